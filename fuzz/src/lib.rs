@@ -1,0 +1,1 @@
+//! Fuzz targets of crossload; see README.

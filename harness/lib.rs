@@ -1,0 +1,29 @@
+//! crossload: does a QEMU migration stream written by one release load faithfully in another?
+//!
+//! Rooms, in reading order; dependencies point only from right to left:
+//!
+//! ```text
+//! wire <- dialect <- vmstate <- stream <- release <- trace <- matrix <- report <- cli
+//! ```
+//!
+//! | room | holds |
+//! | --- | --- |
+//! | [`wire`] | bounded big-endian reads under a feed, absolute offsets, the error type; the writer |
+//! | [`dialect`] | the framing rules that differ between releases, as a value |
+//! | [`vmstate`] | descriptions as data, and the engine that loads and saves by them |
+//! | [`stream`] | header, sections, RAM, description, end of stream |
+//! | [`release`] | data from `corpus/` into destinations; importers |
+//! | [`trace`] | meaning, reading, comparison, verdict |
+//! | [`matrix`] | `matrix.toml`, plan, run, policy, observed outcomes |
+//! | [`report`] | table and JSON from one model |
+//! | [`cli`] | one file a verb |
+
+pub mod cli;
+pub mod dialect;
+pub mod matrix;
+pub mod release;
+pub mod report;
+pub mod stream;
+pub mod trace;
+pub mod vmstate;
+pub mod wire;

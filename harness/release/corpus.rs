@@ -1,0 +1,1 @@
+//! The corpus on disk or embedded: releases, tables, destinations, fixtures.

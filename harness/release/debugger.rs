@@ -1,0 +1,1 @@
+//! Importer for tables that a debugger read out of a running binary.

@@ -1,0 +1,1 @@
+//! `crossload import`: a folder laid out like the shared data into a corpus.

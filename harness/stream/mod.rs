@@ -1,0 +1,3 @@
+//! Room `stream`: header, sections, RAM, description, end of stream.
+
+pub mod vmdescription;

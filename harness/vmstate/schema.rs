@@ -1,0 +1,317 @@
+//! Descriptions as data: the one strict form in which every release's VMState tables are kept.
+//!
+//! A [`Tables`] file is what both importers (debugger tables, bundles of a stock binary) produce
+//! and what `corpus/<release>/tables.json` holds. Names are QEMU's own. Nothing here knows how
+//! to load; [`super::compile`] turns it into the form that the engine walks.
+//!
+//! | type | QEMU counterpart |
+//! | --- | --- |
+//! | [`Vmsd`] | `VMStateDescription` |
+//! | [`Field`] | `VMStateField` |
+//! | [`Kind`] | `flags & (VMS_STRUCT, VMS_VSTRUCT, ...)` with `info` or `vmsd` |
+//! | [`Count`] | `vmstate_n_elems`: `VMS_ARRAY`, `VMS_VARRAY_*`, `VMS_MULTIPLY_ELEMENTS` |
+//! | [`Size`] | `vmstate_size`: `field.size`, or `VMS_VBUFFER` with `VMS_MULTIPLY` |
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Key of a description inside one release's [`Tables`]: the C symbol where the debugger gave
+/// one (`vmstate_ide_drive`), else the vmsd name, with `#n` appended where one name has several
+/// different descriptions.
+pub type Key = String;
+
+/// All descriptions of one release.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tables {
+    /// The release these were read from, as in the corpus folder's name.
+    pub release: String,
+    /// Descriptions by key.
+    pub vmsd: BTreeMap<Key, Vmsd>,
+}
+
+/// One `VMStateDescription`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vmsd {
+    /// `.name`: what subsections are recognised by, and what messages print.
+    pub name: String,
+    /// `.version_id`: the highest version accepted, and the one nested structs are loaded with.
+    pub version_id: u32,
+    /// `.minimum_version_id`.
+    pub minimum_version_id: u32,
+    /// `.minimum_version_id_old` and `.load_state_old` (gone in 7.0).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<OldLoader>,
+    /// `.needed` of a section-level description (2.4 and later): the C symbol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needed: Option<String>,
+    /// `.pre_load`: the C symbol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_load: Option<String>,
+    /// `.post_load`: the C symbol. What it refuses is modelled by vmsd name in `vmstate::check`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post_load: Option<String>,
+    /// `.unmigratable`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unmigratable: bool,
+    /// Where this description came from, when it was not read from this release itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inherited_from: Option<String>,
+    /// Fields in wire order.
+    pub fields: Vec<Field>,
+    /// Subsections in table order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subsections: Vec<Subsection>,
+}
+
+/// `.load_state_old` with the lowest version that may use it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OldLoader {
+    /// `.minimum_version_id_old`.
+    pub minimum_version_id: u32,
+    /// The C symbol of the hand-written loader, or `None` where there is no hook: up to 2.0 the
+    /// loader then calls NULL, from 2.1 on (and 1.7.2) the minimum is ignored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<String>,
+}
+
+/// A reference from a description to one of its subsections.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subsection {
+    /// Key of the subsection's description.
+    pub vmsd: Key,
+    /// The `needed` hook: its C symbol, where known. Never consulted on load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needed: Option<String>,
+}
+
+/// One `VMStateField`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Field {
+    /// `.name`.
+    pub name: String,
+    /// `.version_id`: the field is present from this version of its vmsd on, unless
+    /// [`Field::exists`] says otherwise.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub version_id: u32,
+    /// The presence hook; when given, it alone decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exists: Option<Presence>,
+    /// What one element is.
+    pub kind: Kind,
+    /// How many elements there are.
+    #[serde(default, skip_serializing_if = "Count::is_one")]
+    pub count: Count,
+    /// Elements are reached through pointers (`VMS_ARRAY_OF_POINTER`): from 2.9 on a NULL element
+    /// is one marker byte on the wire.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub array_of_pointer: bool,
+    /// Every element has a marker byte before it (`VMS_ARRAY_OF_POINTER_AUTO_ALLOC`, 11.1).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub auto_alloc: bool,
+    /// `VMS_MUST_EXIST`: an absent field fails the load.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub must_exist: bool,
+    /// Set when type, presence or count was taken from another release's tables because this
+    /// release's bundle leaves it open: that release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inherited_from: Option<String>,
+}
+
+/// How a field's presence is decided when it has a `field_exists` hook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Presence {
+    /// The C symbol of the hook; evaluated by `vmstate::presence`.
+    Hook(String),
+    /// A hook is known to exist, its name is not (bundles): the destination file says per machine
+    /// type what the trace of a self-load showed. The string is the key of that observation,
+    /// `vmsd name/field name/occurrence of that name among the fields`.
+    Observed(String),
+}
+
+/// What one element of a field is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Kind {
+    /// A codec by its `info` name (`uint32`, `timer`, `pci config`, `buffer`, `virtio`, ...) with
+    /// the size of one element. The size matters to buffers; elsewhere it is the size in memory.
+    Leaf {
+        /// `VMStateInfo.name`.
+        info: String,
+        /// Bytes of one element.
+        size: Size,
+    },
+    /// `VMS_STRUCT`: loaded with the nested description's own `version_id`.
+    Struct {
+        /// Key of the nested description.
+        vmsd: Key,
+    },
+    /// `VMS_VSTRUCT` (3.0 and later): loaded with the given version.
+    Vstruct {
+        /// Key of the nested description.
+        vmsd: Key,
+        /// `.struct_version_id`.
+        version_id: u32,
+    },
+    /// A codec that recurses into a description of its own: `tmp`, `qtailq`, `qlist`, `gtree`.
+    /// The body is loaded with the field's `version_id`.
+    Nested {
+        /// `VMStateInfo.name`.
+        info: String,
+        /// Key of the body (for `gtree`: of the value).
+        vmsd: Key,
+        /// `gtree` only: key of the key's description; absent for a direct (be64) key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<Key>,
+    },
+    /// The source of these tables does not say what is on the wire.
+    Unknown {
+        /// What is missing, in words; shown in `undetermined` verdicts.
+        why: String,
+    },
+}
+
+/// How many elements a field has.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Count {
+    /// `VMS_SINGLE`.
+    #[default]
+    One,
+    /// `VMS_ARRAY`.
+    Fixed(u32),
+    /// `VMS_VARRAY_*`: the value of an earlier field of the same description (a dotted path where
+    /// it lies in a nested struct), times `multiply` (`VMS_MULTIPLY_ELEMENTS`).
+    Field {
+        /// Name of the counting field.
+        name: String,
+        /// Whether the counter is signed: then negative means none.
+        #[serde(default, skip_serializing_if = "is_false")]
+        signed: bool,
+        /// Extra factor, 1 if there is none.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        multiply: u32,
+    },
+    /// `VMS_VARRAY_*` over memory that no field loads: a local value of the destination, which a
+    /// table cannot know. `vmstate::local` knows the usual ones; `value` is what a description or
+    /// trace of this release showed.
+    Local {
+        /// Observed number of elements.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<u32>,
+    },
+}
+
+/// How many bytes one element has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Size {
+    /// `field.size`.
+    Fixed(u32),
+    /// `VMS_VBUFFER`: the value of an earlier field, times `multiply` (`VMS_MULTIPLY`).
+    Field {
+        /// Name of the sizing field.
+        name: String,
+        /// Factor, 1 if there is none.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        multiply: u32,
+    },
+    /// `VMS_VBUFFER` over memory that no field loads; see [`Count::Local`].
+    Local {
+        /// Observed size in bytes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<u32>,
+    },
+}
+
+/// One destination of a release: a machine type with a device set, and the handlers that are
+/// registered there. `corpus/<release>/destinations/<machine>.<scenario>.json`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Handlers {
+    /// The release.
+    pub release: String,
+    /// Machine type, never an alias.
+    pub machine: String,
+    /// Scenario (device set).
+    pub scenario: String,
+    /// `debugger` or `bundle`.
+    pub origin: String,
+    /// Registered handlers in list order, as `find_se` searches them.
+    pub handlers: Vec<Handler>,
+    /// What a trace showed of hooks whose names are not known; see [`Presence::Observed`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub observed: BTreeMap<String, bool>,
+}
+
+/// One `SaveStateEntry`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Handler {
+    /// `.idstr`, with the bus path where there is one.
+    pub idstr: String,
+    /// `.instance_id`.
+    pub instance_id: u32,
+    /// `.alias_id`; -1 for ordinary descriptions, 0 for old-style and live handlers.
+    pub alias_id: i64,
+    /// `.version_id`: the highest section version accepted.
+    pub version_id: u32,
+    /// `.compat`: the name and instance under which 0.12 knew it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compat: Option<Compat>,
+    /// What loads the section.
+    pub body: Body,
+    /// The release whose handler list gave alias or compat ids, where a bundle leaves them open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inherited_from: Option<String>,
+}
+
+/// `CompatEntry`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compat {
+    /// The name without a bus path.
+    pub idstr: String,
+    /// Its counter.
+    pub instance_id: u32,
+}
+
+/// What loads a section.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Body {
+    /// A description, by key.
+    Vmsd(Key),
+    /// A hand-written loader, by the C symbol (`ram_load`, `virtio_net_load`, `cpu_load`, ...).
+    Loader(String),
+}
+
+impl Count {
+    /// Whether this is a single element.
+    #[must_use]
+    pub fn is_one(&self) -> bool {
+        matches!(self, Count::One)
+    }
+}
+
+fn is_false(v: &bool) -> bool {
+    !*v
+}
+
+fn is_zero(v: &u32) -> bool {
+    *v == 0
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(v: &u32) -> bool {
+    *v == 1
+}
