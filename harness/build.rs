@@ -1,1 +1,2 @@
+//! Build script: nothing yet.
 fn main() {}
