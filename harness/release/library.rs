@@ -120,7 +120,8 @@ impl Library {
                 local(&destination, &stream)
             } else {
                 match self.bare(&fixture.release, machine, scenario)? {
-                    Some(other) => local(&other, &stream),
+                    // RAM blocks differ from release to release (option ROMs).
+                    Some(other) => Local { blocks: Vec::new(), ..local(&other, &stream) },
                     None => Local::default(),
                 }
             };
@@ -247,7 +248,7 @@ pub fn local(own: &Destination, stream: &[u8]) -> Local {
         .iter()
         .filter_map(|s| own.handlers.get(s.handler).map(|h| h.device.clone()))
         .collect();
-    for span in loaded.map.spans().iter().filter(|span| Local::wants(span.info)) {
+    for span in loaded.map.spans().iter().filter(|span| Local::wants(span.info, span.name)) {
         let from = usize::try_from(span.offset).unwrap_or(usize::MAX);
         let to = from.saturating_add(usize::try_from(span.len).unwrap_or(0));
         if let Some(bytes) = stream.get(from..to) {
