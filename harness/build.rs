@@ -1,2 +1,58 @@
-//! Build script: nothing yet.
-fn main() {}
+//! Build script: packs `corpus/` (but not what destinations saved again) and `matrix.toml` into
+//! one compressed archive, which `release::archive` embeds and describes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+/// Files of the corpus that only checks against real binaries read, and that are large.
+const LEFT_OUT: &str = "saved-again";
+
+fn main() -> io::Result<()> {
+    println!("cargo::rerun-if-changed=corpus");
+    println!("cargo::rerun-if-changed=matrix.toml");
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+
+    let mut found = BTreeMap::new();
+    collect(&root.join("corpus"), "", &mut found)?;
+    found.insert("matrix.toml".to_owned(), root.join("matrix.toml"));
+
+    let mut archive = Vec::new();
+    for (name, path) in found {
+        let content = fs::read(path)?;
+        archive.extend(length(&name, name.len())?);
+        archive.extend(length(&name, content.len())?);
+        archive.extend(name.as_bytes());
+        archive.extend(content);
+    }
+    fs::write(out.join("corpus.archive.zst"), zstd::encode_all(&archive[..], 12)?)
+}
+
+/// Finds the files below `folder`; their names in the archive begin with `prefix`. No folder is an
+/// empty one.
+fn collect(folder: &Path, prefix: &str, found: &mut BTreeMap<String, PathBuf>) -> io::Result<()> {
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_str().ok_or_else(|| io::Error::other("file name is not UTF-8"))?;
+        if name.starts_with('.') || (prefix.is_empty() && name == LEFT_OUT) {
+            continue;
+        }
+        let name = format!("{prefix}{name}");
+        if entry.file_type()?.is_dir() {
+            collect(&entry.path(), &format!("{name}/"), found)?;
+        } else {
+            found.insert(name, entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn length(name: &str, bytes: usize) -> io::Result<[u8; 4]> {
+    let bytes = u32::try_from(bytes).map_err(|_| io::Error::other(format!("{name}: too long")))?;
+    Ok(bytes.to_le_bytes())
+}

@@ -1,1 +1,3 @@
 //! Room `matrix`.
+
+pub mod observed;

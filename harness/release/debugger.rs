@@ -1,1 +1,477 @@
-//! Importer for tables that a debugger read out of a running binary.
+//! Importer for tables that a debugger read out of a running binary: every `VMStateDescription`
+//! with flags, sizes and memory offsets, and the registered handlers.
+//!
+//! Flags go by name: each file says what `VMS_` names and values its release had. Memory offsets
+//! serve one purpose, to find out which field a run-time count or size is read from; they do not
+//! reach the corpus.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::vmstate::schema::{
+    Body, Compat, Count, Field, Handler, Handlers, Kind, OldLoader, Presence, Size, Subsection,
+    Tables, Vmsd,
+};
+
+/// `Handlers::origin` of what this importer makes.
+pub const ORIGIN: &str = "debugger";
+
+/// How deep in nested structs the field that holds a count or size is looked for; a bound on input
+/// whose descriptions contain themselves.
+const NESTING: u32 = 16;
+
+/// Why a debugger file was not understood. `file` is as the caller named it.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum DebuggerError {
+    #[error("{file}: {source}")]
+    Json { file: String, source: serde_json::Error },
+    #[error("{file}: expected tables of release {expected}, found {found}")]
+    Release { file: String, expected: String, found: String },
+    #[error("{file}: flag {flag} is {value:#x}, expected a single bit")]
+    FlagValue { file: String, flag: String, value: u32 },
+    #[error("{file}: vmsd {vmsd}: expected its `symbol` to be the same, found {symbol}")]
+    Symbol { file: String, vmsd: String, symbol: String },
+    #[error("{file}: vmsd {vmsd}: subsection {missing} is not in the file")]
+    DanglingSubsection { file: String, vmsd: String, missing: String },
+    #[error("{file}: vmsd {vmsd}, field {index} ({field}): {problem}")]
+    Field { file: String, vmsd: String, index: usize, field: String, problem: FieldProblem },
+    #[error("{file}: handler {index} ({idstr}): {problem}")]
+    Handler { file: String, index: usize, idstr: String, problem: HandlerProblem },
+}
+
+/// What is wrong with one field.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum FieldProblem {
+    #[error("flag {0} is not known to this importer")]
+    UnknownFlag(String),
+    #[error("flag bits {0:#x} have no name in the file's `flags`")]
+    UnnamedFlag(u32),
+    #[error("its description {0} is not in the file")]
+    Dangling(String),
+    #[error("expected a description, found none")]
+    NoDescription,
+    #[error("expected a codec (`info`) or a description (`vmsd`), found neither")]
+    NoCodec,
+    #[error("codec {0} has a description, which only tmp, qtailq, qlist and gtree are known to")]
+    UnknownNesting(String),
+}
+
+/// What is wrong with one handler.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum HandlerProblem {
+    #[error("expected just one of `vmsd`, `load_state` and `ops.load_state`, found {0}")]
+    Loaders(usize),
+    #[error("its description {0} is not in the release's tables")]
+    Dangling(String),
+}
+
+/// Reads `tables/vmsd/<release>.json`, unpacked.
+pub fn tables(file: &str, release: &str, json: &str) -> Result<Tables, DebuggerError> {
+    let wire: WireTables = parse(file, json)?;
+    if wire.release != release {
+        return Err(DebuggerError::Release {
+            file: file.to_owned(),
+            expected: release.to_owned(),
+            found: wire.release,
+        });
+    }
+    for (flag, &value) in &wire.flags {
+        if !value.is_power_of_two() {
+            return Err(DebuggerError::FlagValue {
+                file: file.to_owned(),
+                flag: flag.clone(),
+                value,
+            });
+        }
+    }
+    let mut vmsd = BTreeMap::new();
+    for (key, description) in &wire.vmsd {
+        vmsd.insert(key.clone(), wire.description(file, key, description)?);
+    }
+    Ok(Tables { release: wire.release, vmsd })
+}
+
+/// Reads `tables/handlers/<release>/<machine>.<scenario>.json` against the release's tables.
+pub fn handlers(
+    file: &str,
+    tables: &Tables,
+    machine: &str,
+    scenario: &str,
+    json: &str,
+) -> Result<Handlers, DebuggerError> {
+    let wire: Vec<WireHandler> = parse(file, json)?;
+    let mut handlers = Vec::with_capacity(wire.len());
+    for (index, handler) in wire.into_iter().enumerate() {
+        let idstr = handler.idstr.clone();
+        handlers.push(handler.checked(tables).map_err(|problem| DebuggerError::Handler {
+            file: file.to_owned(),
+            index,
+            idstr,
+            problem,
+        })?);
+    }
+    Ok(Handlers {
+        release: tables.release.clone(),
+        machine: machine.to_owned(),
+        scenario: scenario.to_owned(),
+        origin: ORIGIN.to_owned(),
+        handlers,
+        observed: BTreeMap::new(),
+    })
+}
+
+fn parse<'a, T: Deserialize<'a>>(file: &str, json: &'a str) -> Result<T, DebuggerError> {
+    serde_json::from_str(json)
+        .map_err(|source| DebuggerError::Json { file: file.to_owned(), source })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireTables {
+    release: String,
+    flags: BTreeMap<String, u32>,
+    vmsd: BTreeMap<String, WireVmsd>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireVmsd {
+    symbol: String,
+    name: String,
+    version_id: u32,
+    minimum_version_id: u32,
+    minimum_version_id_old: Option<u32>,
+    load_state_old: Option<String>,
+    pre_load: Option<String>,
+    post_load: Option<String>,
+    needed: Option<String>,
+    #[serde(default)]
+    unmigratable: u8,
+    #[serde(default, rename = "pre_save")]
+    _pre_save: IgnoredAny,
+    #[serde(default, rename = "priority")]
+    _priority: IgnoredAny,
+    fields: Vec<WireField>,
+    #[serde(default)]
+    subsections: Vec<WireSubsection>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireSubsection {
+    vmsd: String,
+    needed: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireField {
+    name: String,
+    flags: u32,
+    size: u32,
+    offset: u64,
+    version_id: u32,
+    #[serde(default)]
+    start: u64,
+    #[serde(default)]
+    num: u32,
+    #[serde(default)]
+    num_offset: u64,
+    #[serde(default)]
+    size_offset: u64,
+    #[serde(default)]
+    struct_version_id: u32,
+    info: Option<String>,
+    vmsd: Option<String>,
+    field_exists: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireHandler {
+    idstr: String,
+    instance_id: u32,
+    /// Absent before 0.13, which knew no aliases.
+    alias_id: Option<i64>,
+    version_id: u32,
+    compat: Option<WireCompat>,
+    vmsd: Option<String>,
+    load_state: Option<String>,
+    #[serde(default)]
+    ops: BTreeMap<String, String>,
+    #[serde(rename = "section_id")]
+    _section_id: IgnoredAny,
+    #[serde(default, rename = "is_ram")]
+    _is_ram: IgnoredAny,
+    #[serde(default, rename = "no_migrate")]
+    _no_migrate: IgnoredAny,
+    #[serde(default, rename = "save_state")]
+    _save_state: IgnoredAny,
+    #[serde(default, rename = "save_live_state")]
+    _save_live_state: IgnoredAny,
+    #[serde(default, rename = "set_params")]
+    _set_params: IgnoredAny,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireCompat {
+    idstr: String,
+    instance_id: u32,
+}
+
+/// Names of the flags that a field has set.
+struct Flags<'a>(Vec<&'a str>);
+
+impl Flags<'_> {
+    /// What this importer understands or may ignore: `VMS_POINTER`, `VMS_ALLOC` and `VMS_BUFFER`
+    /// tell where the bytes go in memory, not what is on the wire.
+    const KNOWN: [&'static str; 17] = [
+        "VMS_SINGLE",
+        "VMS_POINTER",
+        "VMS_ARRAY",
+        "VMS_STRUCT",
+        "VMS_VARRAY_INT32",
+        "VMS_BUFFER",
+        "VMS_ARRAY_OF_POINTER",
+        "VMS_VARRAY_UINT16",
+        "VMS_VBUFFER",
+        "VMS_MULTIPLY",
+        "VMS_VARRAY_UINT8",
+        "VMS_VARRAY_UINT32",
+        "VMS_MUST_EXIST",
+        "VMS_ALLOC",
+        "VMS_MULTIPLY_ELEMENTS",
+        "VMS_VSTRUCT",
+        "VMS_ARRAY_OF_POINTER_AUTO_ALLOC",
+    ];
+    /// In the order in which `vmstate_n_elems` asks for them.
+    const COUNTED: [&'static str; 4] =
+        ["VMS_VARRAY_INT32", "VMS_VARRAY_UINT32", "VMS_VARRAY_UINT16", "VMS_VARRAY_UINT8"];
+
+    fn has(&self, name: &str) -> bool {
+        self.0.contains(&name)
+    }
+
+    /// The flag of a run-time count, if there is one that decides.
+    fn counted(&self) -> Option<&'static str> {
+        Self::COUNTED.into_iter().find(|name| self.has(name))
+    }
+
+    fn is_struct(&self) -> bool {
+        self.has("VMS_STRUCT") || self.has("VMS_VSTRUCT")
+    }
+
+    /// Whether the field's own memory holds just one element, so that an offset into it means
+    /// that element.
+    fn is_plain(&self) -> bool {
+        let elsewhere = ["VMS_POINTER", "VMS_ARRAY", "VMS_ARRAY_OF_POINTER", "VMS_VBUFFER"];
+        self.counted().is_none() && !elsewhere.iter().any(|name| self.has(name))
+    }
+}
+
+impl WireTables {
+    fn description(&self, file: &str, key: &str, wire: &WireVmsd) -> Result<Vmsd, DebuggerError> {
+        if wire.symbol != key {
+            return Err(DebuggerError::Symbol {
+                file: file.to_owned(),
+                vmsd: key.to_owned(),
+                symbol: wire.symbol.clone(),
+            });
+        }
+        let mut fields = Vec::with_capacity(wire.fields.len());
+        for (index, field) in wire.fields.iter().enumerate() {
+            let earlier = wire.fields.get(..index).unwrap_or_default();
+            fields.push(self.field(field, earlier).map_err(|problem| DebuggerError::Field {
+                file: file.to_owned(),
+                vmsd: key.to_owned(),
+                index,
+                field: field.name.clone(),
+                problem,
+            })?);
+        }
+        let mut subsections = Vec::with_capacity(wire.subsections.len());
+        for subsection in &wire.subsections {
+            if !self.vmsd.contains_key(&subsection.vmsd) {
+                return Err(DebuggerError::DanglingSubsection {
+                    file: file.to_owned(),
+                    vmsd: key.to_owned(),
+                    missing: subsection.vmsd.clone(),
+                });
+            }
+            subsections.push(Subsection {
+                vmsd: subsection.vmsd.clone(),
+                needed: subsection.needed.clone(),
+            });
+        }
+        Ok(Vmsd {
+            name: wire.name.clone(),
+            version_id: wire.version_id,
+            minimum_version_id: wire.minimum_version_id,
+            old: wire.minimum_version_id_old.filter(|&old| old < wire.minimum_version_id).map(
+                |minimum_version_id| OldLoader {
+                    minimum_version_id,
+                    load: wire.load_state_old.clone(),
+                },
+            ),
+            needed: wire.needed.clone(),
+            pre_load: wire.pre_load.clone(),
+            post_load: wire.post_load.clone(),
+            unmigratable: wire.unmigratable != 0,
+            inherited_from: None,
+            fields,
+            subsections,
+        })
+    }
+
+    /// `earlier` are the fields before it in the same description.
+    fn field(&self, wire: &WireField, earlier: &[WireField]) -> Result<Field, FieldProblem> {
+        let flags = self.flags(wire.flags)?;
+        Ok(Field {
+            name: wire.name.clone(),
+            version_id: wire.version_id,
+            exists: wire.field_exists.clone().map(Presence::Hook),
+            kind: self.kind(wire, &flags, earlier)?,
+            count: self.count(wire, &flags, earlier),
+            array_of_pointer: flags.has("VMS_ARRAY_OF_POINTER"),
+            auto_alloc: flags.has("VMS_ARRAY_OF_POINTER_AUTO_ALLOC"),
+            must_exist: flags.has("VMS_MUST_EXIST"),
+            inherited_from: None,
+        })
+    }
+
+    fn flags(&self, value: u32) -> Result<Flags<'_>, FieldProblem> {
+        let mut names = Vec::new();
+        let mut rest = value;
+        for (name, bit) in &self.flags {
+            if value & bit == 0 {
+                continue;
+            }
+            if !Flags::KNOWN.contains(&name.as_str()) {
+                return Err(FieldProblem::UnknownFlag(name.clone()));
+            }
+            rest &= !bit;
+            names.push(name.as_str());
+        }
+        if rest != 0 {
+            return Err(FieldProblem::UnnamedFlag(rest));
+        }
+        Ok(Flags(names))
+    }
+
+    fn kind(
+        &self,
+        wire: &WireField,
+        flags: &Flags<'_>,
+        earlier: &[WireField],
+    ) -> Result<Kind, FieldProblem> {
+        let vmsd = wire.vmsd.clone();
+        if let Some(missing) = vmsd.as_ref().filter(|key| !self.vmsd.contains_key(*key)) {
+            return Err(FieldProblem::Dangling(missing.clone()));
+        }
+        if flags.has("VMS_STRUCT") {
+            return Ok(Kind::Struct { vmsd: vmsd.ok_or(FieldProblem::NoDescription)? });
+        }
+        if flags.has("VMS_VSTRUCT") {
+            let vmsd = vmsd.ok_or(FieldProblem::NoDescription)?;
+            return Ok(Kind::Vstruct { vmsd, version_id: wire.struct_version_id });
+        }
+        match (wire.info.clone(), vmsd) {
+            (Some(info), vmsd) if matches!(info.as_str(), "tmp" | "qtailq" | "qlist" | "gtree") => {
+                let vmsd = vmsd.ok_or(FieldProblem::NoDescription)?;
+                // A tree's `start` is nonzero where its keys have a description, which lies in
+                // memory behind the value's and has no symbol of its own.
+                if info == "gtree" && wire.start != 0 {
+                    let why = "the table does not name the description of the tree's keys";
+                    return Ok(Kind::Unknown { why: why.to_owned() });
+                }
+                Ok(Kind::Nested { info, vmsd, key: None })
+            }
+            (Some(info), None) => Ok(Kind::Leaf { info, size: self.size(wire, flags, earlier) }),
+            (Some(info), Some(_)) => Err(FieldProblem::UnknownNesting(info)),
+            // A check of its presence hook alone (`VMSTATE_VALIDATE`): an array of no elements.
+            (None, None) if flags.has("VMS_ARRAY") && wire.num == 0 => {
+                Ok(Kind::Leaf { info: String::new(), size: Size::Fixed(wire.size) })
+            }
+            (None, _) => Err(FieldProblem::NoCodec),
+        }
+    }
+
+    fn count(&self, wire: &WireField, flags: &Flags<'_>, earlier: &[WireField]) -> Count {
+        if flags.has("VMS_ARRAY") {
+            return Count::Fixed(wire.num);
+        }
+        let Some(counter) = flags.counted() else { return Count::One };
+        match self.counter_at(wire.num_offset, earlier, NESTING) {
+            Some(name) => Count::Field {
+                name,
+                signed: counter == "VMS_VARRAY_INT32",
+                multiply: if flags.has("VMS_MULTIPLY_ELEMENTS") { wire.num } else { 1 },
+            },
+            None => Count::Local { value: None },
+        }
+    }
+
+    fn size(&self, wire: &WireField, flags: &Flags<'_>, earlier: &[WireField]) -> Size {
+        if !flags.has("VMS_VBUFFER") {
+            return Size::Fixed(wire.size);
+        }
+        match self.counter_at(wire.size_offset, earlier, NESTING) {
+            Some(name) => Size::Field {
+                name,
+                multiply: if flags.has("VMS_MULTIPLY") { wire.size } else { 1 },
+            },
+            None => Size::Local { value: None },
+        }
+    }
+
+    /// The integer among `fields`, or in a struct among them, that is loaded to `offset`: its
+    /// name, dotted where nested. The last one wins, as it does in memory. Structs are entered at
+    /// most `depth` deep.
+    fn counter_at(&self, offset: u64, fields: &[WireField], depth: u32) -> Option<String> {
+        let depth = depth.checked_sub(1)?;
+        fields.iter().rev().find_map(|field| {
+            let flags = self.flags(field.flags).ok().filter(Flags::is_plain)?;
+            let inside = offset.checked_sub(field.offset).filter(|&o| o < field.size.into())?;
+            if flags.is_struct() {
+                let nested = self.vmsd.get(field.vmsd.as_ref()?)?;
+                let inner = self.counter_at(inside, &nested.fields, depth)?;
+                return Some(format!("{}.{inner}", field.name));
+            }
+            let integer = field.info.as_ref()?.trim_start_matches('u').starts_with("int");
+            (inside == 0 && integer).then(|| field.name.clone())
+        })
+    }
+}
+
+impl WireHandler {
+    fn checked(self, tables: &Tables) -> Result<Handler, HandlerProblem> {
+        let mut loaders = Vec::new();
+        if let Some(key) = self.vmsd {
+            if !tables.vmsd.contains_key(&key) {
+                return Err(HandlerProblem::Dangling(key));
+            }
+            loaders.push(Body::Vmsd(key));
+        }
+        loaders.extend(self.load_state.map(Body::Loader));
+        loaders.extend(self.ops.get("load_state").cloned().map(Body::Loader));
+        let found = loaders.len();
+        let (Some(body), 1) = (loaders.pop(), found) else {
+            return Err(HandlerProblem::Loaders(found));
+        };
+        Ok(Handler {
+            idstr: self.idstr,
+            instance_id: self.instance_id,
+            alias_id: self.alias_id.unwrap_or(-1),
+            version_id: self.version_id,
+            compat: self.compat.map(|c| Compat { idstr: c.idstr, instance_id: c.instance_id }),
+            body,
+            inherited_from: None,
+        })
+    }
+}

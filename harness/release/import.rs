@@ -1,1 +1,511 @@
-//! `crossload import`: a folder laid out like the shared data into a corpus.
+//! `crossload import`: a folder of captured streams, tables, bundles and observations into a
+//! corpus.
+//!
+//! | in the folder | in the corpus |
+//! | --- | --- |
+//! | `streams/index.json`, `streams/<release>/<machine>.<scenario>.stream.zst` | fixtures and provenance |
+//! | `tables/vmsd/<release>.json.zst` | `<release>/tables.json` |
+//! | `tables/handlers/<release>/<machine>.<scenario>.json` | `<release>/destinations/` |
+//! | `bundles/<release>/...`, where the release has no debugger tables | both of the above |
+//! | `observed/`, `saved-again/` | the same |
+//!
+//! Any part may be missing. What the corpus has already is kept: a fixture or an observation that
+//! says something else is an error, tables and destinations are made anew. A second run changes
+//! nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::bundle::{BundleError, BundleInput, BundleMachine, BundleScenario, Pool, import_bundle};
+use super::corpus::{Corpus, CorpusError, SavedAgain, checked_stream, json_lines, version_key};
+use super::debugger::{self, DebuggerError};
+use super::files::{self, FileError, LIMIT};
+use super::json;
+use super::provenance::{Fixture, Origin, is_name, machine_scenario};
+use crate::matrix::observed::{Mutation, Observed};
+use crate::vmstate::schema::Tables;
+
+/// What an import did. Paths are those in the corpus.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportReport {
+    /// Files that were written or replaced.
+    pub written: Vec<String>,
+    /// How many files were as they should be already.
+    pub unchanged: usize,
+    /// What was passed over or left open, in words.
+    pub notes: Vec<String>,
+}
+
+/// Why an import stopped. What was written by then is whole.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum ImportError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    #[error(transparent)]
+    Debugger(#[from] DebuggerError),
+    #[error("bundle of {release}: {source}")]
+    Bundle { release: String, source: Box<BundleError> },
+    #[error("{path}: {source}")]
+    Json { path: String, source: serde_json::Error },
+    #[error("{path}: cannot be written as TOML: {source}")]
+    Toml { path: String, source: toml::ser::Error },
+    #[error("{path}: no such file, but {needed_by} needs it")]
+    Missing { path: String, needed_by: String },
+    #[error("{path}: {found:?} cannot be {what}")]
+    Name { path: String, what: &'static str, found: String },
+    #[error("streams/index.json, stream {index}: its file is {found}, expected {expected}")]
+    StreamFile { index: usize, expected: String, found: String },
+    #[error("streams/index.json, stream {index}: scenario {scenario} is not described there")]
+    Scenario { index: usize, scenario: String },
+    #[error("{path}: is about {found}, expected {expected} as its name says")]
+    Misplaced { path: String, expected: String, found: String },
+    #[error("{path}: the corpus has other content under this name; fixtures never change")]
+    FixtureChanged { path: String },
+    #[error("{path}: the corpus says something else of {source_release} to {destination}")]
+    ObservationChanged { path: String, source_release: String, destination: String },
+}
+
+/// Imports all that is found in `dir` into the corpus folder `into`, which is made if need be.
+pub fn import(dir: &Path, into: &Path) -> Result<ImportReport, ImportError> {
+    let write = |source| FileError::Write { path: into.display().to_string(), source };
+    fs::create_dir_all(into).map_err(write)?;
+    let mut run = Run { dir, into, report: ImportReport::default() };
+    run.streams()?;
+    run.tables()?;
+    run.destinations()?;
+    run.observed()?;
+    run.mutations()?;
+    run.saved_again()?;
+    run.bundles()?;
+    Ok(run.report)
+}
+
+/// The bundle of `release` in `dir`: for every machine type its dump, and its fixtures from the
+/// corpus with the trace of a self-load where there is one. `None` if `dir` has no such bundle.
+pub fn bundle_input(
+    dir: &Path,
+    release: &str,
+    corpus: &Corpus,
+) -> Result<Option<BundleInput>, ImportError> {
+    let folder = format!("bundles/{release}");
+    let paths = files::walk(&dir.join(&folder))?;
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let mut machines: BTreeMap<String, BundleMachine> = BTreeMap::new();
+    for path in &paths {
+        if let Some(machine) = path.strip_suffix(".dump-vmstate.json.zst") {
+            let dump = Some(packed_text(dir, &format!("{folder}/{path}"))?);
+            machine_of(&mut machines, machine).dump = dump;
+        }
+    }
+    let mut traces: BTreeSet<&str> =
+        paths.iter().filter_map(|path| path.strip_suffix("/load.trace.zst")).collect();
+    for fixture in corpus.fixtures()?.iter().filter(|f| f.release == release) {
+        let stem = format!("{}.{}", fixture.machine, fixture.scenario);
+        let trace = match traces.remove(stem.as_str()) {
+            true => Some(packed_text(dir, &format!("{folder}/{stem}/load.trace.zst"))?),
+            false => None,
+        };
+        machine_of(&mut machines, &fixture.machine).scenarios.push(BundleScenario {
+            scenario: fixture.scenario.clone(),
+            trace,
+            stream: corpus.stream(fixture)?,
+        });
+    }
+    if let Some(stem) = traces.first() {
+        return Err(ImportError::Missing {
+            path: format!("streams/{release}/{stem}.stream.zst"),
+            needed_by: format!("{folder}/{stem}/load.trace.zst"),
+        });
+    }
+    Ok(Some(BundleInput {
+        release: release.to_owned(),
+        machines: machines.into_values().collect(),
+    }))
+}
+
+/// What bundles may inherit from: all of the corpus that a debugger read, newest release first.
+/// Not what came from other bundles, so that the order of imports does not matter.
+pub fn bundle_pool(corpus: &Corpus) -> Result<Pool, CorpusError> {
+    let mut pool = Pool::default();
+    for release in corpus.releases().into_iter().rev() {
+        let Some(tables) = corpus.tables(&release)? else { continue };
+        let mut handlers = Vec::new();
+        for (machine, scenario) in corpus.destinations(&release) {
+            handlers.extend(corpus.handlers(&release, &machine, &scenario)?);
+        }
+        handlers.retain(|h| h.origin == debugger::ORIGIN);
+        if !handlers.is_empty() {
+            pool.releases.push((tables, handlers));
+        }
+    }
+    Ok(pool)
+}
+
+/// `streams/index.json`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Index {
+    scenarios: BTreeMap<String, IndexScenario>,
+    common_arguments: Vec<String>,
+    streams: Vec<IndexStream>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IndexScenario {
+    guest: String,
+    arguments: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IndexStream {
+    release: String,
+    binary: String,
+    machine: String,
+    scenario: String,
+    file: String,
+    size: u64,
+    sha256: String,
+}
+
+/// One run of the import.
+struct Run<'a> {
+    dir: &'a Path,
+    into: &'a Path,
+    report: ImportReport,
+}
+
+impl Run<'_> {
+    fn streams(&mut self) -> Result<(), ImportError> {
+        let mut unlisted: BTreeSet<String> = self.found("streams")?.into_iter().collect();
+        let path = "streams/index.json";
+        if unlisted.is_empty() {
+            return Ok(());
+        }
+        if !unlisted.remove(path) {
+            let needed_by = unlisted.pop_first().unwrap_or_default();
+            return Err(ImportError::Missing { path: path.to_owned(), needed_by });
+        }
+        let index: Index = parse(path, &text(self.dir, path)?)?;
+        for (number, stream) in index.streams.iter().enumerate() {
+            let fixture = fixture(&index, number, stream)?;
+            self.fixture(&stream.file, &fixture)?;
+            unlisted.remove(&stream.file);
+        }
+        self.pass_over(unlisted.iter().map(|path| (path.as_str(), "the index does not list it")));
+        Ok(())
+    }
+
+    /// Stores a fixture: the stream before its provenance, so that a run cut short leaves none
+    /// without bytes.
+    fn fixture(&mut self, file: &str, fixture: &Fixture) -> Result<(), ImportError> {
+        let packed = bytes(self.dir, file)?;
+        checked_stream(file, &packed, fixture.size, &fixture.sha256)?;
+        self.keep_stream(&fixture.stream_path(), &packed)?;
+        let path = fixture.provenance_path();
+        let text = toml::to_string(fixture)
+            .map_err(|source| ImportError::Toml { path: path.clone(), source })?;
+        self.write(&path, text.as_bytes())
+    }
+
+    /// Stores a packed stream that is known to be whole, unless the corpus has it already.
+    fn keep_stream(&mut self, path: &str, packed: &[u8]) -> Result<(), ImportError> {
+        let Some(old) = files::read(&self.into.join(path))? else {
+            return self.write(path, packed);
+        };
+        if files::unzstd(path, &old, LIMIT)? != files::unzstd(path, packed, LIMIT)? {
+            return Err(ImportError::FixtureChanged { path: path.to_owned() });
+        }
+        self.report.unchanged += 1;
+        Ok(())
+    }
+
+    fn tables(&mut self) -> Result<(), ImportError> {
+        for path in self.found("tables/vmsd")? {
+            let name = path.strip_prefix("tables/vmsd/").and_then(|p| p.strip_suffix(".json.zst"));
+            let Some(release) = name else {
+                self.pass_over([(path.as_str(), "not <release>.json.zst")]);
+                continue;
+            };
+            check_release(&path, release)?;
+            let tables = debugger::tables(&path, release, &packed_text(self.dir, &path)?)?;
+            self.write_json(&format!("{release}/tables.json"), &tables)?;
+        }
+        Ok(())
+    }
+
+    fn destinations(&mut self) -> Result<(), ImportError> {
+        let corpus = Corpus::open(self.into)?;
+        let mut tables: BTreeMap<String, Tables> = BTreeMap::new();
+        for path in self.found("tables/handlers")? {
+            let parts = path.strip_prefix("tables/handlers/").and_then(|p| p.split_once('/'));
+            let named = parts.and_then(|(release, name)| {
+                Some((release, machine_scenario(name.strip_suffix(".json")?)?))
+            });
+            let Some((release, (machine, scenario))) = named else {
+                self.pass_over([(path.as_str(), "not <release>/<machine>.<scenario>.json")]);
+                continue;
+            };
+            check_release(&path, release)?;
+            if !tables.contains_key(release) {
+                let found = corpus.tables(release)?.ok_or_else(|| ImportError::Missing {
+                    path: format!("tables/vmsd/{release}.json.zst"),
+                    needed_by: path.clone(),
+                })?;
+                tables.insert(release.to_owned(), found);
+            }
+            let Some(tables) = tables.get(release) else { continue };
+            let json = text(self.dir, &path)?;
+            let handlers = debugger::handlers(&path, tables, machine, scenario, &json)?;
+            self.write_json(
+                &format!("{release}/destinations/{machine}.{scenario}.json"),
+                &handlers,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn observed(&mut self) -> Result<(), ImportError> {
+        let mut known = Corpus::open(self.into)?.observed()?;
+        for path in self.found("observed")? {
+            if path == MUTATIONS {
+                continue;
+            }
+            let name = path.strip_prefix("observed/").and_then(|p| p.strip_suffix(".json"));
+            let Some(stem) = name.filter(|stem| machine_scenario(stem).is_some()) else {
+                self.pass_over([(path.as_str(), "not <machine>.<scenario>.json")]);
+                continue;
+            };
+            let new: Observed = parse(&path, &text(self.dir, &path)?)?;
+            let found = format!("{}.{}", new.machine, new.scenario);
+            if found != stem {
+                let expected = stem.to_owned();
+                return Err(ImportError::Misplaced { path, expected, found });
+            }
+            let at = known
+                .iter()
+                .position(|o| (&o.machine, &o.scenario) == (&new.machine, &new.scenario));
+            let old = at.map(|at| known.swap_remove(at));
+            self.write_json(&path, &merged(&path, old, new)?)?;
+        }
+        Ok(())
+    }
+
+    fn mutations(&mut self) -> Result<(), ImportError> {
+        if !self.dir.join(MUTATIONS).is_file() {
+            return Ok(());
+        }
+        let mut all = Corpus::open(self.into)?.mutations()?;
+        for new in json_lines::<Mutation>(MUTATIONS, &text(self.dir, MUTATIONS)?)? {
+            if !all.contains(&new) {
+                all.push(new);
+            }
+        }
+        let mut lines = String::new();
+        for mutation in &all {
+            lines +=
+                &serde_json::to_string(mutation).map_err(|source| json_error(MUTATIONS, source))?;
+            lines.push('\n');
+        }
+        self.write(MUTATIONS, lines.as_bytes())
+    }
+
+    fn saved_again(&mut self) -> Result<(), ImportError> {
+        let sizes: BTreeMap<String, u64> =
+            Corpus::open(self.into)?.observed()?.iter().flat_map(saved_sizes).collect();
+        for path in self.found("saved-again")? {
+            if SavedAgain::from_path(&path).is_none_or(|saved| saved.path() != path) {
+                let form = "not <machine>.<scenario>/<source>-to-<destination>.stream.zst";
+                self.pass_over([(path.as_str(), form)]);
+                continue;
+            }
+            let packed = bytes(self.dir, &path)?;
+            let found = files::unzstd(&path, &packed, LIMIT)?.len() as u64;
+            if let Some(&expected) = sizes.get(&path).filter(|&&expected| expected != found) {
+                return Err(CorpusError::Size { path, expected, found }.into());
+            }
+            self.keep_stream(&path, &packed)?;
+        }
+        Ok(())
+    }
+
+    /// Imports the bundles of releases without debugger tables, oldest first.
+    fn bundles(&mut self) -> Result<(), ImportError> {
+        let corpus = Corpus::open(self.into)?;
+        let paths = self.found("bundles")?;
+        let releases: BTreeSet<&str> =
+            paths.iter().filter_map(|path| path.split('/').nth(1)).collect();
+        let mut releases: Vec<&str> = releases.into_iter().collect();
+        releases.sort_by_key(|release| version_key(release));
+        let pool = bundle_pool(&corpus)?;
+        for release in releases {
+            check_release(&format!("bundles/{release}"), release)?;
+            if pool.releases.iter().any(|(tables, _)| tables.release == release) {
+                continue;
+            }
+            let Some(input) = bundle_input(self.dir, release, &corpus)? else { continue };
+            let imported = import_bundle(&input, &pool).map_err(|source| ImportError::Bundle {
+                release: release.to_owned(),
+                source: Box::new(source),
+            })?;
+            self.write_json(&format!("{release}/tables.json"), &imported.tables)?;
+            for handlers in &imported.handlers {
+                let name = format!("{}.{}", handlers.machine, handlers.scenario);
+                self.write_json(&format!("{release}/destinations/{name}.json"), handlers)?;
+            }
+            self.report
+                .notes
+                .extend(imported.notes.iter().map(|note| format!("{release}: {note}")));
+        }
+        Ok(())
+    }
+
+    /// Files below a folder of the input, as paths in the input.
+    fn found(&self, folder: &str) -> Result<Vec<String>, FileError> {
+        let paths = files::walk(&self.dir.join(folder))?;
+        Ok(paths.into_iter().map(|path| format!("{folder}/{path}")).collect())
+    }
+
+    fn pass_over<'p>(&mut self, paths: impl IntoIterator<Item = (&'p str, &'static str)>) {
+        let note = |(path, why)| format!("{path} passed over: {why}");
+        self.report.notes.extend(paths.into_iter().map(note));
+    }
+
+    fn write_json<T: Serialize>(&mut self, path: &str, value: &T) -> Result<(), ImportError> {
+        let text = json::layout(value).map_err(|source| json_error(path, source))?;
+        self.write(path, text.as_bytes())
+    }
+
+    fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), ImportError> {
+        if files::write_if_changed(&self.into.join(path), bytes)? {
+            self.report.written.push(path.to_owned());
+        } else {
+            self.report.unchanged += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Path of the changed streams' observations, in the input and in the corpus.
+const MUTATIONS: &str = "observed/mutations.jsonl";
+
+/// Entry `number` of the index as provenance.
+fn fixture(index: &Index, number: usize, stream: &IndexStream) -> Result<Fixture, ImportError> {
+    let IndexStream { release, machine, scenario, .. } = stream;
+    let path = format!("streams/index.json, stream {number}");
+    check_release(&path, release)?;
+    for (what, name) in [("a machine type", machine), ("a scenario", scenario)] {
+        if !is_name(name) || (name == scenario && name.contains('.')) {
+            return Err(ImportError::Name { path, what, found: name.clone() });
+        }
+    }
+    let expected = format!("streams/{release}/{machine}.{scenario}.stream.zst");
+    if stream.file != expected {
+        let found = stream.file.clone();
+        return Err(ImportError::StreamFile { index: number, expected, found });
+    }
+    let about = index
+        .scenarios
+        .get(scenario)
+        .ok_or_else(|| ImportError::Scenario { index: number, scenario: scenario.clone() })?;
+    Ok(Fixture {
+        release: release.clone(),
+        machine: machine.clone(),
+        scenario: scenario.clone(),
+        binary: stream.binary.clone(),
+        guest: about.guest.clone(),
+        common_arguments: index.common_arguments.clone(),
+        arguments: about.arguments.clone(),
+        size: stream.size,
+        sha256: stream.sha256.clone(),
+        origin: Origin::Captured,
+    })
+}
+
+/// What the corpus knew, then what is new; an error where they contradict each other.
+fn merged(path: &str, old: Option<Observed>, new: Observed) -> Result<Observed, ImportError> {
+    let Some(mut all) = old else { return Ok(new) };
+    for cell in new.cells {
+        let pair = (&cell.source, &cell.destination);
+        match all.cells.iter().find(|c| (&c.source, &c.destination) == pair) {
+            Some(known) if *known == cell => {}
+            Some(_) => {
+                return Err(ImportError::ObservationChanged {
+                    path: path.to_owned(),
+                    source_release: cell.source,
+                    destination: cell.destination,
+                });
+            }
+            None => all.cells.push(cell),
+        }
+    }
+    Ok(all)
+}
+
+/// Path and length of every stream that was saved again and kept.
+fn saved_sizes(observed: &Observed) -> Vec<(String, u64)> {
+    let kept = observed.cells.iter().filter_map(|cell| {
+        let saved = SavedAgain {
+            machine: observed.machine.clone(),
+            scenario: observed.scenario.clone(),
+            source: cell.source.clone(),
+            destination: cell.destination.clone(),
+        };
+        Some((saved.path(), cell.saved_again?))
+    });
+    kept.collect()
+}
+
+fn machine_of<'m>(
+    machines: &'m mut BTreeMap<String, BundleMachine>,
+    machine: &str,
+) -> &'m mut BundleMachine {
+    machines.entry(machine.to_owned()).or_insert_with(|| BundleMachine {
+        machine: machine.to_owned(),
+        dump: None,
+        scenarios: Vec::new(),
+    })
+}
+
+/// An error unless `release` can be a folder of the corpus.
+fn check_release(path: &str, release: &str) -> Result<(), ImportError> {
+    if is_name(release) && release.starts_with(|c: char| c.is_ascii_digit()) {
+        return Ok(());
+    }
+    Err(ImportError::Name {
+        path: path.to_owned(),
+        what: "a release: a name that begins with a digit",
+        found: release.to_owned(),
+    })
+}
+
+fn bytes(dir: &Path, path: &str) -> Result<Vec<u8>, ImportError> {
+    Ok(files::read(&dir.join(path))?
+        .ok_or_else(|| CorpusError::Missing { path: path.to_owned() })?)
+}
+
+fn text(dir: &Path, path: &str) -> Result<String, ImportError> {
+    Ok(files::utf8(path, &bytes(dir, path)?)?.to_owned())
+}
+
+fn packed_text(dir: &Path, path: &str) -> Result<String, ImportError> {
+    let unpacked = files::unzstd(path, &bytes(dir, path)?, LIMIT)?;
+    Ok(files::utf8(path, &unpacked)?.to_owned())
+}
+
+fn parse<'a, T: Deserialize<'a>>(path: &str, json: &'a str) -> Result<T, ImportError> {
+    serde_json::from_str(json).map_err(|source| json_error(path, source))
+}
+
+fn json_error(path: &str, source: serde_json::Error) -> ImportError {
+    ImportError::Json { path: path.to_owned(), source }
+}

@@ -1,3 +1,34 @@
 //! Room `vmstate`: descriptions as data, and the engine that loads and saves by them.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`schema`] | descriptions as they are kept in the corpus |
+//! | [`compile`] | descriptions with names resolved, for one destination |
+//! | [`presence`] | the presence predicates (`field_exists` hooks) |
+//! | [`local`] | what a destination has in memory before a load |
+//! | [`rename`] | fields that two releases call differently |
+//! | [`flow`] | the two directions: [`flow::Loader`] and [`flow::Saver`] |
+//! | [`walk`] | the engine: one walk over a description, for both directions |
+//! | [`check`] | value checks of post-load functions |
+//! | [`old`] | the layouts behind `load_state_old` |
+//! | [`codec`] | hand-written formats: pci, virtio, x87 registers |
 
+// Bytes and tables from outside reach this room: nothing here may panic.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+pub mod check;
+pub mod codec;
+pub mod compile;
+pub mod flow;
+pub mod local;
+pub mod old;
+pub mod presence;
+pub mod rename;
 pub mod schema;
+pub mod walk;
+
+pub use compile::Set;
+pub use flow::{Flow, Loader, Saver, Values};
+pub use local::Local;
+pub use rename::Renames;
+pub use walk::Walk;

@@ -1,0 +1,100 @@
+//! What a stream is loaded into: a release on a machine type with a device set.
+
+use crate::dialect::{Dialect, Version};
+use crate::vmstate::flow::c_string;
+use crate::vmstate::{Local, Set};
+
+/// A decoder: dialect, registered handlers, descriptions, local values.
+#[derive(Debug)]
+pub struct Destination {
+    /// Name of the release, as in the corpus.
+    pub release: String,
+    /// Its number.
+    pub version: Version,
+    /// Machine type.
+    pub machine: String,
+    /// Scenario (device set).
+    pub scenario: String,
+    /// Framing rules.
+    pub dialect: Dialect,
+    /// Registered handlers in list order.
+    pub handlers: Vec<Handler>,
+    /// Descriptions that the handlers reach.
+    pub set: Set,
+    /// Local values.
+    pub local: Local,
+}
+
+/// A registered handler (`SaveStateEntry`).
+#[derive(Debug, Clone)]
+pub struct Handler {
+    /// Name, with the bus path where there is one.
+    pub idstr: String,
+    /// Instance.
+    pub instance_id: u32,
+    /// Further instance that is accepted; all ones for ordinary descriptions.
+    pub alias_id: u32,
+    /// Highest section version.
+    pub version_id: u32,
+    /// Old name and instance.
+    pub compat: Option<(String, u32)>,
+    /// Last component of the name: what the section is about, in every release.
+    pub device: String,
+    /// How many handlers of the same device come before this one, by name and instance.
+    pub ordinal: u32,
+    /// What loads it.
+    pub body: Body,
+}
+
+/// What loads a section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// A description.
+    Vmsd(usize),
+    /// The `ram` records.
+    Ram,
+    /// The `block` records.
+    Block,
+    /// The `dirty-bitmap` records.
+    DirtyBitmap,
+    /// A hand-written virtio loader.
+    Virtio,
+    /// A loader that is not modelled: its name.
+    Unknown(String),
+}
+
+impl Destination {
+    /// The handler that takes a section of this name and instance: the first match in list order
+    /// (`find_se`; wire reference 3.1).
+    #[must_use]
+    pub fn find(&self, idstr: &[u8], instance_id: u32) -> Option<usize> {
+        let idstr = c_string(idstr);
+        self.handlers.iter().position(|handler| {
+            let exact = handler.idstr.as_bytes() == idstr;
+            if !self.dialect.aliases {
+                return exact && handler.instance_id == instance_id;
+            }
+            if exact && (handler.instance_id == instance_id || handler.alias_id == instance_id) {
+                return true;
+            }
+            handler.compat.as_ref().is_some_and(|(name, instance)| {
+                name.as_bytes() == idstr
+                    && handler.idstr.contains(name.as_str())
+                    && (*instance == instance_id || handler.alias_id == instance_id)
+            })
+        })
+    }
+}
+
+impl Handler {
+    /// Sets the ordinals of a list of handlers.
+    pub fn number(handlers: &mut [Handler]) {
+        let keys: Vec<(String, String, u32)> =
+            handlers.iter().map(|h| (h.device.clone(), h.idstr.clone(), h.instance_id)).collect();
+        for handler in handlers {
+            let own = (&handler.device, &handler.idstr, handler.instance_id);
+            handler.ordinal =
+                keys.iter().filter(|(d, i, n)| *d == *own.0 && (i, *n) < (own.1, own.2)).count() as u32;
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! The main loop: a stream into a destination (`qemu_loadvm_state`, wire reference 2, 3 and 9.3).
+
+use std::io::Read;
+
+use super::destination::{Body, Destination, Handler};
+use super::ram::{self, RamState};
+use super::{FORMAT, MAGIC, block, command, configuration, record};
+use crate::dialect::{Dialect, PartLookup};
+use crate::dialect::machine::Generation;
+use crate::vmstate::codec::virtio;
+use crate::vmstate::flow::c_string;
+use crate::vmstate::walk::Scene;
+use crate::vmstate::{Loader, Walk};
+use crate::wire::map::Item;
+use crate::wire::{Error, Feed, Kind, Map, Reader, Result};
+
+/// What a load came to.
+#[derive(Debug)]
+pub struct Loaded<'d> {
+    /// What was read as what.
+    pub map: Map<'d>,
+    /// The refusal, if it was one.
+    pub refused: Option<Box<Error>>,
+    /// Offset of the first byte that was not read.
+    pub stopped: u64,
+    /// Bytes that had left the source by then; what a metered feed sees.
+    pub taken: u64,
+    /// Look-aheads for a subsection that gave up on a short read: offsets.
+    pub gave_up: Vec<u64>,
+    /// Section records in stream order.
+    pub sections: Vec<Section>,
+    /// RAM blocks that the stream announced.
+    pub blocks: Vec<(Vec<u8>, u64)>,
+    /// Things worth telling that did not fail the load.
+    pub notes: Vec<String>,
+}
+
+/// One START, PART, END or FULL record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// Record type.
+    pub record: u8,
+    /// Offset of the record's first byte.
+    pub offset: u64,
+    /// Section id of the source.
+    pub id: u32,
+    /// Name as received; empty for PART and END.
+    pub idstr: Vec<u8>,
+    /// Instance as received.
+    pub instance_id: u32,
+    /// Version as received, or as started.
+    pub version_id: u32,
+    /// Index of the destination's handler.
+    pub handler: usize,
+    /// Offset of the first byte of the payload.
+    pub body: u64,
+    /// Offset after the payload.
+    pub end: u64,
+}
+
+/// The state of a load.
+pub(super) struct Load<'s, 'd> {
+    pub(super) to: &'d Destination,
+    pub(super) io: Loader<'s, 'd>,
+    pub(super) sections: Vec<Section>,
+    pub(super) ram: RamState,
+    pub(super) notes: Vec<String>,
+    /// What PART and END look up: (id, handler, version), newest last.
+    started: Vec<(u32, usize, u32)>,
+    /// 2.10 on: what each handler remembers of the record that it was started by.
+    remembered: Vec<(u32, u32)>,
+    /// Packages being loaded.
+    pub(super) packages: u32,
+}
+
+/// Why the main loop ended without an error.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// At the end-of-stream byte.
+    Eof,
+    /// At the command that hands over to the guest.
+    Quit,
+}
+
+/// Loads a stream into a destination under a feed.
+pub fn load<'d>(to: &'d Destination, source: &mut dyn Read, feed: &Feed) -> Loaded<'d> {
+    let mut load = Load {
+        to,
+        io: Loader::new(Reader::new(source, feed), &to.dialect),
+        sections: Vec::new(),
+        ram: RamState::default(),
+        notes: Vec::new(),
+        started: Vec::new(),
+        remembered: vec![(0, 0); to.handlers.len()],
+        packages: 0,
+    };
+    let refused = load.whole().err();
+    Loaded {
+        refused,
+        stopped: load.io.reader.offset(),
+        taken: load.io.reader.taken(),
+        map: load.io.map,
+        gave_up: load.io.gave_up,
+        sections: load.sections,
+        blocks: load.ram.blocks,
+        notes: load.notes,
+    }
+}
+
+impl<'d> Load<'_, 'd> {
+    pub(super) fn dialect(&self) -> &'d Dialect {
+        &self.to.dialect
+    }
+
+    /// Notes that everything since `at` was a framing record.
+    pub(super) fn framing(&mut self, name: &'d str, at: u64) {
+        let len = self.io.reader.offset() - at;
+        self.io.map.note(Item::framing(name), at, len);
+    }
+
+    fn whole(&mut self) -> Result<()> {
+        if self.dialect().blocks_unmigratable
+            && let Some(name) = self.unmigratable()
+        {
+            return Err(Kind::Unmigratable(name).at(0));
+        }
+        self.header()?;
+        configuration::load(self)?;
+        self.records()?;
+        // Look-ahead may have run into the end of the stream although nothing was missing.
+        if self.io.reader.ended() {
+            let at = self.io.reader.offset();
+            return Err(Kind::EndOfInput { missing: 0 }.at(at));
+        }
+        self.after_end()
+    }
+
+    fn unmigratable(&self) -> Option<String> {
+        self.to.handlers.iter().find_map(|handler| match handler.body {
+            Body::Vmsd(index) if self.to.set.get(index)?.unmigratable => Some(handler.idstr.clone()),
+            _ => None,
+        })
+    }
+
+    fn header(&mut self) -> Result<()> {
+        let reader = &mut self.io.reader;
+        // Missing bytes of the header read as zeros.
+        let found = reader.be32().or_else(zero_at_end)?;
+        if found != MAGIC {
+            return Err(Kind::BadMagic { found }.at(0));
+        }
+        let found = reader.be32().or_else(zero_at_end)?;
+        if found != FORMAT {
+            return Err(Kind::BadVersion { found }.at(4));
+        }
+        self.framing("header", 0);
+        Ok(())
+    }
+
+    /// Records until the end-of-stream byte or the command that ends the loop.
+    pub(super) fn records(&mut self) -> Result<End> {
+        loop {
+            self.io.map.top();
+            self.io.map.set_section(None);
+            let at = self.io.reader.offset();
+            match self.io.reader.u8()? {
+                record::EOF => {
+                    self.framing("end of stream", at);
+                    return Ok(End::Eof);
+                }
+                kind @ (record::START | record::FULL) => self.first(kind, at)?,
+                kind @ (record::PART | record::END) => self.further(kind, at)?,
+                record::COMMAND if self.dialect().commands.is_some() => {
+                    if let Some(end) = command::load(self, at)? {
+                        return Ok(end);
+                    }
+                }
+                found => return Err(Kind::UnknownSectionType { found }.at(at)),
+            }
+        }
+    }
+
+    /// START and FULL: the handler is found by name and instance.
+    fn first(&mut self, kind: u8, at: u64) -> Result<()> {
+        let reader = &mut self.io.reader;
+        let id = reader.be32()?;
+        let idstr = reader.counted()?;
+        if idstr.is_empty() && self.to.dialect.checks_idstr {
+            return Err(Kind::BadIdstr.at(at));
+        }
+        let instance_id = reader.be32()?;
+        let version_id = reader.be32()?;
+        self.framing("section header", at);
+        let shown = String::from_utf8_lossy(c_string(&idstr)).into_owned();
+        let Some(index) = self.to.find(&idstr, instance_id) else {
+            return Err(Kind::UnknownSection { idstr: shown, instance_id }.at(at));
+        };
+        let supported = self.to.handlers.get(index).map_or(0, |h| h.version_id);
+        if version_id > supported {
+            return Err(Kind::SectionTooNew { idstr: shown, version_id, supported }.at(at));
+        }
+        self.started.push((id, index, version_id));
+        if let Some(place) = self.remembered.get_mut(index) {
+            *place = (id, version_id);
+        }
+        let section =
+            Section { record: kind, offset: at, id, idstr, instance_id, version_id, handler: index, body: 0, end: 0 };
+        self.payload(section)
+    }
+
+    /// PART and END: the handler is found by the id of an earlier record.
+    fn further(&mut self, kind: u8, at: u64) -> Result<()> {
+        let id = self.io.reader.be32()?;
+        self.framing("section part header", at);
+        let found = match self.dialect().part_lookup {
+            PartLookup::Newest => {
+                self.started.iter().rev().find(|s| s.0 == id).map(|s| (s.1, s.2))
+            }
+            PartLookup::Handlers => {
+                self.remembered.iter().position(|r| r.0 == id).and_then(|index| {
+                    self.remembered.get(index).map(|r| (index, r.1))
+                })
+            }
+        };
+        let Some((handler, version_id)) = found else {
+            return Err(Kind::UnknownSectionId { id }.at(at));
+        };
+        let section = Section {
+            record: kind,
+            offset: at,
+            id,
+            idstr: Vec::new(),
+            instance_id: 0,
+            version_id,
+            handler,
+            body: 0,
+            end: 0,
+        };
+        self.payload(section)
+    }
+
+    fn payload(&mut self, mut section: Section) -> Result<()> {
+        let Some(handler) = self.to.handlers.get(section.handler) else { return Ok(()) };
+        self.io.map.set_section(Some(handler.idstr.clone()));
+        section.body = self.io.reader.offset();
+        let index = (handler.ordinal > 0).then_some(handler.ordinal);
+        self.io.map.enter(&handler.device, &handler.device, index);
+        self.body(handler, section.version_id)?;
+        self.io.map.top();
+        section.end = self.io.reader.offset();
+        let id = section.id;
+        if self.sections.len() < MAX_SECTIONS {
+            self.sections.push(section);
+        }
+        if self.dialect().footers {
+            self.footer(handler, id)?;
+        }
+        Ok(())
+    }
+
+    fn body(&mut self, handler: &'d Handler, version_id: u32) -> Result<()> {
+        let scene = Scene {
+            set: &self.to.set,
+            dialect: &self.to.dialect,
+            release: self.to.version,
+            generation: Generation::of(&self.to.machine),
+            local: &self.to.local,
+        };
+        match &handler.body {
+            Body::Vmsd(index) => {
+                Walk::new(scene, &handler.device, &mut self.io).vmsd(*index, version_id)
+            }
+            Body::Virtio => {
+                let mut walk = Walk::new(scene, &handler.device, &mut self.io);
+                virtio::section(&mut walk, version_id)
+            }
+            Body::Ram => ram::load(self, version_id),
+            Body::Block => block::load(&mut self.io, self.to.version),
+            Body::DirtyBitmap => block::dirty_bitmap(&mut self.io, version_id),
+            Body::Unknown(name) => {
+                let at = self.io.reader.offset();
+                Err(self.io.map.fail(Kind::Undetermined(format!("loader {name}")), at, ""))
+            }
+        }
+    }
+
+    fn footer(&mut self, handler: &Handler, expected: u32) -> Result<()> {
+        let at = self.io.reader.offset();
+        let idstr = || handler.idstr.clone();
+        let found = self.io.reader.u8()?;
+        if found != record::FOOTER {
+            return Err(Kind::FooterMissing { idstr: idstr(), found }.at(at));
+        }
+        let found = self.io.reader.be32()?;
+        if found != expected {
+            return Err(Kind::FooterMismatch { idstr: idstr(), found, expected }.at(at));
+        }
+        self.framing("section footer", at);
+        Ok(())
+    }
+
+    /// One more byte, and the description if it announces one. Nothing here can fail a load.
+    fn after_end(&mut self) -> Result<()> {
+        use crate::dialect::AfterEnd;
+        let read = match self.dialect().after_end {
+            AfterEnd::Nothing => false,
+            AfterEnd::Always => true,
+            AfterEnd::IfLocal => self.dialect().description,
+        };
+        if !read {
+            return Ok(());
+        }
+        let at = self.io.reader.offset();
+        let found = match self.io.reader.u8() {
+            Ok(found) => found,
+            Err(_) => {
+                self.notes.push("no description follows the end of the stream".to_string());
+                return Ok(());
+            }
+        };
+        if found != record::VMDESCRIPTION {
+            self.notes.push(format!("byte {found:#04x} at {at:#x} where a description was expected"));
+            self.framing("description missing", at);
+            return Ok(());
+        }
+        if let Ok(len) = self.io.reader.be32() {
+            // A short description is no error.
+            let _ = self.io.reader.skip(u64::from(len));
+        }
+        self.framing("vmdescription", at);
+        Ok(())
+    }
+}
+
+/// Sections remembered for reports; a stream may have any number.
+const MAX_SECTIONS: usize = 1 << 16;
+
+fn zero_at_end(error: Box<Error>) -> Result<u32> {
+    match error.kind {
+        Kind::EndOfInput { .. } => Ok(0),
+        _ => Err(error),
+    }
+}

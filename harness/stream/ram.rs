@@ -1,0 +1,218 @@
+//! The `ram` section, v3 and v4 (wire reference 6.1 and 6.3, codecs 3.10).
+//!
+//! A record is a be64 word: flags in the low 12 bits, address or size above. Page contents pass
+//! through the window and are not kept; all page records of a part are one span.
+
+use super::load::Load;
+use crate::dialect::ram::{
+    COMPRESS_PAGE, CONTINUE, EOS, Flags, HOOK, MEM_SIZE, MULTIFD_FLUSH, PAGE, XBZRLE, ZERO,
+};
+use crate::vmstate::flow::c_string;
+use crate::wire::map::Item;
+use crate::wire::{Kind, Result};
+
+/// Size of an x86 page.
+pub const PAGE_SIZE: u64 = 4096;
+/// Blocks that are remembered; a real machine has a few dozen.
+const MAX_BLOCKS: usize = 4096;
+
+/// What survives from one part to the next.
+#[derive(Debug, Default)]
+pub(super) struct RamState {
+    /// Blocks announced, in order; v3: one without a name.
+    pub(super) blocks: Vec<(Vec<u8>, u64)>,
+    /// The block of the last page record.
+    last: Option<Vec<u8>>,
+}
+
+/// Reads the records of one part.
+///
+/// # Errors
+/// The reader's, or a record that the release refuses.
+pub(super) fn load(load: &mut Load<'_, '_>, version_id: u32) -> Result<()> {
+    let rules = load.dialect().ram;
+    let at = load.io.reader.offset();
+    if !(version_id == 3 && rules.v3 || version_id == 4 && rules.v4) {
+        return refuse(load, at, format!("section version {version_id}"));
+    }
+    loop {
+        let at = load.io.reader.offset();
+        let word = load.io.reader.be64().map_err(|e| load.io.map.place(e, "record"))?;
+        let (flags, address) = (word & 0xfff, word & !0xfff);
+        let mut record = Record { flags, address, at, v3: version_id == 3 };
+        record.check_flags(load)?;
+        let mut name = "pages";
+        if flags & MEM_SIZE != 0 {
+            name = "blocks";
+            record.sizes(load)?;
+        }
+        // Older loaders go on with the other flags of the same word.
+        if flags & MEM_SIZE == 0 || rules.flags == Flags::OneByOne {
+            record.page(load)?;
+        }
+        if flags & EOS != 0 && flags & !(EOS | CONTINUE) == 0 {
+            name = "end";
+        }
+        let item = Item { name, canonical: name, info: "ram", width: 0, join: true };
+        load.io.map.note(item, at, load.io.reader.offset() - at);
+        if flags & EOS != 0 {
+            return Ok(());
+        }
+    }
+}
+
+struct Record {
+    flags: u64,
+    address: u64,
+    at: u64,
+    v3: bool,
+}
+
+impl Record {
+    /// The record flags that this release tells apart, as one of them, or an error.
+    fn check_flags(&mut self, load: &mut Load<'_, '_>) -> Result<()> {
+        let rules = load.dialect().ram;
+        let mut known = ZERO | MEM_SIZE | PAGE | EOS;
+        for (on, flag) in [
+            (rules.xbzrle, XBZRLE),
+            (rules.hook, HOOK),
+            (rules.compress, COMPRESS_PAGE),
+            (rules.multifd_flush, MULTIFD_FLUSH),
+        ] {
+            known |= if on { flag } else { 0 };
+        }
+        let flags = self.flags & !CONTINUE;
+        let fits = match rules.flags {
+            Flags::OneByOne => true,
+            // Tested one after the other; the first hit decides, nothing may be left at the end.
+            Flags::Exclusive => flags & known != 0,
+            Flags::Exact => flags & known == flags && flags.count_ones() == 1,
+        };
+        if fits {
+            Ok(())
+        } else {
+            refuse(load, self.at, format!("unknown combination of flags {:#x}", self.flags))
+        }
+    }
+
+    /// MEM_SIZE: a total (v3), or a total and the list of blocks that makes it up (v4).
+    fn sizes(&mut self, load: &mut Load<'_, '_>) -> Result<()> {
+        if self.v3 {
+            let local: u64 = load.to.local.blocks.iter().map(|b| b.1).sum();
+            if local != 0 && local != self.address {
+                let text = format!("total size {:#x}, local is {local:#x}", self.address);
+                return refuse(load, self.at, text);
+            }
+            load.ram.blocks = vec![(Vec::new(), self.address)];
+            return Ok(());
+        }
+        let mut left = self.address;
+        while left != 0 {
+            let at = load.io.reader.offset();
+            let name = load.io.reader.counted().map_err(|e| load.io.map.place(e, "block"))?;
+            let name = c_string(&name).to_vec();
+            let len = load.io.reader.be64().map_err(|e| load.io.map.place(e, "block length"))?;
+            self.block(load, at, &name, len)?;
+            if load.ram.blocks.len() < MAX_BLOCKS {
+                load.ram.blocks.retain(|b| b.0 != name);
+                load.ram.blocks.push((name, len));
+            }
+            left = left.wrapping_sub(len);
+        }
+        Ok(())
+    }
+
+    /// One entry of the list against the local blocks.
+    fn block(&mut self, load: &mut Load<'_, '_>, at: u64, name: &[u8], len: u64) -> Result<()> {
+        let local = &load.to.local.blocks;
+        if local.is_empty() {
+            return Ok(());
+        }
+        let shown = String::from_utf8_lossy(name).into_owned();
+        let Some((_, own)) = local.iter().find(|b| b.0 == name) else {
+            return refuse(load, at, format!("unknown block \"{shown}\""));
+        };
+        let resizable = load.dialect().ram.resizes && name.starts_with(b"/rom@");
+        if *own != len && !resizable {
+            let text = format!("length mismatch of \"{shown}\": {len:#x}, local is {own:#x}");
+            return refuse(load, at, text);
+        }
+        Ok(())
+    }
+
+    /// The page forms. At most one of them is taken, in the order of the loader.
+    fn page(&mut self, load: &mut Load<'_, '_>) -> Result<()> {
+        let rules = load.dialect().ram;
+        let has = |flag| self.flags & flag != 0;
+        if has(ZERO) {
+            self.owner(load)?;
+            let fill = load.io.reader.u8().map_err(|e| load.io.map.place(e, "fill byte"))?;
+            if rules.zero_is_zero && fill != 0 {
+                return refuse(load, self.at, format!("zero page with value {fill}"));
+            }
+        } else if has(PAGE) {
+            self.owner(load)?;
+            load.io.reader.skip(PAGE_SIZE).map_err(|e| load.io.map.place(e, "page"))?;
+        } else if has(XBZRLE) && rules.xbzrle {
+            self.owner(load)?;
+            self.xbzrle(load)?;
+        } else if has(COMPRESS_PAGE) && rules.compress {
+            self.owner(load)?;
+            let len = load.io.reader.be32().map_err(|e| load.io.map.place(e, "length"))?;
+            // compressBound of a page: a longer one is refused.
+            if u64::from(len) > PAGE_SIZE + 64 {
+                return refuse(load, self.at, format!("compressed page of {len} bytes"));
+            }
+            load.io.reader.skip(u64::from(len)).map_err(|e| load.io.map.place(e, "page"))?;
+        } else if has(HOOK) && rules.hook {
+            return refuse(load, self.at, "RDMA hook in a plain stream".to_string());
+        }
+        Ok(())
+    }
+
+    fn xbzrle(&mut self, load: &mut Load<'_, '_>) -> Result<()> {
+        let encoding = load.io.reader.u8().map_err(|e| load.io.map.place(e, "encoding"))?;
+        if encoding != 1 {
+            return refuse(load, self.at, format!("difference encoding {encoding}, expected 1"));
+        }
+        let len = load.io.reader.be16().map_err(|e| load.io.map.place(e, "length"))?;
+        if u64::from(len) > PAGE_SIZE {
+            return refuse(load, self.at, format!("difference of {len} bytes, at most {PAGE_SIZE}"));
+        }
+        load.io.reader.skip(u64::from(len)).map_err(|e| load.io.map.place(e, "difference"))
+    }
+
+    /// The block a page belongs to: named, or the one before (CONTINUE). v3 has no names.
+    fn owner(&mut self, load: &mut Load<'_, '_>) -> Result<()> {
+        if self.v3 {
+            return Ok(());
+        }
+        if self.flags & CONTINUE == 0 {
+            let name = load.io.reader.counted().map_err(|e| load.io.map.place(e, "block"))?;
+            load.ram.last = Some(c_string(&name).to_vec());
+        }
+        let Some(name) = load.ram.last.clone() else {
+            return refuse(load, self.at, "page continues a block, but none came before".to_string());
+        };
+        let known = if load.to.local.blocks.is_empty() {
+            &load.ram.blocks
+        } else {
+            &load.to.local.blocks
+        };
+        // The received length wins where a block was resized.
+        let announced = load.ram.blocks.iter().find(|b| b.0 == name);
+        let Some((_, len)) = announced.or_else(|| known.iter().find(|b| b.0 == name)) else {
+            let shown = String::from_utf8_lossy(&name).into_owned();
+            return refuse(load, self.at, format!("no block \"{shown}\""));
+        };
+        if load.dialect().ram.checks_offsets && self.address >= *len {
+            let text = format!("address {:#x} beyond its block of {len:#x} bytes", self.address);
+            return refuse(load, self.at, text);
+        }
+        Ok(())
+    }
+}
+
+fn refuse(load: &mut Load<'_, '_>, at: u64, text: String) -> Result<()> {
+    Err(load.io.map.fail(Kind::Ram(text), at, ""))
+}

@@ -1,0 +1,179 @@
+//! PCI configuration space and interrupt pins (codecs 2.1, 3.1).
+//!
+//! A loader compares the received configuration with its own: vendor, device, revision, class,
+//! header type, the capability-list bit and pointer, the type bits of BARs, and capabilities
+//! apart from what they make writable. The rest is taken over. The local configuration is the
+//! one in the destination's own fixture; BAR sizes are not on the wire, so address bits below
+//! them are not compared here.
+
+use super::super::flow::{Flow, Name};
+use super::super::walk::Walk;
+use crate::wire::{Kind, Result};
+
+/// Size of conventional and of PCI Express configuration space.
+const CONFIG: usize = 256;
+const EXPRESS: usize = 4096;
+
+/// Bytes of a header that are compared in full.
+const HEADER: [usize; 9] = [0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0a, 0x0b, 0x0e];
+const STATUS: usize = 0x06;
+const STATUS_CAPABILITIES: u8 = 0x10;
+const BARS: usize = 0x10;
+const CAPABILITY_POINTER: usize = 0x34;
+
+/// Transfers configuration space of `size` bytes and compares it with the local one.
+///
+/// # Errors
+/// The reader's, or [`Kind::PciConfig`] at the first compared byte that differs.
+pub fn config<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>, size: u64) -> Result<u64> {
+    let at = walk.flow.offset();
+    let mut space = [0u8; EXPRESS];
+    let len = usize::try_from(size).unwrap_or(EXPRESS).min(EXPRESS);
+    let Some(received) = space.get_mut(..len) else { return Ok(0) };
+    walk.flow.buffer(name, received)?;
+    if !walk.flow.loads() {
+        return Ok(0);
+    }
+    let identity = walk.flow.map().identity(name.canonical);
+    let Some(local) = walk.scene.local.bytes(identity) else { return Ok(0) };
+    let mask = compared(local);
+    for (i, ((own, got), mask)) in local.iter().zip(received.iter()).zip(mask).enumerate() {
+        if (own ^ got) & mask != 0 {
+            let kind = Kind::PciConfig { at: i as u32, received: *got, local: *own };
+            return Err(walk.flow.fail(kind, at, name.shown));
+        }
+    }
+    Ok(0)
+}
+
+/// Transfers the four interrupt pins.
+///
+/// # Errors
+/// The reader's, or a pin that is neither 0 nor 1; the words after it stay unread.
+pub fn irq_state<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>) -> Result<u64> {
+    for pin in 0..4 {
+        let at = walk.flow.offset();
+        let level = walk.flow.scalars(name, 4, 1)?;
+        if level > 1 && walk.flow.loads() {
+            let kind = Kind::Check(format!("irq state {pin} is {level:#x}: must be 0 or 1"));
+            return Err(walk.flow.fail(kind, at, name.shown));
+        }
+    }
+    Ok(0)
+}
+
+fn byte(space: &[u8], at: usize) -> u8 {
+    space.get(at).copied().unwrap_or(0)
+}
+
+fn set(mask: &mut [u8; CONFIG], at: usize, bits: u8) {
+    if let Some(place) = mask.get_mut(at) {
+        *place |= bits;
+    }
+}
+
+/// Which bits of each byte are compared (`cmask & ~wmask & ~w1cmask`).
+fn compared(local: &[u8]) -> [u8; CONFIG] {
+    let mut mask = [0u8; CONFIG];
+    for at in HEADER {
+        set(&mut mask, at, 0xff);
+    }
+    set(&mut mask, STATUS, STATUS_CAPABILITIES);
+    set(&mut mask, CAPABILITY_POINTER, 0xff);
+    let mut bar = 0;
+    while bar < 6 {
+        let at = BARS + 4 * bar;
+        let low = byte(local, at);
+        // A BAR that is all zero may not be implemented, and then nothing is compared.
+        if low & 1 != 0 {
+            set(&mut mask, at, 0x03);
+        } else if low & 0x0e != 0 {
+            set(&mut mask, at, 0x0f);
+        }
+        bar += if low & 0x07 == 0x04 { 2 } else { 1 };
+    }
+    if byte(local, STATUS) & STATUS_CAPABILITIES != 0 {
+        for capability in capabilities(local) {
+            capability_mask(&mut mask, local, capability);
+        }
+    }
+    mask
+}
+
+/// Offsets of the capabilities in a configuration space, in list order.
+pub fn capabilities(space: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    let mut next = usize::from(byte(space, CAPABILITY_POINTER) & 0xfc);
+    let mut left = 48;
+    std::iter::from_fn(move || {
+        if next < 0x40 || left == 0 || byte(space, STATUS) & STATUS_CAPABILITIES == 0 {
+            return None;
+        }
+        left -= 1;
+        let here = next;
+        next = usize::from(byte(space, here + 1) & 0xfc);
+        Some(here)
+    })
+}
+
+/// Number of MSI-X vectors of a device, 0 without the capability.
+#[must_use]
+pub fn msix_vectors(space: &[u8]) -> u64 {
+    capabilities(space)
+        .find(|at| byte(space, *at) == 0x11)
+        .map_or(0, |at| u64::from(byte(space, at + 2)) + 1 + (u64::from(byte(space, at + 3) & 0x07) << 8))
+}
+
+/// A capability's bytes are compared unless the capability itself made them writable.
+fn capability_mask(mask: &mut [u8; CONFIG], local: &[u8], at: usize) {
+    set(mask, at, 0xff);
+    set(mask, at + 1, 0xff);
+    match byte(local, at) {
+        // MSI-X: enable and function mask are writable; size, table and PBA are not.
+        0x11 => {
+            set(mask, at + 2, 0xff);
+            set(mask, at + 3, 0x3f);
+            (4..12).for_each(|i| set(mask, at + i, 0xff));
+        }
+        // MSI: enable and queue size are writable; address and data are.
+        0x05 => {
+            set(mask, at + 2, 0x8e);
+            set(mask, at + 3, 0xff);
+        }
+        // Power management: the capability word is compared, control and status are not.
+        0x01 => (2..4).for_each(|i| set(mask, at + i, 0xff)),
+        // virtio: all but the window of the configuration access capability (type 5).
+        0x09 => {
+            let len = usize::from(byte(local, at + 2));
+            let window = byte(local, at + 3) == 5;
+            for i in 2..len {
+                if !window || matches!(i, 2 | 3 | 5..8) {
+                    set(mask, at + i, 0xff);
+                }
+            }
+        }
+        // PCI Express: the capability registers, not the control and status ones.
+        0x10 => (2..8).for_each(|i| set(mask, at + i, 0xff)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_follow_the_capability_list() {
+        let mut space = [0u8; CONFIG];
+        space[STATUS] = STATUS_CAPABILITIES;
+        space[CAPABILITY_POINTER] = 0x40;
+        space[0x40] = 0x11;
+        space[0x42] = 2;
+        space[0x10] = 1;
+        assert_eq!(msix_vectors(&space), 3);
+        let mask = compared(&space);
+        assert_eq!((mask[0x00], mask[0x04], mask[0x10], mask[0x14]), (0xff, 0, 3, 0));
+        assert_eq!((mask[0x42], mask[0x43], mask[0x44], mask[0x4c]), (0xff, 0x3f, 0xff, 0));
+        space[0x41] = 0x40;
+        assert!(capabilities(&space).count() <= 48, "a loop in the list ends");
+    }
+}

@@ -1,0 +1,69 @@
+//! What a destination has in memory before a load, as far as loading depends on it.
+//!
+//! A loader compares some fields with its own values (`... equal` codecs, PCI configuration
+//! space), sizes some arrays by memory that no field loads, and knows its own RAM blocks and
+//! queues. A table says none of that. What a release has on a machine type with a device set is
+//! read off the fixture that the same release made there: its configuration bytes, block lengths
+//! and queue sizes are the local ones. Counts that appear in no stream are listed here.
+
+use std::collections::{BTreeSet, HashMap};
+
+/// Values of one destination, read off its own fixture (or the nearest release's, see `from`).
+#[derive(Debug, Clone, Default)]
+pub struct Local {
+    /// Bytes of compared items, by path identity.
+    pub items: HashMap<u64, Vec<u8>>,
+    /// RAM blocks by name, with their lengths. Empty: unknown.
+    pub blocks: Vec<(Vec<u8>, u64)>,
+    /// Subsections in that fixture: path and name.
+    pub subsections: Vec<(String, String)>,
+    /// Devices that have a section in that fixture.
+    pub sections: BTreeSet<String>,
+    /// The release whose fixture these were read off; `None` when there is none.
+    pub from: Option<String>,
+}
+
+impl Local {
+    /// The bytes of an item, if known.
+    #[must_use]
+    pub fn bytes(&self, identity: u64) -> Option<&[u8]> {
+        self.items.get(&identity).map(Vec::as_slice)
+    }
+
+    /// The value of a big-endian scalar, if known.
+    #[must_use]
+    pub fn scalar(&self, identity: u64) -> Option<u64> {
+        let bytes = self.bytes(identity)?;
+        (bytes.len() <= 8).then(|| bytes.iter().fold(0, |v, b| v << 8 | u64::from(*b)))
+    }
+
+    /// Whether an item of this codec is worth remembering.
+    #[must_use]
+    pub fn wants(info: &str) -> bool {
+        info.ends_with(" equal") || matches!(info, "int32 le" | "pci config" | COMPARED)
+    }
+}
+
+/// Codec name by which hand-written formats mark what they compare with local values.
+pub const COMPARED: &str = "compared";
+
+/// Number of elements (or bytes) of an array whose count lies in memory that no field loads.
+///
+/// | vmsd | field | count | why |
+/// | --- | --- | --- | --- |
+/// | ide_drive, ide_drive/pio_state | io_buffer | 131076 | IDE_DMA_BUF_SECTORS (256) * 512 + 4, every release |
+/// | fdc | fifo | 512 | FD_SECTOR_LEN, every release |
+/// | Fifo8 | data | 16 | UART_FIFO_LENGTH: the serial port is its only user on a PC |
+/// | memory hotplug state | devs | 0 | no DIMM slots without `-m slots=` |
+/// | CPU hotplug state | devs | 1 | one possible CPU without `-smp` |
+#[must_use]
+pub fn count(vmsd: &str, field: &str) -> Option<u32> {
+    Some(match (vmsd, field) {
+        ("ide_drive" | "ide_drive/pio_state", "io_buffer") => 131_076,
+        ("fdc", "fifo") => 512,
+        ("Fifo8", "data") => 16,
+        ("memory hotplug state", "devs") => 0,
+        ("CPU hotplug state", "devs") => 1,
+        _ => return None,
+    })
+}

@@ -1,0 +1,85 @@
+//! The rename table: fields that two releases call differently but that are the same bytes with
+//! the same meaning. The only way in which differently named fields count as equal; each entry
+//! has its reason. Kept in `corpus/renames.toml`.
+
+use serde::Deserialize;
+
+/// One entry: in descriptions matched by `vmsd`, a field `from` is compared as `to`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rename {
+    /// vmsd name; a single `*` matches anything.
+    pub vmsd: String,
+    /// Field name; a single `*` matches anything, which `to` may repeat.
+    pub from: String,
+    /// The name to compare by.
+    pub to: String,
+    /// Why the two are the same.
+    pub reason: String,
+}
+
+/// The table.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Renames {
+    /// Entries in order; each is tried once, on the outcome of those before it.
+    #[serde(default)]
+    pub rename: Vec<Rename>,
+}
+
+/// What a pattern's `*` stands for in `name`, or `None` if it does not match.
+fn capture<'n>(pattern: &str, name: &'n str) -> Option<&'n str> {
+    match pattern.split_once('*') {
+        None => (pattern == name).then_some(""),
+        Some((head, tail)) => name.strip_prefix(head)?.strip_suffix(tail),
+    }
+}
+
+impl Renames {
+    /// Reads a table.
+    ///
+    /// # Errors
+    /// TOML that is not such a table, or an entry without a reason: the text says where.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let table: Renames = toml::from_str(text).map_err(|e| e.to_string())?;
+        for entry in &table.rename {
+            if entry.reason.trim().is_empty() {
+                return Err(format!("rename of {} in {} has no reason", entry.from, entry.vmsd));
+            }
+        }
+        Ok(table)
+    }
+
+    /// The name by which field `name` of description `vmsd` is compared.
+    #[must_use]
+    pub fn canonical(&self, vmsd: &str, name: &str) -> String {
+        let mut name = name.to_string();
+        for entry in &self.rename {
+            if capture(&entry.vmsd, vmsd).is_some()
+                && let Some(star) = capture(&entry.from, &name)
+            {
+                name = entry.to.replace('*', star);
+            }
+        }
+        name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_rename_and_bad_tables_are_refused() {
+        let table = Renames::parse(
+            "[[rename]]\nvmsd = \"cpu*\"\nfrom = \"env.*\"\nto = \"*\"\nreason = \"moved\"\n",
+        )
+        .expect("table");
+        assert_eq!(table.canonical("cpu", "env.regs"), "regs");
+        assert_eq!(table.canonical("cpu/xss", "env.xss"), "xss");
+        assert_eq!(table.canonical("apic", "env.x"), "env.x");
+        assert!(Renames::parse("[[rename]]\nvmsd=\"a\"\nfrom=\"b\"\nto=\"c\"\nreason=\"\"").is_err());
+        assert!(Renames::parse("[[rename]]\nvmsd=\"a\"\nfrom=\"b\"\nto=\"c\"").is_err());
+        assert!(Renames::parse("[[renames]]").is_err());
+    }
+}

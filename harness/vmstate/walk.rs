@@ -1,0 +1,315 @@
+//! The engine: one walk over a description, for both directions (`vmstate_load_state` and its
+//! inverse; wire reference 4.1 to 4.3).
+//!
+//! ```text
+//! version rules -> fields in order -> subsections -> post-load checks
+//! field: present? -> how many -> per element: marker, struct or codec -> error flag
+//! ```
+
+use super::check::{self, Memory};
+use super::codec;
+use super::compile::{Amount, Count, Field, Kind as FieldKind, Old, Set, Vmsd};
+use super::flow::{Flow, Name};
+use super::local::Local;
+use crate::dialect::{Dialect, Generation, OldVersions, PointerMarkers, Version};
+use crate::wire::{Kind, Result};
+
+/// Deepest nesting of descriptions; real ones stay below 10.
+const MAX_DEPTH: u32 = 64;
+/// Elements that one load may walk without a byte in between: only a hostile count gets there.
+const MAX_IDLE: u64 = 1 << 20;
+
+/// What a walk reads from and never changes.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'d> {
+    /// Descriptions.
+    pub set: &'d Set,
+    /// Framing rules.
+    pub dialect: &'d Dialect,
+    /// Release of the loader.
+    pub release: Version,
+    /// Generation of the machine type, if it has one.
+    pub generation: Option<Generation>,
+    /// Local values.
+    pub local: &'d Local,
+}
+
+/// A walk in progress.
+#[derive(Debug)]
+pub struct Walk<'d, 'f, F> {
+    /// What it reads from.
+    pub scene: Scene<'d>,
+    /// The direction.
+    pub flow: &'f mut F,
+    /// Last path component of the section's idstr: which device a codec is in.
+    pub device: &'d str,
+    values: Vec<u64>,
+    depth: u32,
+    idle: u64,
+    /// What a later check needs from an earlier item of the section.
+    pub memory: Memory,
+}
+
+impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
+    /// A walk for one section of `device`.
+    pub fn new(scene: Scene<'d>, device: &'d str, flow: &'f mut F) -> Self {
+        Walk { scene, flow, device, values: Vec::new(), depth: 0, idle: 0, memory: Memory::default() }
+    }
+
+    /// Walks description `index` at `version`.
+    ///
+    /// # Errors
+    /// Whatever the destination refuses, and [`Kind::Undetermined`] where the tables do not say.
+    pub fn vmsd(&mut self, index: usize, version: u32) -> Result<()> {
+        let Some(vmsd) = self.scene.set.get(index) else {
+            return Err(self.undetermined(format!("description {index}")));
+        };
+        if version > vmsd.version_id {
+            let kind = Kind::VersionTooNew {
+                vmsd: vmsd.name.clone(),
+                version_id: version,
+                supported: vmsd.version_id,
+            };
+            return Err(self.fail(kind, ""));
+        }
+        if version < vmsd.minimum_version_id {
+            return self.old(vmsd, version);
+        }
+        if self.depth >= MAX_DEPTH {
+            return Err(self.fail(Kind::Limit(format!("nesting of {MAX_DEPTH}")), ""));
+        }
+        self.depth += 1;
+        let base = self.fields(vmsd, version)?;
+        while let Some((subsection, version)) = self.flow.subsection(self.scene.set, vmsd)? {
+            let name = self.scene.set.get(subsection).map_or("", |v| v.name.as_str());
+            self.flow.map().enter(name, name, None);
+            self.vmsd(subsection, version)?;
+            self.flow.map().leave();
+        }
+        if self.flow.loads() {
+            let at = self.flow.offset();
+            let values = self.values.get(base..).unwrap_or(&[]);
+            if let Err(kind) = check::post_load(vmsd, self.scene.release, values, &mut self.memory) {
+                return Err(self.flow.fail(kind, at, ""));
+            }
+        }
+        self.values.truncate(base);
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// The path below the minimum version. No subsections and no checks follow there.
+    fn old(&mut self, vmsd: &'d Vmsd, version: u32) -> Result<()> {
+        let refused = Kind::VersionTooOld {
+            vmsd: vmsd.name.clone(),
+            version_id: version,
+            minimum: vmsd.minimum_version_id,
+        };
+        let usable = |old: &&Old| version >= old.minimum_version_id;
+        match (self.scene.dialect.old_versions, vmsd.old.as_ref().filter(usable)) {
+            (OldVersions::Never, _) | (_, None) => Err(self.fail(refused, "")),
+            (OldVersions::Always | OldVersions::WithHook, Some(Old { load: Some(hook), layouts, .. })) => {
+                match layouts.get(&version).and_then(|i| self.scene.set.get(*i)) {
+                    Some(layout) => {
+                        let base = self.fields(layout, version)?;
+                        self.values.truncate(base);
+                        Ok(())
+                    }
+                    None => Err(self.undetermined(format!("{hook} for version {version}"))),
+                }
+            }
+            (OldVersions::Always, Some(_)) => {
+                Err(self.fail(Kind::Abort(format!("{}: no load_state_old", vmsd.name)), ""))
+            }
+            (OldVersions::WithHook, Some(_)) => Err(self.fail(refused, "")),
+        }
+    }
+
+    fn fields(&mut self, vmsd: &'d Vmsd, version: u32) -> Result<usize> {
+        let base = self.values.len();
+        self.values.resize(base + vmsd.fields.len(), 0);
+        for (i, field) in vmsd.fields.iter().enumerate() {
+            self.field(vmsd, field, version, base, i)?;
+        }
+        Ok(base)
+    }
+
+    fn field(
+        &mut self,
+        vmsd: &'d Vmsd,
+        field: &'d Field,
+        version: u32,
+        base: usize,
+        at: usize,
+    ) -> Result<()> {
+        let present = match &field.exists {
+            None => field.version_id <= version,
+            Some(predicate) => {
+                let timers = self.local_value("num_timers_save").unwrap_or(3);
+                let values = self.values.get(base..).unwrap_or(&[]);
+                match predicate.holds(version, |name| check::value(vmsd, values, name), timers) {
+                    Ok(present) => present,
+                    Err(symbol) => {
+                        let what = format!("presence hook {symbol} of {}/{}", vmsd.name, field.name);
+                        return Err(self.undetermined(what));
+                    }
+                }
+            }
+        };
+        if !present {
+            if field.must_exist && self.scene.dialect.validates && self.flow.loads() {
+                return Err(self.fail(Kind::MustExist, &field.name));
+            }
+            return Ok(());
+        }
+        let (count, indexed) = match &field.count {
+            Count::One => (1, false),
+            Count::Many(amount) => {
+                // The loader keeps the count in an int, whatever the counter's type.
+                let n = self.amount(amount, base)?;
+                (if n as u32 as i32 > 0 { u64::from(n as u32) } else { 0 }, true)
+            }
+        };
+        if count == 0 {
+            return Ok(());
+        }
+        let value = self.elements(field, base, count, indexed)?;
+        if let Some(place) = self.values.get_mut(base + at) {
+            *place = value;
+        }
+        Ok(())
+    }
+
+    fn amount(&mut self, amount: &Amount, base: usize) -> Result<u64> {
+        match amount {
+            Amount::Fixed(n) => Ok(*n),
+            Amount::Slot(index, factor) => {
+                let value = self.values.get(base + index).copied().unwrap_or(0);
+                Ok(value.saturating_mul(*factor))
+            }
+            Amount::Unknown(what) => Err(self.undetermined(what.clone())),
+        }
+    }
+
+    fn elements(&mut self, field: &'d Field, base: usize, count: u64, indexed: bool) -> Result<u64> {
+        let name = |info| Name { shown: &field.name, canonical: &field.canonical, info };
+        let marked = field.auto_alloc && self.scene.dialect.pointers == PointerMarkers::NullOrValid;
+        if let FieldKind::Leaf(leaf, info, size) = &field.kind
+            && !marked
+        {
+            let size = self.amount(size, base)?;
+            let value = codec::leaf(self, *leaf, name(info), size, count)?;
+            self.flow.after_element()?;
+            return Ok(value);
+        }
+        for i in 0..count {
+            let began = self.flow.offset();
+            if marked {
+                let at = self.flow.offset();
+                match self.flow.scalars(name("ptr-marker"), 1, 1)? {
+                    0x31 => {}
+                    0x30 => continue,
+                    found => {
+                        let kind =
+                            Kind::BadMarker { found: found as u8, expected: "0x30 or 0x31" };
+                        return Err(self.flow.fail(kind, at, &field.name));
+                    }
+                }
+            }
+            let index = indexed.then_some(u32::try_from(i).unwrap_or(u32::MAX));
+            match &field.kind {
+                FieldKind::Leaf(leaf, info, size) => {
+                    let size = self.amount(size, base)?;
+                    codec::leaf(self, *leaf, name(info), size, 1)?;
+                }
+                FieldKind::Struct(nested, version) => {
+                    self.nested(field, index, *nested, *version)?;
+                }
+                FieldKind::List(nested) => self.list(field, *nested)?,
+                FieldKind::Tree(key, value) => self.tree(field, *key, *value)?,
+                FieldKind::Unknown(why) => {
+                    return Err(self.undetermined(why.clone()));
+                }
+            }
+            self.flow.after_element()?;
+            if self.flow.offset() == began {
+                self.idle += 1;
+                if self.idle > MAX_IDLE {
+                    let kind = Kind::Limit(format!("{count} elements without a byte"));
+                    return Err(self.fail(kind, &field.name));
+                }
+            }
+        }
+        Ok(0)
+    }
+
+    /// A nested struct: always loaded with the destination's own version of it, which is not on
+    /// the wire, unless the field names one (`VMS_VSTRUCT`, `tmp`).
+    fn nested(
+        &mut self,
+        field: &'d Field,
+        index: Option<u32>,
+        vmsd: usize,
+        version: Option<u32>,
+    ) -> Result<()> {
+        let own = self.scene.set.get(vmsd).map_or(0, |v| v.version_id);
+        self.flow.map().enter(&field.name, &field.canonical, index);
+        self.vmsd(vmsd, version.unwrap_or(own))?;
+        self.flow.map().leave();
+        Ok(())
+    }
+
+    fn list(&mut self, field: &'d Field, vmsd: usize) -> Result<()> {
+        let mark = Name { shown: &field.name, canonical: &field.canonical, info: "list mark" };
+        let mut i = 0;
+        while self.flow.scalars(mark, 1, 1)? != 0 {
+            self.nested(field, Some(i), vmsd, Some(field.version_id))?;
+            i = i.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    fn tree(&mut self, field: &'d Field, key: Option<usize>, value: usize) -> Result<()> {
+        let name = |info| Name { shown: &field.name, canonical: &field.canonical, info };
+        let at = self.flow.offset();
+        let expected = self.flow.scalars(name("gtree count"), 4, 1)?;
+        let mut found = 0u64;
+        while self.flow.scalars(name("gtree mark"), 1, 1)? != 0 {
+            match key {
+                Some(key) => self.nested(field, Some(found as u32), key, Some(field.version_id))?,
+                None => {
+                    self.flow.scalars(name("gtree key"), 8, 1)?;
+                }
+            }
+            self.nested(field, Some(found as u32), value, Some(field.version_id))?;
+            found += 1;
+        }
+        if found != expected {
+            let kind = Kind::Check(format!("{found} tree nodes, {expected} announced"));
+            return Err(self.flow.fail(kind, at, &field.name));
+        }
+        Ok(())
+    }
+
+    /// The local value of item `name` of the current node, if known.
+    pub fn local_value(&mut self, name: &str) -> Option<u64> {
+        let identity = self.flow.map().identity(name);
+        self.scene.local.scalar(identity)
+    }
+
+    /// An error at the present offset.
+    pub fn fail(&mut self, kind: Kind, name: &str) -> Box<crate::wire::Error> {
+        let at = self.flow.offset();
+        self.flow.fail(kind, at, name)
+    }
+
+    fn undetermined(&mut self, what: String) -> Box<crate::wire::Error> {
+        self.fail(Kind::Undetermined(what), "")
+    }
+
+    /// The codec that a leaf stands for is not modelled.
+    pub fn unmodelled(&mut self, info: &str) -> Box<crate::wire::Error> {
+        self.undetermined(format!("codec '{info}'"))
+    }
+
+}

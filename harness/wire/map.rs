@@ -1,0 +1,277 @@
+//! The map of a stream: which bytes were read (or written) as what.
+//!
+//! A [`Map`] is a list of [`Span`]s in offset order and a tree of path nodes. Two maps of the same
+//! bytes, one by the source and one by a destination, are compared span by span: a span's
+//! `identity` is a hash of its full path in *canonical* names (after the rename table), so that
+//! `tally_counters` holding `TxOk` and a flat `tally_counters.TxOk` are the same field.
+
+use super::error::{Error, Kind};
+
+/// Index of a path node in its map.
+pub type NodeId = u32;
+
+/// Bytes that were transferred as one item: a scalar, an array of scalars, a buffer, a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span<'d> {
+    /// Absolute offset of the first byte.
+    pub offset: u64,
+    /// Number of bytes.
+    pub len: u64,
+    /// Hash of the canonical path.
+    pub identity: u64,
+    /// The node this item belongs to.
+    pub parent: NodeId,
+    /// Name of the item inside its node.
+    pub name: &'d str,
+    /// Codec (`uint32`, `pci config`, ...) or, for framing, the record's name.
+    pub info: &'d str,
+    /// Bytes of one element, where the item is an array of scalars; else `len`.
+    pub width: u32,
+}
+
+#[derive(Debug, Clone)]
+struct Node<'d> {
+    parent: NodeId,
+    name: &'d str,
+    index: Option<u32>,
+    identity: u64,
+}
+
+/// See the module documentation.
+#[derive(Debug, Clone)]
+pub struct Map<'d> {
+    spans: Vec<Span<'d>>,
+    nodes: Vec<Node<'d>>,
+    current: NodeId,
+    section: Option<String>,
+}
+
+const ROOT: NodeId = 0;
+const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
+
+fn hash(mut state: u64, bytes: &[u8]) -> u64 {
+    for byte in bytes {
+        state = (state ^ u64::from(*byte)).wrapping_mul(FNV_PRIME);
+    }
+    state
+}
+
+/// Hashes a number as its decimal text, so that `x[3]` is one identity however it was built.
+fn hash_number(state: u64, mut n: u32) -> u64 {
+    let mut digits = [0u8; 10];
+    let mut used = 0;
+    for place in digits.iter_mut().rev() {
+        *place = b'0' + (n % 10) as u8;
+        n /= 10;
+        used += 1;
+        if n == 0 {
+            break;
+        }
+    }
+    hash(state, digits.get(10 - used..).unwrap_or(&[]))
+}
+
+impl Default for Map<'_> {
+    fn default() -> Self {
+        Map {
+            spans: Vec::new(),
+            nodes: vec![Node { parent: ROOT, name: "", index: None, identity: FNV_BASIS }],
+            current: ROOT,
+            section: None,
+        }
+    }
+}
+
+impl<'d> Map<'d> {
+    /// An empty map.
+    #[must_use]
+    pub fn new() -> Self {
+        Map::default()
+    }
+
+    /// The spans, in offset order.
+    #[must_use]
+    pub fn spans(&self) -> &[Span<'d>] {
+        &self.spans
+    }
+
+    /// Marks the section that is being transferred, for messages.
+    pub fn set_section(&mut self, idstr: Option<String>) {
+        self.section = idstr;
+    }
+
+    fn node(&self, id: NodeId) -> Option<&Node<'d>> {
+        self.nodes.get(id as usize)
+    }
+
+    fn current_identity(&self) -> u64 {
+        self.node(self.current).map_or(FNV_BASIS, |n| n.identity)
+    }
+
+    /// Identity that an item of this canonical name would have in the current node.
+    #[must_use]
+    pub fn identity(&self, canonical: &str) -> u64 {
+        hash(hash(self.current_identity(), b"."), canonical.as_bytes())
+    }
+
+    /// Steps into a struct: `name` is what is shown, `canonical` what is compared.
+    pub fn enter(&mut self, name: &'d str, canonical: &str, index: Option<u32>) {
+        let mut identity = self.identity(canonical);
+        if let Some(i) = index {
+            identity = hash(hash_number(hash(identity, b"["), i), b"]");
+        }
+        let parent = self.current;
+        self.current = self.nodes.len() as NodeId;
+        self.nodes.push(Node { parent, name, index, identity });
+    }
+
+    /// Steps out of the struct entered last.
+    pub fn leave(&mut self) {
+        self.current = self.node(self.current).map_or(ROOT, |n| n.parent);
+    }
+
+    /// Steps out to the top, for the start of a new section.
+    pub fn top(&mut self) {
+        self.current = ROOT;
+    }
+
+    /// Notes that `len` bytes at `offset` were transferred as `name` of the current node. An
+    /// empty item leaves no span; one that continues the last item of the same identity and is
+    /// marked `join` extends it.
+    pub fn note(&mut self, item: Item<'d, '_>, offset: u64, len: u64) {
+        if len == 0 {
+            return;
+        }
+        let identity = self.identity(item.canonical);
+        if item.join
+            && let Some(last) = self.spans.last_mut()
+            && last.identity == identity
+            && last.offset + last.len == offset
+        {
+            last.len += len;
+            return;
+        }
+        self.spans.push(Span {
+            offset,
+            len,
+            identity,
+            parent: self.current,
+            name: item.name,
+            info: item.info,
+            width: item.width,
+        });
+    }
+
+    /// Path of the current node, in shown names.
+    #[must_use]
+    pub fn here(&self) -> String {
+        self.path_of(self.current)
+    }
+
+    /// Full path of a span, in shown names.
+    #[must_use]
+    pub fn path(&self, span: &Span<'d>) -> String {
+        let mut path = self.path_of(span.parent);
+        if !path.is_empty() {
+            path.push('.');
+        }
+        path.push_str(span.name);
+        path
+    }
+
+    /// First component of a span's path: the section it belongs to, or the framing record.
+    #[must_use]
+    pub fn root(&self, span: &Span<'d>) -> &'d str {
+        let mut id = span.parent;
+        let mut name = span.name;
+        while id != ROOT {
+            let Some(node) = self.node(id) else { break };
+            name = node.name;
+            id = node.parent;
+        }
+        name
+    }
+
+    fn path_of(&self, mut id: NodeId) -> String {
+        let mut parts = Vec::new();
+        while id != ROOT {
+            let Some(node) = self.node(id) else { break };
+            parts.push(match node.index {
+                Some(i) => format!("{}[{i}]", node.name),
+                None => node.name.to_string(),
+            });
+            id = node.parent;
+        }
+        parts.reverse();
+        parts.join(".")
+    }
+
+    /// An error at `offset`, in the current section, at item `name` of the current node.
+    #[must_use]
+    pub fn fail(&self, kind: Kind, offset: u64, name: &str) -> Box<Error> {
+        let mut path = self.here();
+        if !name.is_empty() {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(name);
+        }
+        // The section's own name is told once, with its bus path.
+        if self.section.is_some() {
+            path = path.split_once('.').map_or(String::new(), |(_, rest)| rest.to_string());
+        }
+        Box::new(Error { kind, offset, section: self.section.clone(), path })
+    }
+
+    /// Puts section and path on an error from the reader that has none yet.
+    #[must_use]
+    pub fn place(&self, mut error: Box<Error>, name: &str) -> Box<Error> {
+        if error.section.is_none() && error.path.is_empty() {
+            error = self.fail(error.kind, error.offset, name);
+        }
+        error
+    }
+}
+
+/// What an item is, for [`Map::note`].
+#[derive(Debug, Clone, Copy)]
+pub struct Item<'d, 'c> {
+    /// Shown name.
+    pub name: &'d str,
+    /// Compared name.
+    pub canonical: &'c str,
+    /// Codec or record name.
+    pub info: &'d str,
+    /// Bytes of one element.
+    pub width: u32,
+    /// Whether a following item of the same identity continues this one (RAM pages).
+    pub join: bool,
+}
+
+impl<'d> Item<'d, 'd> {
+    /// A framing item, shown and compared under one name.
+    #[must_use]
+    pub fn framing(name: &'d str) -> Self {
+        Item { name, canonical: name, info: "framing", width: 0, join: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flat_and_nested_names_are_one_identity() {
+        let item = |name| Item { name, canonical: name, info: "uint32", width: 4, join: false };
+        let mut nested = Map::new();
+        nested.enter("rtl8139", "rtl8139", None);
+        nested.enter("tally_counters", "tally_counters", None);
+        nested.note(item("TxOk"), 0, 8);
+        let mut flat = Map::new();
+        flat.enter("rtl8139", "rtl8139", None);
+        flat.note(item("tally_counters.TxOk"), 0, 8);
+        assert_eq!(nested.spans()[0].identity, flat.spans()[0].identity);
+        assert_eq!(nested.path(&nested.spans()[0]), flat.path(&flat.spans()[0]));
+    }
+}
