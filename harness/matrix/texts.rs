@@ -10,7 +10,8 @@ pub struct Said {
 }
 
 /// A fragment of a message, and the classes that it means.
-const TEXTS: [(&str, &[&str]); 24] = [
+const TEXTS: [(&str, &[&str]); 25] = [
+    ("stream error: -5", &["end of stream"]),
     ("section type", &["section type"]),
     ("section or instance", &["unknown section"]),
     ("Unable to read ID string", &["unknown section"]),
