@@ -55,6 +55,8 @@ pub struct Field {
     pub name: String,
     /// Name by which it is compared.
     pub canonical: String,
+    /// Later releases read it as unused bytes, on purpose.
+    pub dropped: bool,
     /// First version that has it.
     pub version_id: u32,
     /// Presence hook.
@@ -353,6 +355,7 @@ impl Set {
         Ok(Field {
             name: field.name.clone(),
             canonical: target.renames.canonical(&vmsd.name, &field.name),
+            dropped: target.renames.may_drop(&vmsd.name, &field.name),
             version_id: field.version_id,
             exists: exists(vmsd, at, field, target),
             must_exist: field.must_exist,
