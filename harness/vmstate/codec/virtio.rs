@@ -19,3 +19,14 @@ pub fn device<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<u64> {
 pub fn section<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, _version_id: u32) -> Result<()> {
     Err(walk.unmodelled("virtio"))
 }
+
+/// Adds the built-in descriptions.
+///
+/// # Errors
+/// None yet.
+pub fn add_descriptions(
+    _set: &mut super::super::compile::Set,
+    _target: &super::super::compile::Target<'_>,
+) -> std::result::Result<(), String> {
+    Ok(())
+}
