@@ -15,6 +15,7 @@
 
 mod bundles;
 mod index;
+mod observations;
 
 #[cfg(test)]
 mod tests;
@@ -27,14 +28,11 @@ use serde::{Deserialize, Serialize};
 
 pub use self::bundles::{bundle_input, bundle_pool};
 use super::bundle::{BundleError, import_bundle};
-use super::corpus::{
-    Corpus, CorpusError, SavedAgain, checked_stream, is_release, json_lines, oldest_first,
-};
+use super::corpus::{Corpus, CorpusError, checked_stream, is_release, oldest_first};
 use super::debugger::{self, DebuggerError};
 use super::files::{self, FileError, LIMIT};
 use super::json;
 use super::provenance::{Fixture, machine_scenario};
-use crate::matrix::observed::{Mutation, Observed};
 use crate::vmstate::schema::{Body, Tables};
 
 /// What an import did. Paths are those in the corpus.
@@ -198,70 +196,6 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn observed(&mut self) -> Result<(), ImportError> {
-        let mut known = Corpus::open(self.into)?.observed()?;
-        for path in self.found("observed")? {
-            if path == MUTATIONS {
-                continue;
-            }
-            let name = path.strip_prefix("observed/").and_then(|p| p.strip_suffix(".json"));
-            let Some(stem) = name.filter(|stem| machine_scenario(stem).is_some()) else {
-                self.pass_over(&path, "not <machine>.<scenario>.json");
-                continue;
-            };
-            let new: Observed = parse(&path, &text(self.dir, &path)?)?;
-            let found = format!("{}.{}", new.machine, new.scenario);
-            if found != stem {
-                let expected = stem.to_owned();
-                return Err(ImportError::Misplaced { path, expected, found });
-            }
-            let at = known
-                .iter()
-                .position(|o| (&o.machine, &o.scenario) == (&new.machine, &new.scenario));
-            let old = at.map(|at| known.swap_remove(at));
-            self.write_json(&path, &merged(&path, old, new)?)?;
-        }
-        Ok(())
-    }
-
-    fn mutations(&mut self) -> Result<(), ImportError> {
-        if !self.dir.join(MUTATIONS).is_file() {
-            return Ok(());
-        }
-        let mut all = Corpus::open(self.into)?.mutations()?;
-        for new in json_lines::<Mutation>(MUTATIONS, &text(self.dir, MUTATIONS)?)? {
-            if !all.contains(&new) {
-                all.push(new);
-            }
-        }
-        let mut lines = String::new();
-        for mutation in &all {
-            lines +=
-                &serde_json::to_string(mutation).map_err(|source| json_error(MUTATIONS, source))?;
-            lines.push('\n');
-        }
-        self.write(MUTATIONS, lines.as_bytes())
-    }
-
-    fn saved_again(&mut self) -> Result<(), ImportError> {
-        let sizes: BTreeMap<String, u64> =
-            Corpus::open(self.into)?.observed()?.iter().flat_map(saved_sizes).collect();
-        for path in self.found("saved-again")? {
-            if SavedAgain::from_path(&path).is_none_or(|saved| saved.path() != path) {
-                let form = "not <machine>.<scenario>/<source>-to-<destination>.stream.zst";
-                self.pass_over(&path, form);
-                continue;
-            }
-            let packed = bytes(self.dir, &path)?;
-            let found = files::unzstd(&path, &packed, LIMIT)?.len() as u64;
-            if let Some(&expected) = sizes.get(&path).filter(|&&expected| expected != found) {
-                return Err(CorpusError::Size { path, expected, found }.into());
-            }
-            self.keep_stream(&path, &packed)?;
-        }
-        Ok(())
-    }
-
     /// Imports the bundles of releases without debugger tables, oldest first.
     fn bundles(&mut self) -> Result<(), ImportError> {
         let corpus = Corpus::open(self.into)?;
@@ -316,43 +250,6 @@ impl Run<'_> {
         }
         Ok(())
     }
-}
-
-/// Path of the changed streams' observations, in the input and in the corpus.
-const MUTATIONS: &str = "observed/mutations.jsonl";
-
-/// What the corpus knew, then what is new; an error where they contradict each other.
-fn merged(path: &str, old: Option<Observed>, new: Observed) -> Result<Observed, ImportError> {
-    let Some(mut all) = old else { return Ok(new) };
-    for cell in new.cells {
-        let pair = (&cell.source, &cell.destination);
-        match all.cells.iter().find(|c| (&c.source, &c.destination) == pair) {
-            Some(known) if *known == cell => {}
-            Some(_) => {
-                return Err(ImportError::ObservationChanged {
-                    path: path.to_owned(),
-                    source_release: cell.source,
-                    destination: cell.destination,
-                });
-            }
-            None => all.cells.push(cell),
-        }
-    }
-    Ok(all)
-}
-
-/// Path and length of every stream that was saved again and kept.
-fn saved_sizes(observed: &Observed) -> Vec<(String, u64)> {
-    let kept = observed.cells.iter().filter_map(|cell| {
-        let saved = SavedAgain {
-            machine: observed.machine.clone(),
-            scenario: observed.scenario.clone(),
-            source: cell.source.clone(),
-            destination: cell.destination.clone(),
-        };
-        Some((saved.path(), cell.saved_again?))
-    });
-    kept.collect()
 }
 
 /// An error if a handler of any destination has a description that its release's tables do not.
