@@ -53,15 +53,7 @@ pub struct Walk<'d, 'f, F> {
 impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     /// A walk for one section of `device`.
     pub fn new(scene: Scene<'d>, device: &'d str, flow: &'f mut F) -> Self {
-        Walk {
-            scene,
-            flow,
-            device,
-            values: Vec::new(),
-            depth: 0,
-            idle: 0,
-            memory: Memory::default(),
-        }
+        Walk { scene, flow, device, values: Vec::new(), depth: 0, idle: 0, memory: Memory::default() }
     }
 
     /// Walks description `index` at `version`.
@@ -97,8 +89,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         if self.flow.loads() {
             let at = self.flow.offset();
             let values = self.values.get(base..).unwrap_or(&[]);
-            if let Err(kind) = check::post_load(vmsd, self.scene.release, values, &mut self.memory)
-            {
+            if let Err(kind) = check::post_load(vmsd, self.scene.release, values, &mut self.memory) {
                 return Err(self.flow.fail(kind, at, ""));
             }
         }
@@ -117,17 +108,16 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         let usable = |old: &&Old| version >= old.minimum_version_id;
         match (self.scene.dialect.old_versions, vmsd.old.as_ref().filter(usable)) {
             (OldVersions::Never, _) | (_, None) => Err(self.fail(refused, "")),
-            (
-                OldVersions::Always | OldVersions::WithHook,
-                Some(Old { load: Some(hook), layouts, .. }),
-            ) => match layouts.get(&version).and_then(|i| self.scene.set.get(*i)) {
-                Some(layout) => {
-                    let base = self.fields(layout, version)?;
-                    self.values.truncate(base);
-                    Ok(())
+            (OldVersions::Always | OldVersions::WithHook, Some(Old { load: Some(hook), layouts, .. })) => {
+                match layouts.get(&version).and_then(|i| self.scene.set.get(*i)) {
+                    Some(layout) => {
+                        let base = self.fields(layout, version)?;
+                        self.values.truncate(base);
+                        Ok(())
+                    }
+                    None => Err(self.undetermined(format!("{hook} for version {version}"))),
                 }
-                None => Err(self.undetermined(format!("{hook} for version {version}"))),
-            },
+            }
             (OldVersions::Always, Some(_)) => {
                 Err(self.fail(Kind::Abort(format!("{}: no load_state_old", vmsd.name)), ""))
             }
@@ -160,8 +150,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
                 match predicate.holds(version, |name| check::value(vmsd, values, name), timers) {
                     Ok(present) => present,
                     Err(symbol) => {
-                        let what =
-                            format!("presence hook {symbol} of {}/{}", vmsd.name, field.name);
+                        let what = format!("presence hook {symbol} of {}/{}", vmsd.name, field.name);
                         return Err(self.undetermined(what));
                     }
                 }
@@ -202,13 +191,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         }
     }
 
-    fn elements(
-        &mut self,
-        field: &'d Field,
-        base: usize,
-        count: u64,
-        indexed: bool,
-    ) -> Result<u64> {
+    fn elements(&mut self, field: &'d Field, base: usize, count: u64, indexed: bool) -> Result<u64> {
         let name = |info| Name { shown: &field.name, canonical: &field.canonical, info };
         let marked = field.auto_alloc && self.scene.dialect.pointers == PointerMarkers::NullOrValid;
         if let FieldKind::Leaf(leaf, info, size) = &field.kind
@@ -227,7 +210,8 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
                     0x31 => {}
                     0x30 => continue,
                     found => {
-                        let kind = Kind::BadMarker { found: found as u8, expected: "0x30 or 0x31" };
+                        let kind =
+                            Kind::BadMarker { found: found as u8, expected: "0x30 or 0x31" };
                         return Err(self.flow.fail(kind, at, &field.name));
                     }
                 }
@@ -327,4 +311,5 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     pub fn unmodelled(&mut self, info: &str) -> Box<crate::wire::Error> {
         self.undetermined(format!("codec '{info}'"))
     }
+
 }
