@@ -1,23 +1,19 @@
 //! The `crossload` command.
+use crossload::matrix::agreement::{Agreement, agreement};
 use crossload::release::{corpus::Corpus, library::Library};
-use crossload::trace::{Meaning, judge};
-use crossload::wire::Feed;
 
 fn main() -> std::process::ExitCode {
     let library = Library::open(Corpus::open(std::path::Path::new("corpus")).unwrap()).unwrap();
-    for f in library.fixtures() {
-        match library.destination(&f.release, &f.machine, &f.scenario) {
-            Ok(Some(d)) => {
-                let s = library.corpus().stream(f).unwrap();
-                match Meaning::of(&d, &s) {
-                    Ok(m) => println!("{} ok {} spans", f.id(), m.loaded.map.spans().len()),
-                    Err(e) => println!("{} {e}", f.id()),
-                }
+    let o = library.corpus().observed().unwrap();
+    let m = library.corpus().mutations().unwrap();
+    let a = agreement(&library, &o, &m).unwrap();
+    for list in [&a.cells, &a.changed] {
+        for c in list.iter() {
+            if let Some(d) = &c.disagreement {
+                println!("{}.{} {} > {} {:?} {}: {d}", c.machine, c.scenario, c.source, c.destination, c.change, c.feed);
             }
-            Ok(None) => println!("{} no destination", f.id()),
-            Err(e) => println!("{} ERROR {e}", f.id()),
         }
+        println!("{} / {}", Agreement::agreeing(list), list.len());
     }
-    let _ = (judge, Feed::Bulk);
     std::process::ExitCode::SUCCESS
 }
