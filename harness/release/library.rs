@@ -269,8 +269,7 @@ fn loader(
 pub fn local(own: &Destination, stream: &[u8]) -> Local {
     let mut source = stream;
     let loaded = load(own, &mut source, &Feed::Bulk);
-    let mut local =
-        Local { blocks: loaded.blocks, from: Some(own.release.clone()), ..Local::default() };
+    let mut local = Local { blocks: loaded.blocks, from: Some(own.release.clone()), ..Local::default() };
     for span in loaded.map.spans().iter().filter(|span| span.info == "subsection") {
         local.subsections.push((loaded.map.path(span), span.name.to_string()));
     }

@@ -125,3 +125,4 @@ fn refuse(kind: Kind, offset: u64) -> Box<Error> {
     error.section = Some(NAME.to_string());
     error
 }
+

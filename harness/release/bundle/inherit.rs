@@ -62,16 +62,18 @@ impl<'a> Heritage<'a> {
         self.named(name).find(|found| found.vmsd.version_id == version)
     }
 
-    /// Like fields of descriptions called `vmsd`, preferred first.
+    /// Like fields of descriptions called `vmsd`, preferred first: those of the same occurrence of
+    /// a name that the description uses as often.
     pub fn alike<'b>(
         &'b self,
         vmsd: &'b str,
         field: &'b str,
-        occurrence: usize,
+        (occurrence, uses): (usize, usize),
     ) -> impl Iterator<Item = (Inherited<'a>, &'a Field)> + 'b {
         self.named(vmsd).filter_map(move |found| {
-            let mut fields = found.vmsd.fields.iter().filter(|other| other.name == field);
-            fields.nth(occurrence).map(|field| (found, field))
+            let named = || found.vmsd.fields.iter().filter(|other| other.name == field);
+            let field = named().nth(occurrence).filter(|_| named().count() == uses)?;
+            Some((found, field))
         })
     }
 
