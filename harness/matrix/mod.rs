@@ -1,3 +1,5 @@
-//! Room `matrix`.
+//! Room `matrix`: `matrix.toml`, plan, run, policy, observed outcomes.
 
+pub mod agreement;
 pub mod observed;
+pub mod texts;

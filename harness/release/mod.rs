@@ -7,4 +7,5 @@ pub mod debugger;
 pub mod files;
 pub mod import;
 pub mod json;
+pub mod library;
 pub mod provenance;

@@ -1,1 +1,11 @@
-//! Room `trace`.
+//! Room `trace`: meaning, reading, comparison, verdict.
+//!
+//! The *meaning* of a fixture is the map that its own release makes of it; the *reading* is the
+//! map that a destination makes of the same bytes. A verdict is the one against the other, and
+//! nothing else: no list says which cell is what.
+
+pub mod compare;
+pub mod verdict;
+
+pub use compare::Difference;
+pub use verdict::{Judged, Meaning, Verdict, judge};

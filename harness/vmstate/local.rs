@@ -6,7 +6,7 @@
 //! read off the fixture that the same release made there: its configuration bytes, block lengths
 //! and queue sizes are the local ones. Counts that appear in no stream are listed here.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Values of one destination, read off its own fixture (or the nearest release's, see `from`).
 #[derive(Debug, Clone, Default)]
@@ -15,6 +15,10 @@ pub struct Local {
     pub items: HashMap<u64, Vec<u8>>,
     /// RAM blocks by name, with their lengths. Empty: unknown.
     pub blocks: Vec<(Vec<u8>, u64)>,
+    /// Subsections in that fixture: path and name.
+    pub subsections: Vec<(String, String)>,
+    /// Devices that have a section in that fixture.
+    pub sections: BTreeSet<String>,
     /// The release whose fixture these were read off; `None` when there is none.
     pub from: Option<String>,
 }
@@ -33,10 +37,14 @@ impl Local {
         (bytes.len() <= 8).then(|| bytes.iter().fold(0, |v, b| v << 8 | u64::from(*b)))
     }
 
-    /// Whether an item of this codec is worth remembering.
+    /// Whether an item of this codec and name is worth remembering: compared by its codec, or
+    /// telling something of the local device that a check needs (`lcyl` and `hcyl`: whether an
+    /// IDE drive is there; `num_timers_save`: how many HPET timers).
     #[must_use]
-    pub fn wants(info: &str) -> bool {
-        info.ends_with(" equal") || matches!(info, "int32 le" | "pci config" | COMPARED)
+    pub fn wants(info: &str, name: &str) -> bool {
+        info.ends_with(" equal")
+            || matches!(info, "int32 le" | "pci config" | COMPARED)
+            || matches!(name, "lcyl" | "hcyl" | "num_timers_save")
     }
 }
 

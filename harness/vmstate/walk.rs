@@ -89,7 +89,11 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         if self.flow.loads() {
             let at = self.flow.offset();
             let values = self.values.get(base..).unwrap_or(&[]);
-            if let Err(kind) = check::post_load(vmsd, self.scene.release, values, &mut self.memory) {
+            let (map, known) = (&*self.flow.map(), self.scene.local);
+            let local = |name: &str| known.scalar(map.identity(name));
+            let outcome =
+                check::post_load(vmsd, self.scene.release, values, &mut self.memory, local);
+            if let Err(kind) = outcome {
                 return Err(self.flow.fail(kind, at, ""));
             }
         }
@@ -128,6 +132,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     fn fields(&mut self, vmsd: &'d Vmsd, version: u32) -> Result<usize> {
         let base = self.values.len();
         self.values.resize(base + vmsd.fields.len(), 0);
+        check::pre_load(vmsd, self.values.get_mut(base..).unwrap_or(&mut []));
         for (i, field) in vmsd.fields.iter().enumerate() {
             self.field(vmsd, field, version, base, i)?;
         }

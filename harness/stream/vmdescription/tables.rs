@@ -169,7 +169,8 @@ impl Builder {
 
 /// How many elements each entry of one array stands for. From 10.0 to 11.0 the first entry gives
 /// the whole array's length, later ones that of their run (wire.md 7.4).
-fn run_lengths(entries: &[DescField]) -> Vec<u32> {
+#[must_use]
+pub fn run_lengths(entries: &[DescField]) -> Vec<u32> {
     let mut lengths: Vec<u32> = entries.iter().map(|e| e.array_len.unwrap_or(1)).collect();
     if let [first, later @ ..] = lengths.as_mut_slice() {
         let rest = later.iter().fold(0_u32, |sum, n| sum.saturating_add(*n));

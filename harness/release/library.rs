@@ -1,0 +1,289 @@
+//! From a corpus to destinations: tables and handlers compiled, local values read off fixtures.
+
+use std::collections::BTreeMap;
+
+use super::corpus::{Corpus, CorpusError};
+use super::provenance::Fixture;
+use crate::dialect::{AfterEnd, Dialect, Version};
+use crate::stream::vmdescription::locate;
+use crate::stream::{Body, Destination, Handler, load};
+use crate::vmstate::codec::virtio;
+use crate::vmstate::compile::Target;
+use crate::vmstate::schema::{self, Tables};
+use crate::vmstate::{Local, Renames, Set};
+use crate::wire::Feed;
+
+/// Why a corpus cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LibraryError {
+    /// The corpus itself.
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    /// A release whose name is no number.
+    #[error("corpus: {0}")]
+    Release(String),
+    /// The rename table.
+    #[error("renames.toml: {0}")]
+    Renames(String),
+    /// A destination whose handlers and tables do not fit.
+    #[error("{destination}: {problem}")]
+    Tables {
+        /// Which.
+        destination: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// A corpus with its tables read.
+#[derive(Debug)]
+pub struct Library {
+    corpus: Corpus,
+    renames: Renames,
+    tables: BTreeMap<String, Tables>,
+    /// Releases in order, with their numbers.
+    releases: Vec<(String, Version)>,
+    fixtures: Vec<Fixture>,
+}
+
+/// Fields that releases call differently, where a corpus has no table of its own.
+const RENAMES: &str = include_str!("../../corpus/renames.toml");
+
+impl Library {
+    /// Reads the tables, provenance and renames of a corpus.
+    ///
+    /// # Errors
+    /// Anything in it that is not well-formed, by file.
+    pub fn open(corpus: Corpus) -> Result<Self, LibraryError> {
+        let own = corpus.text("renames.toml")?;
+        let renames =
+            Renames::parse(own.as_deref().unwrap_or(RENAMES)).map_err(LibraryError::Renames)?;
+        let mut releases = Vec::new();
+        let mut tables = BTreeMap::new();
+        for name in corpus.releases() {
+            let version = name.parse().map_err(LibraryError::Release)?;
+            if let Some(read) = corpus.tables(&name)? {
+                tables.insert(name.clone(), read);
+            }
+            releases.push((name, version));
+        }
+        let fixtures = corpus.fixtures()?;
+        Ok(Library { corpus, renames, tables, releases, fixtures })
+    }
+
+    /// The corpus.
+    #[must_use]
+    pub fn corpus(&self) -> &Corpus {
+        &self.corpus
+    }
+
+    /// The releases in order of their numbers.
+    #[must_use]
+    pub fn releases(&self) -> &[(String, Version)] {
+        &self.releases
+    }
+
+    /// The tables of a release.
+    #[must_use]
+    pub fn tables(&self, release: &str) -> Option<&Tables> {
+        self.tables.get(release)
+    }
+
+    /// All fixtures.
+    #[must_use]
+    pub fn fixtures(&self) -> &[Fixture] {
+        &self.fixtures
+    }
+
+    /// A fixture by release, machine type and scenario.
+    #[must_use]
+    pub fn fixture(&self, release: &str, machine: &str, scenario: &str) -> Option<&Fixture> {
+        self.fixtures
+            .iter()
+            .find(|f| f.release == release && f.machine == machine && f.scenario == scenario)
+    }
+
+    /// A destination with the local values of its own fixture, or of the nearest release's on the
+    /// same machine type and scenario. `None` where the corpus has no handlers for it.
+    ///
+    /// # Errors
+    /// Tables or fixtures that cannot be read.
+    pub fn destination(
+        &self,
+        release: &str,
+        machine: &str,
+        scenario: &str,
+    ) -> Result<Option<Destination>, LibraryError> {
+        let Some(mut destination) = self.bare(release, machine, scenario)? else { return Ok(None) };
+        if let Some(fixture) = self.nearest(release, machine, scenario) {
+            let stream = self.corpus.stream(fixture)?;
+            destination.local = if fixture.release == release {
+                // Whether a machine type sends a description is a property that few old types
+                // set consistently; what it sends, it also reads.
+                destination.dialect.description =
+                    destination.dialect.after_end != AfterEnd::Nothing && locate(&stream).is_some();
+                local(&destination, &stream)
+            } else {
+                match self.bare(&fixture.release, machine, scenario)? {
+                    // RAM blocks differ from release to release (option ROMs).
+                    Some(other) => Local { blocks: Vec::new(), ..local(&other, &stream) },
+                    None => Local::default(),
+                }
+            };
+        }
+        Ok(Some(destination))
+    }
+
+    /// The fixture whose local values a destination has, or comes nearest to having.
+    fn nearest(&self, release: &str, machine: &str, scenario: &str) -> Option<&Fixture> {
+        let place = |name: &str| self.releases.iter().position(|r| r.0 == name).unwrap_or(0);
+        let own = place(release);
+        self.fixtures
+            .iter()
+            .filter(|f| f.machine == machine && f.scenario == scenario)
+            .min_by_key(|f| place(&f.release).abs_diff(own))
+    }
+
+    /// A destination without local values.
+    fn bare(
+        &self,
+        release: &str,
+        machine: &str,
+        scenario: &str,
+    ) -> Result<Option<Destination>, LibraryError> {
+        let Some(registered) = self.corpus.handlers(release, machine, scenario)? else {
+            return Ok(None);
+        };
+        let problem = |problem: String| LibraryError::Tables {
+            destination: format!("{release}/{machine}.{scenario}"),
+            problem,
+        };
+        let Some(tables) = self.tables.get(release) else {
+            return Err(problem("the release has no tables".to_string()));
+        };
+        build(&registered, tables, &self.renames).map(Some).map_err(problem)
+    }
+}
+
+/// Compiles handlers and tables into a destination without local values.
+///
+/// # Errors
+/// A release that is no number, or a handler whose description the tables do not have.
+pub fn build(
+    registered: &schema::Handlers,
+    tables: &Tables,
+    renames: &Renames,
+) -> Result<Destination, String> {
+    let version: Version = registered.release.parse()?;
+    let dialect = Dialect::of(version, &registered.machine);
+    let target = Target {
+        release: version,
+        machine: &registered.machine,
+        dialect: &dialect,
+        renames,
+        observed: &registered.observed,
+    };
+    let mut set = Set::new();
+    let mut handlers = Vec::with_capacity(registered.handlers.len());
+    for handler in &registered.handlers {
+        let body = match &handler.body {
+            schema::Body::Vmsd(key) => Body::Vmsd(set.add(tables, key, &target)?),
+            schema::Body::Loader(symbol) => loader(symbol, tables, &mut set, &target)?,
+        };
+        let device = handler.idstr.rsplit('/').next().unwrap_or(&handler.idstr);
+        handlers.push(Handler {
+            idstr: handler.idstr.clone(),
+            instance_id: handler.instance_id,
+            alias_id: handler.alias_id as u32,
+            version_id: handler.version_id,
+            compat: handler.compat.as_ref().map(|c| (c.idstr.clone(), c.instance_id)),
+            device: device.to_string(),
+            ordinal: 0,
+            body,
+        });
+    }
+    live_handlers(&mut handlers, version);
+    if handlers.iter().any(|h| h.device.starts_with("virtio")) {
+        virtio::add_descriptions(&mut set, &target)?;
+    }
+    Handler::number(&mut handlers);
+    Ok(Destination {
+        release: registered.release.clone(),
+        version,
+        machine: registered.machine.clone(),
+        scenario: registered.scenario.clone(),
+        dialect,
+        handlers,
+        set,
+        local: Local::default(),
+    })
+}
+
+/// Live handlers that every PC of a release registers but that a bundle cannot show, as its
+/// streams carry them only in use (wire reference 2.1, 6.2).
+fn live_handlers(handlers: &mut Vec<Handler>, version: Version) {
+    let from = |major, minor| version >= Version::new(major, minor, 0);
+    let live = [
+        ("block", !from(9, 1), Body::Block),
+        ("dirty-bitmap", from(2, 12), Body::DirtyBitmap),
+    ];
+    for (idstr, registered, body) in live {
+        if registered && handlers.iter().all(|h| h.idstr != idstr) {
+            handlers.push(Handler {
+                idstr: idstr.to_string(),
+                instance_id: 0,
+                alias_id: 0,
+                version_id: 1,
+                compat: None,
+                device: idstr.to_string(),
+                ordinal: 0,
+                body,
+            });
+        }
+    }
+}
+
+/// What a hand-written loader's symbol stands for.
+fn loader(
+    symbol: &str,
+    tables: &Tables,
+    set: &mut Set,
+    target: &Target<'_>,
+) -> Result<Body, String> {
+    Ok(match symbol {
+        "ram_load" => Body::Ram,
+        "block_load" => Body::Block,
+        "dirty_bitmap_load" => Body::DirtyBitmap,
+        // It only runs the description (codecs 3.8).
+        "cpu_load" => match tables.vmsd.iter().find(|(_, vmsd)| vmsd.name == "cpu") {
+            Some((key, _)) => Body::Vmsd(set.add(tables, key, target)?),
+            None => Body::Unknown(symbol.to_string()),
+        },
+        _ if symbol.starts_with("virtio_") => Body::Virtio,
+        _ => Body::Unknown(symbol.to_string()),
+    })
+}
+
+/// Local values: what loading its own fixture shows of a destination.
+#[must_use]
+pub fn local(own: &Destination, stream: &[u8]) -> Local {
+    let mut source = stream;
+    let loaded = load(own, &mut source, &Feed::Bulk);
+    let mut local = Local { blocks: loaded.blocks, from: Some(own.release.clone()), ..Local::default() };
+    for span in loaded.map.spans().iter().filter(|span| span.info == "subsection") {
+        local.subsections.push((loaded.map.path(span), span.name.to_string()));
+    }
+    local.sections = loaded
+        .sections
+        .iter()
+        .filter_map(|s| own.handlers.get(s.handler).map(|h| h.device.clone()))
+        .collect();
+    for span in loaded.map.spans().iter().filter(|span| Local::wants(span.info, span.name)) {
+        let from = usize::try_from(span.offset).unwrap_or(usize::MAX);
+        let to = from.saturating_add(usize::try_from(span.len).unwrap_or(0));
+        if let Some(bytes) = stream.get(from..to) {
+            local.items.insert(span.identity, bytes.to_vec());
+        }
+    }
+    local
+}

@@ -1,0 +1,212 @@
+//! The verdict of a cell: a source's meaning against a destination's reading.
+
+use std::collections::BTreeSet;
+
+use super::compare::{self, Difference};
+use crate::stream::{Destination, Loaded, load};
+use crate::vmstate::Set;
+use crate::wire::{Error, Feed, Kind};
+
+/// How a cell ended. See the design for the exact words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Accepted, and every byte was read as what it was written as.
+    Faithful,
+    /// Accepted and faithful; defaults were kept for optional state which the stream lacks.
+    Defaulted,
+    /// Accepted, but some byte was read as something else or never. The silent failure.
+    Misparsed,
+    /// Refused, with nothing read wrongly before.
+    Refused,
+    /// Refused, but something was read wrongly first.
+    RefusedLate,
+    /// The destination has no such machine type or device.
+    Unsupported,
+    /// The tables do not say enough.
+    Undetermined,
+}
+
+impl Verdict {
+    /// All verdicts.
+    pub const ALL: [Verdict; 7] = [
+        Verdict::Faithful,
+        Verdict::Defaulted,
+        Verdict::Misparsed,
+        Verdict::Refused,
+        Verdict::RefusedLate,
+        Verdict::Unsupported,
+        Verdict::Undetermined,
+    ];
+
+    /// The name, as in matrix.toml and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Faithful => "faithful",
+            Verdict::Defaulted => "defaulted",
+            Verdict::Misparsed => "misparsed",
+            Verdict::Refused => "refused",
+            Verdict::RefusedLate => "refused-late",
+            Verdict::Unsupported => "unsupported",
+            Verdict::Undetermined => "undetermined",
+        }
+    }
+
+    /// Whether the destination accepts the stream; `None` where it is not known.
+    #[must_use]
+    pub fn accepts(self) -> Option<bool> {
+        match self {
+            Verdict::Faithful | Verdict::Defaulted | Verdict::Misparsed => Some(true),
+            Verdict::Refused | Verdict::RefusedLate | Verdict::Unsupported => Some(false),
+            Verdict::Undetermined => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl std::str::FromStr for Verdict {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        let names: Vec<&str> = Verdict::ALL.iter().map(|v| v.name()).collect();
+        Verdict::ALL
+            .into_iter()
+            .find(|v| v.name() == s)
+            .ok_or_else(|| format!("unknown verdict '{s}': expected one of {}", names.join(", ")))
+    }
+}
+
+/// What a source wrote: its own reading of its own stream.
+#[derive(Debug)]
+pub struct Meaning<'d> {
+    /// The source as a destination.
+    pub source: &'d Destination,
+    /// Its reading.
+    pub loaded: Loaded<'d>,
+    /// Length of the stream.
+    pub size: u64,
+}
+
+impl<'d> Meaning<'d> {
+    /// Reads a fixture with its own release.
+    ///
+    /// # Errors
+    /// A sentence, if the release does not load it to the last byte: then it is no fixture.
+    pub fn of(source: &'d Destination, stream: &[u8]) -> Result<Self, String> {
+        let loaded = load(source, &mut &stream[..], &Feed::Bulk);
+        if let Some(error) = &loaded.refused {
+            return Err(format!("its own release refuses it: {error}"));
+        }
+        let size = stream.len() as u64;
+        let covered = compare::end(&loaded.map);
+        if loaded.stopped != size || covered != size {
+            return Err(format!("its own release reads {covered} of {size} bytes"));
+        }
+        Ok(Meaning { source, loaded, size })
+    }
+}
+
+/// A judged cell.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Offset of the first byte not read.
+    pub stopped: u64,
+    /// Bytes that had left the source.
+    pub taken: u64,
+    /// Length of the stream.
+    pub size: u64,
+    /// The refusal or, for `undetermined`, what is not modelled.
+    pub error: Option<Box<Error>>,
+    /// Where reading and meaning part.
+    pub difference: Option<Difference>,
+    /// Optional state that kept its defaults.
+    pub defaults: Vec<String>,
+    /// Look-aheads for a subsection that gave up on a short read.
+    pub gave_up: Vec<u64>,
+}
+
+/// Loads a fixture into a destination and judges the outcome.
+#[must_use]
+pub fn judge(meaning: &Meaning<'_>, stream: &[u8], to: &Destination, feed: &Feed) -> Judged {
+    let loaded = load(to, &mut &stream[..], feed);
+    let mut judged = Judged {
+        verdict: Verdict::Faithful,
+        stopped: loaded.stopped,
+        taken: loaded.taken,
+        size: meaning.size,
+        error: loaded.refused.clone(),
+        difference: None,
+        defaults: Vec::new(),
+        gave_up: loaded.gave_up.clone(),
+    };
+    let Some(error) = &loaded.refused else {
+        judged.difference = accepted_difference(meaning, &loaded);
+        judged.verdict = if judged.difference.is_some() {
+            Verdict::Misparsed
+        } else {
+            judged.defaults = defaults(meaning, &loaded, to);
+            if judged.defaults.is_empty() { Verdict::Faithful } else { Verdict::Defaulted }
+        };
+        return judged;
+    };
+    judged.difference = compare::first_difference(&meaning.loaded.map, &loaded.map, error.offset);
+    judged.verdict = match error.kind {
+        Kind::Undetermined(_) => Verdict::Undetermined,
+        _ if judged.difference.is_some() => Verdict::RefusedLate,
+        _ => Verdict::Refused,
+    };
+    judged
+}
+
+/// An accepted stream is read to the end of what the source wrote as state; the description after
+/// it is not state, and older releases leave it.
+fn accepted_difference(meaning: &Meaning<'_>, loaded: &Loaded<'_>) -> Option<Difference> {
+    let state_end = meaning
+        .loaded
+        .map
+        .spans()
+        .iter()
+        .rev()
+        .find(|s| s.name != "vmdescription")
+        .map_or(0, |s| s.offset + s.len);
+    compare::first_difference(&meaning.loaded.map, &loaded.map, state_end)
+}
+
+/// Optional state that the destination would itself have sent here, and that the stream lacks
+/// because the source does not know it: subsections and sections.
+fn defaults(meaning: &Meaning<'_>, loaded: &Loaded<'_>, to: &Destination) -> Vec<String> {
+    let mut defaults = Vec::new();
+    let sent = records(loaded);
+    let known = names(&meaning.source.set);
+    for (path, name) in &to.local.subsections {
+        if !sent.contains(path.as_str()) && !known.contains(name.as_str()) {
+            defaults.push(path.clone());
+        }
+    }
+    for handler in &to.handlers {
+        let own = to.local.sections.contains(&handler.device);
+        let source = meaning.source.handlers.iter().any(|h| h.device == handler.device);
+        if own && !source {
+            defaults.push(format!("section {}", handler.idstr));
+        }
+    }
+    defaults
+}
+
+/// Paths of the subsections in a stream.
+fn records(loaded: &Loaded<'_>) -> BTreeSet<String> {
+    let spans = loaded.map.spans().iter().filter(|s| s.info == "subsection");
+    spans.map(|s| loaded.map.path(s)).collect()
+}
+
+/// Names of all subsections that a release knows.
+fn names(set: &Set) -> BTreeSet<&str> {
+    set.vmsds.iter().flat_map(|v| v.subsections.iter().map(|s| s.0.as_str())).collect()
+}
