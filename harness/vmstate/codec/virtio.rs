@@ -193,14 +193,3 @@ fn refuse_if<'d, F: Flow<'d>>(
     }
     Ok(())
 }
-
-/// Adds the built-in descriptions.
-///
-/// # Errors
-/// None yet.
-pub fn add_descriptions(
-    _set: &mut super::super::compile::Set,
-    _target: &super::super::compile::Target<'_>,
-) -> std::result::Result<(), String> {
-    Ok(())
-}
