@@ -200,6 +200,12 @@ impl Set {
         self.vmsds.get(index)
     }
 
+    /// The index of the description that was added as `key`.
+    #[must_use]
+    pub fn index_of(&self, key: &str) -> Option<usize> {
+        self.by_key.get(key).copied()
+    }
+
     /// Adds the description `key` and all that it reaches. Returns its index.
     ///
     /// # Errors

@@ -311,6 +311,25 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         self.flow.fail(kind, at, name)
     }
 
+    /// Runs a part whose refusal its caller ignores and reads on behind (codecs, trap 7). The end
+    /// of the stream and what is not modelled stay errors.
+    ///
+    /// # Errors
+    /// Whatever is not a refusal.
+    pub fn ignoring_refusal(&mut self, part: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        let (position, values, depth) =
+            (self.flow.map().position(), self.values.len(), self.depth);
+        match part(self) {
+            Err(e) if e.kind.is_refusal() => {
+                self.flow.map().resume(position);
+                self.values.truncate(values);
+                self.depth = depth;
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
     fn undetermined(&mut self, what: String) -> Box<crate::wire::Error> {
         self.fail(Kind::Undetermined(what), "")
     }

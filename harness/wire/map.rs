@@ -141,6 +141,17 @@ impl<'d> Map<'d> {
         self.current = self.node(self.current).map_or(ROOT, |n| n.parent);
     }
 
+    /// The current node, for [`Map::resume`].
+    #[must_use]
+    pub fn position(&self) -> NodeId {
+        self.current
+    }
+
+    /// Steps back to a node that was current before.
+    pub fn resume(&mut self, position: NodeId) {
+        self.current = position;
+    }
+
     /// Steps out to the top, for the start of a new section.
     pub fn top(&mut self) {
         self.current = ROOT;
