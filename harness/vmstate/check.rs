@@ -15,6 +15,9 @@ pub struct Memory {
     tsr_retry: u64,
     /// `globalstate`: the start of its text, longer than any name.
     pub runstate: [u8; 32],
+    /// PCI configuration space: MSI-X vectors of the local device, or of the received space where
+    /// the local one is not known.
+    pub msix_vectors: u64,
 }
 
 /// Names of run states over all releases (QAPI `RunState`).
