@@ -21,6 +21,8 @@ mod common;
 mod net;
 mod serial;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::ops::RangeInclusive;
 
