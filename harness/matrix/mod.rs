@@ -1,5 +1,5 @@
 //! Room `matrix`: `matrix.toml`, plan, run, policy, observed outcomes.
 
 pub mod agreement;
-pub mod observed;
+pub use crate::release::observed;
 pub mod texts;

@@ -18,9 +18,7 @@ const TEXTS: [(&str, &[&str]); 25] = [
     ("unsupported version", &["section version"]),
     ("Missing section footer", &["footer missing"]),
     ("Mismatched section id in footer", &["footer mismatch"]),
-    // Before the next: 10.2 and later tell the subsection in which it happened, too.
-    ("incoming version_id", &["vmsd version"]),
-    ("VM subsection", &["unknown subsection"]),
+    ("' does not exist", &["unknown subsection"]),
     ("Machine type received", &["configuration"]),
     ("Configuration section missing", &["configuration"]),
     ("TARGET_PAGE_BITS", &["configuration"]),
@@ -37,6 +35,7 @@ const TEXTS: [(&str, &[&str]); 25] = [
     ("Input validation failed", &["value"]),
     ("inconsistent state", &["value"]),
     ("exceeds allocated", &["value"]),
+    ("incoming version_id", &["vmsd version"]),
 ];
 
 /// Final texts of the error number, weakest of all.

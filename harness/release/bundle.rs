@@ -157,6 +157,8 @@ pub fn import_bundle(input: &BundleInput, pool: &Pool) -> Result<Imported, Bundl
     }
     notes.append(&mut finisher.notes);
     notes.extend(drafts.conflicts.iter().cloned());
+    let notes: BTreeSet<String> = notes.into_iter().collect();
+    let notes = notes.into_iter().collect();
     Ok(Imported { tables: finisher.into_tables(), handlers, notes })
 }
 

@@ -7,7 +7,7 @@ use super::local;
 use super::old;
 use super::presence::{self, Predicate};
 use super::rename::Renames;
-use super::schema;
+use super::schema::{self, OldLoader};
 use crate::dialect::{Dialect, Version};
 
 /// The descriptions of one destination.
@@ -55,6 +55,8 @@ pub struct Field {
     pub name: String,
     /// Name by which it is compared.
     pub canonical: String,
+    /// Later releases read it as unused bytes, on purpose.
+    pub dropped: bool,
     /// First version that has it.
     pub version_id: u32,
     /// Presence hook.
@@ -269,6 +271,8 @@ impl Set {
             subsections.push((name.to_string(), index));
         }
         let old = match &source.old {
+            // A bundle that inherited the hook from an older release cannot know that it is gone.
+            Some(OldLoader { load: Some(hook), .. }) if old::is_gone(hook, target.release) => None,
             None => None,
             Some(loader) => Some(self.old(source, loader, tables, target)?),
         };
@@ -359,6 +363,7 @@ impl Set {
         Ok(Field {
             name: field.name.clone(),
             canonical: target.renames.canonical(&vmsd.name, &field.name),
+            dropped: target.renames.may_drop(&vmsd.name, &field.name),
             version_id: field.version_id,
             exists: exists(vmsd, at, field, target),
             must_exist: field.must_exist,

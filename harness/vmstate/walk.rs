@@ -162,6 +162,9 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             }
         };
         if !present {
+            if field.exists.is_none() {
+                self.flow.absent(&field.name);
+            }
             if field.must_exist && self.scene.dialect.validates && self.flow.loads() {
                 return Err(self.fail(Kind::MustExist, &field.name));
             }
@@ -197,7 +200,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     }
 
     fn elements(&mut self, field: &'d Field, base: usize, count: u64, indexed: bool) -> Result<u64> {
-        let name = |info| Name { shown: &field.name, canonical: &field.canonical, info };
+        let name = |info| field_name(field, info);
         let marked = field.auto_alloc && self.scene.dialect.pointers == PointerMarkers::NullOrValid;
         if let FieldKind::Leaf(leaf, info, size) = &field.kind
             && !marked
@@ -265,7 +268,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     }
 
     fn list(&mut self, field: &'d Field, vmsd: usize) -> Result<()> {
-        let mark = Name { shown: &field.name, canonical: &field.canonical, info: "list mark" };
+        let mark = field_name(field, "list mark");
         let mut i = 0;
         while self.flow.scalars(mark, 1, 1)? != 0 {
             self.nested(field, Some(i), vmsd, Some(field.version_id))?;
@@ -275,7 +278,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     }
 
     fn tree(&mut self, field: &'d Field, key: Option<usize>, value: usize) -> Result<()> {
-        let name = |info| Name { shown: &field.name, canonical: &field.canonical, info };
+        let name = |info| field_name(field, info);
         let at = self.flow.offset();
         let expected = self.flow.scalars(name("gtree count"), 4, 1)?;
         let mut found = 0u64;
@@ -336,4 +339,8 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         self.undetermined(format!("codec '{info}'"))
     }
 
+}
+
+fn field_name<'d>(field: &'d Field, info: &'d str) -> Name<'d> {
+    Name { shown: &field.name, canonical: &field.canonical, info, dropped: field.dropped }
 }

@@ -27,9 +27,11 @@ pub struct Finisher<'a> {
 
 /// What is known of a field from another release.
 struct Ancestors<'a> {
-    /// The whole description there, and this field of it.
+    /// The same description there, and this field of it.
     same: Option<(Inherited<'a>, &'a Field)>,
-    /// Like fields of like-named descriptions.
+    /// The alike field of the kin: the same description, or one of this name and version.
+    kin: Option<(Inherited<'a>, &'a Field)>,
+    /// Like fields of like-named descriptions, the kin's among them.
     alike: Vec<(Inherited<'a>, &'a Field)>,
 }
 
@@ -89,46 +91,37 @@ impl<'a> Finisher<'a> {
 
     fn vmsd(&mut self, id: Id, draft: &Draft) -> Vmsd {
         let same = self.heritage.same(&draft.name, draft.version, &draft.names());
+        let kin = same.or_else(|| self.heritage.same_version(&draft.name, draft.version));
         let mut inherited_from = None;
         let mut inherit = |from: Inherited| inherited_from = Some(from.tables.release.clone());
-        let minimum_version_id = match draft.minimum {
-            Some(minimum) => minimum,
-            None => match self.heritage.same_version(&draft.name, draft.version) {
-                Some(found) => {
-                    inherit(found);
-                    found.vmsd.minimum_version_id
-                }
-                None => {
-                    self.notes.push(format!("{}: minimum version not told", draft.name));
-                    draft.version
-                }
-            },
-        };
-        let old = same.and_then(|found| {
+        let minimum_version_id = draft.minimum.unwrap_or_else(|| {
+            kin.map_or(draft.version, |found| {
+                inherit(found);
+                found.vmsd.minimum_version_id
+            })
+        });
+        let old = kin.and_then(|found| {
             let old = found.vmsd.old.clone().filter(|_| self.has_old_loaders)?;
             (found.vmsd.minimum_version_id == minimum_version_id).then(|| inherit(found))?;
             Some(old)
         });
-        let fields = (0..draft.fields.len()).filter_map(|n| self.field(id, draft, n, same));
+        let fields = (0..draft.fields.len()).filter_map(|n| self.field(id, draft, n, same, kin));
         let fields = fields.collect();
         let mut subsections: Vec<Subsection> = Vec::new();
         for id in &draft.subsections {
             subsections.push(Subsection { vmsd: self.key(*id), needed: None });
         }
-        // The dump has all subsections. Else those of the same description elsewhere are added.
-        if draft.minimum.is_none() {
-            if let Some(found) = same {
-                for subsection in &found.vmsd.subsections {
-                    let vmsd = self.taken(found.tables, &subsection.vmsd);
-                    if subsections.iter().all(|known| known.vmsd != vmsd) {
-                        inherited_from = Some(found.tables.release.clone());
-                        subsections.push(Subsection { vmsd, needed: None });
-                    }
-                }
-            } else {
-                let name = &draft.name;
-                self.notes.push(format!("{name}: subsections that were not sent are not told"));
+        // The dump has all subsections. Else its kin's are added.
+        for subsection in kin.iter().flat_map(|found| &found.vmsd.subsections) {
+            let Some(found) = kin.filter(|_| draft.minimum.is_none()) else { break };
+            let vmsd = self.taken(found.tables, &subsection.vmsd);
+            if subsections.iter().all(|known| known.vmsd != vmsd) {
+                inherited_from = Some(found.tables.release.clone());
+                subsections.push(Subsection { vmsd, needed: None });
             }
+        }
+        if draft.minimum.is_none() {
+            self.note_undumped(draft, same.is_some(), kin);
         }
         Vmsd {
             name: draft.name.clone(),
@@ -145,21 +138,47 @@ impl<'a> Finisher<'a> {
         }
     }
 
+    fn note_undumped(&mut self, draft: &Draft, is_same: bool, kin: Option<Inherited>) {
+        let name = &draft.name;
+        match kin {
+            _ if is_same => {}
+            Some(found) => self.notes.push(format!(
+                "{name}: not in the dump; minimum version and further subsections are those of \
+                 {}, whose fields differ",
+                found.tables.release
+            )),
+            None => self.notes.push(format!(
+                "{name}: not in the dump nor in other tables; minimum version and subsections \
+                 that were not sent are not told"
+            )),
+        }
+    }
+
     fn field(
         &mut self,
         id: Id,
         draft: &Draft,
         index: usize,
         same: Option<Inherited<'a>>,
+        kin: Option<Inherited<'a>>,
     ) -> Option<Field> {
         let told = draft.fields.get(index)?;
         let heritage = self.heritage;
+        let uses = draft.fields.iter().filter(|other| other.name == told.name).count();
+        let place = (told.occurrence, uses);
+        let alike: Vec<_> = heritage.alike(&draft.name, &told.name, place).collect();
+        let of_kin = |(found, _): &&(Inherited<'a>, _)| {
+            kin.is_some_and(|kin| std::ptr::eq(kin.vmsd, found.vmsd))
+        };
         let ancestors = Ancestors {
             same: same.and_then(|found| Some((found, found.vmsd.fields.get(index)?))),
-            alike: heritage.alike(&draft.name, &told.name, told.occurrence).collect(),
+            kin: alike.iter().find(of_kin).copied(),
+            alike,
         };
         let mut from: Option<String> = None;
-        let (count, count_open) = count(draft, told, &ancestors, &mut from);
+        let confirmed =
+            |(found, field): &(Inherited, &Field)| self.confirms(told, found.tables, field);
+        let (count, count_open) = count(draft, told, &ancestors, confirmed, &mut from);
         let mut kind = self.kind(draft, told, &ancestors, &mut from);
         if let (Some(why), false) = (count_open, matches!(kind, Kind::Unknown { .. })) {
             kind = Kind::Unknown { why: why.to_owned() };
@@ -276,6 +295,20 @@ impl<'a> Finisher<'a> {
         }
     }
 
+    /// Whether memory size or nested description show that a field of another table is of the
+    /// same making.
+    fn confirms(&self, told: &DraftField, tables: &Tables, field: &Field) -> bool {
+        match &field.kind {
+            Kind::Leaf { .. } => told.memory.is_some() && has_size(field, told.memory),
+            Kind::Struct { vmsd } | Kind::Vstruct { vmsd, .. } => {
+                let own = told.nested.first().and_then(|id| self.drafts.get(*id));
+                let theirs = tables.vmsd.get(vmsd);
+                own.zip(theirs).is_some_and(|(own, theirs)| own.name == theirs.name)
+            }
+            Kind::Nested { .. } | Kind::Unknown { .. } => false,
+        }
+    }
+
     /// The key of a description taken whole from another release: this release's own, if it is
     /// known to have one like it.
     fn taken(&mut self, tables: &'a Tables, key: &Key) -> Key {
@@ -324,30 +357,30 @@ fn presence(
     ancestors: &Ancestors,
     from: &mut Option<String>,
 ) -> (u32, Option<Presence>) {
-    let version_id = told.version_id;
     let observed = || Some(Presence::Observed(draft.observation_key(told)));
-    match told.hook {
-        Some(false) if told.version_id.is_some() || !told.ever_absent => {
-            (version_id.unwrap_or(0), None)
-        }
-        Some(true) => {
-            let found =
-                ancestors.all().find_map(|(found, field)| Some((found, known_hook(field)?)));
-            let Some((found, hook)) = found else { return (version_id.unwrap_or(0), observed()) };
+    if told.hook == Some(true) {
+        let found = ancestors.all().find_map(|(found, field)| Some((found, known_hook(field)?)));
+        let hook = found.map(|(found, hook)| {
             *from = Some(found.tables.release.clone());
-            (version_id.unwrap_or(0), Some(hook.clone()))
-        }
-        // The bundle does not say whether there is a hook.
-        _ => match ancestors.same {
-            Some((found, field)) if field.exists.is_none() || known_hook(field).is_some() => {
-                if told.ever_absent || field.version_id != 0 || field.exists.is_some() {
-                    *from = Some(found.tables.release.clone());
-                }
-                (field.version_id, field.exists.clone())
+            hook.clone()
+        });
+        return (told.version_id.unwrap_or(0), hook.or_else(observed));
+    }
+    if let Some(version_id) = told.version_id {
+        return (version_id, None);
+    }
+    // Not in the dump: the version is open, and before 8.2 also whether there is a hook.
+    let may_have_hook = told.hook.is_none() && ancestors.same.is_some();
+    let usable =
+        |field: &Field| field.exists.is_none() || (may_have_hook && known_hook(field).is_some());
+    match ancestors.kin.filter(|(_, field)| usable(field)) {
+        Some((found, field)) => {
+            if field.version_id != 0 || field.exists.is_some() {
+                *from = Some(found.tables.release.clone());
             }
-            _ if told.ever_absent => (version_id.unwrap_or(0), observed()),
-            _ => (version_id.unwrap_or(0), None),
-        },
+            (field.version_id, field.exists.clone())
+        }
+        None => (0, if told.ever_absent { observed() } else { None }),
     }
 }
 
@@ -356,6 +389,7 @@ fn count(
     draft: &Draft,
     told: &DraftField,
     ancestors: &Ancestors,
+    confirmed: impl Fn(&(Inherited, &Field)) -> bool,
     from: &mut Option<String>,
 ) -> (Count, Option<&'static str>) {
     if let Some(Some(length)) = told.length {
@@ -371,8 +405,9 @@ fn count(
         }
         Count::Local { .. } => true,
     };
-    // Without a count of its own the field's only evidence is the same description elsewhere.
-    let alike = ancestors.alike.iter().copied().filter(|_| !told.counts.is_empty());
+    // A field without a count of its own needs another reason to be taken for that one.
+    let alike = ancestors.alike.iter().copied();
+    let alike = alike.filter(|found| !told.counts.is_empty() || confirmed(found));
     let found = ancestors.same.into_iter().chain(alike).find(|(_, field)| agrees(field));
     if let Some((found, field)) = found {
         let count = match &field.count {
@@ -407,8 +442,11 @@ fn leaf_size(
     ancestors: &Ancestors,
     from: &mut Option<String>,
 ) -> Size {
-    if !matches!(info, "buffer" | "unused_buffer" | "bitmap") {
-        return Size::Fixed(told.memory.unwrap_or(wire));
+    match info {
+        "buffer" | "unused_buffer" => {}
+        // Sizes of bitmaps count bits (wire.md 4.2), of which whole words are written.
+        "bitmap" => return Size::Local { value: Some(wire.saturating_mul(8)) },
+        _ => return Size::Fixed(told.memory.unwrap_or(wire)),
     }
     for (found, field) in ancestors.all() {
         let Kind::Leaf { size, .. } = &field.kind else { continue };

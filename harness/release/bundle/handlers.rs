@@ -47,8 +47,8 @@ pub fn add_handlers(
         };
         if old.is_none() {
             notes.push(format!(
-                "{}.{}: alias id of {} {} is not told; no other table has that handler",
-                list.machine, list.scenario, sent.idstr, sent.instance_id
+                "{} {}: alias id is not told, and no other table has that handler",
+                sent.idstr, sent.instance_id
             ));
         }
         list.handlers.push(Handler {

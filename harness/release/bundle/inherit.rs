@@ -7,30 +7,9 @@
 use std::collections::BTreeMap;
 
 use super::Pool;
-use crate::vmstate::schema::{Field, Handler, Handlers, Key, Kind, Presence, Size, Tables, Vmsd};
-
-/// Presence hooks that may be inherited: those that `vmstate::presence` evaluates, which is the
-/// complete set of the PC tables up to 8.2 (codecs.md section 1).
-const KNOWN_HOOKS: [&str; 18] = [
-    "fpregs_is_0",
-    "fpregs_is_1_mmx",
-    "fpregs_is_1_no_mmx",
-    "less_than_7",
-    "version_is_5",
-    "is_version_1",
-    "is_version_2",
-    "is_identify_set",
-    "hpet_validate_num_timers",
-    "vmstate_test_use_acpi_pci_hotplug",
-    "vmstate_test_no_use_acpi_pci_hotplug",
-    "vmstate_test_use_acpi_hotplug_bridge",
-    "vmstate_test_no_use_acpi_hotplug_bridge",
-    "piix4_vmstate_need_smbus",
-    "vmstate_test_migrate_acpi_index",
-    "migrate_is_pcie",
-    "migrate_is_not_pcie",
-    "vmstate_test_migrate_acpi_index_v2",
-];
+use crate::dialect::Version;
+use crate::vmstate::presence;
+use crate::vmstate::schema::{Field, Handler, Handlers, Kind, Presence, Size, Tables, Vmsd};
 
 /// A pool, indexed.
 #[derive(Debug)]
@@ -44,8 +23,6 @@ pub struct Heritage<'a> {
 pub struct Inherited<'a> {
     /// The tables it is in.
     pub tables: &'a Tables,
-    /// Its key there.
-    pub key: &'a Key,
     /// The description.
     pub vmsd: &'a Vmsd,
 }
@@ -59,8 +36,8 @@ impl<'a> Heritage<'a> {
             pool.releases.iter().filter(|(tables, _)| tables.release != release).collect();
         let mut by_name: BTreeMap<&str, Vec<Inherited>> = BTreeMap::new();
         for (tables, _) in &releases {
-            for (key, vmsd) in &tables.vmsd {
-                by_name.entry(&vmsd.name).or_default().push(Inherited { tables, key, vmsd });
+            for vmsd in tables.vmsd.values() {
+                by_name.entry(&vmsd.name).or_default().push(Inherited { tables, vmsd });
             }
         }
         Self { releases, by_name }
@@ -85,16 +62,18 @@ impl<'a> Heritage<'a> {
         self.named(name).find(|found| found.vmsd.version_id == version)
     }
 
-    /// Like fields of descriptions called `vmsd`, preferred first.
+    /// Like fields of descriptions called `vmsd`, preferred first: those of the same occurrence of
+    /// a name that the description uses as often.
     pub fn alike<'b>(
         &'b self,
         vmsd: &'b str,
         field: &'b str,
-        occurrence: usize,
+        (occurrence, uses): (usize, usize),
     ) -> impl Iterator<Item = (Inherited<'a>, &'a Field)> + 'b {
         self.named(vmsd).filter_map(move |found| {
-            let mut fields = found.vmsd.fields.iter().filter(|other| other.name == field);
-            fields.nth(occurrence).map(|field| (found, field))
+            let named = || found.vmsd.fields.iter().filter(|other| other.name == field);
+            let field = named().nth(occurrence).filter(|_| named().count() == uses)?;
+            Some((found, field))
         })
     }
 
@@ -127,12 +106,14 @@ impl<'a> Heritage<'a> {
     }
 }
 
-/// The field's hook, if it may be inherited.
+/// The field's hook, if it may be inherited: if it is one that `vmstate::presence` evaluates.
 #[must_use]
 pub fn known_hook(field: &Field) -> Option<&Presence> {
-    field.exists.as_ref().filter(
-        |exists| matches!(exists, Presence::Hook(symbol) if KNOWN_HOOKS.contains(&symbol.as_str())),
-    )
+    let is_known = |symbol: &str| {
+        let any = Version::new(0, 0, 0);
+        !matches!(presence::predicate(symbol, any, ""), presence::Predicate::Unknown(_))
+    };
+    field.exists.as_ref().filter(|e| matches!(e, Presence::Hook(symbol) if is_known(symbol)))
 }
 
 /// Whether the field's elements have `bytes` bytes in memory, as far as its table tells. Tables

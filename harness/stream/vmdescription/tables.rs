@@ -150,8 +150,12 @@ impl Builder {
     }
 
     fn kind(&mut self, entry: &DescField) -> Kind {
-        let leaf = |size| Kind::Leaf { info: entry.kind.clone(), size: Size::Fixed(size) };
-        let Some(body) = &entry.body else { return leaf(entry.size) };
+        let Some(body) = &entry.body else {
+            // Sizes of bitmaps count bits in tables, bytes in descriptions.
+            let unit = if entry.kind == "bitmap" { 8 } else { 1 };
+            let size = Size::Fixed(entry.size.saturating_mul(unit));
+            return Kind::Leaf { info: entry.kind.clone(), size };
+        };
         if body.vmsd_name.is_none() {
             // A NULL element before 10.0: an empty struct of one byte, the marker.
             return Kind::Leaf { info: "nullptr".to_owned(), size: Size::Fixed(entry.size) };
