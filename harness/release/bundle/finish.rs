@@ -6,15 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::draft::{Draft, DraftField, Drafts, Form, Id};
 use super::inherit::{Heritage, Inherited, has_size};
 use super::settle::{Ancestors, count, leaf_size, presence};
-use crate::vmstate::schema::{Field, Key, Kind, Presence, Size, Subsection, Tables, Vmsd};
+use crate::dialect::Version;
+use crate::vmstate::old;
+use crate::vmstate::schema::{
+    Field, Key, Kind, OldLoader, Presence, Size, Subsection, Tables, Vmsd,
+};
 
 /// Makes the tables of one release, beginning at the descriptions that handlers name.
 #[derive(Debug)]
 pub struct Finisher<'a> {
     drafts: &'a Drafts,
     heritage: &'a Heritage<'a>,
-    /// Releases before 7.0 have `load_state_old`.
-    has_old_loaders: bool,
+    /// `None` if the release is no number; then no old loaders are inherited.
+    version: Option<Version>,
     tables: Tables,
     keys: BTreeMap<Id, Key>,
     /// Keys of whole descriptions taken from another release, by that release and its key.
@@ -30,11 +34,10 @@ impl<'a> Finisher<'a> {
     /// Nothing made yet.
     #[must_use]
     pub fn new(release: &str, drafts: &'a Drafts, heritage: &'a Heritage<'a>) -> Self {
-        let major = release.split('.').next().and_then(|major| major.parse::<u32>().ok());
         Self {
             drafts,
             heritage,
-            has_old_loaders: major.is_some_and(|major| major < 7),
+            version: release.parse().ok(),
             tables: Tables { release: release.to_owned(), vmsd: BTreeMap::new() },
             keys: BTreeMap::new(),
             taken: BTreeMap::new(),
@@ -85,11 +88,9 @@ impl<'a> Finisher<'a> {
                 found.vmsd.minimum_version_id
             })
         });
-        // Without a hook the lower minimum means nothing (2.1 and later; wire.md 4.1).
-        let old = kin.and_then(|found| {
-            let old =
-                found.vmsd.old.clone().filter(|old| self.has_old_loaders && old.load.is_some());
-            let old = old.filter(|_| found.vmsd.minimum_version_id == minimum_version_id)?;
+        let same_minimum = |found: &Inherited| found.vmsd.minimum_version_id == minimum_version_id;
+        let old = kin.filter(same_minimum).and_then(|found| {
+            let old = self.old_loader(found.vmsd)?;
             inherit(found);
             Some(old)
         });
@@ -124,6 +125,15 @@ impl<'a> Finisher<'a> {
             fields,
             subsections,
         }
+    }
+
+    /// The old loader of another release's description, as far as this release may still have it:
+    /// all were removed in 7.0, some before. Without a hook the lower minimum means nothing (2.1
+    /// and later; wire.md 4.1).
+    fn old_loader(&self, vmsd: &Vmsd) -> Option<OldLoader> {
+        let version = self.version.filter(|version| *version < Version::new(7, 0, 0))?;
+        let lives = |hook: &String| !old::is_gone(hook, version);
+        vmsd.old.clone().filter(|old| old.load.as_ref().is_some_and(lives))
     }
 
     fn note_undumped(&mut self, draft: &Draft, is_same: bool, kin: Option<Inherited>) {
@@ -313,7 +323,7 @@ impl<'a> Finisher<'a> {
         self.taken.insert(origin, new.clone());
         let mut copy = vmsd.clone();
         copy.inherited_from = Some(tables.release.clone());
-        copy.old = copy.old.filter(|old| self.has_old_loaders && old.load.is_some());
+        copy.old = self.old_loader(vmsd);
         (copy.needed, copy.pre_load, copy.post_load) = (None, None, None);
         for subsection in &mut copy.subsections {
             subsection.vmsd = self.taken(tables, &subsection.vmsd);
