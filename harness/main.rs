@@ -1,23 +1,18 @@
 //! The `crossload` command.
+use crossload::matrix::{Config, Filter, Plan, run};
 use crossload::release::{corpus::Corpus, library::Library};
-use crossload::trace::{Meaning, judge};
 use crossload::wire::Feed;
 
-fn main() -> std::process::ExitCode {
-    let library = Library::open(Corpus::open(std::path::Path::new("corpus")).unwrap()).unwrap();
-    for f in library.fixtures() {
-        match library.destination(&f.release, &f.machine, &f.scenario) {
-            Ok(Some(d)) => {
-                let s = library.corpus().stream(f).unwrap();
-                match Meaning::of(&d, &s) {
-                    Ok(m) => println!("{} ok {} spans", f.id(), m.loaded.map.spans().len()),
-                    Err(e) => println!("{} {e}", f.id()),
-                }
-            }
-            Ok(None) => println!("{} no destination", f.id()),
-            Err(e) => println!("{} ERROR {e}", f.id()),
-        }
-    }
-    let _ = (judge, Feed::Bulk);
-    std::process::ExitCode::SUCCESS
+fn main() {
+    let t = std::time::Instant::now();
+    let library = Library::open(Corpus::embedded().unwrap()).unwrap();
+    eprintln!("open {:?}", t.elapsed());
+    let text = library.corpus().text("matrix.toml").unwrap().unwrap();
+    let config = Config::parse("matrix.toml", &text).unwrap_or_else(|e| panic!("{e}"));
+    config.check(&library).unwrap_or_else(|e| panic!("{e}"));
+    let plan = Plan::new(&config, library.fixtures(), &Filter::default()).unwrap();
+    let run = run(&library, &config, &plan, &Feed::Bulk).unwrap_or_else(|e| panic!("{e}"));
+    eprintln!("ran {:?}", t.elapsed());
+    print!("{}", crossload::report::table::table(&config, &run, &run.cells));
+    eprintln!("all {:?}", t.elapsed());
 }

@@ -1,1 +1,11 @@
-//! Room `report`.
+//! Room `report`: what a run came to, for people and for programs.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`sentence`] | why a cell came out as it did, in one sentence |
+//! | [`findings`] | cells with one cause, told together |
+//! | [`table`] | the grids, the findings and the summary as text |
+
+pub mod findings;
+pub mod sentence;
+pub mod table;
