@@ -8,7 +8,10 @@
 //! | [`run`] | the cells, judged |
 //! | [`policy`] | what a verdict means in a direction, and what is known |
 //! | [`observed`] | what real binaries did |
+//! | [`agreement`] | the model against them |
+//! | [`texts`] | what their messages say |
 
+pub mod agreement;
 pub mod config;
 mod draft;
 pub mod observed;
@@ -18,6 +21,7 @@ mod read;
 pub mod run;
 mod schema;
 pub mod select;
+pub mod texts;
 
 pub use config::Config;
 pub use plan::{Cell, Filter, Plan};

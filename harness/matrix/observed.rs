@@ -129,6 +129,20 @@ impl Op {
         Some([&[head], &parts[..]].concat().concat())
     }
 
+    /// The change with its place: `insert at 31864 (in vmmouse)`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let (op, at) = match self {
+            Op::Insert { at, .. } => ("insert", at),
+            Op::Delete { at, .. } => ("delete", at),
+            Op::Set { at, .. } => ("set", at),
+            Op::Truncate { at, .. } => ("truncate", at),
+            Op::Dup { at, .. } => ("dup", at),
+            Op::Move { at, .. } => ("move", at),
+        };
+        format!("{op} at {at} ({})", self.what())
+    }
+
     /// The change in words.
     #[must_use]
     pub fn what(&self) -> &str {

@@ -16,7 +16,8 @@ use serde::de::DeserializeOwned;
 
 use super::archive::Archive;
 use super::files::{self, FileError, LIMIT};
-use super::provenance::{Fixture, machine_scenario};
+use super::provenance::{Fixture, is_name, machine_scenario};
+use crate::dialect::Version;
 use crate::matrix::observed::{Mutation, Observed};
 use crate::vmstate::schema::{Handlers, Tables};
 
@@ -116,15 +117,11 @@ impl Corpus {
     /// All releases of which the corpus has anything, oldest first.
     #[must_use]
     pub fn releases(&self) -> Vec<String> {
-        let mut releases: Vec<String> = Vec::new();
-        for (folder, _) in self.paths.iter().filter_map(|path| path.split_once('/')) {
-            let is_release = folder.starts_with(|c: char| c.is_ascii_digit());
-            if is_release && !releases.iter().any(|r| r == folder) {
-                releases.push(folder.to_owned());
-            }
-        }
-        releases.sort_by_key(|release| version_key(release));
-        releases
+        let folders = self.paths.iter().filter_map(|path| Some(path.split_once('/')?.0));
+        let mut releases: Vec<&str> = folders.filter(|folder| is_release(folder)).collect();
+        oldest_first(&mut releases);
+        releases.dedup();
+        releases.into_iter().map(str::to_owned).collect()
     }
 
     /// The descriptions of a release; `None` if the corpus has none.
@@ -303,9 +300,16 @@ fn placed(path: &str, expected: &str, found: &str) -> Result<(), CorpusError> {
     })
 }
 
-/// Sort key of a release: its dotted numbers, then whatever else the name has.
+/// Whether a folder of this name is a release: whether it is a release number.
 #[must_use]
-pub fn version_key(release: &str) -> (Vec<u64>, String) {
-    let numbers: Vec<u64> = release.split('.').map_while(|part| part.parse().ok()).collect();
-    (numbers, release.to_owned())
+pub fn is_release(folder: &str) -> bool {
+    is_name(folder) && folder.parse::<Version>().is_ok()
 }
+
+/// Sorts releases by number; those of the same number by name.
+pub fn oldest_first(releases: &mut [&str]) {
+    releases.sort_by_key(|release| (release.parse::<Version>().ok(), *release));
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,15 +5,20 @@
 //! serve one purpose, to find out which field a run-time count or size is read from; they do not
 //! reach the corpus.
 
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use crate::vmstate::schema::{
     Body, Compat, Count, Field, Handler, Handlers, Kind, OldLoader, Presence, Size, Subsection,
     Tables, Vmsd,
 };
+use wire::{Flags, WireField, WireHandler, WireTables, WireVmsd};
 
 /// `Handlers::origin` of what this importer makes.
 pub const ORIGIN: &str = "debugger";
@@ -128,151 +133,6 @@ pub fn handlers(
 fn parse<'a, T: Deserialize<'a>>(file: &str, json: &'a str) -> Result<T, DebuggerError> {
     serde_json::from_str(json)
         .map_err(|source| DebuggerError::Json { file: file.to_owned(), source })
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireTables {
-    release: String,
-    flags: BTreeMap<String, u32>,
-    vmsd: BTreeMap<String, WireVmsd>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireVmsd {
-    symbol: String,
-    name: String,
-    version_id: u32,
-    minimum_version_id: u32,
-    minimum_version_id_old: Option<u32>,
-    load_state_old: Option<String>,
-    pre_load: Option<String>,
-    post_load: Option<String>,
-    needed: Option<String>,
-    #[serde(default)]
-    unmigratable: u8,
-    #[serde(default, rename = "pre_save")]
-    _pre_save: IgnoredAny,
-    #[serde(default, rename = "priority")]
-    _priority: IgnoredAny,
-    fields: Vec<WireField>,
-    #[serde(default)]
-    subsections: Vec<WireSubsection>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireSubsection {
-    vmsd: String,
-    needed: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireField {
-    name: String,
-    flags: u32,
-    size: u32,
-    offset: u64,
-    version_id: u32,
-    #[serde(default)]
-    start: u64,
-    #[serde(default)]
-    num: u32,
-    #[serde(default)]
-    num_offset: u64,
-    #[serde(default)]
-    size_offset: u64,
-    #[serde(default)]
-    struct_version_id: u32,
-    info: Option<String>,
-    vmsd: Option<String>,
-    field_exists: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireHandler {
-    idstr: String,
-    instance_id: u32,
-    /// Absent before 0.13, which knew no aliases.
-    alias_id: Option<i64>,
-    version_id: u32,
-    compat: Option<WireCompat>,
-    vmsd: Option<String>,
-    load_state: Option<String>,
-    #[serde(default)]
-    ops: BTreeMap<String, String>,
-    #[serde(rename = "section_id")]
-    _section_id: IgnoredAny,
-    #[serde(default, rename = "is_ram")]
-    _is_ram: IgnoredAny,
-    #[serde(default, rename = "no_migrate")]
-    _no_migrate: IgnoredAny,
-    #[serde(default, rename = "save_state")]
-    _save_state: IgnoredAny,
-    #[serde(default, rename = "save_live_state")]
-    _save_live_state: IgnoredAny,
-    #[serde(default, rename = "set_params")]
-    _set_params: IgnoredAny,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireCompat {
-    idstr: String,
-    instance_id: u32,
-}
-
-/// Names of the flags that a field has set.
-struct Flags<'a>(Vec<&'a str>);
-
-impl Flags<'_> {
-    /// What this importer understands or may ignore: `VMS_POINTER`, `VMS_ALLOC` and `VMS_BUFFER`
-    /// tell where the bytes go in memory, not what is on the wire.
-    const KNOWN: [&'static str; 17] = [
-        "VMS_SINGLE",
-        "VMS_POINTER",
-        "VMS_ARRAY",
-        "VMS_STRUCT",
-        "VMS_VARRAY_INT32",
-        "VMS_BUFFER",
-        "VMS_ARRAY_OF_POINTER",
-        "VMS_VARRAY_UINT16",
-        "VMS_VBUFFER",
-        "VMS_MULTIPLY",
-        "VMS_VARRAY_UINT8",
-        "VMS_VARRAY_UINT32",
-        "VMS_MUST_EXIST",
-        "VMS_ALLOC",
-        "VMS_MULTIPLY_ELEMENTS",
-        "VMS_VSTRUCT",
-        "VMS_ARRAY_OF_POINTER_AUTO_ALLOC",
-    ];
-    /// In the order in which `vmstate_n_elems` asks for them.
-    const COUNTED: [&'static str; 4] =
-        ["VMS_VARRAY_INT32", "VMS_VARRAY_UINT32", "VMS_VARRAY_UINT16", "VMS_VARRAY_UINT8"];
-
-    fn has(&self, name: &str) -> bool {
-        self.0.contains(&name)
-    }
-
-    /// The flag of a run-time count, if there is one that decides.
-    fn counted(&self) -> Option<&'static str> {
-        Self::COUNTED.into_iter().find(|name| self.has(name))
-    }
-
-    fn is_struct(&self) -> bool {
-        self.has("VMS_STRUCT") || self.has("VMS_VSTRUCT")
-    }
-
-    /// Whether the field's own memory holds just one element, so that an offset into it means
-    /// that element.
-    fn is_plain(&self) -> bool {
-        let elsewhere = ["VMS_POINTER", "VMS_ARRAY", "VMS_ARRAY_OF_POINTER", "VMS_VBUFFER"];
-        self.counted().is_none() && !elsewhere.iter().any(|name| self.has(name))
-    }
 }
 
 impl WireTables {

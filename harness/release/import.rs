@@ -13,20 +13,27 @@
 //! says something else is an error, tables and destinations are made anew. A second run changes
 //! nothing.
 
+mod bundles;
+mod index;
+mod observations;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::bundle::{BundleError, BundleInput, BundleMachine, BundleScenario, Pool, import_bundle};
-use super::corpus::{Corpus, CorpusError, SavedAgain, checked_stream, json_lines, version_key};
+pub use self::bundles::{bundle_input, bundle_pool};
+use super::bundle::{BundleError, import_bundle};
+use super::corpus::{Corpus, CorpusError, checked_stream, is_release, oldest_first};
 use super::debugger::{self, DebuggerError};
 use super::files::{self, FileError, LIMIT};
 use super::json;
-use super::provenance::{Fixture, Origin, is_name, machine_scenario};
-use crate::matrix::observed::{Mutation, Observed};
-use crate::vmstate::schema::Tables;
+use super::provenance::{Fixture, machine_scenario};
+use crate::vmstate::schema::{Body, Tables};
 
 /// What an import did. Paths are those in the corpus.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,16 +66,21 @@ pub enum ImportError {
     Missing { path: String, needed_by: String },
     #[error("{path}: {found:?} cannot be {what}")]
     Name { path: String, what: &'static str, found: String },
-    #[error("streams/index.json, stream {index}: its file is {found}, expected {expected}")]
-    StreamFile { index: usize, expected: String, found: String },
-    #[error("streams/index.json, stream {index}: scenario {scenario} is not described there")]
-    Scenario { index: usize, scenario: String },
+    #[error("{path}: its file is {found}, expected {expected}")]
+    StreamFile { path: String, expected: String, found: String },
+    #[error("{path}: scenario {scenario} is not described there")]
+    Scenario { path: String, scenario: String },
     #[error("{path}: is about {found}, expected {expected} as its name says")]
     Misplaced { path: String, expected: String, found: String },
     #[error("{path}: the corpus has other content under this name; fixtures never change")]
     FixtureChanged { path: String },
     #[error("{path}: the corpus says something else of {source_release} to {destination}")]
     ObservationChanged { path: String, source_release: String, destination: String },
+    #[error(
+        "{path}: handler {idstr} has description {missing}, which the tables of {release} do not: \
+         remove the file if they replaced those it was made with"
+    )]
+    Dangling { path: String, release: String, idstr: String, missing: String },
 }
 
 /// Imports all that is found in `dir` into the corpus folder `into`, which is made if need be.
@@ -83,98 +95,8 @@ pub fn import(dir: &Path, into: &Path) -> Result<ImportReport, ImportError> {
     run.mutations()?;
     run.saved_again()?;
     run.bundles()?;
+    check_destinations(&Corpus::open(into)?)?;
     Ok(run.report)
-}
-
-/// The bundle of `release` in `dir`: for every machine type its dump, and its fixtures from the
-/// corpus with the trace of a self-load where there is one. `None` if `dir` has no such bundle.
-pub fn bundle_input(
-    dir: &Path,
-    release: &str,
-    corpus: &Corpus,
-) -> Result<Option<BundleInput>, ImportError> {
-    let folder = format!("bundles/{release}");
-    let paths = files::walk(&dir.join(&folder))?;
-    if paths.is_empty() {
-        return Ok(None);
-    }
-    let mut machines: BTreeMap<String, BundleMachine> = BTreeMap::new();
-    for path in &paths {
-        if let Some(machine) = path.strip_suffix(".dump-vmstate.json.zst") {
-            let dump = Some(packed_text(dir, &format!("{folder}/{path}"))?);
-            machine_of(&mut machines, machine).dump = dump;
-        }
-    }
-    let mut traces: BTreeSet<&str> =
-        paths.iter().filter_map(|path| path.strip_suffix("/load.trace.zst")).collect();
-    for fixture in corpus.fixtures()?.iter().filter(|f| f.release == release) {
-        let stem = format!("{}.{}", fixture.machine, fixture.scenario);
-        let trace = match traces.remove(stem.as_str()) {
-            true => Some(packed_text(dir, &format!("{folder}/{stem}/load.trace.zst"))?),
-            false => None,
-        };
-        machine_of(&mut machines, &fixture.machine).scenarios.push(BundleScenario {
-            scenario: fixture.scenario.clone(),
-            trace,
-            stream: corpus.stream(fixture)?,
-        });
-    }
-    if let Some(stem) = traces.first() {
-        return Err(ImportError::Missing {
-            path: format!("streams/{release}/{stem}.stream.zst"),
-            needed_by: format!("{folder}/{stem}/load.trace.zst"),
-        });
-    }
-    Ok(Some(BundleInput {
-        release: release.to_owned(),
-        machines: machines.into_values().collect(),
-    }))
-}
-
-/// What bundles may inherit from: all of the corpus that a debugger read, newest release first.
-/// Not what came from other bundles, so that the order of imports does not matter.
-pub fn bundle_pool(corpus: &Corpus) -> Result<Pool, CorpusError> {
-    let mut pool = Pool::default();
-    for release in corpus.releases().into_iter().rev() {
-        let Some(tables) = corpus.tables(&release)? else { continue };
-        let mut handlers = Vec::new();
-        for (machine, scenario) in corpus.destinations(&release) {
-            handlers.extend(corpus.handlers(&release, &machine, &scenario)?);
-        }
-        handlers.retain(|h| h.origin == debugger::ORIGIN);
-        if !handlers.is_empty() {
-            pool.releases.push((tables, handlers));
-        }
-    }
-    Ok(pool)
-}
-
-/// `streams/index.json`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Index {
-    scenarios: BTreeMap<String, IndexScenario>,
-    common_arguments: Vec<String>,
-    streams: Vec<IndexStream>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct IndexScenario {
-    guest: String,
-    arguments: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct IndexStream {
-    release: String,
-    binary: String,
-    machine: String,
-    scenario: String,
-    file: String,
-    size: u64,
-    sha256: String,
 }
 
 /// One run of the import.
@@ -187,21 +109,21 @@ struct Run<'a> {
 impl Run<'_> {
     fn streams(&mut self) -> Result<(), ImportError> {
         let mut unlisted: BTreeSet<String> = self.found("streams")?.into_iter().collect();
-        let path = "streams/index.json";
         if unlisted.is_empty() {
             return Ok(());
         }
-        if !unlisted.remove(path) {
+        if !unlisted.remove(index::PATH) {
             let needed_by = unlisted.pop_first().unwrap_or_default();
-            return Err(ImportError::Missing { path: path.to_owned(), needed_by });
+            return Err(ImportError::Missing { path: index::PATH.to_owned(), needed_by });
         }
-        let index: Index = parse(path, &text(self.dir, path)?)?;
-        for (number, stream) in index.streams.iter().enumerate() {
-            let fixture = fixture(&index, number, stream)?;
-            self.fixture(&stream.file, &fixture)?;
-            unlisted.remove(&stream.file);
+        for fixture in index::fixtures(&text(self.dir, index::PATH)?)? {
+            let file = format!("streams/{}", fixture.stream_path());
+            self.fixture(&file, &fixture)?;
+            unlisted.remove(&file);
         }
-        self.pass_over(unlisted.iter().map(|path| (path.as_str(), "the index does not list it")));
+        for path in unlisted {
+            self.pass_over(&path, "the index does not list it");
+        }
         Ok(())
     }
 
@@ -233,7 +155,7 @@ impl Run<'_> {
         for path in self.found("tables/vmsd")? {
             let name = path.strip_prefix("tables/vmsd/").and_then(|p| p.strip_suffix(".json.zst"));
             let Some(release) = name else {
-                self.pass_over([(path.as_str(), "not <release>.json.zst")]);
+                self.pass_over(&path, "not <release>.json.zst");
                 continue;
             };
             check_release(&path, release)?;
@@ -252,7 +174,7 @@ impl Run<'_> {
                 Some((release, machine_scenario(name.strip_suffix(".json")?)?))
             });
             let Some((release, (machine, scenario))) = named else {
-                self.pass_over([(path.as_str(), "not <release>/<machine>.<scenario>.json")]);
+                self.pass_over(&path, "not <release>/<machine>.<scenario>.json");
                 continue;
             };
             check_release(&path, release)?;
@@ -274,70 +196,6 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn observed(&mut self) -> Result<(), ImportError> {
-        let mut known = Corpus::open(self.into)?.observed()?;
-        for path in self.found("observed")? {
-            if path == MUTATIONS {
-                continue;
-            }
-            let name = path.strip_prefix("observed/").and_then(|p| p.strip_suffix(".json"));
-            let Some(stem) = name.filter(|stem| machine_scenario(stem).is_some()) else {
-                self.pass_over([(path.as_str(), "not <machine>.<scenario>.json")]);
-                continue;
-            };
-            let new: Observed = parse(&path, &text(self.dir, &path)?)?;
-            let found = format!("{}.{}", new.machine, new.scenario);
-            if found != stem {
-                let expected = stem.to_owned();
-                return Err(ImportError::Misplaced { path, expected, found });
-            }
-            let at = known
-                .iter()
-                .position(|o| (&o.machine, &o.scenario) == (&new.machine, &new.scenario));
-            let old = at.map(|at| known.swap_remove(at));
-            self.write_json(&path, &merged(&path, old, new)?)?;
-        }
-        Ok(())
-    }
-
-    fn mutations(&mut self) -> Result<(), ImportError> {
-        if !self.dir.join(MUTATIONS).is_file() {
-            return Ok(());
-        }
-        let mut all = Corpus::open(self.into)?.mutations()?;
-        for new in json_lines::<Mutation>(MUTATIONS, &text(self.dir, MUTATIONS)?)? {
-            if !all.contains(&new) {
-                all.push(new);
-            }
-        }
-        let mut lines = String::new();
-        for mutation in &all {
-            lines +=
-                &serde_json::to_string(mutation).map_err(|source| json_error(MUTATIONS, source))?;
-            lines.push('\n');
-        }
-        self.write(MUTATIONS, lines.as_bytes())
-    }
-
-    fn saved_again(&mut self) -> Result<(), ImportError> {
-        let sizes: BTreeMap<String, u64> =
-            Corpus::open(self.into)?.observed()?.iter().flat_map(saved_sizes).collect();
-        for path in self.found("saved-again")? {
-            if SavedAgain::from_path(&path).is_none_or(|saved| saved.path() != path) {
-                let form = "not <machine>.<scenario>/<source>-to-<destination>.stream.zst";
-                self.pass_over([(path.as_str(), form)]);
-                continue;
-            }
-            let packed = bytes(self.dir, &path)?;
-            let found = files::unzstd(&path, &packed, LIMIT)?.len() as u64;
-            if let Some(&expected) = sizes.get(&path).filter(|&&expected| expected != found) {
-                return Err(CorpusError::Size { path, expected, found }.into());
-            }
-            self.keep_stream(&path, &packed)?;
-        }
-        Ok(())
-    }
-
     /// Imports the bundles of releases without debugger tables, oldest first.
     fn bundles(&mut self) -> Result<(), ImportError> {
         let corpus = Corpus::open(self.into)?;
@@ -345,7 +203,7 @@ impl Run<'_> {
         let releases: BTreeSet<&str> =
             paths.iter().filter_map(|path| path.split('/').nth(1)).collect();
         let mut releases: Vec<&str> = releases.into_iter().collect();
-        releases.sort_by_key(|release| version_key(release));
+        oldest_first(&mut releases);
         let pool = bundle_pool(&corpus)?;
         for release in releases {
             check_release(&format!("bundles/{release}"), release)?;
@@ -375,9 +233,8 @@ impl Run<'_> {
         Ok(paths.into_iter().map(|path| format!("{folder}/{path}")).collect())
     }
 
-    fn pass_over<'p>(&mut self, paths: impl IntoIterator<Item = (&'p str, &'static str)>) {
-        let note = |(path, why)| format!("{path} passed over: {why}");
-        self.report.notes.extend(paths.into_iter().map(note));
+    fn pass_over(&mut self, path: &str, why: &str) {
+        self.report.notes.push(format!("{path} passed over: {why}"));
     }
 
     fn write_json<T: Serialize>(&mut self, path: &str, value: &T) -> Result<(), ImportError> {
@@ -395,95 +252,37 @@ impl Run<'_> {
     }
 }
 
-/// Path of the changed streams' observations, in the input and in the corpus.
-const MUTATIONS: &str = "observed/mutations.jsonl";
-
-/// Entry `number` of the index as provenance.
-fn fixture(index: &Index, number: usize, stream: &IndexStream) -> Result<Fixture, ImportError> {
-    let IndexStream { release, machine, scenario, .. } = stream;
-    let path = format!("streams/index.json, stream {number}");
-    check_release(&path, release)?;
-    for (what, name) in [("a machine type", machine), ("a scenario", scenario)] {
-        if !is_name(name) || (name == scenario && name.contains('.')) {
-            return Err(ImportError::Name { path, what, found: name.clone() });
-        }
-    }
-    let expected = format!("streams/{release}/{machine}.{scenario}.stream.zst");
-    if stream.file != expected {
-        let found = stream.file.clone();
-        return Err(ImportError::StreamFile { index: number, expected, found });
-    }
-    let about = index
-        .scenarios
-        .get(scenario)
-        .ok_or_else(|| ImportError::Scenario { index: number, scenario: scenario.clone() })?;
-    Ok(Fixture {
-        release: release.clone(),
-        machine: machine.clone(),
-        scenario: scenario.clone(),
-        binary: stream.binary.clone(),
-        guest: about.guest.clone(),
-        common_arguments: index.common_arguments.clone(),
-        arguments: about.arguments.clone(),
-        size: stream.size,
-        sha256: stream.sha256.clone(),
-        origin: Origin::Captured,
-    })
-}
-
-/// What the corpus knew, then what is new; an error where they contradict each other.
-fn merged(path: &str, old: Option<Observed>, new: Observed) -> Result<Observed, ImportError> {
-    let Some(mut all) = old else { return Ok(new) };
-    for cell in new.cells {
-        let pair = (&cell.source, &cell.destination);
-        match all.cells.iter().find(|c| (&c.source, &c.destination) == pair) {
-            Some(known) if *known == cell => {}
-            Some(_) => {
-                return Err(ImportError::ObservationChanged {
-                    path: path.to_owned(),
-                    source_release: cell.source,
-                    destination: cell.destination,
-                });
+/// An error if a handler of any destination has a description that its release's tables do not.
+fn check_destinations(corpus: &Corpus) -> Result<(), ImportError> {
+    for release in corpus.releases() {
+        let tables = corpus.tables(&release)?.unwrap_or_default();
+        for (machine, scenario) in corpus.destinations(&release) {
+            let handlers = corpus.handlers(&release, &machine, &scenario)?.unwrap_or_default();
+            for handler in handlers.handlers {
+                if let Body::Vmsd(missing) = handler.body
+                    && !tables.vmsd.contains_key(&missing)
+                {
+                    return Err(ImportError::Dangling {
+                        path: format!("{release}/destinations/{machine}.{scenario}.json"),
+                        release,
+                        idstr: handler.idstr,
+                        missing,
+                    });
+                }
             }
-            None => all.cells.push(cell),
         }
     }
-    Ok(all)
-}
-
-/// Path and length of every stream that was saved again and kept.
-fn saved_sizes(observed: &Observed) -> Vec<(String, u64)> {
-    let kept = observed.cells.iter().filter_map(|cell| {
-        let saved = SavedAgain {
-            machine: observed.machine.clone(),
-            scenario: observed.scenario.clone(),
-            source: cell.source.clone(),
-            destination: cell.destination.clone(),
-        };
-        Some((saved.path(), cell.saved_again?))
-    });
-    kept.collect()
-}
-
-fn machine_of<'m>(
-    machines: &'m mut BTreeMap<String, BundleMachine>,
-    machine: &str,
-) -> &'m mut BundleMachine {
-    machines.entry(machine.to_owned()).or_insert_with(|| BundleMachine {
-        machine: machine.to_owned(),
-        dump: None,
-        scenarios: Vec::new(),
-    })
+    Ok(())
 }
 
 /// An error unless `release` can be a folder of the corpus.
 fn check_release(path: &str, release: &str) -> Result<(), ImportError> {
-    if is_name(release) && release.starts_with(|c: char| c.is_ascii_digit()) {
+    if is_release(release) {
         return Ok(());
     }
     Err(ImportError::Name {
         path: path.to_owned(),
-        what: "a release: a name that begins with a digit",
+        what: "a release: expected MAJOR.MINOR or MAJOR.MINOR.MICRO",
         found: release.to_owned(),
     })
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::corpus::{Corpus, CorpusError};
 use super::provenance::Fixture;
-use crate::dialect::{Dialect, Version};
+use crate::dialect::{AfterEnd, Dialect, Version};
+use crate::stream::vmdescription::locate;
 use crate::stream::{Body, Destination, Handler, load};
 use crate::vmstate::codec::virtio;
 use crate::vmstate::compile::Target;
@@ -117,10 +118,15 @@ impl Library {
         if let Some(fixture) = self.nearest(release, machine, scenario) {
             let stream = self.corpus.stream(fixture)?;
             destination.local = if fixture.release == release {
+                // Whether a machine type sends a description is a property that few old types
+                // set consistently; what it sends, it also reads.
+                destination.dialect.description =
+                    destination.dialect.after_end != AfterEnd::Nothing && locate(&stream).is_some();
                 local(&destination, &stream)
             } else {
                 match self.bare(&fixture.release, machine, scenario)? {
-                    Some(other) => local(&other, &stream),
+                    // RAM blocks differ from release to release (option ROMs).
+                    Some(other) => Local { blocks: Vec::new(), ..local(&other, &stream) },
                     None => Local::default(),
                 }
             };
@@ -196,6 +202,7 @@ pub fn build(
             body,
         });
     }
+    live_handlers(&mut handlers, version);
     if handlers.iter().any(|h| h.device.starts_with("virtio")) {
         virtio::add_descriptions(&mut set, &target)?;
     }
@@ -210,6 +217,30 @@ pub fn build(
         set,
         local: Local::default(),
     })
+}
+
+/// Live handlers that every PC of a release registers but that a bundle cannot show, as its
+/// streams carry them only in use (wire reference 2.1, 6.2).
+fn live_handlers(handlers: &mut Vec<Handler>, version: Version) {
+    let from = |major, minor| version >= Version::new(major, minor, 0);
+    let live = [
+        ("block", !from(9, 1), Body::Block),
+        ("dirty-bitmap", from(2, 12), Body::DirtyBitmap),
+    ];
+    for (idstr, registered, body) in live {
+        if registered && handlers.iter().all(|h| h.idstr != idstr) {
+            handlers.push(Handler {
+                idstr: idstr.to_string(),
+                instance_id: 0,
+                alias_id: 0,
+                version_id: 1,
+                compat: None,
+                device: idstr.to_string(),
+                ordinal: 0,
+                body,
+            });
+        }
+    }
 }
 
 /// What a hand-written loader's symbol stands for.
@@ -247,7 +278,7 @@ pub fn local(own: &Destination, stream: &[u8]) -> Local {
         .iter()
         .filter_map(|s| own.handlers.get(s.handler).map(|h| h.device.clone()))
         .collect();
-    for span in loaded.map.spans().iter().filter(|span| Local::wants(span.info)) {
+    for span in loaded.map.spans().iter().filter(|span| Local::wants(span.info, span.name)) {
         let from = usize::try_from(span.offset).unwrap_or(usize::MAX);
         let to = from.saturating_add(usize::try_from(span.len).unwrap_or(0));
         if let Some(bytes) = stream.get(from..to) {

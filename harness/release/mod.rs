@@ -1,5 +1,11 @@
 //! Room `release`: data from `corpus/` into destinations; importers for the two table sources.
 
+// Files and texts from outside reach this room: nothing here may panic.
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
+
 mod archive;
 pub mod bundle;
 pub mod corpus;

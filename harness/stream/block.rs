@@ -30,7 +30,7 @@ pub fn load(io: &mut Loader<'_, '_>, release: Version) -> Result<()> {
         } else if flags & (PROGRESS | EOS) == 0 {
             return Err(io.map.fail(Kind::Block(format!("unknown flags {flags:#x}")), at, ""));
         }
-        let item = Item { name: "records", canonical: "records", info: "block", width: 0, join: true };
+        let item = Item { info: "block", join: true, ..Item::framing("records") };
         io.map.note(item, at, io.reader.offset() - at);
         if flags & EOS != 0 {
             return Ok(());
@@ -61,7 +61,7 @@ pub fn dirty_bitmap(io: &mut Loader<'_, '_>, version_id: u32) -> Result<()> {
         let at = io.reader.offset();
         let flags = bitmap_record(io).map_err(|e| io.map.place(e, "record"))?;
         let item =
-            Item { name: "records", canonical: "records", info: "dirty-bitmap", width: 0, join: true };
+            Item { info: "dirty-bitmap", join: true, ..Item::framing("records") };
         io.map.note(item, at, io.reader.offset() - at);
         if flags & dirty::EOS != 0 {
             return Ok(());

@@ -27,6 +27,8 @@ pub struct Loaded<'d> {
     pub taken: u64,
     /// Look-aheads for a subsection that gave up on a short read: offsets.
     pub gave_up: Vec<u64>,
+    /// Fields that a section's version does not have yet: paths.
+    pub absent: Vec<String>,
     /// Section records in stream order.
     pub sections: Vec<Section>,
     /// RAM blocks that the stream announced.
@@ -101,6 +103,7 @@ pub fn load<'d>(to: &'d Destination, source: &mut dyn Read, feed: &Feed) -> Load
         taken: load.io.reader.taken(),
         map: load.io.map,
         gave_up: load.io.gave_up,
+        absent: load.io.absent,
         sections: load.sections,
         blocks: load.ram.blocks,
         notes: load.notes,

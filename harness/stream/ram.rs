@@ -53,7 +53,7 @@ pub(super) fn load(load: &mut Load<'_, '_>, version_id: u32) -> Result<()> {
         if flags & EOS != 0 && flags & !(EOS | CONTINUE) == 0 {
             name = "end";
         }
-        let item = Item { name, canonical: name, info: "ram", width: 0, join: true };
+        let item = Item { info: "ram", join: true, ..Item::framing(name) };
         load.io.map.note(item, at, load.io.reader.offset() - at);
         if flags & EOS != 0 {
             return Ok(());

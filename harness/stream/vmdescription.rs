@@ -20,7 +20,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-pub use tables::to_tables;
+pub use tables::{run_lengths, to_tables};
 
 /// Fields that one description may hold, all levels together; a plain PC has some thousands.
 const MAX_FIELDS: usize = 1_000_000;

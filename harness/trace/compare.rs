@@ -39,26 +39,34 @@ impl Item {
     }
 }
 
-/// The first difference among the bytes before `until`, all of which the destination has read.
+/// The first difference among the bytes before `until`. Where the destination has `stopped`
+/// (refused), what it did not reach is no difference; otherwise unread bytes are one.
 #[must_use]
-pub fn first_difference(meaning: &Map<'_>, reading: &Map<'_>, until: u64) -> Option<Difference> {
-    let mut read = reading.spans().iter();
+pub fn first_difference(
+    meaning: &Map<'_>,
+    reading: &Map<'_>,
+    until: u64,
+    stopped: bool,
+) -> Option<Difference> {
+    let mut read = reading.spans().iter().peekable();
     let mut written = meaning.spans().iter();
     loop {
         let (w, r) = (written.next(), read.next());
         let at = match (w, r) {
             (None, None) => return None,
-            (Some(w), Some(r)) => {
-                if w.offset == r.offset && w.identity == r.identity {
-                    if w.len == r.len {
-                        continue;
-                    }
-                    // Same item, but one side went on: the shorter end is where they part.
-                    w.offset + w.len.min(r.len)
-                } else {
-                    w.offset.min(r.offset)
+            (Some(w), Some(r)) if w.offset == r.offset && w.identity == r.identity => {
+                if w.len == r.len {
+                    continue;
                 }
+                if stopped && r.len < w.len && read.peek().is_none() {
+                    return None;
+                }
+                // Same item, but one side went on: the shorter end is where they part.
+                w.offset + w.len.min(r.len)
             }
+            (Some(w), Some(r)) if w.offset == r.offset && drops(w, r, &mut written) => continue,
+            (Some(w), Some(r)) => w.offset.min(r.offset),
+            (Some(_), None) if stopped => return None,
             (Some(one), None) | (None, Some(one)) => one.offset,
         };
         if at >= until {
@@ -70,6 +78,29 @@ pub fn first_difference(meaning: &Map<'_>, reading: &Map<'_>, until: u64) -> Opt
             read: covering(reading, at).map(|s| Item::of(reading, s)),
         });
     }
+}
+
+/// Whether `read` drops `first` and the items after it, all of them and nothing else: bytes that a
+/// reader does without on purpose. Moves `written` past them if so.
+fn drops<'m, 'd: 'm>(
+    first: &Span<'d>,
+    read: &Span<'_>,
+    written: &mut (impl Iterator<Item = &'m Span<'d>> + Clone),
+) -> bool {
+    if read.info != "unused_buffer" || !first.dropped {
+        return false;
+    }
+    let end = read.offset + read.len;
+    let mut ahead = written.clone();
+    let mut at = first.offset + first.len;
+    while at < end {
+        match ahead.next() {
+            Some(item) if item.dropped && item.offset == at => at += item.len,
+            _ => return false,
+        }
+    }
+    *written = ahead;
+    at == end
 }
 
 /// The span that holds the byte at `offset`.

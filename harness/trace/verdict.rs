@@ -156,7 +156,7 @@ pub fn judge(meaning: &Meaning<'_>, stream: &[u8], to: &Destination, feed: &Feed
         };
         return judged;
     };
-    judged.difference = compare::first_difference(&meaning.loaded.map, &loaded.map, error.offset);
+    judged.difference = compare::first_difference(&meaning.loaded.map, &loaded.map, error.offset, true);
     judged.verdict = match error.kind {
         Kind::Undetermined(_) => Verdict::Undetermined,
         _ if judged.difference.is_some() => Verdict::RefusedLate,
@@ -176,18 +176,19 @@ fn accepted_difference(meaning: &Meaning<'_>, loaded: &Loaded<'_>) -> Option<Dif
         .rev()
         .find(|s| s.name != "vmdescription")
         .map_or(0, |s| s.offset + s.len);
-    compare::first_difference(&meaning.loaded.map, &loaded.map, state_end)
+    compare::first_difference(&meaning.loaded.map, &loaded.map, state_end, false)
 }
 
 /// Optional state that the destination would itself have sent here, and that the stream lacks
 /// because the source does not know it: subsections and sections.
 fn defaults(meaning: &Meaning<'_>, loaded: &Loaded<'_>, to: &Destination) -> Vec<String> {
-    let mut defaults = Vec::new();
+    let mut defaults: Vec<String> =
+        loaded.absent.iter().map(|path| format!("field {path}")).collect();
     let sent = records(loaded);
     let known = names(&meaning.source.set);
     for (path, name) in &to.local.subsections {
         if !sent.contains(path.as_str()) && !known.contains(name.as_str()) {
-            defaults.push(path.clone());
+            defaults.push(format!("subsection {path}"));
         }
     }
     for handler in &to.handlers {

@@ -15,6 +15,9 @@ pub struct Memory {
     tsr_retry: u64,
     /// `globalstate`: the start of its text, longer than any name.
     pub runstate: [u8; 32],
+    /// PCI configuration space: MSI-X vectors of the local device, or of the received space where
+    /// the local one is not known.
+    pub msix_vectors: u64,
 }
 
 /// Names of run states over all releases (QAPI `RunState`).
@@ -38,6 +41,18 @@ pub fn value(vmsd: &Vmsd, values: &[u64], name: &str) -> u64 {
         .unwrap_or(0)
 }
 
+/// Sets what a pre-load hook presets, for fields that the section may not carry.
+pub fn pre_load(vmsd: &Vmsd, values: &mut [u64]) {
+    // hpet_pre_load (0.13 to 9.2): version 1 has no count and means three timers.
+    if vmsd.name == "hpet" {
+        for (field, value) in vmsd.fields.iter().zip(values) {
+            if field.name == "num_timers" {
+                *value = 3;
+            }
+        }
+    }
+}
+
 /// Runs the check of a description, if it has one that can refuse in this release.
 ///
 /// # Errors
@@ -47,6 +62,7 @@ pub fn post_load(
     release: Version,
     values: &[u64],
     memory: &mut Memory,
+    local: impl Fn(&str) -> Option<u64>,
 ) -> Result<(), Kind> {
     let from = |major, minor| release >= Version::new(major, minor, 0);
     let signed = |name: &str| i64::from(value(vmsd, values, name) as u32 as i32);
@@ -54,6 +70,18 @@ pub fn post_load(
     match vmsd.name.as_str() {
         "cpu" if from(2, 10) && value(vmsd, values, "fpregs_format_vmstate") != 0 => {
             refuse("unsupported old non-softfloat CPU state".into())
+        }
+        // The write cache of a drive that was identified is set from its identify data, whether
+        // or not there is a drive (1.2 to 2.1). A drive without a medium behind it has the
+        // signature of an absent device.
+        "ide_drive"
+            if from(1, 2)
+                && !from(2, 2)
+                && value(vmsd, values, "identify_set") != 0
+                && local("lcyl") == Some(0xff)
+                && local("hcyl") == Some(0xff) =>
+        {
+            Err(Kind::Abort("identify data for a drive that is not there".into()))
         }
         "ide_drive/pio_state" => {
             // The table has six entries; up to 0.15 the check let index 6 pass.

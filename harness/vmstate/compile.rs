@@ -55,6 +55,8 @@ pub struct Field {
     pub name: String,
     /// Name by which it is compared.
     pub canonical: String,
+    /// Later releases read it as unused bytes, on purpose.
+    pub dropped: bool,
     /// First version that has it.
     pub version_id: u32,
     /// Presence hook.
@@ -196,6 +198,12 @@ impl Set {
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&Vmsd> {
         self.vmsds.get(index)
+    }
+
+    /// The index of the description that was added as `key`.
+    #[must_use]
+    pub fn index_of(&self, key: &str) -> Option<usize> {
+        self.by_key.get(key).copied()
     }
 
     /// Adds the description `key` and all that it reaches. Returns its index.
@@ -353,6 +361,7 @@ impl Set {
         Ok(Field {
             name: field.name.clone(),
             canonical: target.renames.canonical(&vmsd.name, &field.name),
+            dropped: target.renames.may_drop(&vmsd.name, &field.name),
             version_id: field.version_id,
             exists: exists(vmsd, at, field, target),
             must_exist: field.must_exist,

@@ -12,6 +12,9 @@ use crate::wire::{Error, Kind, Map, Reader, Result, Writer};
 /// First byte of a subsection record.
 pub const SUBSECTION: u8 = 0x05;
 
+/// Absent fields that are told apart in a report.
+const MAX_ABSENT: usize = 256;
+
 /// The names of an item.
 #[derive(Debug, Clone, Copy)]
 pub struct Name<'d> {
@@ -21,17 +24,26 @@ pub struct Name<'d> {
     pub canonical: &'d str,
     /// Codec.
     pub info: &'d str,
+    /// May be read as unused bytes.
+    pub dropped: bool,
 }
 
 impl<'d> Name<'d> {
     /// A name that is compared as it is shown.
     #[must_use]
     pub fn plain(name: &'d str, info: &'d str) -> Self {
-        Name { shown: name, canonical: name, info }
+        Name { shown: name, canonical: name, info, dropped: false }
     }
 
     fn item(self, width: u32) -> Item<'d, 'd> {
-        Item { name: self.shown, canonical: self.canonical, info: self.info, width, join: false }
+        Item {
+            name: self.shown,
+            canonical: self.canonical,
+            info: self.info,
+            width,
+            join: false,
+            dropped: self.dropped,
+        }
     }
 }
 
@@ -74,6 +86,10 @@ pub trait Flow<'d> {
     /// [`Kind::EndOfInput`] if look-ahead found the end of the stream.
     fn after_element(&mut self) -> Result<()>;
 
+    /// Notes that a field of the current node is not there because the version being loaded does
+    /// not have it yet: it keeps its default.
+    fn absent(&mut self, name: &str);
+
     /// Whether received values are to be checked against local ones.
     fn loads(&self) -> bool;
 
@@ -94,12 +110,14 @@ pub struct Loader<'s, 'd> {
     pub dialect: &'d Dialect,
     /// Look-aheads that gave up on a short read although the stream went on: offsets.
     pub gave_up: Vec<u64>,
+    /// Fields that the section's version does not have yet: paths.
+    pub absent: Vec<String>,
 }
 
 impl<'s, 'd> Loader<'s, 'd> {
     /// A loader at the start of a stream.
     pub fn new(reader: Reader<'s>, dialect: &'d Dialect) -> Self {
-        Loader { reader, map: Map::new(), dialect, gave_up: Vec::new() }
+        Loader { reader, map: Map::new(), dialect, gave_up: Vec::new(), absent: Vec::new() }
     }
 
     fn unknown(&self, name: &[u8], owner: &Vmsd, at: u64) -> Box<Error> {
@@ -228,7 +246,7 @@ impl<'d> Flow<'d> for Loader<'_, 'd> {
         };
         let version = self.reader.be32().map_err(|e| self.map.place(e, found.0))?;
         let item =
-            Item { name: found.0, canonical: found.0, info: "subsection", width: 0, join: false };
+            Item { info: "subsection", ..Item::framing(found.0) };
         self.map.note(item, at, self.reader.offset() - at);
         // The loader keeps the version in 8 bits, in every release.
         Ok(Some((found.1, version & 0xff)))
@@ -240,6 +258,13 @@ impl<'d> Flow<'d> for Loader<'_, 'd> {
             return Err(self.map.fail(Kind::EndOfInput { missing: 0 }, at, ""));
         }
         Ok(())
+    }
+
+    fn absent(&mut self, name: &str) {
+        if self.absent.len() < MAX_ABSENT {
+            let here = self.map.here();
+            self.absent.push(format!("{here}.{name}"));
+        }
     }
 
     fn loads(&self) -> bool {
@@ -337,7 +362,7 @@ impl<'d, V: Values> Flow<'d> for Saver<'_, 'd, V> {
         self.writer.u8(SUBSECTION);
         self.writer.counted(name.as_bytes());
         self.writer.be32(version);
-        let item = Item { name, canonical: name, info: "subsection", width: 0, join: false };
+        let item = Item { info: "subsection", ..Item::framing(name) };
         self.map.note(item, at, self.writer.offset() - at);
         Ok(Some((*index, version & 0xff)))
     }
@@ -345,6 +370,8 @@ impl<'d, V: Values> Flow<'d> for Saver<'_, 'd, V> {
     fn after_element(&mut self) -> Result<()> {
         Ok(())
     }
+
+    fn absent(&mut self, _: &str) {}
 
     fn loads(&self) -> bool {
         false

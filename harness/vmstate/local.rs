@@ -37,10 +37,14 @@ impl Local {
         (bytes.len() <= 8).then(|| bytes.iter().fold(0, |v, b| v << 8 | u64::from(*b)))
     }
 
-    /// Whether an item of this codec is worth remembering.
+    /// Whether an item of this codec and name is worth remembering: compared by its codec, or
+    /// telling something of the local device that a check needs (`lcyl` and `hcyl`: whether an
+    /// IDE drive is there; `num_timers_save`: how many HPET timers).
     #[must_use]
-    pub fn wants(info: &str) -> bool {
-        info.ends_with(" equal") || matches!(info, "int32 le" | "pci config" | COMPARED)
+    pub fn wants(info: &str, name: &str) -> bool {
+        info.ends_with(" equal")
+            || matches!(info, "int32 le" | "pci config" | COMPARED)
+            || matches!(name, "lcyl" | "hcyl" | "num_timers_save")
     }
 }
 

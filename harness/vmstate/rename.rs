@@ -8,7 +8,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rename {
-    /// vmsd name; a single `*` matches anything.
+    /// vmsd name; a `*` matches anything.
     pub vmsd: String,
     /// Field name; a single `*` matches anything, which `to` may repeat.
     pub from: String,
@@ -25,14 +25,35 @@ pub struct Renames {
     /// Entries in order; each is tried once, on the outcome of those before it.
     #[serde(default)]
     pub rename: Vec<Rename>,
+    /// Fields that later releases drop on purpose.
+    #[serde(default)]
+    pub dropped: Vec<Dropped>,
 }
 
-/// What a pattern's `*` stands for in `name`, or `None` if it does not match.
+/// A field whose bytes later releases read as `unused`: they do without its value, on purpose.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dropped {
+    /// vmsd name; a `*` matches anything.
+    pub vmsd: String,
+    /// Field name; a `*` matches anything.
+    pub field: String,
+    /// Why nothing is lost.
+    pub reason: String,
+}
+
+/// What a pattern's first `*` stands for in `name`, or `None` if it does not match.
 fn capture<'n>(pattern: &str, name: &'n str) -> Option<&'n str> {
-    match pattern.split_once('*') {
-        None => (pattern == name).then_some(""),
-        Some((head, tail)) => name.strip_prefix(head)?.strip_suffix(tail),
+    let Some((head, tail)) = pattern.split_once('*') else {
+        return (pattern == name).then_some("");
+    };
+    let rest = name.strip_prefix(head)?;
+    if !tail.contains('*') {
+        return rest.strip_suffix(tail);
     }
+    let mut ends = (0..=rest.len()).filter(|i| rest.is_char_boundary(*i));
+    let end = ends.find(|i| rest.get(*i..).is_some_and(|r| capture(tail, r).is_some()))?;
+    rest.get(..end)
 }
 
 impl Renames {
@@ -47,7 +68,20 @@ impl Renames {
                 return Err(format!("rename of {} in {} has no reason", entry.from, entry.vmsd));
             }
         }
+        for entry in &table.dropped {
+            if entry.reason.trim().is_empty() {
+                return Err(format!("dropped {} of {} has no reason", entry.field, entry.vmsd));
+            }
+        }
         Ok(table)
+    }
+
+    /// Whether a reader may read field `name` of description `vmsd` as unused bytes.
+    #[must_use]
+    pub fn may_drop(&self, vmsd: &str, name: &str) -> bool {
+        self.dropped
+            .iter()
+            .any(|d| capture(&d.vmsd, vmsd).is_some() && capture(&d.field, name).is_some())
     }
 
     /// The name by which field `name` of description `vmsd` is compared.

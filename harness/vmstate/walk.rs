@@ -89,7 +89,11 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         if self.flow.loads() {
             let at = self.flow.offset();
             let values = self.values.get(base..).unwrap_or(&[]);
-            if let Err(kind) = check::post_load(vmsd, self.scene.release, values, &mut self.memory) {
+            let (map, known) = (&*self.flow.map(), self.scene.local);
+            let local = |name: &str| known.scalar(map.identity(name));
+            let outcome =
+                check::post_load(vmsd, self.scene.release, values, &mut self.memory, local);
+            if let Err(kind) = outcome {
                 return Err(self.flow.fail(kind, at, ""));
             }
         }
@@ -128,6 +132,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     fn fields(&mut self, vmsd: &'d Vmsd, version: u32) -> Result<usize> {
         let base = self.values.len();
         self.values.resize(base + vmsd.fields.len(), 0);
+        check::pre_load(vmsd, self.values.get_mut(base..).unwrap_or(&mut []));
         for (i, field) in vmsd.fields.iter().enumerate() {
             self.field(vmsd, field, version, base, i)?;
         }
@@ -157,6 +162,9 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             }
         };
         if !present {
+            if field.exists.is_none() {
+                self.flow.absent(&field.name);
+            }
             if field.must_exist && self.scene.dialect.validates && self.flow.loads() {
                 return Err(self.fail(Kind::MustExist, &field.name));
             }
@@ -192,7 +200,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     }
 
     fn elements(&mut self, field: &'d Field, base: usize, count: u64, indexed: bool) -> Result<u64> {
-        let name = |info| Name { shown: &field.name, canonical: &field.canonical, info };
+        let name = |info| field_name(field, info);
         let marked = field.auto_alloc && self.scene.dialect.pointers == PointerMarkers::NullOrValid;
         if let FieldKind::Leaf(leaf, info, size) = &field.kind
             && !marked
@@ -260,7 +268,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     }
 
     fn list(&mut self, field: &'d Field, vmsd: usize) -> Result<()> {
-        let mark = Name { shown: &field.name, canonical: &field.canonical, info: "list mark" };
+        let mark = field_name(field, "list mark");
         let mut i = 0;
         while self.flow.scalars(mark, 1, 1)? != 0 {
             self.nested(field, Some(i), vmsd, Some(field.version_id))?;
@@ -270,7 +278,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     }
 
     fn tree(&mut self, field: &'d Field, key: Option<usize>, value: usize) -> Result<()> {
-        let name = |info| Name { shown: &field.name, canonical: &field.canonical, info };
+        let name = |info| field_name(field, info);
         let at = self.flow.offset();
         let expected = self.flow.scalars(name("gtree count"), 4, 1)?;
         let mut found = 0u64;
@@ -303,6 +311,25 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         self.flow.fail(kind, at, name)
     }
 
+    /// Runs a part whose refusal its caller ignores and reads on behind (codecs, trap 7). The end
+    /// of the stream and what is not modelled stay errors.
+    ///
+    /// # Errors
+    /// Whatever is not a refusal.
+    pub fn ignoring_refusal(&mut self, part: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        let (position, values, depth) =
+            (self.flow.map().position(), self.values.len(), self.depth);
+        match part(self) {
+            Err(e) if e.kind.is_refusal() => {
+                self.flow.map().resume(position);
+                self.values.truncate(values);
+                self.depth = depth;
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
     fn undetermined(&mut self, what: String) -> Box<crate::wire::Error> {
         self.fail(Kind::Undetermined(what), "")
     }
@@ -312,4 +339,8 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         self.undetermined(format!("codec '{info}'"))
     }
 
+}
+
+fn field_name<'d>(field: &'d Field, info: &'d str) -> Name<'d> {
+    Name { shown: &field.name, canonical: &field.canonical, info, dropped: field.dropped }
 }

@@ -239,6 +239,14 @@ impl Kind {
         }
     }
 
+    /// Whether a loader gave this as its result: not the end of the stream, and nothing that is a
+    /// limit of this program or ends the process.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        let class = self.class();
+        !matches!(class, "end of stream" | "abort" | "limit" | "undetermined")
+    }
+
     /// Wraps the kind into an error at `offset`, outside any section.
     #[must_use]
     pub fn at(self, offset: u64) -> Box<Error> {

@@ -27,6 +27,8 @@ pub struct Span<'d> {
     pub info: &'d str,
     /// Bytes of one element, where the item is an array of scalars; else `len`.
     pub width: u32,
+    /// A reader may drop it: read it as unused bytes.
+    pub dropped: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -115,10 +117,18 @@ impl<'d> Map<'d> {
         hash(hash(self.current_identity(), b"."), canonical.as_bytes())
     }
 
-    /// Steps into a struct: `name` is what is shown, `canonical` what is compared.
+    /// Steps into a struct: `name` is what is shown, `canonical` what is compared; empty: the
+    /// struct itself is not compared, only what is in it.
     pub fn enter(&mut self, name: &'d str, canonical: &str, index: Option<u32>) {
-        let mut identity = self.identity(canonical);
-        if let Some(i) = index {
+        // A wrapper that only one side has is compared as if it were not there.
+        let mut identity = if canonical.is_empty() {
+            self.current_identity()
+        } else {
+            self.identity(canonical)
+        };
+        if let Some(i) = index
+            && !canonical.is_empty()
+        {
             identity = hash(hash_number(hash(identity, b"["), i), b"]");
         }
         let parent = self.current;
@@ -129,6 +139,17 @@ impl<'d> Map<'d> {
     /// Steps out of the struct entered last.
     pub fn leave(&mut self) {
         self.current = self.node(self.current).map_or(ROOT, |n| n.parent);
+    }
+
+    /// The current node, for [`Map::resume`].
+    #[must_use]
+    pub fn position(&self) -> NodeId {
+        self.current
+    }
+
+    /// Steps back to a node that was current before.
+    pub fn resume(&mut self, position: NodeId) {
+        self.current = position;
     }
 
     /// Steps out to the top, for the start of a new section.
@@ -160,6 +181,7 @@ impl<'d> Map<'d> {
             name: item.name,
             info: item.info,
             width: item.width,
+            dropped: item.dropped,
         });
     }
 
@@ -247,13 +269,15 @@ pub struct Item<'d, 'c> {
     pub width: u32,
     /// Whether a following item of the same identity continues this one (RAM pages).
     pub join: bool,
+    /// Whether a reader may read it as unused bytes.
+    pub dropped: bool,
 }
 
 impl<'d> Item<'d, 'd> {
     /// A framing item, shown and compared under one name.
     #[must_use]
     pub fn framing(name: &'d str) -> Self {
-        Item { name, canonical: name, info: "framing", width: 0, join: false }
+        Item { name, canonical: name, info: "framing", width: 0, join: false, dropped: false }
     }
 }
 
@@ -263,7 +287,7 @@ mod tests {
 
     #[test]
     fn flat_and_nested_names_are_one_identity() {
-        let item = |name| Item { name, canonical: name, info: "uint32", width: 4, join: false };
+        let item = |name| Item { info: "uint32", width: 4, ..Item::framing(name) };
         let mut nested = Map::new();
         nested.enter("rtl8139", "rtl8139", None);
         nested.enter("tally_counters", "tally_counters", None);

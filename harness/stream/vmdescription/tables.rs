@@ -150,8 +150,12 @@ impl Builder {
     }
 
     fn kind(&mut self, entry: &DescField) -> Kind {
-        let leaf = |size| Kind::Leaf { info: entry.kind.clone(), size: Size::Fixed(size) };
-        let Some(body) = &entry.body else { return leaf(entry.size) };
+        let Some(body) = &entry.body else {
+            // Sizes of bitmaps count bits in tables, bytes in descriptions.
+            let unit = if entry.kind == "bitmap" { 8 } else { 1 };
+            let size = Size::Fixed(entry.size.saturating_mul(unit));
+            return Kind::Leaf { info: entry.kind.clone(), size };
+        };
         if body.vmsd_name.is_none() {
             // A NULL element before 10.0: an empty struct of one byte, the marker.
             return Kind::Leaf { info: "nullptr".to_owned(), size: Size::Fixed(entry.size) };
@@ -169,7 +173,8 @@ impl Builder {
 
 /// How many elements each entry of one array stands for. From 10.0 to 11.0 the first entry gives
 /// the whole array's length, later ones that of their run (wire.md 7.4).
-fn run_lengths(entries: &[DescField]) -> Vec<u32> {
+#[must_use]
+pub fn run_lengths(entries: &[DescField]) -> Vec<u32> {
     let mut lengths: Vec<u32> = entries.iter().map(|e| e.array_len.unwrap_or(1)).collect();
     if let [first, later @ ..] = lengths.as_mut_slice() {
         let rest = later.iter().fold(0_u32, |sum, n| sum.saturating_add(*n));

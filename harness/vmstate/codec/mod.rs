@@ -29,7 +29,7 @@ pub fn leaf<'d, F: Flow<'d>>(
 ) -> Result<u64> {
     match codec {
         Codec::Plain(width) => walk.flow.scalars(name, width, count),
-        Codec::Fpreg => walk.flow.bytes(name, count.saturating_mul(10)).map(|()| 0),
+        Codec::Fpreg => fpregs(walk, name, count).map(|()| 0),
         Codec::Buffer if walk.device == "globalstate" && name.shown == "runstate" => {
             let mut head = [0u8; 32];
             let len = head.len().min(usize::try_from(size).unwrap_or(0));
@@ -37,7 +37,16 @@ pub fn leaf<'d, F: Flow<'d>>(
                 walk.flow.buffer(name, head)?;
             }
             walk.memory.runstate = head;
-            walk.flow.bytes(name, size - len as u64).map(|()| 0)
+            // Up to 8.2 the text has 100 bytes; the names fill 32 at most. 9.0 put two flags
+            // behind them, which old sources send as zeros.
+            let mut left = size - len as u64;
+            for (canonical, len) in
+                [("has_vm_was_suspended", 1), ("vm_was_suspended", 1), ("unused", u64::MAX)]
+            {
+                walk.flow.bytes(Name { canonical, ..name }, left.min(len))?;
+                left -= left.min(len);
+            }
+            Ok(0)
         }
         Codec::Buffer | Codec::Unused => {
             walk.flow.bytes(name, count.saturating_mul(size)).map(|()| 0)
@@ -79,6 +88,17 @@ pub fn leaf<'d, F: Flow<'d>>(
         }
         Codec::Unknown => Err(walk.unmodelled(name.info)),
     }
+}
+
+/// x87 registers: mantissa and sign with exponent. From 2.10 on a description of its own.
+fn fpregs<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>, count: u64) -> Result<()> {
+    for i in 0..u32::try_from(count).unwrap_or(u32::MAX) {
+        walk.flow.map().enter(name.shown, name.canonical, Some(i));
+        walk.flow.scalars(Name::plain("tmp_mant", "uint64"), 8, 1)?;
+        walk.flow.scalars(Name::plain("tmp_exp", "uint16"), 2, 1)?;
+        walk.flow.map().leave();
+    }
+    Ok(())
 }
 
 /// A scalar that must be what the destination has.

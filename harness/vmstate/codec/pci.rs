@@ -21,7 +21,8 @@ const STATUS_CAPABILITIES: u8 = 0x10;
 const BARS: usize = 0x10;
 const CAPABILITY_POINTER: usize = 0x34;
 
-/// Transfers configuration space of `size` bytes and compares it with the local one.
+/// Transfers configuration space of `size` bytes and compares it with the local one. Leaves the
+/// number of MSI-X vectors in the walk's memory.
 ///
 /// # Errors
 /// The reader's, or [`Kind::PciConfig`] at the first compared byte that differs.
@@ -31,11 +32,10 @@ pub fn config<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>, size:
     let len = usize::try_from(size).unwrap_or(EXPRESS).min(EXPRESS);
     let Some(received) = space.get_mut(..len) else { return Ok(0) };
     walk.flow.buffer(name, received)?;
-    if !walk.flow.loads() {
-        return Ok(0);
-    }
     let identity = walk.flow.map().identity(name.canonical);
-    let Some(local) = walk.scene.local.bytes(identity) else { return Ok(0) };
+    let local = walk.scene.local.bytes(identity);
+    walk.memory.msix_vectors = msix_vectors(local.unwrap_or(received));
+    let Some(local) = local.filter(|_| walk.flow.loads()) else { return Ok(0) };
     let mask = compared(local);
     for (i, ((own, got), mask)) in local.iter().zip(received.iter()).zip(mask).enumerate() {
         if (own ^ got) & mask != 0 {

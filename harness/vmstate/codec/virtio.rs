@@ -1,32 +1,195 @@
-//! virtio (codecs 3.2 to 3.7): not yet.
+//! virtio devices on PCI (codecs 3.2 to 3.7): the entry points, and the order of the parts.
+//!
+//! ```text
+//! common part -> device part -> from 2.1 on: subsections of the description `virtio`
+//! ```
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`common`] | transport, features, configuration, queues |
+//! | [`net`], [`blk`], [`balloon`], [`serial`] | the device parts |
+//! | [`tables`] | descriptions that no importer sees, because hand-written code reaches them |
+//!
+//! Item names are the same in every release, whatever its code calls them, so that maps of two
+//! releases can be compared. Checks that read guest memory or host features cannot be decided
+//! from a stream and pass here: features that the host does not offer, and queue indices against
+//! the rings.
 
-use super::super::flow::Flow;
+mod balloon;
+mod blk;
+mod common;
+mod net;
+mod serial;
+mod tables;
+
+use std::ops::RangeInclusive;
+
+use super::super::compile::{Set, Target};
+use super::super::flow::{Flow, Name};
+use super::super::local::COMPARED;
 use super::super::walk::Walk;
-use crate::wire::Result;
+use crate::dialect::Version;
+use crate::wire::{Kind, Result};
 
-/// The whole of a device.
+pub use tables::descriptions;
+
+/// A device whose part is modelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Device {
+    Net,
+    Blk,
+    Balloon,
+    Serial,
+}
+
+impl Device {
+    /// By the last part of the section's name.
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "virtio-net" => Device::Net,
+            "virtio-blk" => Device::Blk,
+            "virtio-balloon" => Device::Balloon,
+            "virtio-console" => Device::Serial,
+            _ => return None,
+        })
+    }
+
+    /// Section versions that the hand-written loader of a release takes.
+    fn versions(self, release: Version) -> RangeInclusive<u32> {
+        match self {
+            Device::Net => 2..=11,
+            Device::Blk => 2..=2,
+            Device::Balloon => 1..=1,
+            Device::Serial if release < Version::new(0, 13, 0) => 1..=1,
+            Device::Serial if release < Version::new(0, 14, 0) => 0..=2,
+            Device::Serial => 0..=3,
+        }
+    }
+}
+
+/// Adds the descriptions that this codec needs to a destination's set.
 ///
 /// # Errors
-/// Undetermined.
+/// A description that refers to one that is not there: its key. Never for the built-in ones.
+pub fn add_descriptions(set: &mut Set, target: &Target<'_>) -> std::result::Result<(), String> {
+    let tables = descriptions(target.release);
+    tables.vmsd.keys().try_for_each(|key| set.add(&tables, key, target).map(|_| ()))
+}
+
+/// The single field `virtio` of a section description (2.8 on): the whole of a device.
+///
+/// # Errors
+/// The reader's, a failed check, or [`Kind::Undetermined`] for a device that is not modelled.
 pub fn device<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<u64> {
-    Err(walk.unmodelled("virtio"))
+    let device = known(walk)?;
+    // The description takes the newest version only.
+    let version_id = *device.versions(walk.scene.release).end();
+    parts(walk, device, version_id)?;
+    Ok(0)
 }
 
-/// A section with a hand-written loader.
+/// A section with a hand-written loader (up to 2.7), which checks the section's version itself.
 ///
 /// # Errors
-/// Undetermined.
-pub fn section<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, _version_id: u32) -> Result<()> {
-    Err(walk.unmodelled("virtio"))
+/// The reader's, a failed check, or [`Kind::Undetermined`] for a device that is not modelled.
+pub fn section<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, version_id: u32) -> Result<()> {
+    let device = known(walk)?;
+    let versions = device.versions(walk.scene.release);
+    let vmsd = || walk.device.to_string();
+    let kind = if version_id > *versions.end() {
+        Kind::VersionTooNew { vmsd: vmsd(), version_id, supported: *versions.end() }
+    } else if version_id < *versions.start() {
+        Kind::VersionTooOld { vmsd: vmsd(), version_id, minimum: *versions.start() }
+    } else {
+        return parts(walk, device, version_id);
+    };
+    Err(walk.fail(kind, ""))
 }
 
-/// Adds the built-in descriptions.
-///
-/// # Errors
-/// None yet.
-pub fn add_descriptions(
-    _set: &mut super::super::compile::Set,
-    _target: &super::super::compile::Target<'_>,
-) -> std::result::Result<(), String> {
+fn known<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<Device> {
+    let name = walk.device;
+    Device::of(name).ok_or_else(|| walk.unmodelled(&format!("virtio ({name})")))
+}
+
+fn parts<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, device: Device, version_id: u32) -> Result<()> {
+    let common = common::transfer(walk)?;
+    match device {
+        Device::Net => net::transfer(walk, &common, version_id)?,
+        Device::Blk => blk::transfer(walk, &common)?,
+        Device::Balloon => balloon::transfer(walk)?,
+        Device::Serial => serial::transfer(walk, version_id)?,
+    }
+    if from(walk, 2, 1) {
+        described(walk, tables::VIRTIO)?;
+    }
+    if device == Device::Net { net::late(walk, &common) } else { Ok(()) }
+}
+
+/// Whether the loader is of release `major.minor` or later.
+fn from<'d, F: Flow<'d>>(walk: &Walk<'d, '_, F>, major: u32, minor: u32) -> bool {
+    walk.scene.release >= Version::new(major, minor, 0)
+}
+
+/// Walks a built-in description at its own version, in the current node.
+fn described<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, key: &str) -> Result<()> {
+    let set = walk.scene.set;
+    match set.index_of(key).and_then(|index| Some((index, set.get(index)?.version_id))) {
+        Some((index, version_id)) => walk.vmsd(index, version_id),
+        None => Err(walk.fail(Kind::Undetermined(format!("description {key}")), "")),
+    }
+}
+
+/// Runs `part` in a node below the current one.
+fn within<'d, F: Flow<'d>, T>(
+    walk: &mut Walk<'d, '_, F>,
+    name: &'static str,
+    index: Option<u64>,
+    part: impl FnOnce(&mut Walk<'d, '_, F>) -> Result<T>,
+) -> Result<T> {
+    let index = index.map(|i| u32::try_from(i).unwrap_or(u32::MAX));
+    walk.flow.map().enter(name, name, index);
+    let value = part(walk)?;
+    walk.flow.map().leave();
+    Ok(value)
+}
+
+/// One big-endian scalar of `width` bytes.
+fn scalar<'d, F: Flow<'d>>(
+    walk: &mut Walk<'d, '_, F>,
+    name: &'static str,
+    width: u32,
+) -> Result<u64> {
+    let info = match width {
+        1 => "uint8",
+        2 => "uint16",
+        4 => "uint32",
+        _ => "uint64",
+    };
+    walk.flow.scalars(Name::plain(name, info), width, 1)
+}
+
+/// One scalar that the loader compares with its own: the received and the local value. The local
+/// one is only known where checks are to be made.
+fn compared<'d, F: Flow<'d>>(
+    walk: &mut Walk<'d, '_, F>,
+    name: &'static str,
+    width: u32,
+) -> Result<(u64, Option<u64>)> {
+    let local = walk.local_value(name).filter(|_| walk.flow.loads());
+    let received = walk.flow.scalars(Name::plain(name, COMPARED), width, 1)?;
+    Ok((received, local))
+}
+
+/// A refusal of the item `name` at `at`, when loading and `wrong`; `text` says why.
+fn refuse_if<'d, F: Flow<'d>>(
+    walk: &mut Walk<'d, '_, F>,
+    wrong: bool,
+    at: u64,
+    name: &str,
+    text: impl FnOnce() -> String,
+) -> Result<()> {
+    if wrong && walk.flow.loads() {
+        return Err(walk.flow.fail(Kind::Check(text()), at, name));
+    }
     Ok(())
 }

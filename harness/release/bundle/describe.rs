@@ -1,0 +1,158 @@
+//! Adds what VMDESCRIPTIONs say to drafts: codecs, sizes on the wire, and, where there is no
+//! trace, which fields were present and how many elements they had.
+
+use super::draft::{DraftField, Drafts, Form, Id};
+use crate::stream::vmdescription::{Body, DescField, run_lengths};
+
+/// Merges one body into draft `id`. Without a trace (`traced` false) counts and presence are
+/// taken from it too.
+pub fn describe(drafts: &mut Drafts, id: Id, body: &Body, traced: bool) {
+    if let Some(draft) = drafts.get_mut(id)
+        && draft.minimum.is_none()
+    {
+        // A codec's body is loaded with the field's version; here it says its own.
+        draft.version = body.version.unwrap_or(draft.version);
+    }
+    for entries in body.fields.chunk_by(|a, b| a.name == b.name) {
+        let Some(name) = entries.first().map(|entry| entry.name.as_str()) else { continue };
+        let found = drafts.get(id).and_then(|draft| {
+            let index = draft.fields.iter().position(|field| field.described_as == name)?;
+            Some((index, draft.fields.get(index)?.nested.clone()))
+        });
+        let Some((index, mut nested)) = found else {
+            let vmsd = body.vmsd_name.as_deref().unwrap_or_default();
+            drafts.conflicts.insert(format!("{vmsd}/{name} is described, but not in the trace"));
+            continue;
+        };
+        for body in entries.iter().flat_map(|entry| entry.body.iter().chain(&entry.more)) {
+            // A NULL struct before 10.0 has an empty body.
+            if body.vmsd_name.is_some() {
+                let id = nested_draft(drafts, &mut nested, body);
+                describe(drafts, id, body, traced);
+            }
+        }
+        if !traced {
+            drafts.note_presence(id, index, true);
+        }
+        let Some(draft) = drafts.get_mut(id) else { continue };
+        let vmsd = draft.name.clone();
+        let Some(field) = draft.fields.get_mut(index) else { continue };
+        field.nested = nested;
+        if !traced {
+            field.counts.insert(run_lengths(entries).iter().sum());
+        }
+        let clash = entries.iter().filter_map(|entry| entry_form(field, entry)).last();
+        if let Some(other) = clash {
+            let text = format!("{vmsd}/{name} is described as {:?} and {other:?}", field.form);
+            drafts.conflicts.insert(text);
+        }
+    }
+    for subsection in &body.subsections {
+        let mut known = drafts.get(id).map(|draft| draft.subsections.clone()).unwrap_or_default();
+        let found = nested_draft(drafts, &mut known, subsection);
+        drafts.add_subsection(id, found);
+        describe(drafts, found, subsection, traced);
+    }
+}
+
+/// The draft that `body` describes: one of `known`, or another, which is then added to them.
+fn nested_draft(drafts: &mut Drafts, known: &mut Vec<Id>, body: &Body) -> Id {
+    let name = body.vmsd_name.as_deref().unwrap_or_default();
+    let named = |id: &Id| drafts.get(*id).is_some_and(|draft| draft.name == name);
+    if let Some(id) = known.iter().copied().find(named) {
+        return id;
+    }
+    let id = draft_of(drafts, body);
+    known.push(id);
+    id
+}
+
+/// The draft of a body that no trace accounts for. If nothing else knows its description, what
+/// is described is taken for all there is.
+pub fn draft_of(drafts: &mut Drafts, body: &Body) -> Id {
+    let name = body.vmsd_name.as_deref().unwrap_or_default();
+    let mut names: Vec<&str> = body.fields.iter().map(|field| field.name.as_str()).collect();
+    names.dedup();
+    if let Some(id) = drafts.find_around(name, &names) {
+        return id;
+    }
+    if let Some(id) = drafts.of_dump_around(name, &names) {
+        return id;
+    }
+    drafts.add(name, body.version.unwrap_or(0), names.into_iter().map(str::to_owned).collect())
+}
+
+/// Notes what an entry says the field is; returns it instead if the field was something else.
+fn entry_form(field: &mut DraftField, entry: &DescField) -> Option<Form> {
+    let form = match (entry.kind.as_str(), &entry.body) {
+        ("nullptr", _) => {
+            field.null_elements = true;
+            return None;
+        }
+        ("struct", Some(body)) if body.vmsd_name.is_none() && body.fields.is_empty() => {
+            field.null_elements = true;
+            return None;
+        }
+        ("ptr-marker", _) => {
+            field.marked_elements = true;
+            return None;
+        }
+        ("struct", _) => Form::Struct,
+        ("vstruct", _) => Form::Vstruct,
+        (info, Some(_)) => Form::Codec(info.to_owned()),
+        (info, None) => Form::Leaf { info: info.to_owned(), size: entry.size },
+    };
+    if field.form == Form::Untold {
+        field.form = form;
+        return None;
+    }
+    // Codecs of variable length (virtio, run-time buffers) differ in size from stream to stream.
+    let same = match (&field.form, &form) {
+        (Form::Leaf { info: a, .. }, Form::Leaf { info: b, .. }) => a == b,
+        (a, b) => a == b,
+    };
+    (!same).then_some(form)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::vmdescription::parse;
+
+    fn body(fields: &str) -> Body {
+        let json = format!(
+            r#"{{"page_size": 1, "devices": [{{"name": "d", "instance_id": 0, "vmsd_name": "d",
+            "version": 3, "fields": [{fields}]}}]}}"#
+        );
+        parse(json.as_bytes()).unwrap().devices.remove(0).body
+    }
+
+    #[test]
+    fn forms_go_to_the_field_of_that_occurrence() {
+        let mut drafts = Drafts::default();
+        let id = drafts.add("d", 3, vec!["a".to_owned(), "a".to_owned(), "n".to_owned()]);
+        let text = r#"{"name": "a[1]", "type": "uint16", "size": 2, "array_len": 3},
+            {"name": "n", "type": "nullptr", "size": 1},
+            {"name": "n", "type": "struct", "size": 1, "struct":
+                {"vmsd_name": "in", "version": 1, "fields": []}}"#;
+        describe(&mut drafts, id, &body(text), false);
+        let draft = drafts.get(id).unwrap();
+        assert_eq!(draft.fields[0].form, Form::Untold);
+        assert_eq!(draft.fields[1].form, Form::Leaf { info: "uint16".to_owned(), size: 2 });
+        assert_eq!(draft.fields[1].only_count(), Some(3));
+        assert!(draft.fields[2].null_elements && draft.fields[2].form == Form::Struct);
+        assert_eq!(drafts.get(draft.fields[2].nested[0]).unwrap().name, "in");
+        assert!(drafts.take_presence()[&(id, 1)].present);
+    }
+
+    #[test]
+    fn contradictions_are_noted() {
+        let mut drafts = Drafts::default();
+        let id = drafts.add("d", 3, vec!["a".to_owned()]);
+        let text = r#"{"name": "a", "type": "uint16", "size": 2},
+            {"name": "b", "type": "uint16", "size": 2}"#;
+        describe(&mut drafts, id, &body(text), true);
+        describe(&mut drafts, id, &body(&text.replace("uint16", "int16")), true);
+        assert_eq!(drafts.conflicts.len(), 2);
+    }
+}

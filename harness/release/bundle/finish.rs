@@ -1,0 +1,466 @@
+//! Drafts into tables: every question that a draft leaves open is answered from another release's
+//! tables, with a mark, or left open in words.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::draft::{Draft, DraftField, Drafts, Form, Id};
+use super::inherit::{Heritage, Inherited, has_size, known_hook};
+use crate::vmstate::schema::{Count, Field, Key, Kind, Presence, Size, Subsection, Tables, Vmsd};
+
+/// Makes the tables of one release, beginning at the descriptions that handlers name.
+#[derive(Debug)]
+pub struct Finisher<'a> {
+    drafts: &'a Drafts,
+    heritage: &'a Heritage<'a>,
+    /// Releases before 7.0 have `load_state_old`.
+    has_old_loaders: bool,
+    tables: Tables,
+    keys: BTreeMap<Id, Key>,
+    /// Keys of whole descriptions taken from another release, by that release and its key.
+    taken: BTreeMap<(String, Key), Key>,
+    used: BTreeSet<Key>,
+    /// Drafts with fields whose presence is by hook, for the observations.
+    pub hooked: BTreeSet<(Id, usize)>,
+    /// What stays open, in words.
+    pub notes: Vec<String>,
+}
+
+/// What is known of a field from another release.
+struct Ancestors<'a> {
+    /// The same description there, and this field of it.
+    same: Option<(Inherited<'a>, &'a Field)>,
+    /// The alike field of the kin: the same description, or one of this name and version.
+    kin: Option<(Inherited<'a>, &'a Field)>,
+    /// Like fields of like-named descriptions, the kin's among them.
+    alike: Vec<(Inherited<'a>, &'a Field)>,
+}
+
+impl<'a> Ancestors<'a> {
+    fn all(&self) -> impl Iterator<Item = (Inherited<'a>, &'a Field)> + '_ {
+        self.same.iter().chain(&self.alike).copied()
+    }
+}
+
+impl<'a> Finisher<'a> {
+    /// Nothing made yet.
+    #[must_use]
+    pub fn new(release: &str, drafts: &'a Drafts, heritage: &'a Heritage<'a>) -> Self {
+        let major = release.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        Self {
+            drafts,
+            heritage,
+            has_old_loaders: major.is_some_and(|major| major < 7),
+            tables: Tables { release: release.to_owned(), vmsd: BTreeMap::new() },
+            keys: BTreeMap::new(),
+            taken: BTreeMap::new(),
+            used: BTreeSet::new(),
+            hooked: BTreeSet::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// What was made.
+    #[must_use]
+    pub fn into_tables(self) -> Tables {
+        self.tables
+    }
+
+    /// The key of a draft's description, which is made with all it refers to.
+    pub fn key(&mut self, id: Id) -> Key {
+        if let Some(key) = self.keys.get(&id) {
+            return key.clone();
+        }
+        let drafts = self.drafts;
+        let Some(draft) = drafts.get(id) else { return Key::new() };
+        let key = self.new_key(&draft.name);
+        self.keys.insert(id, key.clone());
+        let vmsd = self.vmsd(id, draft);
+        self.tables.vmsd.insert(key.clone(), vmsd);
+        key
+    }
+
+    fn new_key(&mut self, name: &str) -> Key {
+        let mut key = name.to_owned();
+        let mut number = 1;
+        while !self.used.insert(key.clone()) {
+            number += 1;
+            key = format!("{name}#{number}");
+        }
+        key
+    }
+
+    fn vmsd(&mut self, id: Id, draft: &Draft) -> Vmsd {
+        let same = self.heritage.same(&draft.name, draft.version, &draft.names());
+        let kin = same.or_else(|| self.heritage.same_version(&draft.name, draft.version));
+        let mut inherited_from = None;
+        let mut inherit = |from: Inherited| inherited_from = Some(from.tables.release.clone());
+        let minimum_version_id = draft.minimum.unwrap_or_else(|| {
+            kin.map_or(draft.version, |found| {
+                inherit(found);
+                found.vmsd.minimum_version_id
+            })
+        });
+        let old = kin.and_then(|found| {
+            let old = found.vmsd.old.clone().filter(|_| self.has_old_loaders)?;
+            (found.vmsd.minimum_version_id == minimum_version_id).then(|| inherit(found))?;
+            Some(old)
+        });
+        let fields = (0..draft.fields.len()).filter_map(|n| self.field(id, draft, n, same, kin));
+        let fields = fields.collect();
+        let mut subsections: Vec<Subsection> = Vec::new();
+        for id in &draft.subsections {
+            subsections.push(Subsection { vmsd: self.key(*id), needed: None });
+        }
+        // The dump has all subsections. Else its kin's are added.
+        for subsection in kin.iter().flat_map(|found| &found.vmsd.subsections) {
+            let Some(found) = kin.filter(|_| draft.minimum.is_none()) else { break };
+            let vmsd = self.taken(found.tables, &subsection.vmsd);
+            if subsections.iter().all(|known| known.vmsd != vmsd) {
+                inherited_from = Some(found.tables.release.clone());
+                subsections.push(Subsection { vmsd, needed: None });
+            }
+        }
+        if draft.minimum.is_none() {
+            self.note_undumped(draft, same.is_some(), kin);
+        }
+        Vmsd {
+            name: draft.name.clone(),
+            version_id: draft.version,
+            minimum_version_id,
+            old,
+            needed: None,
+            pre_load: None,
+            post_load: None,
+            unmigratable: false,
+            inherited_from,
+            fields,
+            subsections,
+        }
+    }
+
+    fn note_undumped(&mut self, draft: &Draft, is_same: bool, kin: Option<Inherited>) {
+        let name = &draft.name;
+        match kin {
+            _ if is_same => {}
+            Some(found) => self.notes.push(format!(
+                "{name}: not in the dump; minimum version and further subsections are those of \
+                 {}, whose fields differ",
+                found.tables.release
+            )),
+            None => self.notes.push(format!(
+                "{name}: not in the dump nor in other tables; minimum version and subsections \
+                 that were not sent are not told"
+            )),
+        }
+    }
+
+    fn field(
+        &mut self,
+        id: Id,
+        draft: &Draft,
+        index: usize,
+        same: Option<Inherited<'a>>,
+        kin: Option<Inherited<'a>>,
+    ) -> Option<Field> {
+        let told = draft.fields.get(index)?;
+        let heritage = self.heritage;
+        let uses = draft.fields.iter().filter(|other| other.name == told.name).count();
+        let place = (told.occurrence, uses);
+        let alike: Vec<_> = heritage.alike(&draft.name, &told.name, place).collect();
+        let of_kin = |(found, _): &&(Inherited<'a>, _)| {
+            kin.is_some_and(|kin| std::ptr::eq(kin.vmsd, found.vmsd))
+        };
+        let ancestors = Ancestors {
+            same: same.and_then(|found| Some((found, found.vmsd.fields.get(index)?))),
+            kin: alike.iter().find(of_kin).copied(),
+            alike,
+        };
+        let mut from: Option<String> = None;
+        let confirmed =
+            |(found, field): &(Inherited, &Field)| self.confirms(told, found.tables, field);
+        let (count, count_open) = count(draft, told, &ancestors, confirmed, &mut from);
+        let mut kind = self.kind(draft, told, &ancestors, &mut from);
+        if let (Some(why), false) = (count_open, matches!(kind, Kind::Unknown { .. })) {
+            kind = Kind::Unknown { why: why.to_owned() };
+        }
+        let (version_id, exists) = presence(draft, told, &ancestors, &mut from);
+        if exists.is_some() {
+            self.hooked.insert((id, index));
+        }
+        if let Kind::Unknown { why } = &kind {
+            self.notes.push(format!("{}/{}: {why}", draft.name, told.name));
+        }
+        let like = ancestors.same.map(|(_, field)| field);
+        Some(Field {
+            name: told.name.clone(),
+            version_id,
+            exists,
+            kind,
+            count,
+            array_of_pointer: told.null_elements
+                || told.marked_elements
+                || like.is_some_and(|field| field.array_of_pointer),
+            auto_alloc: told.marked_elements && !told.null_elements && told.form != Form::Untold,
+            must_exist: told.must_exist || like.is_some_and(|field| field.must_exist),
+            inherited_from: from,
+        })
+    }
+
+    fn kind(
+        &mut self,
+        draft: &Draft,
+        told: &DraftField,
+        ancestors: &Ancestors<'a>,
+        from: &mut Option<String>,
+    ) -> Kind {
+        let nested = told.nested.first().copied();
+        match (&told.form, nested) {
+            (Form::Leaf { info, size }, _) => Kind::Leaf {
+                info: info.clone(),
+                size: leaf_size(told, info, *size, ancestors, from),
+            },
+            (Form::Struct, Some(id)) => Kind::Struct { vmsd: self.key(id) },
+            (Form::Vstruct, Some(id)) => self.vstruct(id, told),
+            (Form::Codec(info), Some(id)) if info != "gtree" && told.nested.len() == 1 => {
+                Kind::Nested { info: info.clone(), vmsd: self.key(id), key: None }
+            }
+            (Form::Codec(info), _) => {
+                Kind::Unknown { why: format!("the bundle does not tell the parts of a {info}") }
+            }
+            _ if told.must_exist => Kind::Leaf { info: String::new(), size: Size::Fixed(0) },
+            (_, Some(id)) if told.is_struct => {
+                let version = self.drafts.get(id).map(|nested| nested.version);
+                if told.nested_versions.iter().any(|seen| Some(*seen) != version) {
+                    return self.vstruct(id, told);
+                }
+                Kind::Struct { vmsd: self.key(id) }
+            }
+            _ => self.inherited_kind(draft, told, ancestors, from),
+        }
+    }
+
+    fn vstruct(&mut self, id: Id, told: &DraftField) -> Kind {
+        let own = self.drafts.get(id).map_or(0, |nested| nested.version);
+        let version_id = told.nested_versions.first().copied().unwrap_or(own);
+        Kind::Vstruct { vmsd: self.key(id), version_id }
+    }
+
+    /// A kind that no source of this release tells.
+    fn inherited_kind(
+        &mut self,
+        draft: &Draft,
+        told: &DraftField,
+        ancestors: &Ancestors<'a>,
+        from: &mut Option<String>,
+    ) -> Kind {
+        let known = |field: &Field| !matches!(field.kind, Kind::Unknown { .. });
+        // Of another description only a codec is taken, and only with its size confirmed.
+        let is_leaf = |field: &Field| {
+            matches!(field.kind, Kind::Leaf { size: Size::Fixed(_), .. }) && told.memory.is_some()
+        };
+        let same = ancestors.same.filter(|(_, field)| known(field));
+        let alike = ancestors.alike.iter().copied().filter(|(_, field)| is_leaf(field));
+        let mut all = same.into_iter().chain(alike).peekable();
+        if all.peek().is_none() {
+            let why = match (told.nested.is_empty(), draft.minimum) {
+                (false, _) => "the trace shows a nested vmsd, but not what reads it",
+                (_, Some(_)) => "no stream of the bundle carries it, and no other table has it",
+                (_, None) => "no stream of the bundle describes it, and no other table has it",
+            };
+            return Kind::Unknown { why: why.to_owned() };
+        }
+        let Some((found, field)) = all.find(|(_, field)| has_size(field, told.memory)) else {
+            let bytes = told.memory.unwrap_or(0);
+            let why = format!("it has {bytes} bytes in memory, and another number in other tables");
+            return Kind::Unknown { why };
+        };
+        *from = Some(found.tables.release.clone());
+        let own = told.nested.first().copied();
+        let tables = found.tables;
+        let mut nested = |key: &Key| match own {
+            Some(id) => self.key(id),
+            None => self.taken(tables, key),
+        };
+        match &field.kind {
+            Kind::Struct { vmsd } => Kind::Struct { vmsd: nested(vmsd) },
+            Kind::Vstruct { vmsd, version_id } => {
+                Kind::Vstruct { vmsd: nested(vmsd), version_id: *version_id }
+            }
+            Kind::Nested { info, vmsd, key } => {
+                let vmsd = nested(vmsd);
+                let key = key.as_ref().map(|key| self.taken(tables, key));
+                Kind::Nested { info: info.clone(), vmsd, key }
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// Whether memory size or nested description show that a field of another table is of the
+    /// same making.
+    fn confirms(&self, told: &DraftField, tables: &Tables, field: &Field) -> bool {
+        match &field.kind {
+            Kind::Leaf { .. } => told.memory.is_some() && has_size(field, told.memory),
+            Kind::Struct { vmsd } | Kind::Vstruct { vmsd, .. } => {
+                let own = told.nested.first().and_then(|id| self.drafts.get(*id));
+                let theirs = tables.vmsd.get(vmsd);
+                own.zip(theirs).is_some_and(|(own, theirs)| own.name == theirs.name)
+            }
+            Kind::Nested { .. } | Kind::Unknown { .. } => false,
+        }
+    }
+
+    /// The key of a description taken whole from another release: this release's own, if it is
+    /// known to have one like it.
+    fn taken(&mut self, tables: &'a Tables, key: &Key) -> Key {
+        let Some(vmsd) = tables.vmsd.get(key) else { return Key::new() };
+        let names: Vec<String> = vmsd.fields.iter().map(|field| field.name.clone()).collect();
+        if let Some(id) = self.drafts.find(&vmsd.name, &names) {
+            return self.key(id);
+        }
+        let origin = (tables.release.clone(), key.clone());
+        if let Some(known) = self.taken.get(&origin) {
+            return known.clone();
+        }
+        let new = self.new_key(&vmsd.name);
+        self.taken.insert(origin, new.clone());
+        let mut copy = vmsd.clone();
+        copy.inherited_from = Some(tables.release.clone());
+        copy.old = copy.old.filter(|_| self.has_old_loaders);
+        (copy.needed, copy.pre_load, copy.post_load) = (None, None, None);
+        for subsection in &mut copy.subsections {
+            subsection.vmsd = self.taken(tables, &subsection.vmsd);
+            subsection.needed = None;
+        }
+        for field in &mut copy.fields {
+            match &mut field.kind {
+                Kind::Struct { vmsd } | Kind::Vstruct { vmsd, .. } => {
+                    *vmsd = self.taken(tables, vmsd);
+                }
+                Kind::Nested { vmsd, key, .. } => {
+                    *vmsd = self.taken(tables, vmsd);
+                    if let Some(key) = key {
+                        *key = self.taken(tables, key);
+                    }
+                }
+                Kind::Leaf { .. } | Kind::Unknown { .. } => {}
+            }
+        }
+        self.tables.vmsd.insert(new.clone(), copy);
+        new
+    }
+}
+
+/// `version_id` and presence hook of a field.
+fn presence(
+    draft: &Draft,
+    told: &DraftField,
+    ancestors: &Ancestors,
+    from: &mut Option<String>,
+) -> (u32, Option<Presence>) {
+    let observed = || Some(Presence::Observed(draft.observation_key(told)));
+    if told.hook == Some(true) {
+        let found = ancestors.all().find_map(|(found, field)| Some((found, known_hook(field)?)));
+        let hook = found.map(|(found, hook)| {
+            *from = Some(found.tables.release.clone());
+            hook.clone()
+        });
+        return (told.version_id.unwrap_or(0), hook.or_else(observed));
+    }
+    if let Some(version_id) = told.version_id {
+        return (version_id, None);
+    }
+    // Not in the dump: the version is open, and before 8.2 also whether there is a hook.
+    let may_have_hook = told.hook.is_none() && ancestors.same.is_some();
+    let usable =
+        |field: &Field| field.exists.is_none() || (may_have_hook && known_hook(field).is_some());
+    match ancestors.kin.filter(|(_, field)| usable(field)) {
+        Some((found, field)) => {
+            if field.version_id != 0 || field.exists.is_some() {
+                *from = Some(found.tables.release.clone());
+            }
+            (field.version_id, field.exists.clone())
+        }
+        None => (0, if told.ever_absent { observed() } else { None }),
+    }
+}
+
+/// How many elements a field has; also why this cannot be told.
+fn count(
+    draft: &Draft,
+    told: &DraftField,
+    ancestors: &Ancestors,
+    confirmed: impl Fn(&(Inherited, &Field)) -> bool,
+    from: &mut Option<String>,
+) -> (Count, Option<&'static str>) {
+    if let Some(Some(length)) = told.length {
+        return (Count::Fixed(length), None);
+    }
+    let is_array = told.length.is_none();
+    let agrees = |field: &Field| match &field.count {
+        Count::One => told.counts.iter().all(|n| *n == 1),
+        Count::Fixed(n) => is_array && told.counts.iter().all(|seen| seen == n),
+        Count::Field { name, .. } => {
+            let first = name.split('.').next().unwrap_or(name);
+            draft.fields.iter().any(|f| f.name == *name || f.name == first)
+        }
+        Count::Local { .. } => true,
+    };
+    // A field without a count of its own needs another reason to be taken for that one.
+    let alike = ancestors.alike.iter().copied();
+    let alike = alike.filter(|found| !told.counts.is_empty() || confirmed(found));
+    let found = ancestors.same.into_iter().chain(alike).find(|(_, field)| agrees(field));
+    if let Some((found, field)) = found {
+        let count = match &field.count {
+            Count::Local { .. } => Count::Local { value: told.only_count() },
+            other => other.clone(),
+        };
+        let shown = match &count {
+            Count::One => told.counts.contains(&1),
+            Count::Fixed(n) => told.counts.contains(n),
+            Count::Field { .. } | Count::Local { .. } => false,
+        };
+        if !shown {
+            *from = Some(found.tables.release.clone());
+        }
+        return (count, None);
+    }
+    match (told.only_count(), told.counts.len()) {
+        (Some(1), _) => (Count::One, None),
+        (Some(n), _) if is_array => (Count::Fixed(n), None),
+        (Some(n), _) => (Count::Local { value: Some(n) }, None),
+        (None, 0) if is_array => (Count::One, Some("its number of elements is not told")),
+        (None, 0) => (Count::One, None),
+        (None, _) => (Count::Local { value: None }, None),
+    }
+}
+
+/// Bytes of one element: on the wire for plain bytes, else in memory where that is known.
+fn leaf_size(
+    told: &DraftField,
+    info: &str,
+    wire: u32,
+    ancestors: &Ancestors,
+    from: &mut Option<String>,
+) -> Size {
+    match info {
+        "buffer" | "unused_buffer" => {}
+        // Sizes of bitmaps count bits (wire.md 4.2), of which whole words are written.
+        "bitmap" => return Size::Local { value: Some(wire.saturating_mul(8)) },
+        _ => return Size::Fixed(told.memory.unwrap_or(wire)),
+    }
+    for (found, field) in ancestors.all() {
+        let Kind::Leaf { size, .. } = &field.kind else { continue };
+        let size = match size {
+            Size::Fixed(_) => continue,
+            Size::Local { .. } => Size::Local { value: Some(wire) },
+            Size::Field { .. } => size.clone(),
+        };
+        *from = Some(found.tables.release.clone());
+        return size;
+    }
+    // Memory that is not an array of `wire` bytes is a buffer of run-time size.
+    match told.memory {
+        Some(memory) if memory != wire => Size::Local { value: Some(wire) },
+        _ => Size::Fixed(wire),
+    }
+}

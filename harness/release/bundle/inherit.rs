@@ -1,0 +1,127 @@
+//! What other releases' tables say where a bundle is silent.
+//!
+//! A description is the same (`same`) when name, version and the names of all fields in order
+//! agree. A field of another description is alike (`alike`) when the names of both and the
+//! occurrence agree; what is taken from it must agree with all that the bundle does tell.
+
+use std::collections::BTreeMap;
+
+use super::Pool;
+use crate::dialect::Version;
+use crate::vmstate::presence;
+use crate::vmstate::schema::{Field, Handler, Handlers, Kind, Presence, Size, Tables, Vmsd};
+
+/// A pool, indexed.
+#[derive(Debug)]
+pub struct Heritage<'a> {
+    releases: Vec<&'a (Tables, Vec<Handlers>)>,
+    by_name: BTreeMap<&'a str, Vec<Inherited<'a>>>,
+}
+
+/// A description of another release.
+#[derive(Debug, Clone, Copy)]
+pub struct Inherited<'a> {
+    /// The tables it is in.
+    pub tables: &'a Tables,
+    /// The description.
+    pub vmsd: &'a Vmsd,
+}
+
+impl<'a> Heritage<'a> {
+    /// Indexes a pool without `release` itself: a bundle that is held against tables of its own
+    /// release must not have taken anything from them.
+    #[must_use]
+    pub fn new(pool: &'a Pool, release: &str) -> Self {
+        let releases: Vec<_> =
+            pool.releases.iter().filter(|(tables, _)| tables.release != release).collect();
+        let mut by_name: BTreeMap<&str, Vec<Inherited>> = BTreeMap::new();
+        for (tables, _) in &releases {
+            for vmsd in tables.vmsd.values() {
+                by_name.entry(&vmsd.name).or_default().push(Inherited { tables, vmsd });
+            }
+        }
+        Self { releases, by_name }
+    }
+
+    fn named(&self, name: &str) -> impl Iterator<Item = Inherited<'a>> + '_ {
+        self.by_name.get(name).into_iter().flatten().copied()
+    }
+
+    /// The preferred release's description of this name, version and fields.
+    #[must_use]
+    pub fn same(&self, name: &str, version: u32, fields: &[String]) -> Option<Inherited<'a>> {
+        self.named(name).find(|found| {
+            found.vmsd.version_id == version
+                && found.vmsd.fields.iter().map(|field| &field.name).eq(fields)
+        })
+    }
+
+    /// The preferred release's description of this name and version.
+    #[must_use]
+    pub fn same_version(&self, name: &str, version: u32) -> Option<Inherited<'a>> {
+        self.named(name).find(|found| found.vmsd.version_id == version)
+    }
+
+    /// Like fields of descriptions called `vmsd`, preferred first: those of the same occurrence of
+    /// a name that the description uses as often.
+    pub fn alike<'b>(
+        &'b self,
+        vmsd: &'b str,
+        field: &'b str,
+        (occurrence, uses): (usize, usize),
+    ) -> impl Iterator<Item = (Inherited<'a>, &'a Field)> + 'b {
+        self.named(vmsd).filter_map(move |found| {
+            let named = || found.vmsd.fields.iter().filter(|other| other.name == field);
+            let field = named().nth(occurrence).filter(|_| named().count() == uses)?;
+            Some((found, field))
+        })
+    }
+
+    /// The handler of this name and instance, with its release: on the same machine type and
+    /// scenario if possible, else on the same machine type, else anywhere.
+    #[must_use]
+    pub fn handler(
+        &self,
+        wanted: &Handlers,
+        idstr: &str,
+        instance: u32,
+    ) -> Option<(&'a str, &'a Handler)> {
+        let near = |list: &Handlers| {
+            let same_machine = list.machine == wanted.machine;
+            u8::from(same_machine) + u8::from(same_machine && list.scenario == wanted.scenario)
+        };
+        let mut best: Option<(u8, &str, &Handler)> = None;
+        for (tables, lists) in &self.releases {
+            for list in lists {
+                let found =
+                    list.handlers.iter().find(|h| h.idstr == idstr && h.instance_id == instance);
+                if let Some(found) = found
+                    && best.is_none_or(|(rank, ..)| rank < near(list))
+                {
+                    best = Some((near(list), &tables.release, found));
+                }
+            }
+        }
+        best.map(|(_, release, handler)| (release, handler))
+    }
+}
+
+/// The field's hook, if it may be inherited: if it is one that `vmstate::presence` evaluates.
+#[must_use]
+pub fn known_hook(field: &Field) -> Option<&Presence> {
+    let is_known = |symbol: &str| {
+        let any = Version::new(0, 0, 0);
+        !matches!(presence::predicate(symbol, any, ""), presence::Predicate::Unknown(_))
+    };
+    field.exists.as_ref().filter(|e| matches!(e, Presence::Hook(symbol) if is_known(symbol)))
+}
+
+/// Whether the field's elements have `bytes` bytes in memory, as far as its table tells. Tables
+/// of a debugger do; run-time sizes do not.
+#[must_use]
+pub fn has_size(field: &Field, bytes: Option<u32>) -> bool {
+    match (&field.kind, bytes) {
+        (Kind::Leaf { size: Size::Fixed(size), .. }, Some(bytes)) => *size == bytes,
+        _ => true,
+    }
+}

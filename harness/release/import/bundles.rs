@@ -1,0 +1,83 @@
+//! Bundles of the input as the bundle importer takes them, and what they may inherit from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::{ImportError, packed_text};
+use crate::release::bundle::{BundleInput, BundleMachine, BundleScenario, Pool};
+use crate::release::corpus::{Corpus, CorpusError};
+use crate::release::{debugger, files};
+
+/// The bundle of `release` in `dir`: for every machine type its dump, and its fixtures from the
+/// corpus with the trace of a self-load where there is one. `None` if `dir` has no such bundle.
+pub fn bundle_input(
+    dir: &Path,
+    release: &str,
+    corpus: &Corpus,
+) -> Result<Option<BundleInput>, ImportError> {
+    let folder = format!("bundles/{release}");
+    let paths = files::walk(&dir.join(&folder))?;
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let mut machines: BTreeMap<String, BundleMachine> = BTreeMap::new();
+    for path in &paths {
+        if let Some(machine) = path.strip_suffix(".dump-vmstate.json.zst") {
+            let dump = Some(packed_text(dir, &format!("{folder}/{path}"))?);
+            machine_of(&mut machines, machine).dump = dump;
+        }
+    }
+    let mut traces: BTreeSet<&str> =
+        paths.iter().filter_map(|path| path.strip_suffix("/load.trace.zst")).collect();
+    for fixture in corpus.fixtures()?.iter().filter(|f| f.release == release) {
+        let stem = format!("{}.{}", fixture.machine, fixture.scenario);
+        let trace = match traces.remove(stem.as_str()) {
+            true => Some(packed_text(dir, &format!("{folder}/{stem}/load.trace.zst"))?),
+            false => None,
+        };
+        machine_of(&mut machines, &fixture.machine).scenarios.push(BundleScenario {
+            scenario: fixture.scenario.clone(),
+            trace,
+            stream: corpus.stream(fixture)?,
+        });
+    }
+    if let Some(stem) = traces.first() {
+        return Err(ImportError::Missing {
+            path: format!("streams/{release}/{stem}.stream.zst"),
+            needed_by: format!("{folder}/{stem}/load.trace.zst"),
+        });
+    }
+    Ok(Some(BundleInput {
+        release: release.to_owned(),
+        machines: machines.into_values().collect(),
+    }))
+}
+
+/// What bundles may inherit from: all of the corpus that a debugger read, newest release first.
+/// Not what came from other bundles, so that the order of imports does not matter.
+pub fn bundle_pool(corpus: &Corpus) -> Result<Pool, CorpusError> {
+    let mut pool = Pool::default();
+    for release in corpus.releases().into_iter().rev() {
+        let Some(tables) = corpus.tables(&release)? else { continue };
+        let mut handlers = Vec::new();
+        for (machine, scenario) in corpus.destinations(&release) {
+            handlers.extend(corpus.handlers(&release, &machine, &scenario)?);
+        }
+        handlers.retain(|h| h.origin == debugger::ORIGIN);
+        if !handlers.is_empty() {
+            pool.releases.push((tables, handlers));
+        }
+    }
+    Ok(pool)
+}
+
+fn machine_of<'m>(
+    machines: &'m mut BTreeMap<String, BundleMachine>,
+    machine: &str,
+) -> &'m mut BundleMachine {
+    machines.entry(machine.to_owned()).or_insert_with(|| BundleMachine {
+        machine: machine.to_owned(),
+        dump: None,
+        scenarios: Vec::new(),
+    })
+}

@@ -1,0 +1,148 @@
+//! The common part of a virtio device on PCI (codecs 3.2): transport, features, configuration,
+//! queues.
+
+use super::super::super::flow::{Flow, Name};
+use super::super::super::local::COMPARED;
+use super::super::super::walk::Walk;
+use super::{compared, described, from, refuse_if, scalar, tables, within};
+use crate::dialect::Version;
+use crate::wire::{Kind, Result};
+
+/// "No vector": never checked.
+const NO_VECTOR: u64 = 0xffff;
+/// The longest configuration space that is kept; those of the modelled devices are below 100 bytes.
+const KEPT: usize = 256;
+
+/// What the device parts need from the common part.
+#[derive(Debug, Default)]
+pub struct Common {
+    /// Guest features, bits 0 to 31.
+    pub features: u64,
+    /// The start of configuration space: the local one, or the received one where that is not
+    /// known.
+    pub config: Vec<u8>,
+    /// Number of queues: the local one, or the received one where that is not known.
+    pub queues: u64,
+}
+
+/// Transfers the common part. Up to 1.0 the device loaders ignore its result and read on behind
+/// whatever it refused.
+///
+/// # Errors
+/// The reader's, or a failed check.
+pub fn transfer<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<Common> {
+    let mut common = Common::default();
+    if from(walk, 1, 1) {
+        parts(walk, &mut common)?;
+    } else {
+        walk.ignoring_refusal(|walk| parts(walk, &mut common))?;
+    }
+    Ok(common)
+}
+
+fn parts<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &mut Common) -> Result<()> {
+    within(walk, "pci", None, |walk| described(walk, tables::PCI))?;
+    let vectors = walk.memory.msix_vectors;
+    if vectors > 0 {
+        within(walk, "msix", None, |walk| {
+            walk.flow.bytes(Name::plain("table", "buffer"), 16 * vectors)?;
+            walk.flow.bytes(Name::plain("pending", "buffer"), vectors.div_ceil(8))
+        })?;
+        vector(walk, "config_vector", vectors)?;
+    }
+    scalar(walk, "status", 1)?;
+    scalar(walk, "isr", 1)?;
+    let at = walk.flow.offset();
+    let selected = scalar(walk, "queue_sel", 2)?;
+    let (most, checked) = queue_limit(walk.scene.release);
+    refuse_if(walk, checked && selected >= most, at, "queue_sel", || {
+        format!("queue {selected} is selected, expected below {most}")
+    })?;
+    common.features = scalar(walk, "guest_features", 4)?;
+    config(walk, common)?;
+    queues(walk, common, vectors)
+}
+
+/// Size of the loader's array of queues, and whether it is checked before use.
+fn queue_limit(release: Version) -> (u64, bool) {
+    let most = match release {
+        r if r < Version::new(0, 13, 0) => 16,
+        r if r < Version::new(2, 4, 0) => 64,
+        _ => 1024,
+    };
+    (most, release >= Version::new(1, 7, 2))
+}
+
+/// Transfers a vector number.
+fn vector<'d, F: Flow<'d>>(
+    walk: &mut Walk<'d, '_, F>,
+    name: &'static str,
+    vectors: u64,
+) -> Result<()> {
+    let at = walk.flow.offset();
+    let vector = scalar(walk, name, 2)?;
+    refuse_if(walk, vector != NO_VECTOR && vector >= vectors, at, name, || {
+        format!("vector {vector}, local device has {vectors}")
+    })
+}
+
+/// Transfers configuration space. A loader keeps as much as its own is long; up to 1.7.1 it
+/// writes all of it, past its end.
+fn config<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &mut Common) -> Result<()> {
+    let identity = walk.flow.map().identity("config");
+    let local = walk.scene.local.bytes(identity);
+    let len = scalar(walk, "config_len", 4)?;
+    let name = Name::plain("config", COMPARED);
+    let mut space = [0u8; KEPT];
+    match usize::try_from(len).ok().and_then(|len| space.get_mut(..len)) {
+        Some(received) => {
+            walk.flow.buffer(name, received)?;
+            common.config = local.unwrap_or(received).to_vec();
+        }
+        None => {
+            walk.flow.bytes(name, len)?;
+            common.config = local.unwrap_or(&[]).to_vec();
+        }
+    }
+    Ok(())
+}
+
+fn queues<'d, F: Flow<'d>>(
+    walk: &mut Walk<'d, '_, F>,
+    common: &mut Common,
+    vectors: u64,
+) -> Result<()> {
+    let at = walk.flow.offset();
+    let (count, local) = compared(walk, "num_queues", 4)?;
+    common.queues = local.unwrap_or(count);
+    let (most, checked) = queue_limit(walk.scene.release);
+    if count > most && walk.flow.loads() {
+        let text = format!("{count} queues, expected at most {most}");
+        let kind = if checked {
+            Kind::Check(text)
+        } else {
+            Kind::Undetermined(format!("{text}: the loader writes past its array"))
+        };
+        return Err(walk.flow.fail(kind, at, "num_queues"));
+    }
+    (0..count).try_for_each(|i| within(walk, "vq", Some(i), |walk| queue(walk, i, vectors)))
+}
+
+fn queue<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, index: u64, vectors: u64) -> Result<()> {
+    let at = walk.flow.offset();
+    let (entries, local) = compared(walk, "num", 4)?;
+    // The queue's allocated size; that it is the one in the destination's own fixture holds as
+    // long as the guest there did not choose a smaller one.
+    let most = local.filter(|_| from(walk, 11, 1)).unwrap_or(u64::MAX);
+    refuse_if(walk, entries > most, at, "num", || {
+        format!("queue {index} has {entries} entries, local at most {most}")
+    })?;
+    let address = scalar(walk, "pa", 8)?;
+    let at = walk.flow.offset();
+    let index_seen = scalar(walk, "last_avail_idx", 2)?;
+    let wrong = from(walk, 0, 14) && address == 0 && index_seen != 0;
+    refuse_if(walk, wrong, at, "last_avail_idx", || {
+        format!("queue {index} has index {index_seen:#x} but no address")
+    })?;
+    if vectors > 0 { vector(walk, "vector", vectors) } else { Ok(()) }
+}

@@ -1,0 +1,158 @@
+//! The device part of virtio-net (codecs 3.3).
+//!
+//! From 2.9 on it is a description with four kinds of description inside, each with a look-ahead
+//! for subsections of its own; the bytes are those of the hand-written loaders before.
+
+use super::super::super::flow::{Flow, Name};
+use super::super::super::walk::Walk;
+use super::common::Common;
+use super::{compared, described, from, refuse_if, scalar, tables, within};
+use crate::wire::Result;
+
+/// Guest feature: offloads can be changed at run time.
+const CTRL_GUEST_OFFLOADS: u64 = 1 << 2;
+/// Where configuration space has the number of queue pairs, le16.
+const QUEUE_PAIRS: std::ops::Range<usize> = 8..10;
+/// Bytes of the VLAN bitmap.
+const VLANS: u64 = 512;
+const MAC: u64 = 6;
+
+/// Transfers the device part as of section version `version_id`.
+///
+/// # Errors
+/// The reader's, or a failed check.
+pub fn transfer<'d, F: Flow<'d>>(
+    walk: &mut Walk<'d, '_, F>,
+    common: &Common,
+    version_id: u32,
+) -> Result<()> {
+    within(walk, "net", None, |walk| {
+        walk.flow.bytes(Name::plain("mac", "buffer"), MAC)?;
+        waiting(walk, 0)?;
+        scalar(walk, "mergeable_rx_bufs", 4)?;
+        if version_id >= 3 {
+            scalar(walk, "status", 2)?;
+        }
+        filters(walk, version_id)?;
+        peer(walk, version_id)?;
+        queue_pairs(walk, common)?;
+        if !reads_offloads_late(walk) {
+            offloads(walk, common)?;
+        }
+        look_ahead(walk, tables::NET)
+    })
+}
+
+/// What the loaders of 2.4 to 2.6 read behind the subsections, although every release writes it
+/// before them (codecs, trap 22).
+///
+/// # Errors
+/// The reader's.
+pub fn late<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Result<()> {
+    if reads_offloads_late(walk) {
+        within(walk, "net", None, |walk| offloads(walk, common))
+    } else {
+        Ok(())
+    }
+}
+
+fn reads_offloads_late<'d, F: Flow<'d>>(walk: &Walk<'d, '_, F>) -> bool {
+    walk.flow.loads() && from(walk, 2, 4) && !from(walk, 2, 7)
+}
+
+/// The descriptions inside exist from 2.9 on.
+fn look_ahead<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, key: &str) -> Result<()> {
+    if from(walk, 2, 9) { described(walk, key) } else { Ok(()) }
+}
+
+fn waiting<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, queue: u64) -> Result<()> {
+    within(walk, "vqs", Some(queue), |walk| {
+        scalar(walk, "tx_waiting", 4)?;
+        look_ahead(walk, tables::NET_QUEUE)
+    })
+}
+
+/// Receive filters. Booleans have four bytes up to section version 7.
+fn filters<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, version_id: u32) -> Result<()> {
+    if version_id >= 4 {
+        let width = if version_id < 8 { 4 } else { 1 };
+        scalar(walk, "promisc", width)?;
+        scalar(walk, "allmulti", width)?;
+    }
+    if version_id >= 5 {
+        // More addresses than the table holds are passed over: the same bytes.
+        let used = scalar(walk, "mac_table.in_use", 4)?;
+        walk.flow.bytes(Name::plain("mac_table.macs", "buffer"), used * MAC)?;
+    }
+    if version_id >= 6 {
+        walk.flow.bytes(Name::plain("vlans", "buffer"), VLANS)?;
+    }
+    Ok(())
+}
+
+/// What depends on the network backend; a device sends what its own backend has.
+fn peer<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, version_id: u32) -> Result<()> {
+    if version_id >= 7 {
+        backend(walk, "has_vnet_hdr", 4, "vnet_hdr")?;
+        look_ahead(walk, tables::NET_VNET)?;
+    }
+    if version_id >= 9 {
+        scalar(walk, "mac_table.multi_overflow", 1)?;
+        scalar(walk, "mac_table.uni_overflow", 1)?;
+    }
+    if version_id >= 10 {
+        for name in ["alluni", "nomulti", "nouni", "nobcast"] {
+            scalar(walk, name, 1)?;
+        }
+    }
+    if version_id >= 11 {
+        backend(walk, "has_ufo", 1, "UFO")?;
+        look_ahead(walk, tables::NET_UFO)?;
+    }
+    Ok(())
+}
+
+/// A flag that the local backend must be able to honour.
+fn backend<'d, F: Flow<'d>>(
+    walk: &mut Walk<'d, '_, F>,
+    name: &'static str,
+    width: u32,
+    what: &str,
+) -> Result<()> {
+    let at = walk.flow.offset();
+    let (received, local) = compared(walk, name, width)?;
+    refuse_if(walk, received != 0 && local == Some(0), at, name, || {
+        format!("the sender uses {what}, which the local backend does not have")
+    })
+}
+
+/// Multiqueue state, which is only there when the local device has more than one pair (1.4 on).
+fn queue_pairs<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Result<()> {
+    let own = match common.config.get(QUEUE_PAIRS) {
+        Some([low, high]) => u64::from(*low) | u64::from(*high) << 8,
+        _ => 1,
+    };
+    let mut used = 1;
+    if from(walk, 1, 4) && own > 1 {
+        let at = walk.flow.offset();
+        let most = scalar(walk, "max_queues", 2)?;
+        refuse_if(walk, most != own, at, "max_queues", || {
+            format!("{most} queue pairs, local device has {own}")
+        })?;
+        let at = walk.flow.offset();
+        used = scalar(walk, "curr_queues", 2)?;
+        refuse_if(walk, used > most, at, "curr_queues", || {
+            format!("{used} queue pairs in use of {most}")
+        })?;
+    }
+    (1..used).try_for_each(|i| waiting(walk, i))?;
+    look_ahead(walk, tables::NET_WAITING)
+}
+
+/// Offloads that the guest chose (1.6 on).
+fn offloads<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Result<()> {
+    if from(walk, 1, 6) && common.features & CTRL_GUEST_OFFLOADS != 0 {
+        scalar(walk, "curr_guest_offloads", 8)?;
+    }
+    Ok(())
+}
