@@ -15,11 +15,13 @@
 //! | [`release`] | data from `corpus/` into destinations; importers |
 //! | [`trace`] | meaning, reading, comparison, verdict |
 //! | [`matrix`] | `matrix.toml`, plan, run, policy, observed outcomes |
+//! | [`lab`] | what-if experiments: drift, protocol designs, vendors |
 //! | [`report`] | table and JSON from one model |
 //! | [`cli`] | one file a verb |
 
 pub mod cli;
 pub mod dialect;
+pub mod lab;
 pub mod matrix;
 pub mod release;
 pub mod report;
