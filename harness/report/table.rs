@@ -66,7 +66,7 @@ pub fn table(config: &Config, run: &Run, cells: &[CellResult]) -> String {
     text
 }
 
-/// One grid; empty if there are no such cells.
+/// One grid; empty if no such cell was started.
 #[must_use]
 pub fn grid(config: &Config, cells: &[CellResult], machine: &str, scenario: &str) -> String {
     let cells: Vec<&CellResult> =
@@ -77,12 +77,12 @@ pub fn grid(config: &Config, cells: &[CellResult], machine: &str, scenario: &str
     };
     let rows = in_order(&|c, name| c.cell.source == name);
     let all = in_order(&|c, name| c.cell.destination == name);
-    if rows.is_empty() {
-        return String::new();
-    }
     // Releases that cannot even start are named once, not drawn.
     let starts = |c: &CellResult| c.outcome.verdict() != Some(Verdict::Unsupported);
     let columns = in_order(&|c, name| c.cell.destination == name && starts(c));
+    if columns.is_empty() {
+        return String::new();
+    }
     let absent: Vec<&str> = all.into_iter().filter(|name| !columns.contains(name)).collect();
     let mut text = format!("{} {scenario}\n", painted(HEAD, machine));
     let mut head = format!("{:<COLUMN$}", "");
