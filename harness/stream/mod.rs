@@ -12,6 +12,7 @@
 //! | [`command`] | migration commands |
 //! | [`ram`] | the `ram` section |
 //! | [`block`] | `block` and `dirty-bitmap` |
+//! | [`save`] | the inverse of [`load`] |
 //! | [`vmdescription`] | the JSON at the end |
 
 // Bytes from outside reach this room: nothing here may panic.
@@ -23,6 +24,7 @@ pub mod configuration;
 pub mod destination;
 pub mod load;
 pub mod ram;
+pub mod save;
 pub mod vmdescription;
 
 pub use destination::{Body, Destination, Handler};
