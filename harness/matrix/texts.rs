@@ -18,7 +18,7 @@ const TEXTS: [(&str, &[&str]); 25] = [
     ("unsupported version", &["section version"]),
     ("Missing section footer", &["footer missing"]),
     ("Mismatched section id in footer", &["footer mismatch"]),
-    ("VM subsection", &["unknown subsection"]),
+    ("' does not exist", &["unknown subsection"]),
     ("Machine type received", &["configuration"]),
     ("Configuration section missing", &["configuration"]),
     ("TARGET_PAGE_BITS", &["configuration"]),

@@ -7,6 +7,14 @@
 use super::schema::{Count, Field, Kind, Size, Vmsd};
 use crate::dialect::Version;
 
+/// Whether a release no longer has a hook: the four of PC devices went with 4.2 (codecs 4), and
+/// then the minimum version is final.
+#[must_use]
+pub fn is_gone(symbol: &str, release: Version) -> bool {
+    let known = ["apic_load_old", "i440fx_load_old", "pit_load_old", "acpi_load_old"];
+    known.contains(&symbol) && release >= Version::new(4, 2, 0)
+}
+
 /// The layouts of a hook, by section version. Empty for a hook that is not known.
 #[must_use]
 pub fn layouts(symbol: &str, vmsd: &Vmsd, release: Version) -> Vec<(u32, Vmsd)> {
