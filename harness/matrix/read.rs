@@ -9,7 +9,7 @@ use super::config::{Config, ConfigError, Known, Machine, Mutation, Policy, Probl
 use super::config::{Release, Runtime, Scenario};
 use super::schema;
 use super::select::{Selection, releases};
-use crate::release::corpus::version_key;
+use crate::dialect::Version;
 use crate::trace::Verdict;
 
 /// Wire shapes into checked types.
@@ -22,16 +22,18 @@ pub(super) struct Reader<'t> {
 
 impl Reader<'_> {
     pub fn config(&self, raw: schema::File) -> Result<Config, ConfigError> {
-        let mut list = Vec::new();
+        let mut numbered: Vec<(Version, Release)> = Vec::new();
         for entry in &raw.release {
             let r = entry.get_ref();
-            self.name(entry, "release", &r.name, list.iter().map(|r: &Release| &r.name))?;
-            let parsed = r.name.parse::<crate::dialect::Version>();
-            parsed.map_err(|problem| self.at(entry, Problem::Value { key: "name", problem }))?;
+            self.name(entry, "release", &r.name, numbered.iter().map(|(_, r)| &r.name))?;
+            let number: Version = (r.name.parse())
+                .map_err(|problem| self.at(entry, Problem::Value { key: "name", problem }))?;
             self.stated(entry, "about", &r.about)?;
-            list.push(Release { name: r.name.clone(), about: r.about.clone() });
+            let release = Release { name: r.name.clone(), about: r.about.clone() };
+            numbered.push((number, release));
         }
-        list.sort_by_key(|r| version_key(&r.name));
+        numbered.sort_by_key(|(number, _)| *number);
+        let list: Vec<Release> = numbered.into_iter().map(|(_, release)| release).collect();
         let names: Vec<String> = list.iter().map(|r| r.name.clone()).collect();
 
         let mut machines: Vec<Machine> = Vec::new();
