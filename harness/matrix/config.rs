@@ -23,7 +23,7 @@ use crate::release::provenance::Fixture;
 use crate::trace::Verdict;
 use crate::wire::Feed;
 
-pub use super::draft::default_for;
+pub use super::draft::{default_for, missing_from};
 
 /// What is wrong with a `matrix.toml`.
 #[derive(Debug, thiserror::Error)]

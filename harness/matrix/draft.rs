@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use super::config::Config;
 use crate::release::corpus::{Corpus, CorpusError};
 use crate::release::provenance::Fixture;
 
@@ -11,6 +12,19 @@ use crate::release::provenance::Fixture;
 /// # Errors
 /// Provenance that cannot be read.
 pub fn default_for(corpus: &Corpus) -> Result<String, CorpusError> {
+    Ok(HEAD.to_owned() + &tables(corpus, None)?)
+}
+
+/// The tables that `config` lacks of `corpus`: new releases, machine types and scenarios; empty if
+/// there are none.
+///
+/// # Errors
+/// Provenance that cannot be read.
+pub fn missing_from(corpus: &Corpus, config: &Config) -> Result<String, CorpusError> {
+    tables(corpus, Some(config))
+}
+
+fn tables(corpus: &Corpus, listed: Option<&Config>) -> Result<String, CorpusError> {
     let fixtures = corpus.fixtures()?;
     let releases = corpus.releases();
     // (release, machine type, scenario) of everything that is on record.
@@ -32,10 +46,11 @@ pub fn default_for(corpus: &Corpus) -> Result<String, CorpusError> {
         (!from.is_empty() || !to.is_empty()).then(|| format!("{from}..{to}"))
     };
 
-    let mut text = String::from(HEAD);
+    let mut text = String::new();
     let mut machines: Vec<&String> = Vec::new();
     let mut scenarios: Vec<&Fixture> = Vec::new();
-    for release in &releases {
+    let new = |name: &&String| listed.is_none_or(|config| config.place(name).is_none());
+    for release in releases.iter().filter(new) {
         let own = fixtures.iter().find(|f| f.release == *release);
         let about = own.map_or("no stream of its own on record", |f| f.binary.as_str());
         table(&mut text, "release", &[("name", quoted(release)), ("about", quoted(about))]);
@@ -48,11 +63,14 @@ pub fn default_for(corpus: &Corpus) -> Result<String, CorpusError> {
             scenarios.push(fixture);
         }
     }
+    machines.retain(|name| !listed.is_some_and(|c| c.machines.iter().any(|m| m.name == **name)));
     for machine in machines {
         let mut keys = vec![("name", quoted(machine))];
         keys.extend(range(machine, |s| &s[1]).map(|range| ("releases", quoted(&range))));
         table(&mut text, "machine", &keys);
     }
+    let known = |name: &str| listed.is_some_and(|c| c.scenarios.iter().any(|s| s.name == name));
+    scenarios.retain(|fixture| !known(&fixture.scenario));
     for fixture in scenarios {
         let arguments: Vec<String> = fixture.arguments.iter().map(|a| quoted(a)).collect();
         let mut keys = vec![

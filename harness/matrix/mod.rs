@@ -14,7 +14,6 @@
 pub mod agreement;
 pub mod config;
 mod draft;
-pub mod observed;
 pub mod plan;
 pub mod policy;
 mod read;
@@ -23,6 +22,7 @@ mod schema;
 pub mod select;
 pub mod texts;
 
+pub use crate::release::observed;
 pub use config::Config;
 pub use plan::{Cell, Filter, Plan};
 pub use policy::{Direction, Standing};

@@ -18,7 +18,7 @@ use super::archive::Archive;
 use super::files::{self, FileError, LIMIT};
 use super::provenance::{Fixture, is_name, machine_scenario};
 use crate::dialect::Version;
-use crate::matrix::observed::{Mutation, Observed};
+use crate::release::observed::{Mutation, Observed};
 use crate::vmstate::schema::{Handlers, Tables};
 
 /// What is wrong with a corpus; says which file, by its path in the corpus.

@@ -3,7 +3,7 @@
 //!
 //! | in the folder | in the corpus |
 //! | --- | --- |
-//! | `streams/index.json`, `streams/<release>/<machine>.<scenario>.stream.zst` | fixtures and provenance |
+//! | `streams/index.json`, `streams/<release>/` | fixtures and provenance |
 //! | `tables/vmsd/<release>.json.zst` | `<release>/tables.json` |
 //! | `tables/handlers/<release>/<machine>.<scenario>.json` | `<release>/destinations/` |
 //! | `bundles/<release>/...`, where the release has no debugger tables | both of the above |

@@ -14,4 +14,5 @@ pub mod files;
 pub mod import;
 pub mod json;
 pub mod library;
+pub mod observed;
 pub mod provenance;

@@ -28,7 +28,7 @@ pub fn judged_sentence(judged: &Judged, source: &str) -> String {
         ),
         (Verdict::Misparsed, _) => {
             let first = difference(judged, source);
-            format!("{first}{}.", unread(judged))
+            format!("{first}{}.", false_end(judged))
         }
         (Verdict::RefusedLate, Some(error)) => {
             let first = difference(judged, source);
@@ -80,7 +80,7 @@ fn difference(judged: &Judged, source: &str) -> String {
     let (wrote, into) = written(d, source);
     let (read, as_) = read(d);
     match &d.read {
-        Some(_) => format!("byte {} of {size} was read as {read}{as_}, but {wrote}{into}", d.offset),
+        Some(_) => format!("byte {} of {size} was read as {read}{as_}, but {wrote}{into} there", d.offset),
         None => format!("byte {} of {size} was never read; {wrote}{into}", d.offset),
     }
 }
@@ -89,8 +89,10 @@ fn difference(judged: &Judged, source: &str) -> String {
 fn written(d: &Difference, source: &str) -> (String, String) {
     let source = if source.is_empty() { String::new() } else { format!("{source} wrote ") };
     match &d.written {
-        Some(item) => (format!("{source}{} there", named(&item.path, &item.info)), into(d.offset, item.offset)),
-        None => (format!("{source}nothing there"), String::new()),
+        Some(item) => {
+            (format!("{source}{}", named(&item.path, &item.info)), into(d.offset, item.offset))
+        }
+        None => (format!("{source}nothing"), String::new()),
     }
 }
 
@@ -105,7 +107,7 @@ fn read(d: &Difference) -> (String, String) {
 fn into(offset: u64, start: u64) -> String {
     match offset.saturating_sub(start) {
         0 => String::new(),
-        n => format!(" (from {n} bytes into it)"),
+        n => format!(" at its byte {n}"),
     }
 }
 
@@ -116,11 +118,18 @@ fn named(path: &str, info: &str) -> String {
     }
 }
 
-/// What of the stream was left.
-fn unread(judged: &Judged) -> String {
-    match judged.size.saturating_sub(judged.stopped) {
-        0 => String::new(),
-        left => format!("; loading ended at byte {} and {left} bytes were never read", judged.stopped),
+/// Where the loader met an end of stream that is none, and what it left.
+fn false_end(judged: &Judged) -> String {
+    let left = judged.size.saturating_sub(judged.stopped);
+    match &judged.false_end {
+        Some(end) => format!(
+            "; at byte {} it met what it took for the end of the stream, inside {}: {left} bytes \
+             were never read",
+            end.offset,
+            written(end, "").0
+        ),
+        None if left > 0 => format!("; {left} bytes were never read"),
+        None => String::new(),
     }
 }
 

@@ -34,7 +34,7 @@ x  refused       refused, with nothing read wrongly before
 X  refused-late  refused, but something was read wrongly first
 !  misparsed     accepted, but something was read wrongly or never: the silent failure
 ?  undetermined  the tables do not say enough
-.  unsupported   the destination has no such machine type or device
+.  unsupported   not started: these releases have no such machine type or device
 #  panicked      the model failed
 A glyph in parentheses is a cell that breaks the policy for a reason that is known.
 ";
@@ -76,10 +76,14 @@ pub fn grid(config: &Config, cells: &[CellResult], machine: &str, scenario: &str
         names.filter(|name| cells.iter().any(|c| wanted(c, name))).collect()
     };
     let rows = in_order(&|c, name| c.cell.source == name);
-    let columns = in_order(&|c, name| c.cell.destination == name);
+    let all = in_order(&|c, name| c.cell.destination == name);
     if rows.is_empty() {
         return String::new();
     }
+    // Releases that cannot even start are named once, not drawn.
+    let starts = |c: &CellResult| c.outcome.verdict() != Some(Verdict::Unsupported);
+    let columns = in_order(&|c, name| c.cell.destination == name && starts(c));
+    let absent: Vec<&str> = all.into_iter().filter(|name| !columns.contains(name)).collect();
     let mut text = format!("{} {scenario}\n", painted(HEAD, machine));
     let mut head = format!("{:<COLUMN$}", "");
     for name in &columns {
@@ -96,6 +100,9 @@ pub fn grid(config: &Config, cells: &[CellResult], machine: &str, scenario: &str
         }
         line(&mut text, &row);
     }
+    if !absent.is_empty() {
+        line(&mut text, &painted(DIM, &format!(".       {}", absent.join(" "))));
+    }
     text + "\n"
 }
 
@@ -103,8 +110,7 @@ pub fn grid(config: &Config, cells: &[CellResult], machine: &str, scenario: &str
 fn shown(cell: &CellResult) -> (String, Style) {
     let glyph = glyph(cell.outcome.verdict());
     match cell.standing {
-        Standing::Good if cell.outcome.verdict() == Some(Verdict::Unsupported) => (glyph.into(), DIM),
-        Standing::Good => (glyph.into(), GOOD),
+            Standing::Good => (glyph.into(), GOOD),
         Standing::Reported => (glyph.into(), NOTE),
         Standing::Known(_) => (format!("({glyph})"), NOTE),
         Standing::Broken => (glyph.into(), BAD),

@@ -20,7 +20,8 @@ fn corpus(stream: &[u8]) -> TempDir {
 fn provenance(release: &str, extra: &str) -> String {
     format!(
         "release = '{release}'\nmachine = 'pc-1.2'\nscenario = 'idle'\nbinary = 'b'\nguest = 'g'\n\
-         common_arguments = []\narguments = []\nsize = 4\nsha256 = '{}'\norigin = 'captured'\n{extra}",
+         common_arguments = []\narguments = []\nsize = 4\nsha256 = '{}'\n\
+         origin = 'captured'\n{extra}",
         files::sha256(b"QEVM")
     )
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{ImportError, Run, bytes, json_error, parse, text};
-use crate::matrix::observed::{Mutation, Observed};
+use crate::release::observed::{Mutation, Observed};
 use crate::release::corpus::{Corpus, CorpusError, SavedAgain, json_lines};
 use crate::release::files::{self, LIMIT};
 use crate::release::provenance::machine_scenario;
