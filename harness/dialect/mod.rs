@@ -12,6 +12,7 @@
 // Names and versions from outside reach this room: nothing here may panic.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod any;
 pub mod commands;
 pub mod machine;
 pub mod ram;
