@@ -176,13 +176,22 @@ fn opaque(info: &str, section: &Opaque) -> Vmsd {
     }
 }
 
+/// A live section that was started.
+struct Live {
+    id: u32,
+    /// Index of its handler.
+    handler: usize,
+    version_id: u32,
+    /// Whether its END has come, which is the last of it.
+    ended: bool,
+}
+
 struct Scanner<'s, 'd> {
     load: Load<'s, 'd>,
     depth: Depth,
     /// Known from the end of the first section on.
     footers: Option<bool>,
-    /// Live sections: id, handler, version.
-    started: Vec<(u32, usize, u32)>,
+    started: Vec<Live>,
     description: bool,
     sections: Vec<Opaque>,
     /// Ends of the packages that the reader is in.
@@ -208,7 +217,7 @@ impl Scanner<'_, '_> {
                     Some(end) => self.load.io.reader.skip(end.saturating_sub(at + 1))?,
                 },
                 record::START | record::FULL => self.first(at)?,
-                record::PART | record::END => self.further(at)?,
+                kind @ (record::PART | record::END) => self.further(kind, at)?,
                 record::COMMAND => {
                     if let Some(End::Quit) = self.command(at)? {
                         return Ok(());
@@ -225,8 +234,8 @@ impl Scanner<'_, '_> {
         let idstr = reader.counted()?;
         let (instance_id, version_id) = (reader.be32()?, reader.be32()?);
         if let Some(index) = self.load.to.find(&idstr, instance_id) {
-            self.started.retain(|s| s.0 != id);
-            self.started.push((id, index, version_id));
+            self.started.retain(|s| s.id != id);
+            self.started.push(Live { id, handler: index, version_id, ended: false });
             return self.live(id, index, version_id);
         }
         if self.sections.len() >= MAX_SECTIONS {
@@ -243,12 +252,14 @@ impl Scanner<'_, '_> {
         Ok(())
     }
 
-    fn further(&mut self, at: u64) -> Result<()> {
+    fn further(&mut self, kind: u8, at: u64) -> Result<()> {
         let id = self.load.io.reader.be32()?;
-        match self.started.iter().find(|s| s.0 == id) {
-            Some(&(id, index, version_id)) => self.live(id, index, version_id),
-            None => Err(Kind::UnknownSectionId { id }.at(at)),
-        }
+        let Some(live) = self.started.iter_mut().find(|s| s.id == id) else {
+            return Err(Kind::UnknownSectionId { id }.at(at));
+        };
+        live.ended |= kind == record::END;
+        let (handler, version_id) = (live.handler, live.version_id);
+        self.live(id, handler, version_id)
     }
 
     fn live(&mut self, id: u32, index: usize, version_id: u32) -> Result<()> {
@@ -309,6 +320,9 @@ impl Scanner<'_, '_> {
 
 /// Number and length of the command that wraps further records.
 const PACKAGED: [u8; 4] = [0, 7, 0, 4];
+/// Handlers of [`live`], by index.
+const RAM: usize = 0;
+const BLOCK: usize = 1;
 /// Flags of a device's chunk (1) that is all zeros (8).
 const ZERO_CHUNK: u64 = 9;
 /// Numbers that sources count up, or make of I/O addresses.
@@ -321,7 +335,7 @@ fn boundary(
     all: bool,
     id: u32,
     footers: Option<bool>,
-    live: &[(u32, usize, u32)],
+    live: &[Live],
 ) -> Option<bool> {
     let footer = footers != Some(false) && is_footer(bytes, id);
     if footer && bytes.get(5..).is_some_and(|rest| plausible(rest, all, live)) {
@@ -337,12 +351,13 @@ fn is_footer(bytes: &[u8], id: u32) -> bool {
 }
 
 /// Whether `bytes` look like a record of the main stream.
-fn plausible(bytes: &[u8], all: bool, live: &[(u32, usize, u32)]) -> bool {
+fn plausible(bytes: &[u8], all: bool, live: &[Live]) -> bool {
     let Some((first, rest)) = bytes.split_first() else { return false };
     match *first {
         record::START | record::FULL => header(rest),
         record::PART | record::END => be32(rest, 0).is_some_and(|id| {
-            live.iter().any(|s| s.0 == id) && rest.get(4..).is_some_and(live_record)
+            let live = live.iter().find(|s| s.id == id && !s.ended);
+            live.is_some_and(|s| rest.get(4..).is_some_and(|rest| live_record(rest, s.handler)))
         }),
         // A command is too short a pattern by itself.
         record::COMMAND => match rest {
@@ -360,12 +375,16 @@ fn plausible(bytes: &[u8], all: bool, live: &[(u32, usize, u32)]) -> bool {
     }
 }
 
-/// Whether `bytes` look like the first record of a live section: a word with one flag set in its
-/// low bits, or a block with nothing but zeros.
-fn live_record(bytes: &[u8]) -> bool {
+/// Whether `bytes` look like the first record of a live section: for `ram` and `block` a word with
+/// one kind of record in its low bits.
+fn live_record(bytes: &[u8], handler: usize) -> bool {
     let Some(word) = bytes.first_chunk::<8>() else { return false };
-    let flags = u64::from_be_bytes(*word) & 0xfff & !CONTINUE;
-    flags.is_power_of_two() || (flags & 0x1ff).is_power_of_two() || flags & 0x1ff == ZERO_CHUNK
+    let word = u64::from_be_bytes(*word);
+    match handler {
+        RAM => (word & 0xfff & !CONTINUE).is_power_of_two(),
+        BLOCK => (word & 0x1ff).is_power_of_two() || word & 0x1ff == ZERO_CHUNK,
+        _ => true,
+    }
 }
 
 /// Whether `bytes`, after the type, look like the header of a section: small numbers, and a name
