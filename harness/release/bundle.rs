@@ -20,6 +20,10 @@ mod dump;
 mod finish;
 mod handlers;
 mod inherit;
+mod settle;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
 mod trace_log;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -245,26 +249,24 @@ impl Told {
 fn observed(
     told: &Told,
     drafts: &Drafts,
-    hooked: &BTreeSet<(Id, usize)>,
+    hooked: &BTreeMap<(Id, usize), bool>,
     notes: &mut Vec<String>,
 ) -> BTreeMap<String, bool> {
-    let mut results: BTreeMap<String, BTreeSet<bool>> = BTreeMap::new();
-    for ((id, index), seen) in told.presence.iter().filter(|(at, _)| hooked.contains(at)) {
+    let mut observed: BTreeMap<String, Option<bool>> = BTreeMap::new();
+    for ((id, index), seen) in &told.presence {
+        let Some(alone) = hooked.get(&(*id, *index)) else { continue };
         let Some(draft) = drafts.get(*id) else { continue };
         let Some(field) = draft.fields.get(*index) else { continue };
-        let results = results.entry(draft.observation_key(field)).or_default();
-        results.extend(seen.present.then_some(true));
-        results.extend(seen.absent.then_some(false));
-    }
-    let mut observed = BTreeMap::new();
-    for (key, results) in results {
-        match results.first() {
-            Some(result) if results.len() == 1 => drop(observed.insert(key, *result)),
-            _ => notes.push(format!(
-                "{}.{}: {key} was seen both present and absent",
-                told.machine, told.scenario
-            )),
+        let key = draft.observation_key(field);
+        let result = (seen.present != seen.absent).then_some(seen.present);
+        let known = observed.entry(key.clone()).or_insert(result);
+        if *known != result || result.is_none() {
+            *known = None;
+            if *alone {
+                let Told { machine, scenario, .. } = told;
+                notes.push(format!("{machine}.{scenario}: {key} was seen present and absent"));
+            }
         }
     }
-    observed
+    observed.into_iter().filter_map(|(key, result)| Some((key, result?))).collect()
 }

@@ -13,6 +13,7 @@
 //! | [`ram`] | the `ram` section |
 //! | [`block`] | `block` and `dirty-bitmap` |
 //! | [`frames`] | a stream of which nothing is known: where its sections begin and end |
+//! | [`save`] | the inverse of [`load`] |
 //! | [`vmdescription`] | the JSON at the end |
 
 // Bytes from outside reach this room: nothing here may panic.
@@ -25,6 +26,7 @@ pub mod destination;
 pub mod frames;
 pub mod load;
 pub mod ram;
+pub mod save;
 pub mod vmdescription;
 
 pub use destination::{Body, Destination, Handler};

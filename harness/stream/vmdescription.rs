@@ -138,23 +138,25 @@ struct Object {
     array_len: Option<u32>,
     kind: Option<String>,
     size: Option<u32>,
-    bodies: Vec<Body>,
+    /// The body whose keys are being read, if `has_body`.
+    body: Body,
+    has_body: bool,
+    /// Bodies before it.
+    earlier: Vec<Body>,
 }
 
 impl Object {
     /// The body that a key belongs to. `starts` opens another one if the last is in use.
     fn body(&mut self, starts: bool) -> &mut Body {
-        if self.bodies.is_empty() || (starts && self.bodies.last() != Some(&Body::default())) {
-            self.bodies.push(Body::default());
+        if starts && self.body != Body::default() {
+            self.earlier.push(std::mem::take(&mut self.body));
         }
-        let last = self.bodies.len() - 1;
-        &mut self.bodies[last]
+        self.has_body = true;
+        &mut self.body
     }
 
-    fn into_body(mut self) -> Body {
-        let mut body = std::mem::take(self.body(false));
-        body.size = self.size;
-        body
+    fn into_body(self) -> Body {
+        Body { size: self.size, ..self.body }
     }
 }
 
@@ -192,10 +194,7 @@ impl<'de> Visitor<'de> for ObjectSeed<'_> {
                 "array_len" => out.array_len = Some(map.next_value()?),
                 "type" => out.kind = Some(map.next_value()?),
                 "size" => out.size = Some(map.next_value()?),
-                "struct" => {
-                    let body = map.next_value_seed(self)?.into_body();
-                    out.bodies.push(body);
-                }
+                "struct" => *out.body(true) = map.next_value_seed(self)?.into_body(),
                 "vmsd_name" => out.body(true).vmsd_name = Some(map.next_value()?),
                 "version" => out.body(false).version = Some(map.next_value()?),
                 "fields" => out.body(false).fields = map.next_value_seed(ListSeed(self, field))?,
@@ -250,7 +249,8 @@ fn device(object: Object, _: &Cell<usize>) -> Result<Device, &'static str> {
 
 fn field(object: Object, budget: &Cell<usize>) -> Result<DescField, &'static str> {
     budget.set(budget.get().checked_sub(1).ok_or("more than a million fields")?);
-    let mut bodies = object.bodies.into_iter();
+    let last = object.has_body.then_some(object.body);
+    let mut bodies = object.earlier.into_iter().chain(last);
     Ok(DescField {
         name: object.name.ok_or("a field without `name`")?,
         index: object.index,
@@ -270,6 +270,7 @@ fn instance_id<E: serde::de::Error>(value: i64) -> Result<u32, E> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use super::*;
 

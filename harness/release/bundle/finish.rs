@@ -4,57 +4,45 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::{Draft, DraftField, Drafts, Form, Id};
-use super::inherit::{Heritage, Inherited, has_size, known_hook};
-use crate::vmstate::schema::{Count, Field, Key, Kind, Presence, Size, Subsection, Tables, Vmsd};
+use super::inherit::{Heritage, Inherited, has_size};
+use super::settle::{Ancestors, count, leaf_size, presence};
+use crate::dialect::Version;
+use crate::vmstate::old;
+use crate::vmstate::schema::{
+    Field, Key, Kind, OldLoader, Presence, Size, Subsection, Tables, Vmsd,
+};
 
 /// Makes the tables of one release, beginning at the descriptions that handlers name.
 #[derive(Debug)]
 pub struct Finisher<'a> {
     drafts: &'a Drafts,
     heritage: &'a Heritage<'a>,
-    /// Releases before 7.0 have `load_state_old`.
-    has_old_loaders: bool,
+    /// `None` if the release is no number; then no old loaders are inherited.
+    version: Option<Version>,
     tables: Tables,
     keys: BTreeMap<Id, Key>,
     /// Keys of whole descriptions taken from another release, by that release and its key.
     taken: BTreeMap<(String, Key), Key>,
     used: BTreeSet<Key>,
-    /// Drafts with fields whose presence is by hook, for the observations.
-    pub hooked: BTreeSet<(Id, usize)>,
+    /// Fields whose presence is by hook, and whether nothing but an observation tells it.
+    pub hooked: BTreeMap<(Id, usize), bool>,
     /// What stays open, in words.
     pub notes: Vec<String>,
-}
-
-/// What is known of a field from another release.
-struct Ancestors<'a> {
-    /// The same description there, and this field of it.
-    same: Option<(Inherited<'a>, &'a Field)>,
-    /// The alike field of the kin: the same description, or one of this name and version.
-    kin: Option<(Inherited<'a>, &'a Field)>,
-    /// Like fields of like-named descriptions, the kin's among them.
-    alike: Vec<(Inherited<'a>, &'a Field)>,
-}
-
-impl<'a> Ancestors<'a> {
-    fn all(&self) -> impl Iterator<Item = (Inherited<'a>, &'a Field)> + '_ {
-        self.same.iter().chain(&self.alike).copied()
-    }
 }
 
 impl<'a> Finisher<'a> {
     /// Nothing made yet.
     #[must_use]
     pub fn new(release: &str, drafts: &'a Drafts, heritage: &'a Heritage<'a>) -> Self {
-        let major = release.split('.').next().and_then(|major| major.parse::<u32>().ok());
         Self {
             drafts,
             heritage,
-            has_old_loaders: major.is_some_and(|major| major < 7),
+            version: release.parse().ok(),
             tables: Tables { release: release.to_owned(), vmsd: BTreeMap::new() },
             keys: BTreeMap::new(),
             taken: BTreeMap::new(),
             used: BTreeSet::new(),
-            hooked: BTreeSet::new(),
+            hooked: BTreeMap::new(),
             notes: Vec::new(),
         }
     }
@@ -100,9 +88,10 @@ impl<'a> Finisher<'a> {
                 found.vmsd.minimum_version_id
             })
         });
-        let old = kin.and_then(|found| {
-            let old = found.vmsd.old.clone().filter(|_| self.has_old_loaders)?;
-            (found.vmsd.minimum_version_id == minimum_version_id).then(|| inherit(found))?;
+        let same_minimum = |found: &Inherited| found.vmsd.minimum_version_id == minimum_version_id;
+        let old = kin.filter(same_minimum).and_then(|found| {
+            let old = self.old_loader(found.vmsd)?;
+            inherit(found);
             Some(old)
         });
         let fields = (0..draft.fields.len()).filter_map(|n| self.field(id, draft, n, same, kin));
@@ -136,6 +125,15 @@ impl<'a> Finisher<'a> {
             fields,
             subsections,
         }
+    }
+
+    /// The old loader of another release's description, as far as this release may still have it:
+    /// all were removed in 7.0, some before. Without a hook the lower minimum means nothing (2.1
+    /// and later; wire.md 4.1).
+    fn old_loader(&self, vmsd: &Vmsd) -> Option<OldLoader> {
+        let version = self.version.filter(|version| *version < Version::new(7, 0, 0))?;
+        let lives = |hook: &String| !old::is_gone(hook, version);
+        vmsd.old.clone().filter(|old| old.load.as_ref().is_some_and(lives))
     }
 
     fn note_undumped(&mut self, draft: &Draft, is_same: bool, kin: Option<Inherited>) {
@@ -184,8 +182,8 @@ impl<'a> Finisher<'a> {
             kind = Kind::Unknown { why: why.to_owned() };
         }
         let (version_id, exists) = presence(draft, told, &ancestors, &mut from);
-        if exists.is_some() {
-            self.hooked.insert((id, index));
+        if let Some(exists) = &exists {
+            self.hooked.insert((id, index), matches!(exists, Presence::Observed(_)));
         }
         if let Kind::Unknown { why } = &kind {
             self.notes.push(format!("{}/{}: {why}", draft.name, told.name));
@@ -325,7 +323,7 @@ impl<'a> Finisher<'a> {
         self.taken.insert(origin, new.clone());
         let mut copy = vmsd.clone();
         copy.inherited_from = Some(tables.release.clone());
-        copy.old = copy.old.filter(|_| self.has_old_loaders);
+        copy.old = self.old_loader(vmsd);
         (copy.needed, copy.pre_load, copy.post_load) = (None, None, None);
         for subsection in &mut copy.subsections {
             subsection.vmsd = self.taken(tables, &subsection.vmsd);
@@ -347,120 +345,5 @@ impl<'a> Finisher<'a> {
         }
         self.tables.vmsd.insert(new.clone(), copy);
         new
-    }
-}
-
-/// `version_id` and presence hook of a field.
-fn presence(
-    draft: &Draft,
-    told: &DraftField,
-    ancestors: &Ancestors,
-    from: &mut Option<String>,
-) -> (u32, Option<Presence>) {
-    let observed = || Some(Presence::Observed(draft.observation_key(told)));
-    if told.hook == Some(true) {
-        let found = ancestors.all().find_map(|(found, field)| Some((found, known_hook(field)?)));
-        let hook = found.map(|(found, hook)| {
-            *from = Some(found.tables.release.clone());
-            hook.clone()
-        });
-        return (told.version_id.unwrap_or(0), hook.or_else(observed));
-    }
-    if let Some(version_id) = told.version_id {
-        return (version_id, None);
-    }
-    // Not in the dump: the version is open, and before 8.2 also whether there is a hook.
-    let may_have_hook = told.hook.is_none() && ancestors.same.is_some();
-    let usable =
-        |field: &Field| field.exists.is_none() || (may_have_hook && known_hook(field).is_some());
-    match ancestors.kin.filter(|(_, field)| usable(field)) {
-        Some((found, field)) => {
-            if field.version_id != 0 || field.exists.is_some() {
-                *from = Some(found.tables.release.clone());
-            }
-            (field.version_id, field.exists.clone())
-        }
-        None => (0, if told.ever_absent { observed() } else { None }),
-    }
-}
-
-/// How many elements a field has; also why this cannot be told.
-fn count(
-    draft: &Draft,
-    told: &DraftField,
-    ancestors: &Ancestors,
-    confirmed: impl Fn(&(Inherited, &Field)) -> bool,
-    from: &mut Option<String>,
-) -> (Count, Option<&'static str>) {
-    if let Some(Some(length)) = told.length {
-        return (Count::Fixed(length), None);
-    }
-    let is_array = told.length.is_none();
-    let agrees = |field: &Field| match &field.count {
-        Count::One => told.counts.iter().all(|n| *n == 1),
-        Count::Fixed(n) => is_array && told.counts.iter().all(|seen| seen == n),
-        Count::Field { name, .. } => {
-            let first = name.split('.').next().unwrap_or(name);
-            draft.fields.iter().any(|f| f.name == *name || f.name == first)
-        }
-        Count::Local { .. } => true,
-    };
-    // A field without a count of its own needs another reason to be taken for that one.
-    let alike = ancestors.alike.iter().copied();
-    let alike = alike.filter(|found| !told.counts.is_empty() || confirmed(found));
-    let found = ancestors.same.into_iter().chain(alike).find(|(_, field)| agrees(field));
-    if let Some((found, field)) = found {
-        let count = match &field.count {
-            Count::Local { .. } => Count::Local { value: told.only_count() },
-            other => other.clone(),
-        };
-        let shown = match &count {
-            Count::One => told.counts.contains(&1),
-            Count::Fixed(n) => told.counts.contains(n),
-            Count::Field { .. } | Count::Local { .. } => false,
-        };
-        if !shown {
-            *from = Some(found.tables.release.clone());
-        }
-        return (count, None);
-    }
-    match (told.only_count(), told.counts.len()) {
-        (Some(1), _) => (Count::One, None),
-        (Some(n), _) if is_array => (Count::Fixed(n), None),
-        (Some(n), _) => (Count::Local { value: Some(n) }, None),
-        (None, 0) if is_array => (Count::One, Some("its number of elements is not told")),
-        (None, 0) => (Count::One, None),
-        (None, _) => (Count::Local { value: None }, None),
-    }
-}
-
-/// Bytes of one element: on the wire for plain bytes, else in memory where that is known.
-fn leaf_size(
-    told: &DraftField,
-    info: &str,
-    wire: u32,
-    ancestors: &Ancestors,
-    from: &mut Option<String>,
-) -> Size {
-    match info {
-        "buffer" | "unused_buffer" => {}
-        // Sizes of bitmaps count bits (wire.md 4.2), of which whole words are written.
-        "bitmap" => return Size::Local { value: Some(wire.saturating_mul(8)) },
-        _ => return Size::Fixed(told.memory.unwrap_or(wire)),
-    }
-    for (found, field) in ancestors.all() {
-        let Kind::Leaf { size, .. } = &field.kind else { continue };
-        let size = match size {
-            Size::Fixed(_) => continue,
-            Size::Local { .. } => Size::Local { value: Some(wire) },
-            Size::Field { .. } => size.clone(),
-        };
-        *from = Some(found.tables.release.clone());
-        return size;
-    }
-    // Memory that is not an array of `wire` bytes is a buffer of run-time size.
-    match told.memory {
-        Some(memory) if memory != wire => Size::Local { value: Some(wire) },
-        _ => Size::Fixed(wire),
     }
 }

@@ -65,4 +65,14 @@ pub fn add_handlers(
             inherited_from: known.map(|(release, _)| release.to_owned()),
         });
     }
+    let Some(other) = heritage.destination(list) else { return };
+    for unsent in &other.handlers {
+        let same = |h: &Handler| h.idstr == unsent.idstr && h.instance_id == unsent.instance_id;
+        if other.scenario == list.scenario && !list.handlers.iter().any(same) {
+            notes.push(format!(
+                "{}: {} {} is not carried, so it is not known to be registered; it is in {}",
+                list.machine, unsent.idstr, unsent.instance_id, other.release
+            ));
+        }
+    }
 }

@@ -80,30 +80,35 @@ impl<'a> Heritage<'a> {
     /// The handler of this name and instance, with its release: on the same machine type and
     /// scenario if possible, else on the same machine type, else anywhere.
     #[must_use]
-    pub fn handler(
-        &self,
-        wanted: &Handlers,
-        idstr: &str,
-        instance: u32,
-    ) -> Option<(&'a str, &'a Handler)> {
-        let near = |list: &Handlers| {
-            let same_machine = list.machine == wanted.machine;
-            u8::from(same_machine) + u8::from(same_machine && list.scenario == wanted.scenario)
+    pub fn handler(&self, near: &Handlers, idstr: &str, id: u32) -> Option<(&'a str, &'a Handler)> {
+        let found = |list: &'a Handlers| {
+            let wanted = |h: &&Handler| h.idstr == idstr && h.instance_id == id;
+            Some((list.release.as_str(), list.handlers.iter().find(wanted)?))
         };
-        let mut best: Option<(u8, &str, &Handler)> = None;
-        for (tables, lists) in &self.releases {
-            for list in lists {
-                let found =
-                    list.handlers.iter().find(|h| h.idstr == idstr && h.instance_id == instance);
-                if let Some(found) = found
-                    && best.is_none_or(|(rank, ..)| rank < near(list))
-                {
-                    best = Some((near(list), &tables.release, found));
-                }
+        let mut best = None;
+        for list in self.releases.iter().flat_map(|(_, lists)| lists) {
+            let rank = nearness(list, near);
+            if best.is_none_or(|(known, _)| known < rank)
+                && let Some(found) = found(list)
+            {
+                best = Some((rank, found));
             }
         }
-        best.map(|(_, release, handler)| (release, handler))
+        best.map(|(_, found)| found)
     }
+
+    /// The nearest other destination of the same machine type.
+    #[must_use]
+    pub fn destination(&self, near: &Handlers) -> Option<&'a Handlers> {
+        let lists = self.releases.iter().flat_map(|(_, lists)| lists);
+        lists.rev().filter(|list| nearness(list, near) > 0).max_by_key(|list| nearness(list, near))
+    }
+}
+
+/// 2 on the same machine type and scenario, 1 on the same machine type, else 0.
+fn nearness(a: &Handlers, b: &Handlers) -> u8 {
+    let same_machine = a.machine == b.machine;
+    u8::from(same_machine) + u8::from(same_machine && a.scenario == b.scenario)
 }
 
 /// The field's hook, if it may be inherited: if it is one that `vmstate::presence` evaluates.

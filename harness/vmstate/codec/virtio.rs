@@ -21,6 +21,8 @@ mod common;
 mod net;
 mod serial;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::ops::RangeInclusive;
 
@@ -111,7 +113,11 @@ fn known<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<Device> {
     Device::of(name).ok_or_else(|| walk.unmodelled(&format!("virtio ({name})")))
 }
 
-fn parts<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, device: Device, version_id: u32) -> Result<()> {
+fn parts<'d, F: Flow<'d>>(
+    walk: &mut Walk<'d, '_, F>,
+    device: Device,
+    version_id: u32,
+) -> Result<()> {
     let common = common::transfer(walk)?;
     match device {
         Device::Net => net::transfer(walk, &common, version_id)?,

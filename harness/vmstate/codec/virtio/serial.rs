@@ -18,9 +18,8 @@ pub fn transfer<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, version_id: u32) ->
         scalar(walk, "rows", 2)?;
         let map = ports_map(walk)?;
         let count = scalar(walk, "nr_active_ports", 4)?;
-        (0..count).try_for_each(|i| {
-            within(walk, "port", Some(i), |walk| port(walk, version_id, &map))
-        })
+        (0..count)
+            .try_for_each(|i| within(walk, "port", Some(i), |walk| port(walk, version_id, &map)))
     })
 }
 

@@ -132,10 +132,7 @@ const LAYOUTS: &[Layout] = &[
         fields: &[Item("vring.num_default", Leaf("uint32"), One)],
         ..layout(key!("ringsize_state"), 2, 5)
     },
-    Layout {
-        fields: &[Item("broken", Leaf("bool"), One)],
-        ..layout(key!("virtio/broken"), 2, 8)
-    },
+    Layout { fields: &[Item("broken", Leaf("bool"), One)], ..layout(key!("virtio/broken"), 2, 8) },
     Layout {
         fields: &[Item("extra_state", Struct(key!("virtio_pci")), One)],
         ..layout(key!("virtio/extra_state"), 2, 5)
@@ -162,10 +159,7 @@ const LAYOUTS: &[Layout] = &[
         fields: &[Item("disabled", Leaf("bool"), One)],
         ..layout(key!("virtio/disabled"), 5, 0)
     },
-    Layout {
-        subsections: &[key!("virtio_pci/modern_state")],
-        ..layout(key!("virtio_pci"), 2, 5)
-    },
+    Layout { subsections: &[key!("virtio_pci/modern_state")], ..layout(key!("virtio_pci"), 2, 5) },
     Layout {
         fields: &[
             Item("dfselect", Leaf("uint32"), One),
@@ -294,9 +288,7 @@ fn field(Item(name, what, many): &Item, release: Version) -> Field {
         count: match many {
             One => Count::One,
             Fixed(n) => Count::Fixed(*n),
-            By(name) => {
-                Count::Field { name: (*name).to_string(), signed: false, multiply: 1 }
-            }
+            By(name) => Count::Field { name: (*name).to_string(), signed: false, multiply: 1 },
         },
         array_of_pointer: false,
         auto_alloc: false,
@@ -352,6 +344,9 @@ mod tests {
         assert_eq!(names(Version::new(11, 1, 0), VIRTIO).len(), 10);
         let rss = |release| descriptions(release).vmsd[key!("virtio-net-device/rss")].clone();
         assert_eq!(rss(Version::new(5, 2, 0)).version_id, 1);
-        assert_eq!(rss(Version::new(11, 1, 0)).fields.len(), rss(Version::new(5, 2, 0)).fields.len() + 1);
+        assert_eq!(
+            rss(Version::new(11, 1, 0)).fields.len(),
+            rss(Version::new(5, 2, 0)).fields.len() + 1
+        );
     }
 }

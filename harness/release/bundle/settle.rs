@@ -1,0 +1,140 @@
+//! Questions about one field, settled from its draft and what other releases' tables say: whether
+//! it is present, how many elements it has, how large one is. `from` is set to the release that
+//! an answer was taken from.
+
+use super::draft::{Draft, DraftField};
+use super::inherit::{Inherited, known_hook};
+use crate::vmstate::schema::{Count, Field, Kind, Presence, Size};
+
+/// What is known of a field from another release.
+#[derive(Debug)]
+pub struct Ancestors<'a> {
+    /// The same description there, and this field of it.
+    pub same: Option<(Inherited<'a>, &'a Field)>,
+    /// The alike field of the kin: the same description, or one of this name and version.
+    pub kin: Option<(Inherited<'a>, &'a Field)>,
+    /// Like fields of like-named descriptions, the kin's among them.
+    pub alike: Vec<(Inherited<'a>, &'a Field)>,
+}
+
+impl<'a> Ancestors<'a> {
+    /// All of them, the same description's first.
+    pub fn all(&self) -> impl Iterator<Item = (Inherited<'a>, &'a Field)> + '_ {
+        self.same.iter().chain(&self.alike).copied()
+    }
+}
+
+/// `version_id` and presence hook of a field.
+pub fn presence(
+    draft: &Draft,
+    told: &DraftField,
+    ancestors: &Ancestors,
+    from: &mut Option<String>,
+) -> (u32, Option<Presence>) {
+    let observed = || Some(Presence::Observed(draft.observation_key(told)));
+    if told.hook == Some(true) {
+        let found = ancestors.all().find_map(|(found, field)| Some((found, known_hook(field)?)));
+        let hook = found.map(|(found, hook)| {
+            *from = Some(found.tables.release.clone());
+            hook.clone()
+        });
+        return (told.version_id.unwrap_or(0), hook.or_else(observed));
+    }
+    if let Some(version_id) = told.version_id {
+        return (version_id, None);
+    }
+    // Not in the dump: the version is open, and before 8.2 also whether there is a hook.
+    let may_have_hook = told.hook.is_none() && ancestors.same.is_some();
+    let usable =
+        |field: &Field| field.exists.is_none() || (may_have_hook && known_hook(field).is_some());
+    match ancestors.kin.filter(|(_, field)| usable(field)) {
+        Some((found, field)) => {
+            if field.version_id != 0 || field.exists.is_some() {
+                *from = Some(found.tables.release.clone());
+            }
+            (field.version_id, field.exists.clone())
+        }
+        None => (0, if told.ever_absent { observed() } else { None }),
+    }
+}
+
+/// How many elements a field has; also why this cannot be told.
+pub fn count(
+    draft: &Draft,
+    told: &DraftField,
+    ancestors: &Ancestors,
+    confirmed: impl Fn(&(Inherited, &Field)) -> bool,
+    from: &mut Option<String>,
+) -> (Count, Option<&'static str>) {
+    if let Some(Some(length)) = told.length {
+        return (Count::Fixed(length), None);
+    }
+    let is_array = told.length.is_none();
+    let agrees = |field: &Field| match &field.count {
+        Count::One => told.counts.iter().all(|n| *n == 1),
+        Count::Fixed(n) => is_array && told.counts.iter().all(|seen| seen == n),
+        Count::Field { name, .. } => {
+            let first = name.split('.').next().unwrap_or(name);
+            draft.fields.iter().any(|f| f.name == *name || f.name == first)
+        }
+        Count::Local { .. } => true,
+    };
+    // A field without a count of its own needs another reason to be taken for that one.
+    let alike = ancestors.alike.iter().copied();
+    let alike = alike.filter(|found| !told.counts.is_empty() || confirmed(found));
+    let found = ancestors.same.into_iter().chain(alike).find(|(_, field)| agrees(field));
+    if let Some((found, field)) = found {
+        let count = match &field.count {
+            Count::Local { .. } => Count::Local { value: told.only_count() },
+            other => other.clone(),
+        };
+        let shown = match &count {
+            Count::One => told.counts.contains(&1),
+            Count::Fixed(n) => told.counts.contains(n),
+            Count::Field { .. } | Count::Local { .. } => false,
+        };
+        if !shown {
+            *from = Some(found.tables.release.clone());
+        }
+        return (count, None);
+    }
+    match (told.only_count(), told.counts.len()) {
+        (Some(1), _) => (Count::One, None),
+        (Some(n), _) if is_array => (Count::Fixed(n), None),
+        (Some(n), _) => (Count::Local { value: Some(n) }, None),
+        (None, 0) if is_array => (Count::One, Some("its number of elements is not told")),
+        (None, 0) => (Count::One, None),
+        (None, _) => (Count::Local { value: None }, None),
+    }
+}
+
+/// Bytes of one element: on the wire for plain bytes, else in memory where that is known.
+pub fn leaf_size(
+    told: &DraftField,
+    info: &str,
+    wire: u32,
+    ancestors: &Ancestors,
+    from: &mut Option<String>,
+) -> Size {
+    match info {
+        "buffer" | "unused_buffer" => {}
+        // Sizes of bitmaps count bits (wire.md 4.2), of which whole words are written.
+        "bitmap" => return Size::Local { value: Some(wire.saturating_mul(8)) },
+        _ => return Size::Fixed(told.memory.unwrap_or(wire)),
+    }
+    for (found, field) in ancestors.all() {
+        let Kind::Leaf { size, .. } = &field.kind else { continue };
+        let size = match size {
+            Size::Fixed(_) => continue,
+            Size::Local { .. } => Size::Local { value: Some(wire) },
+            Size::Field { .. } => size.clone(),
+        };
+        *from = Some(found.tables.release.clone());
+        return size;
+    }
+    // Memory that is not an array of `wire` bytes is a buffer of run-time size.
+    match told.memory {
+        Some(memory) if memory != wire => Size::Local { value: Some(wire) },
+        _ => Size::Fixed(wire),
+    }
+}

@@ -1,0 +1,307 @@
+//! virtio sections made by the saver of one release, and given to the loaders of others.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::dialect::Dialect;
+use crate::vmstate::compile::Vmsd;
+use crate::vmstate::walk::Scene;
+use crate::vmstate::{Loader, Local, Renames, Saver, Values};
+use crate::wire::{Error, Feed, Map, Reader};
+
+const MACHINE: &str = "pc-i440fx-2.0";
+
+/// Values by path; everything else is zero. At most one subsection of `virtio`.
+#[derive(Debug, Default, Clone)]
+struct Given {
+    values: BTreeMap<&'static str, u64>,
+    subsection: Option<usize>,
+}
+
+impl Given {
+    fn of(values: &[(&'static str, u64)]) -> Self {
+        Given { values: values.iter().copied().collect(), subsection: None }
+    }
+}
+
+impl Values for Given {
+    fn item(&mut self, map: &Map<'_>, name: Name<'_>, _: u32, into: &mut [u8]) -> Result<()> {
+        let path = format!("{}.{}", map.here(), name.shown);
+        let path = path.trim_start_matches('.');
+        into.fill(0);
+        if let Some(value) = self.values.get(path) {
+            for (place, byte) in into.iter_mut().rev().zip(value.to_le_bytes()) {
+                *place = byte;
+            }
+        }
+        Ok(())
+    }
+
+    fn subsection(&mut self, _: &Map<'_>, owner: &Vmsd) -> Result<Option<(usize, u32)>> {
+        let wanted = (owner.name == "virtio").then(|| self.subsection.take()).flatten();
+        Ok(wanted.map(|which| (which, 1)))
+    }
+}
+
+/// A release with its built-in descriptions.
+struct Release {
+    number: Version,
+    dialect: Dialect,
+    set: Set,
+    local: Local,
+}
+
+/// What a load came to: the refusal, how much was read, and paths with offset and length.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    refused: Option<Box<Error>>,
+    read: u64,
+    items: Vec<(String, u64, u64)>,
+}
+
+impl Outcome {
+    fn has(&self, path: &str) -> bool {
+        self.items.iter().any(|(p, ..)| p == path)
+    }
+
+    fn text(&self) -> String {
+        self.refused.as_ref().map_or(String::new(), |e| e.kind.to_string())
+    }
+}
+
+fn items(map: &Map<'_>) -> Vec<(String, u64, u64)> {
+    map.spans().iter().map(|s| (map.path(s), s.offset, s.len)).collect()
+}
+
+impl Release {
+    fn new(number: &str) -> Self {
+        let number: Version = number.parse().expect("number");
+        let dialect = Dialect::of(number, MACHINE);
+        let mut set = Set::new();
+        let target = Target {
+            release: number,
+            machine: MACHINE,
+            dialect: &dialect,
+            renames: &Renames::default(),
+            observed: &BTreeMap::new(),
+        };
+        add_descriptions(&mut set, &target).expect("descriptions");
+        Release { number, dialect, set, local: Local::default() }
+    }
+
+    fn scene(&self) -> Scene<'_> {
+        Scene {
+            set: &self.set,
+            dialect: &self.dialect,
+            release: self.number,
+            generation: None,
+            local: &self.local,
+        }
+    }
+
+    /// With the local values of a stream of its own.
+    fn knowing(mut self, device: &str, version_id: u32, given: Given) -> Self {
+        let (bytes, _) = self.save(device, version_id, given);
+        let mut source = bytes.as_slice();
+        let dialect = self.dialect.clone();
+        let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), &dialect);
+        section(&mut Walk::new(self.scene(), device, &mut flow), version_id).expect("own stream");
+        let items =
+            flow.map.spans().iter().map(|s| {
+                (s.identity, bytes[s.offset as usize..(s.offset + s.len) as usize].to_vec())
+            });
+        let items = items.collect();
+        self.local.items = items;
+        self
+    }
+
+    fn save(
+        &self,
+        device: &str,
+        version_id: u32,
+        mut given: Given,
+    ) -> (Vec<u8>, Vec<(String, u64, u64)>) {
+        let mut flow = Saver::new(&mut given);
+        section(&mut Walk::new(self.scene(), device, &mut flow), version_id).expect("saved");
+        let items = items(&flow.map);
+        (flow.writer.into_bytes(), items)
+    }
+
+    fn load(&self, device: &str, version_id: u32, bytes: &[u8]) -> Outcome {
+        // What follows a section: footer, next section, end.
+        let mut all = bytes.to_vec();
+        all.extend([0u8; 64]);
+        let mut source = all.as_slice();
+        let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), &self.dialect);
+        let refused = section(&mut Walk::new(self.scene(), device, &mut flow), version_id).err();
+        Outcome { refused, read: flow.reader.offset(), items: items(&flow.map) }
+    }
+}
+
+/// A device with one queue.
+const QUEUE: [(&str, u64); 5] = [
+    ("pci.version_id", 2),
+    ("num_queues", 1),
+    ("vq[0].num", 256),
+    ("vq[0].pa", 4096),
+    ("config_len", 8),
+];
+
+fn with(more: &[(&'static str, u64)]) -> Given {
+    Given::of(&[&QUEUE, more].concat())
+}
+
+#[test]
+fn what_a_release_saves_it_loads() {
+    let devices =
+        [("virtio-net", 11), ("virtio-blk", 2), ("virtio-balloon", 1), ("virtio-console", 2)];
+    for number in ["0.13.0", "0.14.1", "1.0.1", "1.4.2", "2.3.1", "2.5.0", "3.0.0", "11.1.3"] {
+        let release = Release::new(number);
+        for (device, version_id) in devices {
+            let given = with(&[
+                ("net.mac_table.in_use", 65),
+                ("blk.request[0].more", 1),
+                ("serial.max_nr_ports", 33),
+                ("serial.ports_map[1].bits", 1),
+                ("serial.nr_active_ports", 1),
+                ("serial.port[0].id", 32),
+            ]);
+            let (bytes, written) = release.save(device, version_id, given);
+            let outcome = release.load(device, version_id, &bytes);
+            assert_eq!(outcome.refused, None, "{number} {device}");
+            assert_eq!(outcome.items, written, "{number} {device}");
+            assert_eq!(outcome.read, bytes.len() as u64, "{number} {device}");
+        }
+    }
+}
+
+#[test]
+fn section_versions_are_those_of_the_release() {
+    let refused = |number: &str, device: &str, version_id: u32| {
+        let outcome = Release::new(number).load(device, version_id, &[]);
+        outcome.refused.is_some_and(|e| e.kind.class() == "vmsd version")
+    };
+    for (number, device, version_id, expected) in [
+        ("0.12.5", "virtio-console", 2, true),
+        ("0.13.0", "virtio-console", 2, false),
+        ("0.13.0", "virtio-console", 3, true),
+        ("0.14.1", "virtio-console", 3, false),
+        ("1.0.1", "virtio-net", 1, true),
+        ("1.0.1", "virtio-net", 2, false),
+        ("2.4.1", "virtio-blk", 1, true),
+        ("2.4.1", "virtio-balloon", 2, true),
+    ] {
+        assert_eq!(
+            refused(number, device, version_id),
+            expected,
+            "{number} {device} v{version_id}"
+        );
+    }
+}
+
+#[test]
+fn up_to_1_0_a_refusal_of_the_common_part_is_ignored() {
+    let given = with(&[("vq[0].pa", 0), ("vq[0].last_avail_idx", 7), ("num_queues", 2)]);
+    let (bytes, _) = Release::new("0.13.0").save("virtio-balloon", 1, given);
+    let tolerant = Release::new("0.13.0").load("virtio-balloon", 1, &bytes);
+    assert!(tolerant.refused.is_none() && tolerant.has("vq[1].num"), "{tolerant:?}");
+    // The device part is read where the second queue is.
+    let ignoring = Release::new("1.0.1").load("virtio-balloon", 1, &bytes);
+    assert!(ignoring.refused.is_none() && !ignoring.has("vq[1].num"), "{ignoring:?}");
+    assert_eq!(ignoring.items.last().map(|i| i.0.as_str()), Some("balloon.actual"));
+    assert!(ignoring.read < tolerant.read);
+    let refusing = Release::new("1.1.0").load("virtio-balloon", 1, &bytes);
+    assert_eq!(refusing.text(), "queue 0 has index 0x7 but no address");
+}
+
+#[test]
+fn offloads_are_read_behind_the_subsections_from_2_4_to_2_6() {
+    let offloads =
+        with(&[("guest_features", 4), ("net.curr_guest_offloads", 0x0102_0304_0506_0708)]);
+    let endian = Given { subsection: Some(0), ..offloads.clone() };
+    for (number, plain_loads, subsection_loads) in [
+        ("2.3.1", true, true),
+        ("2.4.1", true, false),
+        ("2.6.0", true, false),
+        ("2.7.0", true, true),
+    ] {
+        let release = Release::new(number);
+        for (given, expected) in [(&offloads, plain_loads), (&endian, subsection_loads)] {
+            let (bytes, written) = release.save("virtio-net", 11, given.clone());
+            let same = release.load("virtio-net", 11, &bytes).items == written;
+            assert_eq!(same, expected, "{number} {:?}", given.subsection);
+        }
+    }
+}
+
+#[test]
+fn numbers_of_queues_and_their_sizes_are_bounded() {
+    let text = |number: &str, given: &[(&'static str, u64)]| {
+        let (bytes, _) = Release::new("0.13.0").save("virtio-balloon", 1, with(given));
+        Release::new(number).load("virtio-balloon", 1, &bytes).text()
+    };
+    assert_eq!(text("1.7.1", &[("queue_sel", 64)]), "");
+    assert_eq!(text("2.0.0", &[("queue_sel", 64)]), "queue 64 is selected, expected below 64");
+    assert_eq!(text("2.4.0", &[("queue_sel", 64)]), "");
+    assert!(text("1.4.2", &[("num_queues", 65)]).starts_with("not modelled: 65 queues"));
+    assert_eq!(text("2.0.2", &[("num_queues", 65)]), "65 queues, expected at most 64");
+
+    let (bytes, _) = Release::new("7.2").save("virtio-balloon", 1, with(&[("vq[0].num", 1024)]));
+    for (number, expected) in
+        [("11.0", ""), ("11.1", "queue 0 has 1024 entries, local at most 256")]
+    {
+        let own = Release::new(number).knowing("virtio-balloon", 1, with(&[]));
+        assert_eq!(own.load("virtio-balloon", 1, &bytes).text(), expected, "{number}");
+    }
+}
+
+#[test]
+fn multiqueue_words_are_there_when_the_local_device_has_pairs() {
+    // le16 at byte 8 of ten: two pairs.
+    let pairs = [("config_len", 10), ("config", 0x0200)];
+    let more = [("net.max_queues", 2), ("net.curr_queues", 2), ("net.vqs[1].tx_waiting", 1)];
+    let release = Release::new("2.3.1");
+    let (bytes, _) = release.save("virtio-net", 11, with(&[pairs, [more[0], more[1]]].concat()));
+    assert!(release.load("virtio-net", 11, &bytes).has("net.vqs[1].tx_waiting"));
+    let single = Release::new("2.3.1").knowing("virtio-net", 11, with(&[]));
+    let outcome = single.load("virtio-net", 11, &bytes);
+    assert!(!outcome.has("net.max_queues"), "{outcome:?}");
+    assert_eq!(outcome.read + 8, bytes.len() as u64);
+    let others = [pairs[0], ("config", 0x0300), ("net.max_queues", 3), ("net.curr_queues", 1)];
+    let three = Release::new("2.3.1").knowing("virtio-net", 11, with(&others));
+    assert_eq!(three.load("virtio-net", 11, &bytes).text(), "2 queue pairs, local device has 3");
+}
+
+#[test]
+fn requests_in_flight_have_the_size_of_the_release() {
+    let given = || with(&[("blk.request[0].more", 1)]);
+    let len = |number: &str| Release::new(number).save("virtio-blk", 2, given()).0.len();
+    assert_eq!(len("0.13.0") - len("0.12.5"), 8192);
+    let several =
+        with(&[("blk.request[0].more", 1), ("num_queues", 2), ("blk.request[0].vq_idx", 1)]);
+    let (bytes, _) = Release::new("3.0.0").save("virtio-blk", 2, several);
+    assert!(Release::new("3.0.0").load("virtio-blk", 2, &bytes).has("blk.request[0].vq_idx"));
+    let single = Release::new("3.0.0").knowing("virtio-blk", 2, with(&[]));
+    assert!(!single.load("virtio-blk", 2, &bytes).has("blk.request[0].vq_idx"));
+}
+
+#[test]
+fn ports_must_be_the_local_ones() {
+    let ports =
+        |most, bits| with(&[("serial.max_nr_ports", most), ("serial.ports_map[0].bits", bits)]);
+    let text = |number: &str, given: Given| {
+        let own = Release::new(number).knowing("virtio-console", 2, ports(16, 1));
+        let (bytes, _) = Release::new("1.4.2").save("virtio-console", 2, given);
+        own.load("virtio-console", 2, &bytes).text()
+    };
+    assert_eq!(text("1.4.2", ports(31, 1)), "31 ports, local device has 16");
+    assert_eq!(text("2.0.0", ports(31, 1)), "");
+    assert_eq!(text("2.0.0", ports(31, 3)), "ports 0x3, local device has 0x1");
+    let unknown = with(&[
+        ("serial.max_nr_ports", 16),
+        ("serial.ports_map[0].bits", 1),
+        ("serial.nr_active_ports", 1),
+        ("serial.port[0].id", 5),
+    ]);
+    assert_eq!(text("2.0.0", unknown), "port 5 does not exist");
+}
