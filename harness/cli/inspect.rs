@@ -4,13 +4,13 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use super::input::Input;
-use super::source::{Source, SourceError};
+use super::source::Source;
 use super::{CliError, Said};
 use crate::release::described::{self, Described};
 use crate::release::library::Library;
 use crate::report::dump::{self, About, ReadBy, StreamInfo};
 use crate::stream::frames::{Depth, scan};
-use crate::stream::{Destination, Loaded, load_into};
+use crate::stream::{Destination, Loaded, load_into, record};
 use crate::wire::{Error, Feed, Kind, Map};
 
 /// Items that are kept of a stream. A plain PC has some thousands; RAM pages in a row are one.
@@ -63,7 +63,8 @@ enum Format {
 enum By {
     Release(Destination),
     Description(Described),
-    Frames(Destination),
+    /// With what is wrong with a description, if there seems to be one.
+    Frames(Destination, Option<String>),
 }
 
 /// Runs the verb.
@@ -71,7 +72,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let mut source = Source::open(&args.stream)?;
     let by = reader(args, &mut source)?;
     let destination = match &by {
-        By::Release(to) | By::Frames(to) | By::Description(Described { destination: to, .. }) => to,
+        By::Release(to) | By::Frames(to, _) | By::Description(Described { destination: to, .. }) => to,
     };
     source.rewind()?;
     let map = Map::bounded(MAX_ITEMS);
@@ -81,7 +82,8 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     {
         return Err(CliError::Stream { name: source.name, why: kind.to_string() });
     }
-    let about = about(args, &by, &loaded, &source);
+    let described = source.byte(loaded.stopped)? == Some(record::VMDESCRIPTION);
+    let about = about(args, &by, &loaded, &source, described);
     show(args.format, &about, &loaded, &mut source)?;
     if let Some(error) = &loaded.refused
         && let Kind::EndOfInput { .. } | Kind::Io(_) = error.kind
@@ -97,18 +99,18 @@ fn reader(args: &Args, source: &mut Source) -> Result<By, CliError> {
         let (library, _) = args.input.open()?;
         return Ok(By::Release(destination(&library, release, machine, &args.scenario)?));
     }
-    let name = source.name.clone();
-    let failed = |source| SourceError::Read { name: name.clone(), source };
-    if let Some(json) = described::find(&mut source.file).map_err(failed)? {
+    let mut unread = None;
+    let json = described::find(&mut source.file).map_err(|e| source.failed(e))?;
+    if let Some(json) = json {
         source.rewind()?;
         let scan = scan(&mut source.file, Depth::Framing);
-        // What looks like a description but is none is left to the frames.
-        if let Ok(described) = Described::new(&json, &scan) {
-            return Ok(By::Description(described));
+        match Described::new(&json, &scan) {
+            Ok(described) => return Ok(By::Description(described)),
+            Err(error) => unread = Some(error.to_string()),
         }
     }
     source.rewind()?;
-    Ok(By::Frames(scan(&mut source.file, Depth::All).destination()))
+    Ok(By::Frames(scan(&mut source.file, Depth::All).destination(), unread))
 }
 
 fn destination(
@@ -133,8 +135,15 @@ fn destination(
     )))
 }
 
-fn about(args: &Args, by: &By, loaded: &Loaded<'_>, source: &Source) -> About {
-    let (read_by, findings) = match by {
+/// `described`: what the load left begins with a description, which older releases leave.
+fn about(
+    args: &Args,
+    by: &By,
+    loaded: &Loaded<'_>,
+    source: &Source,
+    described: bool,
+) -> About {
+    let (read_by, mut findings) = match by {
         By::Release(to) => (
             ReadBy::Release {
                 release: to.release.clone(),
@@ -144,8 +153,12 @@ fn about(args: &Args, by: &By, loaded: &Loaded<'_>, source: &Source) -> About {
             Vec::new(),
         ),
         By::Description(described) => (ReadBy::Description, described.findings(loaded)),
-        By::Frames(_) => (ReadBy::Frames, Vec::new()),
+        By::Frames(_, unread) => (ReadBy::Frames, unread.iter().cloned().collect()),
     };
+    let left = source.size.saturating_sub(loaded.stopped);
+    if loaded.refused.is_none() && left > 0 && !described {
+        findings.push(format!("{left} bytes after the end of the stream are read by nobody"));
+    }
     let stream =
         StreamInfo { name: source.name.clone(), size: source.size, packed: source.packed };
     About { stream, read_by, findings }

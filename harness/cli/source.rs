@@ -64,9 +64,23 @@ impl Source {
 
     /// Goes to the first byte.
     pub fn rewind(&mut self) -> Result<(), SourceError> {
-        self.file
-            .rewind()
-            .map_err(|source| SourceError::Read { name: self.name.clone(), source })
+        self.file.rewind().map_err(|source| self.failed(source))
+    }
+
+    /// The byte at `offset`, if there is one.
+    pub fn byte(&mut self, offset: u64) -> Result<Option<u8>, SourceError> {
+        let mut byte = [0];
+        let read = self.file.seek(SeekFrom::Start(offset)).and_then(|_| self.file.read(&mut byte));
+        match read {
+            Ok(0) => Ok(None),
+            Ok(_) => Ok(byte.first().copied()),
+            Err(source) => Err(self.failed(source)),
+        }
+    }
+
+    /// An error of the file once it is open.
+    pub fn failed(&self, source: io::Error) -> SourceError {
+        SourceError::Read { name: self.name.clone(), source }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The rules for a stream whose release is not known: what any release writes is taken.
 
 use super::ram::Flags;
-use super::{Dialect, RamRules, Subsections, Version};
+use super::{Configuration, Dialect, RamRules, Subsections, Version};
 
 /// The release that knows most kinds of records: 10.0 added a command, 11.0 dropped one.
 const RICHEST: Version = Version::new(10, 2, 0);
@@ -17,7 +17,10 @@ impl Dialect {
             subsections: Subsections::Prefix,
             blocks_unmigratable: false,
             checks_idstr: false,
-            configuration: richest.configuration.filter(|_| configuration),
+            configuration: richest
+                .configuration
+                .filter(|_| configuration)
+                .map(|known| Configuration { any_capability: true, ..known }),
             footers,
             description,
             ram: RamRules {
