@@ -3,7 +3,7 @@
 use super::load::Load;
 use super::record;
 use crate::vmstate::flow::SUBSECTION;
-use crate::wire::{Error, Kind, Refill, Result};
+use crate::wire::{Error, Fault, Kind, Refill, Result, planted};
 
 /// What subsection names begin with.
 const NAME: &str = "configuration";
@@ -68,7 +68,12 @@ pub(super) fn load(load: &mut Load<'_, '_>) -> Result<()> {
     }
     // The checks run after the whole section has been read.
     let local = load.to.machine.as_bytes();
-    if !local.starts_with(&name) {
+    let same = match () {
+        () if planted(Fault::MachineUnchecked) => true,
+        () if planted(Fault::MachineExact) => local == name,
+        () => local.starts_with(&name),
+    };
+    if !same {
         return Err(refuse(
             Kind::MachineMismatch {
                 received: String::from_utf8_lossy(&name).into_owned(),
