@@ -31,10 +31,6 @@ pub enum Fault {
     CountOffByOne,
     /// A field that hangs on a value is there when it should not be.
     PresenceInverted,
-    /// The machine type of the configuration must be the local one to the letter.
-    MachineExact,
-    /// The machine type of the configuration is not looked at.
-    MachineUnchecked,
     /// No description is read after the end of the stream.
     DescriptionUnread,
     /// A RAM page always names its block.
@@ -47,7 +43,7 @@ pub enum Fault {
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Fault; 18] = [
+    pub const ALL: [Fault; 16] = [
         Fault::OneByteRule,
         Fault::FooterUnchecked,
         Fault::NestedVersionFromWire,
@@ -60,8 +56,6 @@ impl Fault {
         Fault::SubsectionVersionUnchecked,
         Fault::CountOffByOne,
         Fault::PresenceInverted,
-        Fault::MachineExact,
-        Fault::MachineUnchecked,
         Fault::DescriptionUnread,
         Fault::ContinueIgnored,
         Fault::NulNotEnd,
