@@ -126,6 +126,8 @@ pub struct Judged {
     pub error: Option<Box<Error>>,
     /// Where reading and meaning part.
     pub difference: Option<Difference>,
+    /// A byte that was taken for the end of the stream and is none.
+    pub false_end: Option<Difference>,
     /// Optional state that kept its defaults.
     pub defaults: Vec<String>,
     /// Look-aheads for a subsection that gave up on a short read.
@@ -143,11 +145,13 @@ pub fn judge(meaning: &Meaning<'_>, stream: &[u8], to: &Destination, feed: &Feed
         size: meaning.size,
         error: loaded.refused.clone(),
         difference: None,
+        false_end: None,
         defaults: Vec::new(),
         gave_up: loaded.gave_up.clone(),
     };
     let Some(error) = &loaded.refused else {
         judged.difference = accepted_difference(meaning, &loaded);
+        judged.false_end = false_end(meaning, &loaded);
         judged.verdict = if judged.difference.is_some() {
             Verdict::Misparsed
         } else {
@@ -177,6 +181,20 @@ fn accepted_difference(meaning: &Meaning<'_>, loaded: &Loaded<'_>) -> Option<Dif
         .find(|s| s.name != "vmdescription")
         .map_or(0, |s| s.offset + s.len);
     compare::first_difference(&meaning.loaded.map, &loaded.map, state_end, false)
+}
+
+/// The end of the stream as the destination saw it, where the source wrote something else.
+fn false_end(meaning: &Meaning<'_>, loaded: &Loaded<'_>) -> Option<Difference> {
+    let read = loaded.map.spans().iter().rev().find(|s| s.name == "end of stream")?;
+    let written = compare::covering(&meaning.loaded.map, read.offset);
+    if written.is_some_and(|w| w.identity == read.identity) {
+        return None;
+    }
+    Some(Difference {
+        offset: read.offset,
+        written: written.map(|s| compare::Item::of(&meaning.loaded.map, s)),
+        read: Some(compare::Item::of(&loaded.map, read)),
+    })
 }
 
 /// Optional state that the destination would itself have sent here, and that the stream lacks
