@@ -136,8 +136,13 @@ fn the_worked_downstreams_are_answered() {
         ("com.example.cloud:7.2-4", "10.0", "pc-i440fx-7.2"),
     ] {
         let (a, b) = (build(&vendors, from), build(&vendors, to));
+        // Scenarios with the same answer as the one before are not repeated.
+        let mut last = None;
         for (name, answer) in can_migrate_all(&LIBRARY, &a, &b, Some(machine)).unwrap() {
-            text += &format!("{from} to {to}, {name}: {answer}\n");
+            if last.as_ref() != Some(&answer) {
+                text += &format!("{from} to {to}, {name}: {answer}\n");
+            }
+            last = Some(answer);
         }
     }
     insta::assert_snapshot!("can-migrate", text);

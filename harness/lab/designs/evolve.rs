@@ -60,6 +60,7 @@ fn desc(rng: &mut Rng, name: &str, depth: usize) -> Desc {
     let version = 1 + rng.below(3) as u32;
     let mut made = Desc {
         name: name.to_string(),
+        prefix: name.to_string(),
         version,
         minimum: 1,
         linear: version,

@@ -71,8 +71,13 @@ impl Real {
             let from = spans.partition_point(|s| s.offset < section.body);
             let to = spans.partition_point(|s| s.offset < section.end);
             let mut tree = Tree::default();
+            let mut seen: BTreeMap<u64, u64> = BTreeMap::new();
             for span in spans.get(from..to).unwrap_or(&[]) {
-                tree.add(span, &map.nodes(span), &stream);
+                // Several fields of one name are told apart by their order.
+                let times = seen.entry(span.identity).or_default();
+                let id = span.identity.wrapping_add(times.wrapping_mul(AGAIN));
+                *times += 1;
+                tree.add(&Span { identity: id, ..*span }, &map.nodes(span), &stream);
             }
             // Sections are paired by device and ordinal, as verdicts do it.
             let name = match handler.ordinal {
@@ -88,6 +93,9 @@ impl Real {
         Ok(real)
     }
 }
+
+/// What the meaning of a field grows by when its name comes again.
+const AGAIN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A part of a section, being collected.
 #[derive(Debug, Default)]
@@ -157,10 +165,26 @@ impl Tree {
         }
     }
 
+    /// The description's own name, as its subsections tell it; what they begin with.
+    fn prefix(&self, name: &str) -> String {
+        let subsection = self.items.iter().find_map(|item| match item {
+            Item::Optional { name, .. } => Some(name.as_str()),
+            _ => None,
+        });
+        match subsection {
+            Some(part) if !part.starts_with(name) => {
+                let cut = part.find('/').or_else(|| part.find('_'));
+                part.get(..cut.unwrap_or(part.len())).unwrap_or(part).to_string()
+            }
+            _ => name.to_string(),
+        }
+    }
+
     /// The part as description and state.
     fn part(&self, name: &str) -> (Desc, State) {
         let mut desc = Desc {
             name: name.to_string(),
+            prefix: self.prefix(name),
             version: 1,
             minimum: 1,
             linear: 1,
@@ -287,7 +311,10 @@ fn learn(desc: &mut Desc, other: &Desc, knows: &BTreeSet<String>) {
     for optional in &other.optional {
         match desc.optional.iter_mut().find(|o| o.desc.name == optional.desc.name) {
             Some(own) => learn(&mut own.desc, &optional.desc, knows),
-            None if knows.contains(&optional.desc.name) => desc.optional.push(optional.clone()),
+            None if knows.contains(&optional.desc.name) => {
+                desc.prefix.clone_from(&other.prefix);
+                desc.optional.push(optional.clone());
+            }
             None => {}
         }
     }

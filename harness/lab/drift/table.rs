@@ -87,11 +87,11 @@ fn share(count: u64, total: u64) -> String {
     format!("{}.{:03}%", thousandths / 1000, thousandths % 1000)
 }
 
-/// The worst place of each fixture under its release's own rules, for one byte more or less and
-/// for all other changes: the change that does most harm and is never detected.
+/// The worst place of each fixture under its release's own rules, for one byte more (what was
+/// asked in 2015) and for all other changes: the one that does most harm and is never detected.
 #[must_use]
 pub fn worst(drifts: &[Drift]) -> Vec<String> {
-    let one = |e: &&Example| matches!(e.change.family(), Family::InsertOne | Family::DeleteOne);
+    let one = |e: &&Example| e.change.family() == Family::InsertOne;
     let mut sentences = Vec::new();
     for drift in drifts.iter().filter(|d| d.own) {
         let (bytes, others): (Vec<&Example>, Vec<&Example>) = drift.missed.iter().partition(one);

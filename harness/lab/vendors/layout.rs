@@ -15,6 +15,8 @@ pub struct Leaf {
     pub dropped: bool,
     /// The reader ignores it.
     pub unused: bool,
+    /// Raw bytes, which another release may have as several fields.
+    pub raw: bool,
 }
 
 /// How much of what.
@@ -22,8 +24,21 @@ pub struct Leaf {
 pub enum Shape {
     /// So many bytes.
     Bytes(u64),
+    /// So many structs of the layout that follows; `None`: a value says how many.
+    Elements(Option<u64>),
     /// Something else, in words.
     Other(String),
+}
+
+impl std::fmt::Display for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Shape::Bytes(n) => write!(f, "{n} bytes"),
+            Shape::Elements(Some(n)) => write!(f, "{n} elements"),
+            Shape::Elements(None) => write!(f, "elements"),
+            Shape::Other(what) => f.write_str(what.trim_end()),
+        }
+    }
 }
 
 /// A subsection that may follow a description.
@@ -65,6 +80,10 @@ impl Layout {
             return;
         }
         for field in &vmsd.fields {
+            // A field without elements is a check, nothing that is sent.
+            if field.count == Count::Many(Amount::Fixed(0)) {
+                continue;
+            }
             let conditional = match &field.exists {
                 None if field.version_id > version => continue,
                 None => None,
@@ -80,10 +99,13 @@ impl Layout {
                 (Kind::Struct(index, own), Count::One) if conditional.is_none() => {
                     self.inner(set, *index, *own, &path, depth);
                 }
-                (Kind::Struct(index, own), Count::Many(Amount::Fixed(n))) if conditional.is_none() => {
-                    for i in 0..*n {
-                        self.inner(set, *index, *own, &format!("{path}[{i}]"), depth);
-                    }
+                (Kind::Struct(index, own), Count::Many(amount)) if conditional.is_none() => {
+                    let n = if let Amount::Fixed(n) = amount { Some(*n) } else { None };
+                    let path = format!("{path}[]");
+                    let shape = Shape::Elements(n);
+                    let (dropped, unused, raw) = (field.dropped, false, false);
+                    self.leaves.push(Leaf { path: path.clone(), shape, dropped, unused, raw });
+                    self.inner(set, *index, *own, &path, depth);
                 }
                 _ => self.leaves.push(leaf(field, path, conditional)),
             }
@@ -115,6 +137,7 @@ fn join(path: &str, name: &str) -> String {
 
 fn leaf(field: &Field, path: String, conditional: Option<String>) -> Leaf {
     let unused = matches!(field.kind, Kind::Leaf(Codec::Unused, ..));
+    let raw = matches!(field.kind, Kind::Leaf(Codec::Buffer, ..));
     let shape = match (conditional, bytes(field)) {
         (None, Some(n)) => Shape::Bytes(n),
         (condition, _) => {
@@ -128,7 +151,7 @@ fn leaf(field: &Field, path: String, conditional: Option<String>) -> Leaf {
             Shape::Other(format!("{what} {}", condition.unwrap_or_default()))
         }
     };
-    Leaf { path, shape, dropped: field.dropped, unused }
+    Leaf { path, shape, dropped: field.dropped, unused, raw }
 }
 
 /// Bytes of a field, where no value decides that.
@@ -157,35 +180,51 @@ fn bytes(field: &Field) -> Option<u64> {
 pub fn parts_company(writes: &[Leaf], reads: &[Leaf]) -> Option<String> {
     let (mut w, mut r) = (writes.iter(), reads.iter());
     loop {
-        match (w.next(), r.next()) {
+        let (a, b) = match (w.next(), r.next()) {
             (None, None) => return None,
-            (Some(a), Some(b)) if a.path == b.path && a.shape == b.shape => {}
-            (Some(a), Some(b)) if b.unused && a.shape == b.shape && (a.dropped || a.unused) => {}
-            (Some(a), Some(b)) if b.unused && a.dropped => {
-                let (Shape::Bytes(first), Shape::Bytes(want)) = (&a.shape, &b.shape) else {
-                    return Some(words(a, b));
-                };
-                let mut have = *first;
-                while have < *want {
-                    match w.next() {
-                        Some(Leaf { shape: Shape::Bytes(n), dropped: true, .. }) => have += n,
-                        _ => return Some(words(a, b)),
-                    }
-                }
-                if have != *want {
-                    return Some(words(a, b));
-                }
-            }
-            (Some(a), Some(b)) => return Some(words(a, b)),
             (Some(a), None) => return Some(format!("{} is sent, but not expected", a.path)),
             (None, Some(b)) => return Some(format!("{} is expected, but not sent", b.path)),
+            (Some(a), Some(b)) => (a, b),
+        };
+        let same = a.path == b.path;
+        let fits = match (&a.shape, &b.shape) {
+            (Shape::Elements(x), Shape::Elements(y)) => same && (x == y || x.is_none() || y.is_none()),
+            (Shape::Bytes(x), Shape::Bytes(y)) => match () {
+                () if x == y => same || b.unused && (a.dropped || a.unused),
+                // Dropped fields are read as one run of unused bytes.
+                () if b.unused && a.dropped => together(*x, *y, &mut w, |next| next.dropped),
+                // Raw bytes that the other side has as several fields.
+                () if same && b.raw && x < y => together(*x, *y, &mut w, |_| true),
+                () if same && a.raw && y < x => together(*y, *x, &mut r, |_| true),
+                () => false,
+            },
+            (x, y) => same && x == y,
+        };
+        if !fits {
+            return Some(words(a, b));
         }
     }
 }
 
+/// Whether `have` bytes and those of the next leaves make up `want` exactly; moves past these.
+fn together<'l>(
+    mut have: u64,
+    want: u64,
+    rest: &mut impl Iterator<Item = &'l Leaf>,
+    may: impl Fn(&Leaf) -> bool,
+) -> bool {
+    while have < want {
+        match rest.next() {
+            Some(next @ Leaf { shape: Shape::Bytes(n), .. }) if may(next) => have += n,
+            _ => return false,
+        }
+    }
+    have == want
+}
+
 fn words(a: &Leaf, b: &Leaf) -> String {
     if a.path == b.path {
-        return format!("{} has another size or form", a.path);
+        return format!("{} is {} where {} are expected", a.path, a.shape, b.shape);
     }
     format!("{} is read as {}", a.path, b.path)
 }

@@ -160,30 +160,32 @@ impl Found {
 
     fn section(&mut self, from: &Destination, handler: &Handler, to: &Destination) {
         let name = &handler.device;
+        // What the release's own fixture has is always sent, where there is one; the rest, and
+        // live sections, depend on what is done with the machine.
+        let own = &from.local.sections;
+        let live = matches!(handler.body, Body::Ram | Body::Block | Body::DirtyBitmap);
+        let sent = !live && (own.is_empty() || own.contains(name));
+        let Some(reason) = self.reason(from, handler, to) else { return };
+        let list = if sent { &mut self.always } else { &mut self.in_use };
+        list.push(format!("section {name}: {reason}"));
+    }
+
+    /// Why a section does not fit, apart from its optional parts, which are collected.
+    fn reason(&mut self, from: &Destination, handler: &Handler, to: &Destination) -> Option<String> {
         let found = to.find(handler.idstr.as_bytes(), handler.instance_id);
         let Some(other) = found.and_then(|index| to.handlers.get(index)) else {
-            let sent = from.local.sections.iter().any(|s| s == name);
-            let list = if sent { &mut self.always } else { &mut self.in_use };
-            list.push(format!("section {} is not known", handler.idstr));
-            return;
+            return Some("is not known".to_string());
         };
-        if handler.version_id > other.version_id {
-            let (ours, theirs) = (handler.version_id, other.version_id);
-            self.always.push(format!("section {name} has version {ours}, at most {theirs} is known"));
-            return;
+        let version = handler.version_id;
+        if version > other.version_id {
+            return Some(format!("has version {version}, at most {} is known", other.version_id));
         }
-        if let (Body::Vmsd(a), Body::Vmsd(b)) = (&handler.body, &other.body) {
-            let minimum = to.set.get(*b).map_or(0, |v| v.minimum_version_id);
-            if handler.version_id < minimum {
-                let ours = handler.version_id;
-                self.always.push(format!("section {name} has version {ours}, at least {minimum} is needed"));
-                return;
-            }
-            let version = handler.version_id;
-            if let Some(why) = self.body((&from.set, *a), (&to.set, *b), version, name) {
-                self.always.push(format!("section {name}: {why}"));
-            }
+        let (Body::Vmsd(a), Body::Vmsd(b)) = (&handler.body, &other.body) else { return None };
+        let minimum = to.set.get(*b).map_or(0, |v| v.minimum_version_id);
+        if version < minimum {
+            return Some(format!("has version {version}, at least {minimum} is needed"));
         }
+        self.body((&from.set, *a), (&to.set, *b), version, &handler.device)
     }
 
     /// Compares what always comes, and collects what may; returns why the former does not fit.
