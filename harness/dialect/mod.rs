@@ -22,7 +22,7 @@ pub use machine::Generation;
 pub use ram::RamRules;
 pub use version::Version;
 
-use crate::wire::Refill;
+use crate::wire::{Fault, Refill, planted};
 use commands::CommandRules;
 
 /// How a loader decides that a subsection follows (wire reference 4.4).
@@ -149,12 +149,16 @@ impl Dialect {
             || version.is_stable_from(2, 0, 2);
         Dialect {
             subsections: match () {
-                () if from(1, 0) => Subsections::Prefix,
-                () if from(0, 14) => Subsections::OneByteListed,
+                () if from(1, 0) && !planted(Fault::OneByteRule) => Subsections::Prefix,
+                () if from(0, 14) && !planted(Fault::OneByteRule) => Subsections::OneByteListed,
                 () if from(0, 13) => Subsections::OneByte,
                 () => Subsections::None,
             },
-            look_ahead: if from(2, 1) { Refill::Full } else { Refill::Once },
+            look_ahead: match () {
+                () if planted(Fault::LookAheadOnce) => Refill::Once,
+                () if from(2, 1) || planted(Fault::LookAheadFull) => Refill::Full,
+                () => Refill::Once,
+            },
             flat_subsections: from(0, 14) && !from(1, 0),
             needless_ends_list: from(2, 4) && !from(3, 1),
             old_versions: match () {
@@ -164,7 +168,7 @@ impl Dialect {
             },
             checks_elements: from(2, 1),
             validates,
-            aliases: from(0, 13),
+            aliases: from(0, 13) && !planted(Fault::AliasesIgnored),
             part_lookup: if from(2, 10) { PartLookup::Handlers } else { PartLookup::Newest },
             checks_idstr: from(2, 4),
             configuration: framed.then(|| Configuration {

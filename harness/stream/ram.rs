@@ -9,7 +9,7 @@ use crate::dialect::ram::{
 };
 use crate::vmstate::flow::c_string;
 use crate::wire::map::Item;
-use crate::wire::{Kind, Result};
+use crate::wire::{Fault, Kind, Result, planted};
 
 /// Size of an x86 page.
 pub const PAGE_SIZE: u64 = 4096;
@@ -197,7 +197,7 @@ impl Record {
         if self.v3 {
             return Ok(());
         }
-        if self.flags & CONTINUE == 0 {
+        if self.flags & CONTINUE == 0 || planted(Fault::ContinueIgnored) {
             let name = load.io.reader.counted().map_err(|e| load.io.map.place(e, "block"))?;
             load.ram.last = Some(c_string(&name).to_vec());
         }
