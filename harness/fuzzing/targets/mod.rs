@@ -1,0 +1,3 @@
+//! Bodies of the fuzz targets, one file each.
+
+pub mod subsection_decode;
