@@ -17,6 +17,8 @@ pub struct Counts {
     pub verdicts: BTreeMap<(&'static str, Verdict), u64>,
     /// Misparses that the protocol allows, by cause and by how they went unnoticed.
     pub explained: BTreeMap<(&'static str, &'static str), u64>,
+    /// Refusals that had to be, by reason.
+    pub refused: BTreeMap<&'static str, u64>,
     /// Other things worth counting, by name.
     pub others: BTreeMap<&'static str, u64>,
     /// Features of all cases.
@@ -27,6 +29,11 @@ impl Counts {
     /// Counts a load.
     pub fn verdict(&mut self, dialect: &'static str, verdict: Verdict) {
         *self.verdicts.entry((dialect, verdict)).or_default() += 1;
+    }
+
+    /// Counts a refusal that had to be.
+    pub fn refused(&mut self, why: &'static str) {
+        *self.refused.entry(why).or_default() += 1;
     }
 
     /// Counts something by name.
@@ -54,6 +61,9 @@ impl fmt::Display for Counts {
         }
         for ((cause, unnoticed), n) in &self.explained {
             writeln!(f, "{n:>12}  ambiguity: {cause}; {unnoticed}")?;
+        }
+        for (why, n) in &self.refused {
+            writeln!(f, "{n:>12}  refused: {why}")?;
         }
         for (name, n) in &self.others {
             writeln!(f, "{n:>12}  {name}")?;

@@ -17,6 +17,7 @@ pub mod counters;
 pub mod dice;
 pub mod generate;
 pub mod oracle;
+pub mod smoke;
 pub mod targets;
 
 /// Why a target failed: a text with everything needed to understand it.

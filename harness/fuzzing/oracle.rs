@@ -60,6 +60,9 @@ pub fn check(
     let prediction = ambiguity::predict(truth, to.side, dialect, feed);
     let fail = |why: &str| fail(why, Some(prediction));
     let parts = difference.as_ref().map(|d| d.offset);
+    if let Prediction::Refuses { why, .. } = prediction {
+        counts.refused(why);
+    }
     match prediction {
         Prediction::Agrees if loaded.refused.is_some() => fail("refused for no reason"),
         Prediction::Agrees if parts.is_some() => fail("read otherwise for no reason"),
@@ -79,7 +82,7 @@ pub fn check(
             counts.explained(cause.name(), unnoticed);
             if strict() { fail(&format!("misparsed: {}; {unnoticed}", cause.name())) } else { Ok(()) }
         }
-        Prediction::Open(why) if verdict == Verdict::Misparsed && why != "parts" => {
+        Prediction::Open(_) if verdict == Verdict::Misparsed => {
             fail("misparsed where the descriptions leave something open")
         }
         _ => Ok(()),

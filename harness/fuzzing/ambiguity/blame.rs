@@ -3,7 +3,7 @@
 use super::Cause;
 use super::walk::{Reader, present};
 use crate::fuzzing::generate::Side;
-use crate::vmstate::schema::{Field, Kind};
+use crate::vmstate::schema::{Count, Kind, Vmsd};
 
 /// How a description came to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,24 +12,49 @@ pub(super) enum Context<'s> {
     Section,
     /// As a subsection: its version is on the wire.
     Subsection,
-    /// As a nested struct or list element: its version is not on the wire.
-    Nested {
-        /// Key of the description that holds it.
-        parent: &'s str,
-        /// The field.
-        field: &'s str,
-    },
+    /// As a nested struct or list element, in this field: its version is not on the wire.
+    Nested(&'s str),
 }
 
 /// A description that was being read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Frame<'s> {
-    pub(super) key: &'s str,
-    pub(super) version: u32,
-    pub(super) context: Context<'s>,
+pub(super) struct Frame<'t, 's> {
+    /// The reader's, and the version it reads.
+    pub(super) here: (&'s Vmsd, u32),
+    /// The writer's in the same place, and the version it wrote.
+    there: Option<(&'t Vmsd, u32)>,
+    context: Context<'s>,
 }
 
-impl Reader<'_, '_, '_> {
+impl<'t, 's> Reader<'t, '_, 's> {
+    /// The description that is being read now, beside what the writer has in its place.
+    pub(super) fn frame(
+        &self,
+        key: &str,
+        here: (&'s Vmsd, u32),
+        context: Context<'s>,
+    ) -> Frame<'t, 's> {
+        let tables = &self.truth.source.tables.vmsd;
+        let owner = self.stack.last().and_then(|frame| frame.there).map(|there| there.0);
+        let there = match context {
+            Context::Section => tables.get(key).map(|v| (v, here.1)),
+            Context::Subsection => owner.and_then(|owner| {
+                let mut listed = owner.subsections.iter().filter_map(|s| tables.get(&s.vmsd));
+                listed.find(|v| v.name == here.0.name).map(|v| (v, here.1))
+            }),
+            Context::Nested(name) => owner.and_then(|owner| {
+                let field = owner.fields.iter().find(|f| f.name == name)?;
+                match &field.kind {
+                    Kind::Struct { vmsd } => tables.get(vmsd).map(|v| (v, v.version_id)),
+                    Kind::Vstruct { vmsd, version_id } => tables.get(vmsd).map(|v| (v, *version_id)),
+                    Kind::Nested { vmsd, .. } => tables.get(vmsd).map(|v| (v, field.version_id)),
+                    Kind::Leaf { .. } | Kind::Unknown { .. } => None,
+                }
+            }),
+        };
+        Frame { here, there, context }
+    }
+
     /// The reason for parting here: of what was touched since the last item that was right, the
     /// first (innermost) that is not the same on both sides.
     pub(super) fn blame(&self) -> Option<Cause> {
@@ -42,65 +67,41 @@ impl Reader<'_, '_, '_> {
     }
 
     /// How a description differs from the writer's, if it does.
-    fn differs(&self, frame: Frame<'_>) -> Option<Cause> {
-        let source = self.truth.source;
-        let (there, here) =
-            (source.tables.vmsd.get(frame.key)?, self.side.tables.vmsd.get(frame.key)?);
-        let written = match frame.context {
-            Context::Section | Context::Subsection => frame.version,
-            Context::Nested { parent, field } => {
-                let holder = source.tables.vmsd.get(parent)?;
-                let field = holder.fields.iter().find(|f| f.name == field)?;
-                match &field.kind {
-                    Kind::Vstruct { version_id, .. } => *version_id,
-                    Kind::Nested { .. } => field.version_id,
-                    _ => there.version_id,
-                }
-            }
-        };
-        if same(source, &there.fields, written, self.side, &here.fields, frame.version) {
+    fn differs(&self, frame: Frame<'_, '_>) -> Option<Cause> {
+        let (there, written) = frame.there?;
+        let (here, read) = frame.here;
+        let there_fields = Fields { side: self.truth.source, version: written };
+        let here_fields = Fields { side: self.side, version: read };
+        if there_fields.list(there, true) == here_fields.list(here, true) {
             return (there.name != here.name).then_some(Cause::Renamed);
         }
         // The same fields, hooks left aside: then it is the machine that made the difference.
-        let hooked = |f: &&Field| f.exists.is_some();
-        let gated = here.fields.iter().any(|f| hooked(&f));
-        let plain = |fields: &[Field]| -> Vec<Field> {
-            fields.iter().filter(|f| !hooked(f)).cloned().collect()
-        };
-        if gated
-            && same(
-                source,
-                &plain(&there.fields),
-                written,
-                self.side,
-                &plain(&here.fields),
-                frame.version,
-            )
-        {
+        if there_fields.list(there, false) == here_fields.list(here, false) {
             return Some(Cause::LocalPresence);
         }
         Some(match frame.context {
-            Context::Nested { .. } if written != frame.version => Cause::NestedVersion,
-            Context::Nested { .. } => Cause::ForgottenNestedBump,
-            _ if here.version_id > frame.version => Cause::MinimumNotRaised,
+            Context::Nested(_) if written != read => Cause::NestedVersion,
+            Context::Nested(_) => Cause::ForgottenNestedBump,
+            _ if here.version_id > read => Cause::MinimumNotRaised,
             _ => Cause::ForgottenBump,
         })
     }
 }
 
-/// Whether two lists of fields are the same on the wire, each at its version.
-fn same(
-    source: &Side,
-    there: &[Field],
-    written: u32,
-    destination: &Side,
-    here: &[Field],
-    read: u32,
-) -> bool {
-    let shape = |f: &Field| (f.name.clone(), f.kind.clone(), f.count.clone());
-    let list = |side: &Side, fields: &[Field], version| -> Vec<_> {
-        let there = |f: &&Field| present(f, version, side).unwrap_or(true);
-        fields.iter().filter(there).map(shape).collect()
-    };
-    list(source, there, written) == list(destination, here, read)
+/// The fields of a description at a version, as far as the wire shows them.
+struct Fields<'s> {
+    side: &'s Side,
+    version: u32,
+}
+
+impl Fields<'_> {
+    /// What is there, in order; fields with a hook only if `hooked`.
+    fn list<'f>(&self, of: &'f Vmsd, hooked: bool) -> Vec<(&'f str, &'f Kind, &'f Count)> {
+        of.fields
+            .iter()
+            .filter(|f| hooked || f.exists.is_none())
+            .filter(|f| present(f, self.version, self.side).unwrap_or(true))
+            .map(|f| (f.name.as_str(), &f.kind, &f.count))
+            .collect()
+    }
 }

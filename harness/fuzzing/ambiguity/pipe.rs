@@ -9,12 +9,14 @@ pub struct Pipe<'f> {
     turn: usize,
     arrived: u64,
     size: u64,
+    /// A refill found nothing more: the file's error flag is set from then on.
+    pub ended: bool,
 }
 
 impl<'f> Pipe<'f> {
     /// A stream of `size` bytes that arrives under `feed`.
     pub fn new(feed: &'f Feed, size: u64) -> Self {
-        Pipe { feed, turn: 0, arrived: 0, size }
+        Pipe { feed, turn: 0, arrived: 0, size, ended: false }
     }
 
     /// One refill.
@@ -30,7 +32,13 @@ impl<'f> Pipe<'f> {
             Feed::Random(_) => 1,
         };
         self.turn += 1;
+        self.ended |= self.arrived == self.size;
         self.arrived = self.arrived.saturating_add(most.max(1)).min(self.size);
+    }
+
+    /// A loader that refills until it has what it wants looks at everything before `end`.
+    pub fn sees_fully(&mut self, end: u64) {
+        self.ended |= end > self.size;
     }
 
     /// What a loader that has read everything before `at` sees of the `len` bytes from `at` on

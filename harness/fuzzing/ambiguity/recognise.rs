@@ -75,7 +75,9 @@ impl<'s> Reader<'_, '_, 's> {
                 if len <= owner.name.len() as u64 {
                     return Ok(Seen::Nothing(Some(Cause::PrefixRule)));
                 }
-                if once && !self.pipe.sees_once(self.at, 2 + len) {
+                if !once {
+                    self.pipe.sees_fully(self.at + 2 + len);
+                } else if !self.pipe.sees_once(self.at, 2 + len) {
                     return Ok(Seen::Nothing(Some(Cause::SingleRefill)));
                 }
                 if !whole || !name.starts_with(owner.name.as_bytes()) {

@@ -12,12 +12,18 @@ pub(super) fn stream(reader: &mut Reader<'_, '_, '_>) -> Step<()> {
     loop {
         reader.places.top();
         match reader.byte(reader.at) {
-            Some(record::EOF) => return reader.item("end of stream", 1).map(|_| ()),
+            Some(record::EOF) => {
+                reader.item("end of stream", 1)?;
+                if reader.pipe.ended {
+                    return Err(reader.refuses("look-ahead beyond the end"));
+                }
+                return Ok(());
+            }
             Some(record::START | record::FULL) => section(reader)?,
-            // Of an earlier section that this generator does not make.
-            Some(record::PART | record::END) => return Err(Prediction::Open("parts")),
+            // The writer makes neither: another item is taken for one.
+            Some(record::PART | record::END) => return Err(reader.parts(reader.at)),
             Some(record::COMMAND) if reader.dialect.commands.is_some() => {
-                return Err(Prediction::Open("commands"));
+                return Err(reader.parts(reader.at));
             }
             _ => return Err(reader.refuses("section type")),
         }

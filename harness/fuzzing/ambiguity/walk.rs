@@ -24,9 +24,9 @@ pub(super) struct Reader<'t, 'd, 's> {
     /// Names of places; holds no items.
     pub(super) places: Map<'s>,
     /// Descriptions being read.
-    pub(super) stack: Vec<Frame<'s>>,
+    pub(super) stack: Vec<Frame<'t, 's>>,
     /// Descriptions left, and rules that said no, since the last item that was right.
-    pub(super) left: Vec<(Option<Frame<'s>>, Option<Cause>)>,
+    pub(super) left: Vec<(Option<Frame<'t, 's>>, Option<Cause>)>,
 }
 
 impl<'t, 'd, 's> Reader<'t, 'd, 's> {
@@ -109,7 +109,7 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
         let Some(vmsd) = self.side.tables.vmsd.get(key) else {
             return Err(Prediction::Open("a description is missing"));
         };
-        let frame = Frame { key, version, context };
+        let frame = self.frame(key, (vmsd, version), context);
         if version > vmsd.version_id || version < vmsd.minimum_version_id {
             return Err(self.refuses("version"));
         }
@@ -117,7 +117,7 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
         let mut values = vec![0u64; vmsd.fields.len()];
         for (i, field) in vmsd.fields.iter().enumerate() {
             if present(field, version, self.side)? {
-                let value = self.field(vmsd, key, field, &values)?;
+                let value = self.field(vmsd, field, &values)?;
                 if let Some(place) = values.get_mut(i) {
                     *place = value;
                 }
@@ -136,7 +136,7 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
         Ok(())
     }
 
-    fn field(&mut self, vmsd: &'s Vmsd, key: &'s str, field: &'s Field, values: &[u64]) -> Step<u64> {
+    fn field(&mut self, vmsd: &'s Vmsd, field: &'s Field, values: &[u64]) -> Step<u64> {
         let count = match &field.count {
             Count::One => 1,
             Count::Fixed(n) => u64::from(*n),
@@ -147,6 +147,9 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
             }
             Count::Local { .. } => return Err(Prediction::Open("a local count")),
         };
+        if count == 0 {
+            return Ok(0);
+        }
         let marked = field.auto_alloc && self.dialect.pointers == PointerMarkers::NullOrValid;
         if let Kind::Leaf { info, size } = &field.kind
             && !marked
@@ -159,7 +162,8 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
                 Size::Local { .. } => return Err(Prediction::Open("a local size")),
             };
             let width = width(info).unwrap_or(size);
-            return self.item(&field.name, count.saturating_mul(width));
+            let value = self.item(&field.name, count.saturating_mul(width))?;
+            return self.after_element().map(|()| value);
         }
         let indexed = !matches!(field.count, Count::One);
         for i in 0..count {
@@ -170,13 +174,22 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
                     _ => return Err(self.refuses("pointer marker")),
                 }
             }
-            self.element(key, field, indexed.then_some(i as u32))?;
+            self.element(field, indexed.then_some(i as u32))?;
+            self.after_element()?;
         }
         Ok(0)
     }
 
-    fn element(&mut self, parent: &'s str, field: &'s Field, index: Option<u32>) -> Step<()> {
-        let nested = Context::Nested { parent, field: &field.name };
+    /// 2.1 on: the error flag is looked at, which look-ahead sets at the end of the stream.
+    fn after_element(&self) -> Step<()> {
+        if self.dialect.checks_elements && self.pipe.ended {
+            return Err(self.refuses("look-ahead beyond the end"));
+        }
+        Ok(())
+    }
+
+    fn element(&mut self, field: &'s Field, index: Option<u32>) -> Step<()> {
+        let nested = Context::Nested(&field.name);
         let own = |key: &str| self.side.tables.vmsd.get(key).map_or(0, |v| v.version_id);
         match &field.kind {
             Kind::Struct { vmsd } => {

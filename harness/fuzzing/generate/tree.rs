@@ -75,7 +75,12 @@ impl Tree<'_, '_> {
             && self.dice.below(2) == 1
         {
             self.features.add(Feature::Subsection);
-            let name = self.name(&vmsd.name);
+            let mut name = self.name(&vmsd.name);
+            // No two subsections of one description have the same name.
+            let known = |key: &str| self.tables.vmsd.get(key).map(|v| v.name.as_str());
+            while vmsd.subsections.iter().any(|s| known(&s.vmsd) == Some(&name)) {
+                name.push('b');
+            }
             let inner = self.vmsd(name, depth + 1, most);
             let deeper = |v: &Vmsd| !v.subsections.is_empty();
             if self.tables.vmsd.get(&inner).is_some_and(deeper) {

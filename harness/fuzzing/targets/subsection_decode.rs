@@ -90,26 +90,3 @@ pub(super) fn feed(dice: &mut Dice<'_>) -> Feed {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn smoke() {
-        let mut counts = Counts::default();
-        let mut state = 1u64;
-        for _ in 0..20_000 {
-            let bytes: Vec<u8> = (0..600)
-                .map(|_| {
-                    state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-                    (state >> 33) as u8
-                })
-                .collect();
-            if let Err(failure) = run(&bytes, &mut counts) {
-                panic!("{failure}\n{counts}");
-            }
-        }
-        println!("{counts}");
-    }
-}
