@@ -1,1 +1,105 @@
-//! Room `cli`.
+//! Room `cli`: one file a verb.
+//!
+//! Exit status: 0 if what was asked holds, 1 if it does not (policy broken, disagreement), 2 if
+//! the input cannot be used.
+
+mod error;
+mod explain;
+mod import;
+mod input;
+mod inspect;
+mod matrix;
+mod observed;
+mod source;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use error::CliError;
+pub use source::SourceError;
+
+/// Does a QEMU migration stream written by one release load faithfully in another?
+///
+/// Without a verb, crossload runs the matrix that is built into it: every captured stream into
+/// every release, with a verdict for each cell.
+#[derive(Debug, Parser)]
+#[command(name = "crossload", version, args_conflicts_with_subcommands = true)]
+#[command(after_help = "\
+Examples:
+  crossload                                       the whole matrix
+  crossload --source 10.0 --destination 11.1      only these releases
+  crossload --verdict misparsed                   only the silent failures
+  crossload --feed trickle:8                      eight bytes at a time, as a slow link gives them
+  crossload explain 0.12.5/pc-0.12.idle 0.13.0    where one load goes wrong, byte by byte
+  crossload inspect vm.stream                     what every byte of a stream is
+  crossload observed                              the model against real binaries
+  crossload import DIR --into CORPUS && crossload --matrix CORPUS/matrix.toml
+
+Exit status: 0 if the policy holds, 1 if it is broken, 2 if the input cannot be used.")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    matrix: matrix::Args,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the matrix: a grid per machine type and scenario, findings, summary
+    Matrix(matrix::Args),
+    /// Show where one fixture is read wrongly or refused by one release
+    Explain(explain::Args),
+    /// Show what every byte of a stream is: offset, bytes, meaning
+    Inspect(inspect::Args),
+    /// Take streams, tables and observations of a folder into a corpus
+    Import(import::Args),
+    /// Hold the model against what real binaries did
+    Observed(observed::Args),
+}
+
+/// What a verb has to say, and whether what was asked holds.
+struct Said {
+    text: String,
+    holds: bool,
+}
+
+/// Runs the command with these arguments, the first of which is its name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(help) => {
+            // A closed pipe is all that can go wrong here, and nobody is left to tell.
+            let _ = help.print();
+            return ExitCode::from(u8::try_from(help.exit_code()).unwrap_or(2));
+        }
+    };
+    let said = match cli.verb {
+        None => matrix::run(&cli.matrix),
+        Some(Verb::Matrix(args)) => matrix::run(&args),
+        Some(Verb::Explain(args)) => explain::run(&args),
+        Some(Verb::Inspect(args)) => inspect::run(&args),
+        Some(Verb::Import(args)) => import::run(&args),
+        Some(Verb::Observed(args)) => observed::run(&args),
+    };
+    match said.and_then(|said| say(&said.text).map(|()| said.holds)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            let _ = writeln!(anstream::stderr(), "crossload: {}", error::chain(&error));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Prints to standard output, with colours if that is a terminal. A reader that has seen enough
+/// and closed the pipe is no error.
+fn say(text: &str) -> Result<(), CliError> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::Output(e)),
+        _ => Ok(()),
+    }
+}

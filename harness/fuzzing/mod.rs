@@ -15,6 +15,7 @@
 pub mod ambiguity;
 pub mod counters;
 pub mod dice;
+pub mod edit;
 pub mod generate;
 pub mod oracle;
 pub mod smoke;
@@ -38,8 +39,11 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 1] =
-    [Target { name: "subsection_decode", run: targets::subsection_decode::run }];
+pub const TARGETS: [Target; 3] = [
+    Target { name: "subsection_decode", run: targets::subsection_decode::run },
+    Target { name: "section_decode", run: targets::section_decode::run },
+    Target { name: "feed_independence", run: targets::feed_independence::run },
+];
 
 /// The target of that name.
 #[must_use]

@@ -11,7 +11,6 @@ use std::fmt::Write;
 use super::ambiguity::{self, Prediction, Truth};
 use super::counters::Counts;
 use super::generate::Side;
-use super::generate::stream::Written;
 use super::{Failure, Outcome};
 use crate::dialect::Dialect;
 use crate::stream::{Destination, Loaded, record};
@@ -118,9 +117,14 @@ fn unnoticed(
     loaded: &Loaded<'_>,
     offset: u64,
 ) -> Option<&'static str> {
-    let section = loaded.sections.iter().rev().find(|s| s.offset <= offset)?;
+    let footer = if dialect.footers { 5 } else { 0 };
+    let section = loaded.sections.iter().rev().find(|s| s.offset <= offset);
+    let Some(section) = section.filter(|s| offset < s.end + footer) else {
+        return Some("it is between sections");
+    };
     let next = truth.map.spans().iter().find(|s| {
-        s.offset > section.offset && ["section header", "section footer", "end of stream"].contains(&s.name)
+        s.offset > section.offset
+            && ["section header", "section footer", "end of stream"].contains(&s.name)
     });
     if next.is_some_and(|s| s.offset == section.end) {
         return Some("the section ended where it should");
@@ -176,10 +180,4 @@ fn report(
         let _ = writeln!(text, "{:#06x} {hex}{more}  {}", span.offset, truth.map.path(span));
     }
     text
-}
-
-/// The truth about a stream that arrives as it was written.
-#[must_use]
-pub fn truth<'t, 'd>(written: &'t Written<'d>, source: &'t Side) -> Truth<'t, 'd> {
-    Truth { bytes: &written.bytes, map: &written.map, source, edited: None }
 }

@@ -1,5 +1,31 @@
 //! Room `matrix`: `matrix.toml`, plan, run, policy, observed outcomes.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`config`] | `matrix.toml`, checked; its manual |
+//! | [`select`] | release ranges, and which cells an entry is about |
+//! | [`plan`] | the cells |
+//! | [`run`] | the cells, judged |
+//! | [`policy`] | what a verdict means in a direction, and what is known |
+//! | [`observed`] | what real binaries did |
+//! | [`agreement`] | the model against them |
+//! | [`texts`] | what their messages say |
 
 pub mod agreement;
-pub use crate::release::observed;
+pub mod config;
+mod draft;
+#[cfg(test)]
+mod faults;
+pub mod plan;
+pub mod policy;
+mod read;
+pub mod run;
+mod schema;
+pub mod select;
 pub mod texts;
+
+pub use crate::release::observed;
+pub use config::Config;
+pub use plan::{Cell, Filter, Plan};
+pub use policy::{Direction, Standing};
+pub use run::{CellResult, Outcome, Run, run};

@@ -1,1 +1,17 @@
-//! Room `report`.
+//! Room `report`: what a run came to, for people and for programs.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`sentence`] | why a cell came out as it did, in one sentence |
+//! | [`findings`] | cells with one cause, told together |
+//! | [`table`] | the grids, the findings and the summary as text |
+//! | [`json`] | all of it as JSON, and what its keys mean |
+//! | [`beside`] | what was written beside what was read, around one byte |
+//! | [`dump`] | what every byte of a stream was read as |
+
+pub mod beside;
+pub mod dump;
+pub mod findings;
+pub mod json;
+pub mod sentence;
+pub mod table;

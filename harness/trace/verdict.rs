@@ -126,6 +126,8 @@ pub struct Judged {
     pub error: Option<Box<Error>>,
     /// Where reading and meaning part.
     pub difference: Option<Difference>,
+    /// A byte that was taken for the end of the stream and is none.
+    pub false_end: Option<Difference>,
     /// Optional state that kept its defaults.
     pub defaults: Vec<String>,
     /// Look-aheads for a subsection that gave up on a short read.
@@ -143,10 +145,14 @@ pub fn judge(meaning: &Meaning<'_>, stream: &[u8], to: &Destination, feed: &Feed
         size: meaning.size,
         error: loaded.refused.clone(),
         difference: None,
+        false_end: None,
         defaults: Vec::new(),
         gave_up: loaded.gave_up.clone(),
     };
     (judged.verdict, judged.difference) = reading(&meaning.loaded.map, &loaded);
+    if judged.error.is_none() {
+        judged.false_end = false_end(meaning, &loaded);
+    }
     if judged.verdict == Verdict::Faithful {
         judged.defaults = defaults(meaning, &loaded, to);
         if !judged.defaults.is_empty() {
@@ -178,6 +184,20 @@ pub fn reading(meaning: &Map<'_>, loaded: &Loaded<'_>) -> (Verdict, Option<Diffe
         _ => Verdict::Refused,
     };
     (verdict, difference)
+}
+
+/// The end of the stream as the destination saw it, where the source wrote something else.
+fn false_end(meaning: &Meaning<'_>, loaded: &Loaded<'_>) -> Option<Difference> {
+    let read = loaded.map.spans().iter().rev().find(|s| s.name == "end of stream")?;
+    let written = compare::covering(&meaning.loaded.map, read.offset);
+    if written.is_some_and(|w| w.identity == read.identity) {
+        return None;
+    }
+    Some(Difference {
+        offset: read.offset,
+        written: written.map(|s| compare::Item::of(&meaning.loaded.map, s)),
+        read: Some(compare::Item::of(&loaded.map, read)),
+    })
 }
 
 /// Optional state that the destination would itself have sent here, and that the stream lacks

@@ -46,6 +46,20 @@ pub struct Map<'d> {
     nodes: Vec<Node<'d>>,
     current: NodeId,
     section: Option<String>,
+    /// Most spans, and most nodes, that are kept.
+    most: usize,
+    /// Once that many are there: how many nodes stay for good.
+    full: Option<usize>,
+    left_out: u64,
+}
+
+/// A piece of a stream that is put together anew; see [`Map::spliced`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// These bytes of the old stream.
+    Kept(std::ops::Range<u64>),
+    /// So many other bytes.
+    New(u64),
 }
 
 const ROOT: NodeId = 0;
@@ -81,6 +95,9 @@ impl Default for Map<'_> {
             nodes: vec![Node { parent: ROOT, name: "", index: None, identity: FNV_BASIS }],
             current: ROOT,
             section: None,
+            most: usize::MAX,
+            full: None,
+            left_out: 0,
         }
     }
 }
@@ -92,10 +109,51 @@ impl<'d> Map<'d> {
         Map::default()
     }
 
+    /// An empty map that keeps `most` spans and `most` nodes of its tree; what comes after them is
+    /// counted, so that memory does not grow with a stream that has ever more items.
+    #[must_use]
+    pub fn bounded(most: usize) -> Self {
+        Map { most, ..Map::default() }
+    }
+
+    /// How many spans a bounded map left out.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
     /// The spans, in offset order.
     #[must_use]
     pub fn spans(&self) -> &[Span<'d>] {
         &self.spans
+    }
+
+    /// The map of the same bytes after they were cut and pasted: `pieces` are ranges of the
+    /// present bytes, or a number of new ones, which are noted as `name`.
+    #[must_use]
+    pub fn spliced(&self, pieces: &[Piece], name: &'d str) -> Self {
+        let mut map = Map { spans: Vec::new(), current: ROOT, ..self.clone() };
+        let mut at = 0;
+        for piece in pieces {
+            match piece {
+                Piece::Kept(range) => {
+                    let first = self.spans.partition_point(|s| s.offset + s.len <= range.start);
+                    let spans = self.spans.iter().skip(first);
+                    for span in spans.take_while(|s| s.offset < range.end) {
+                        let from = span.offset.max(range.start);
+                        let to = (span.offset + span.len).min(range.end);
+                        let offset = at + (from - range.start);
+                        map.spans.push(Span { offset, len: to - from, ..*span });
+                    }
+                    at += range.end.saturating_sub(range.start);
+                }
+                Piece::New(len) => {
+                    map.note(Item::framing(name), at, *len);
+                    at += len;
+                }
+            }
+        }
+        map
     }
 
     /// Marks the section that is being transferred, for messages.
@@ -131,6 +189,9 @@ impl<'d> Map<'d> {
         {
             identity = hash(hash_number(hash(identity, b"["), i), b"]");
         }
+        if self.full.is_none() && self.nodes.len() >= self.most {
+            self.full = Some(self.nodes.len());
+        }
         let parent = self.current;
         self.current = self.nodes.len() as NodeId;
         self.nodes.push(Node { parent, name, index, identity });
@@ -138,7 +199,21 @@ impl<'d> Map<'d> {
 
     /// Steps out of the struct entered last.
     pub fn leave(&mut self) {
-        self.current = self.node(self.current).map_or(ROOT, |n| n.parent);
+        let left = self.current;
+        self.current = self.node(left).map_or(ROOT, |n| n.parent);
+        // A hostile count may ask for any number of structs without a byte.
+        let empty = self.spans.last().is_none_or(|s| s.parent != left);
+        if empty && left != ROOT && left as usize + 1 == self.nodes.len() {
+            self.nodes.pop();
+        }
+        self.forget(left as usize);
+    }
+
+    /// Drops the nodes from `from` on, if the map is full: no span is in one of them.
+    fn forget(&mut self, from: usize) {
+        if let Some(kept) = self.full {
+            self.nodes.truncate(from.max(kept));
+        }
     }
 
     /// The current node, for [`Map::resume`].
@@ -155,6 +230,7 @@ impl<'d> Map<'d> {
     /// Steps out to the top, for the start of a new section.
     pub fn top(&mut self) {
         self.current = ROOT;
+        self.forget(0);
     }
 
     /// Notes that `len` bytes at `offset` were transferred as `name` of the current node. An
@@ -171,6 +247,13 @@ impl<'d> Map<'d> {
             && last.offset + last.len == offset
         {
             last.len += len;
+            return;
+        }
+        if self.full.is_none() && self.spans.len() >= self.most {
+            self.full = Some(self.nodes.len());
+        }
+        if self.full.is_some() {
+            self.left_out += 1;
             return;
         }
         self.spans.push(Span {
@@ -215,17 +298,29 @@ impl<'d> Map<'d> {
         name
     }
 
-    fn path_of(&self, mut id: NodeId) -> String {
-        let mut parts = Vec::new();
+    /// The nodes that a span lies in, outermost first, with their shown names.
+    #[must_use]
+    pub fn trail(&self, span: &Span<'d>) -> Vec<(NodeId, String)> {
+        self.trail_of(span.parent)
+    }
+
+    fn trail_of(&self, mut id: NodeId) -> Vec<(NodeId, String)> {
+        let mut trail = Vec::new();
         while id != ROOT {
             let Some(node) = self.node(id) else { break };
-            parts.push(match node.index {
+            let shown = match node.index {
                 Some(i) => format!("{}[{i}]", node.name),
                 None => node.name.to_string(),
-            });
+            };
+            trail.push((id, shown));
             id = node.parent;
         }
-        parts.reverse();
+        trail.reverse();
+        trail
+    }
+
+    fn path_of(&self, id: NodeId) -> String {
+        let parts: Vec<String> = self.trail_of(id).into_iter().map(|(_, shown)| shown).collect();
         parts.join(".")
     }
 
@@ -297,5 +392,20 @@ mod tests {
         flat.note(item("tally_counters.TxOk"), 0, 8);
         assert_eq!(nested.spans()[0].identity, flat.spans()[0].identity);
         assert_eq!(nested.path(&nested.spans()[0]), flat.path(&flat.spans()[0]));
+    }
+    #[test]
+    fn a_bounded_map_keeps_the_first_spans_and_still_knows_where_it_is() {
+        let item = Item { info: "uint32", width: 4, ..Item::framing("x") };
+        let mut map = Map::bounded(2);
+        for i in 0..5 {
+            map.enter("array", "array", Some(i));
+            map.note(item, u64::from(i) * 4, 4);
+            assert_eq!(map.here(), format!("array[{i}]"));
+            map.leave();
+        }
+        let paths: Vec<String> = map.spans().iter().map(|span| map.path(span)).collect();
+        assert_eq!(paths, ["array[0].x"]);
+        assert_eq!(map.left_out(), 4);
+        assert_eq!(map.nodes.len(), 2);
     }
 }

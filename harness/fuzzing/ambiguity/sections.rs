@@ -17,6 +17,9 @@ pub(super) fn stream(reader: &mut Reader<'_, '_, '_>) -> Step<()> {
                 if reader.pipe.ended {
                     return Err(reader.refuses("look-ahead beyond the end"));
                 }
+                if !reader.is_done() {
+                    return Err(reader.parts(reader.at));
+                }
                 return Ok(());
             }
             Some(record::START | record::FULL) => section(reader)?,

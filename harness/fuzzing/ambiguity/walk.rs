@@ -73,6 +73,11 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
         span.is_some_and(|s| s.offset == self.at && s.identity == self.places.identity(name))
     }
 
+    /// Whether the writer has no more state.
+    pub(super) fn is_done(&self) -> bool {
+        self.truth.map.spans().iter().skip(self.next).all(|s| s.name == "vmdescription")
+    }
+
     /// Reads `len` bytes as `name` of the current place. Returns the value of the last 8.
     pub(super) fn item(&mut self, name: &str, len: u64) -> Step<u64> {
         if len == 0 {

@@ -37,13 +37,13 @@ pub struct Case {
     pub features: Features,
     /// The writer, compiled.
     pub by: Destination,
-    to: Destination,
 }
 
 impl Case {
-    /// Makes a case whose destination evolved from the source, if `evolves`. `None` if the
+    /// Makes a case whose destination evolved from the source, if `evolves`, and compiles that
+    /// destination. `None` if the
     /// generator made something that does not compile, which is counted.
-    pub fn make(dice: &mut Dice<'_>, evolves: bool, counts: &mut Counts) -> Option<Self> {
+    pub fn make(dice: &mut Dice<'_>, evolves: bool, counts: &mut Counts) -> Option<(Self, Destination)> {
         let mut features = Features::default();
         let framing = Framing::choose(dice, &mut features);
         let feed = feed(dice);
@@ -57,7 +57,7 @@ impl Case {
             return None;
         };
         by.dialect = framing.dialect(by.version);
-        Some(Case { source, destination, framing, feed, features, by, to })
+        Some((Case { source, destination, framing, feed, features, by }, to))
     }
 
     /// Writes the stream, and counts the case. `None` if the values do not fit (a version below a
@@ -75,22 +75,23 @@ impl Case {
         counts.features.0 |= features.0;
         Some(written)
     }
+}
 
-    /// The destination by the rules of each dialect, as loads into it are to be checked.
-    ///
-    /// # Errors
-    /// That of `each`.
-    pub fn by_every_rule(
-        &mut self,
-        mut each: impl FnMut(&Side, &Feed, To<'_>) -> Outcome,
-    ) -> Outcome {
-        for (rules, version) in RULES {
-            self.to.dialect = self.framing.dialect(version);
-            let to = To { rules, side: &self.destination, compiled: &self.to };
-            each(&self.source, &self.feed, to)?;
-        }
-        Ok(())
+/// Runs `each` on the destination `to`, described by `side`, by the rules of each dialect.
+///
+/// # Errors
+/// That of `each`.
+pub fn by_every_rule(
+    to: &mut Destination,
+    side: &Side,
+    framing: Framing,
+    mut each: impl FnMut(To<'_>) -> Outcome,
+) -> Outcome {
+    for (rules, version) in RULES {
+        to.dialect = framing.dialect(version);
+        each(To { rules, side, compiled: to })?;
     }
+    Ok(())
 }
 
 /// Loads what is true into a destination and holds the outcome against it.

@@ -5,8 +5,10 @@
 //! | [`tree`] | descriptions as a source has them |
 //! | [`evolve`] | what became of them in the destination |
 //! | [`values`] | the bytes of items, and which subsections are sent |
+//! | [`case`] | source, destination, framing and feed together |
 //! | [`stream`] | header, sections, footers, end: a whole stream with the map of what is where |
 
+pub mod case;
 pub mod evolve;
 pub mod stream;
 pub mod tree;

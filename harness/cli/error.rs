@@ -1,0 +1,64 @@
+//! Why a command could not do what it was asked.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use super::source::SourceError;
+use crate::matrix::config::ConfigError;
+use crate::matrix::plan::PlanError;
+use crate::release::corpus::CorpusError;
+use crate::release::files::FileError;
+use crate::release::import::ImportError;
+use crate::release::library::LibraryError;
+
+/// See the module documentation.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum CliError {
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error("{name}: {why}")]
+    Stream { name: String, why: String },
+    #[error("{0}: no such file")]
+    NoFile(PathBuf),
+    #[error("the corpus has no matrix.toml: name one with --matrix")]
+    NoMatrix,
+    #[error("no fixture '{asked}': expected RELEASE/MACHINE.SCENARIO, such as {example}")]
+    NoFixture { asked: String, example: String },
+    #[error("{0}")]
+    NoDestination(String),
+    #[error("{id}: {why}")]
+    Fixture { id: String, why: String },
+    #[error("no observation is on record")]
+    NothingObserved,
+    #[error("the report cannot be written as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("cannot write to standard output: {0}")]
+    Output(#[source] std::io::Error),
+}
+
+/// An error and its causes, each once: many messages already tell their cause.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(more.trim_end()) {
+            text += &format!("\n  because: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}

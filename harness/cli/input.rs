@@ -1,0 +1,55 @@
+//! Which `matrix.toml` and which corpus: those in the binary, or those named.
+
+use std::path::{Path, PathBuf};
+
+use super::CliError;
+use crate::matrix::Config;
+use crate::release::corpus::Corpus;
+use crate::release::files;
+use crate::release::library::Library;
+
+/// Options that every verb on a corpus has.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Input {
+    /// Use this matrix.toml instead of the one in the binary, and the corpus in the folder
+    /// `corpus` beside it, or else in its own folder
+    #[arg(long, value_name = "FILE")]
+    pub matrix: Option<PathBuf>,
+}
+
+impl Input {
+    /// The corpus and what is claimed of it, each held against the other.
+    pub fn open(&self) -> Result<(Library, Config), CliError> {
+        let (library, config) = match &self.matrix {
+            None => {
+                let library = Library::open(Corpus::embedded()?)?;
+                let text = library.corpus().text("matrix.toml")?.ok_or(CliError::NoMatrix)?;
+                let config = Config::parse("matrix.toml", &text)?;
+                (library, config)
+            }
+            Some(file) => {
+                let config = config(file)?;
+                (Library::open(Corpus::open(&beside(file))?)?, config)
+            }
+        };
+        config.check(&library)?;
+        Ok((library, config))
+    }
+}
+
+/// The claims in a file.
+pub(super) fn config(file: &Path) -> Result<Config, CliError> {
+    let bytes = files::read(file)?.ok_or_else(|| CliError::NoFile(file.to_owned()))?;
+    let name = file.display().to_string();
+    Ok(Config::parse(&name, files::utf8(&name, &bytes)?)?)
+}
+
+/// Where the corpus of a `matrix.toml` is.
+fn beside(file: &Path) -> PathBuf {
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let corpus = folder.join("corpus");
+    if corpus.is_dir() { corpus } else { folder.to_owned() }
+}

@@ -1,0 +1,253 @@
+//! `matrix.toml`: the claim. Releases, machine types, scenarios, policy, known cases; the only
+//! list of them. Strict: unknown keys, unknown names, duplicates and missing reasons are errors.
+//!
+//! | table | keys |
+//! | --- | --- |
+//! | `[[release]]` | `name`, `about`: where the binary came from |
+//! | `[[machine]]` | `name`, `releases`: those that have it (all if left out) |
+//! | `[[scenario]]` | `name`, `about`, `guest`, `arguments`, `releases`: those with its devices (all if left out) |
+//! | `[policy]` | `forward`: verdicts allowed from a release to itself and to newer ones; `backward`: to older ones |
+//! | `[[known]]` | cells that break policy for a known reason: `source`, `destination`, `machines`, `scenarios`, `feeds`, `verdict`, `reason`, `reference` |
+//! | `[[runtime]]` | observed refusals for a value which no table states: `source`, `destination`, `machines`, `scenarios`, `message`, `reason` |
+//! | `[[mutation]]` | changed streams whose outcome is explained: `source`, `destination`, `machine`, `scenario`, `what`, `at`, `reason` |
+//!
+//! `source`, `destination` and `releases` are release ranges ([`super::select::releases`]). `machines` and
+//! `scenarios` are lists of names, all of them if left out. `feeds` is a list of feeds, any if
+//! left out.
+
+use super::read::Reader;
+use super::schema;
+use super::select::Selection;
+use crate::release::library::Library;
+use crate::release::provenance::Fixture;
+use crate::trace::Verdict;
+use crate::wire::Feed;
+
+pub use super::draft::{default_for, missing_from};
+
+/// What is wrong with a `matrix.toml`.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum ConfigError {
+    #[error("{file}: {source}")]
+    Toml { file: String, source: Box<toml::de::Error> },
+    #[error("{file}, line {line}: {problem}")]
+    At { file: String, line: usize, problem: Problem },
+    #[error("{file}: {problem}")]
+    Whole { file: String, problem: Problem },
+}
+
+/// What an entry has that it must not have, or lacks.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum Problem {
+    #[error("no {0} is listed")]
+    None(&'static str),
+    #[error("{what} '{name}' is listed twice")]
+    Duplicate { what: &'static str, name: String },
+    #[error("{what} '{name}' is not listed")]
+    Unlisted { what: &'static str, name: String },
+    #[error("{0} is an empty list: leave it out to mean all")]
+    Empty(&'static str),
+    #[error("{0} must not be empty")]
+    Blank(&'static str),
+    #[error("{key}: {problem}")]
+    Value { key: &'static str, problem: String },
+    #[error("no policy may allow {0}: name such cells as known")]
+    NeverAllowed(Verdict),
+    #[error("the corpus has nothing of release '{0}'")]
+    NoSuchRelease(String),
+    #[error("the corpus has release '{0}', which is not listed")]
+    UnlistedRelease(String),
+    #[error("no fixture is of {what} '{name}'")]
+    NoFixture { what: &'static str, name: String },
+    #[error("no cell uses fixture {id}: {why}")]
+    Unused { id: String, why: String },
+}
+
+/// A release under test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// Name, as in the corpus.
+    pub name: String,
+    /// Where the binary came from.
+    pub about: String,
+}
+
+/// A machine type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// Name, never an alias.
+    pub name: String,
+    /// Releases that have it.
+    pub releases: Vec<String>,
+}
+
+/// A scenario.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scenario {
+    /// Name.
+    pub name: String,
+    /// What it exercises.
+    pub about: String,
+    /// The guest program, by name.
+    pub guest: String,
+    /// Command line.
+    pub arguments: Vec<String>,
+    /// Releases that have its devices.
+    pub releases: Vec<String>,
+}
+
+/// Which verdicts a cell may have, by direction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// From a release to itself and to newer ones.
+    pub forward: Vec<Verdict>,
+    /// To older ones.
+    pub backward: Vec<Verdict>,
+}
+
+/// Cells that break policy for a known reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Which cells.
+    pub selection: Selection,
+    /// Under which feeds; empty means any.
+    pub feeds: Vec<Feed>,
+    /// Their verdict.
+    pub verdict: Verdict,
+    /// Why it is so.
+    pub reason: String,
+    /// Where that can be read: a commit, a thread, a section of a reference.
+    pub reference: String,
+    /// Line in the file.
+    pub line: usize,
+}
+
+/// Observed cells in which a real loader refuses for a value that no table states.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Runtime {
+    /// Which cells.
+    pub selection: Selection,
+    /// What the real loader prints.
+    pub message: String,
+    /// Why no table states it.
+    pub reason: String,
+    /// Line in the file.
+    pub line: usize,
+}
+
+/// Changed streams of which model and real binary need not agree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mutation {
+    /// Which fixture and destinations.
+    pub selection: Selection,
+    /// The change, in the words of the observation.
+    pub what: String,
+    /// Where it is, if that matters: byte offset.
+    pub at: Option<u64>,
+    /// Why the two differ.
+    pub reason: String,
+    /// Line in the file.
+    pub line: usize,
+}
+
+/// A checked `matrix.toml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Name of the file, for messages.
+    pub file: String,
+    /// Releases, oldest first.
+    pub releases: Vec<Release>,
+    /// Machine types in order of the file.
+    pub machines: Vec<Machine>,
+    /// Scenarios in order of the file.
+    pub scenarios: Vec<Scenario>,
+    /// The policy.
+    pub policy: Policy,
+    /// Known cases in order of the file; the first that fits a cell counts.
+    pub known: Vec<Known>,
+    /// Runtime checks.
+    pub runtime: Vec<Runtime>,
+    /// Explained changes.
+    pub mutations: Vec<Mutation>,
+}
+
+impl Config {
+    /// Reads `text`; `file` is its name for messages.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
+        let raw: schema::File = toml::from_str(text).map_err(|source| ConfigError::Toml {
+            file: file.to_owned(),
+            source: Box::new(source),
+        })?;
+        Reader { file, text }.config(raw)
+    }
+
+    /// Holds the claim against a corpus: each must have what the other says.
+    ///
+    /// # Errors
+    /// A release that only one of the two has; a fixture that no cell would use, or whose guest
+    /// or arguments are not its scenario's; a machine type or scenario without fixtures.
+    pub fn check(&self, library: &Library) -> Result<(), ConfigError> {
+        self.fits(library).map_err(|problem| {
+            let file = self.file.clone();
+            ConfigError::Whole { file, problem }
+        })
+    }
+
+    /// Place of a release among all, oldest first.
+    #[must_use]
+    pub fn place(&self, release: &str) -> Option<usize> {
+        self.releases.iter().position(|r| r.name == release)
+    }
+
+    fn fits(&self, library: &Library) -> Result<(), Problem> {
+        let recorded = library.releases();
+        if let Some(r) = self.releases.iter().find(|r| !recorded.iter().any(|(n, _)| *n == r.name))
+        {
+            return Err(Problem::NoSuchRelease(r.name.clone()));
+        }
+        if let Some((name, _)) = recorded.iter().find(|(name, _)| self.place(name).is_none()) {
+            return Err(Problem::UnlistedRelease(name.clone()));
+        }
+        for fixture in library.fixtures() {
+            self.uses(fixture).map_err(|why| Problem::Unused { id: fixture.id(), why })?;
+        }
+        let none = |what, name: &String| Err(Problem::NoFixture { what, name: name.clone() });
+        for Machine { name, .. } in &self.machines {
+            if !library.fixtures().iter().any(|f| f.machine == *name) {
+                return none("machine type", name);
+            }
+        }
+        for Scenario { name, .. } in &self.scenarios {
+            if !library.fixtures().iter().any(|f| f.scenario == *name) {
+                return none("scenario", name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the plan can use a fixture, or in words why not.
+    fn uses(&self, fixture: &Fixture) -> Result<(), String> {
+        let Fixture { release, machine, scenario, .. } = fixture;
+        let unlisted = |what, name| format!("{what} '{name}' is not listed");
+        let m = self.machines.iter().find(|m| m.name == *machine);
+        let m = m.ok_or_else(|| unlisted("machine type", machine))?;
+        let s = self.scenarios.iter().find(|s| s.name == *scenario);
+        let s = s.ok_or_else(|| unlisted("scenario", scenario))?;
+        for (what, name, releases) in
+            [("machine type", machine, &m.releases), ("scenario", scenario, &s.releases)]
+        {
+            if !releases.contains(release) {
+                return Err(format!("{what} '{name}' says that {release} does not have it"));
+            }
+        }
+        if (&fixture.guest, &fixture.arguments) != (&s.guest, &s.arguments) {
+            return Err(format!("guest or arguments are not those of scenario '{scenario}'"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,251 @@
+//! The run: every destination built once, every fixture understood once, every cell judged, all
+//! in parallel. What goes wrong in one cell is that cell's failure and no other's.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rayon::prelude::*;
+
+use super::config::Config;
+use super::plan::{Cell, Lacks, Plan, Planned};
+use super::policy::{Direction, Standing, standing};
+use crate::release::library::{Library, LibraryError};
+use crate::stream::Destination;
+use crate::trace::{Judged, Meaning, Verdict, judge};
+use crate::wire::Feed;
+
+/// How a cell came out.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// It ran.
+    Judged(Box<Judged>),
+    /// The destination cannot start.
+    Unsupported(Lacks),
+    /// It could not run: what the corpus lacks.
+    Undetermined(String),
+    /// The model panicked: with which message.
+    Panicked(String),
+}
+
+impl Outcome {
+    /// The verdict; `None` if there is none because the model panicked.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        match self {
+            Outcome::Judged(judged) => Some(judged.verdict),
+            Outcome::Unsupported(_) => Some(Verdict::Unsupported),
+            Outcome::Undetermined(_) => Some(Verdict::Undetermined),
+            Outcome::Panicked(_) => None,
+        }
+    }
+
+    /// Name of the verdict, or `panicked`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.verdict().map_or("panicked", Verdict::name)
+    }
+}
+
+/// A cell and how it came out.
+#[derive(Debug, Clone)]
+pub struct CellResult {
+    /// The cell.
+    pub cell: Cell,
+    /// Its outcome.
+    pub outcome: Outcome,
+    /// Its direction.
+    pub direction: Direction,
+    /// How that stands to the policy.
+    pub standing: Standing,
+}
+
+/// A matrix that was run.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// How the bytes arrived.
+    pub feed: Feed,
+    /// The cells, in order of the plan.
+    pub cells: Vec<CellResult>,
+    /// Fixtures that their own release does not load to the last byte, each in a sentence.
+    pub problems: Vec<String>,
+    /// Known entries that name no cell any more: indices. Only a whole matrix can tell.
+    pub stale: Vec<usize>,
+}
+
+impl Run {
+    /// Whether the policy holds.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.problems.is_empty()
+            && self.stale.is_empty()
+            && !self.cells.iter().any(|c| c.standing == Standing::Broken)
+    }
+}
+
+/// Judges one cell; a parameter so that tests can plant a fault.
+pub type Judge = dyn Fn(&Meaning<'_>, &[u8], &Destination, &Feed) -> Judged + Sync;
+
+/// Runs a plan.
+///
+/// # Errors
+/// A corpus whose tables or fixtures cannot be used.
+pub fn run(
+    library: &Library,
+    config: &Config,
+    plan: &Plan,
+    feed: &Feed,
+) -> Result<Run, LibraryError> {
+    run_with(library, config, plan, feed, &judge)
+}
+
+/// Runs a plan with another judge.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(
+    library: &Library,
+    config: &Config,
+    plan: &Plan,
+    feed: &Feed,
+    judge: &Judge,
+) -> Result<Run, LibraryError> {
+    let destinations = destinations(library, plan)?;
+    let sources = sources(library, plan, &destinations)?;
+    let problems = sources
+        .iter()
+        .filter_map(|(key, source)| match source {
+            Source::Bad(why) => Some(format!("{}: {why}", key.id())),
+            Source::Good(_) | Source::NoDestination => None,
+        })
+        .collect();
+    let cells: Vec<CellResult> = plan
+        .cells
+        .par_iter()
+        .map(|Planned { cell, lacks }| {
+            let outcome = match lacks {
+                Some(lacks) => Outcome::Unsupported(*lacks),
+                None => outcome(cell, &sources, &destinations, feed, judge),
+            };
+            CellResult {
+                direction: Direction::of(cell, config),
+                standing: standing(config, cell, feed, outcome.verdict()),
+                cell: cell.clone(),
+                outcome,
+            }
+        })
+        .collect();
+    let stale = (0..config.known.len())
+        .filter(|index| plan.whole && config.known.get(*index).is_some_and(|k| k.is_due(feed)))
+        .filter(|index| !cells.iter().any(|c| c.standing == Standing::Known(*index)))
+        .collect();
+    Ok(Run { feed: feed.clone(), cells, problems, stale })
+}
+
+/// Release, machine type, scenario: of a fixture or of a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Key<'c> {
+    release: &'c str,
+    machine: &'c str,
+    scenario: &'c str,
+}
+
+impl<'c> Key<'c> {
+    fn source(cell: &'c Cell) -> Self {
+        Key { release: &cell.source, machine: &cell.machine, scenario: &cell.scenario }
+    }
+
+    fn destination(cell: &'c Cell) -> Self {
+        Key { release: &cell.destination, machine: &cell.machine, scenario: &cell.scenario }
+    }
+
+    fn id(&self) -> String {
+        format!("{}/{}.{}", self.release, self.machine, self.scenario)
+    }
+}
+
+type Destinations<'c> = BTreeMap<Key<'c>, Destination>;
+
+/// What is known of a fixture.
+enum Source<'d> {
+    Good(Box<Understood<'d>>),
+    Bad(String),
+    NoDestination,
+}
+
+struct Understood<'d> {
+    stream: Vec<u8>,
+    meaning: Meaning<'d>,
+}
+
+fn destinations<'c>(library: &Library, plan: &'c Plan) -> Result<Destinations<'c>, LibraryError> {
+    let runnable = plan.cells.iter().filter(|planned| planned.lacks.is_none());
+    let mut keys: Vec<Key<'c>> = runnable
+        .flat_map(|planned| [Key::source(&planned.cell), Key::destination(&planned.cell)])
+        .collect();
+    keys.sort();
+    keys.dedup();
+    let built: Result<Vec<_>, LibraryError> = keys
+        .into_par_iter()
+        .map(|key| Ok((key, library.destination(key.release, key.machine, key.scenario)?)))
+        .collect();
+    Ok(built?.into_iter().filter_map(|(key, built)| Some((key, built?))).collect())
+}
+
+fn sources<'c, 'd>(
+    library: &Library,
+    plan: &'c Plan,
+    destinations: &'d Destinations<'c>,
+) -> Result<BTreeMap<Key<'c>, Source<'d>>, LibraryError> {
+    let runnable = plan.cells.iter().filter(|planned| planned.lacks.is_none());
+    let mut keys: Vec<Key<'c>> = runnable.map(|planned| Key::source(&planned.cell)).collect();
+    keys.sort();
+    keys.dedup();
+    let understood = keys.into_par_iter().map(|key| {
+        let fixture = library.fixture(key.release, key.machine, key.scenario);
+        let (Some(fixture), Some(own)) = (fixture, destinations.get(&key)) else {
+            return Ok((key, Source::NoDestination));
+        };
+        let stream = library.corpus().stream(fixture)?;
+        let meaning = caught(|| Meaning::of(own, &stream))
+            .unwrap_or_else(|panic| Err(format!("the model panicked: {panic}")));
+        Ok((
+            key,
+            match meaning {
+                Ok(meaning) => Source::Good(Box::new(Understood { stream, meaning })),
+                Err(why) => Source::Bad(why),
+            },
+        ))
+    });
+    understood.collect()
+}
+
+fn outcome(
+    cell: &Cell,
+    sources: &BTreeMap<Key<'_>, Source<'_>>,
+    destinations: &Destinations<'_>,
+    feed: &Feed,
+    judge: &Judge,
+) -> Outcome {
+    let none =
+        |key: Key<'_>| Outcome::Undetermined(format!("the corpus has no handlers of {}", key.id()));
+    let (source, destination) = (Key::source(cell), Key::destination(cell));
+    let Understood { stream, meaning } = match sources.get(&source) {
+        Some(Source::Good(understood)) => understood.as_ref(),
+        Some(Source::Bad(why)) => return Outcome::Undetermined(format!("{}: {why}", source.id())),
+        Some(Source::NoDestination) | None => return none(source),
+    };
+    let Some(to) = destinations.get(&destination) else { return none(destination) };
+    match caught(|| judge(meaning, stream, to, feed)) {
+        Ok(judged) => Outcome::Judged(Box::new(judged)),
+        Err(message) => Outcome::Panicked(message),
+    }
+}
+
+/// What `work` gives, or the message of its panic.
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        text.or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "a panic without a message".to_owned())
+    })
+}

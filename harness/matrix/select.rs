@@ -1,0 +1,85 @@
+//! Which cells an entry of `matrix.toml` is about: release ranges, machine types, scenarios.
+
+use super::plan::Cell;
+
+/// The cells that lie in all four lists. No list is empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    /// Releases that wrote the stream.
+    pub sources: Vec<String>,
+    /// Releases that load it.
+    pub destinations: Vec<String>,
+    /// Machine types.
+    pub machines: Vec<String>,
+    /// Scenarios.
+    pub scenarios: Vec<String>,
+}
+
+impl Selection {
+    /// Whether the entry is about this cell.
+    #[must_use]
+    pub fn has(&self, cell: &Cell) -> bool {
+        self.sources.contains(&cell.source)
+            && self.destinations.contains(&cell.destination)
+            && self.machines.contains(&cell.machine)
+            && self.scenarios.contains(&cell.scenario)
+    }
+}
+
+/// The releases that `text` names, in the order of `all`, which is oldest first. `text` is a list
+/// of parts with commas between them; a part is a release, `FIRST..LAST` with both ends in it,
+/// `FIRST..` or `..LAST`.
+///
+/// # Errors
+/// In words: a release that is not in `all`, a range that is the wrong way round, or nothing.
+pub fn releases(text: &str, all: &[String]) -> Result<Vec<String>, String> {
+    let place = |name: &str| {
+        all.iter().position(|release| release == name).ok_or_else(|| {
+            format!("release '{name}' is not listed: expected one of {}", all.join(", "))
+        })
+    };
+    let mut chosen = vec![false; all.len()];
+    for part in text.split(',').map(str::trim) {
+        let (first, last) = part.split_once("..").unwrap_or((part, part));
+        let first = if first.is_empty() && part != first { 0 } else { place(first)? };
+        let last = if last.is_empty() && part != last { all.len() } else { place(last)? + 1 };
+        let range = chosen
+            .get_mut(first..last)
+            .filter(|range| !range.is_empty())
+            .ok_or_else(|| format!("range '{part}' has no release: its ends are the wrong way"))?;
+        range.fill(true);
+    }
+    Ok(all.iter().zip(chosen).filter(|(_, chosen)| *chosen).map(|(name, _)| name.clone()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Vec<String> {
+        ["0.12.5", "0.13.0", "1.0.1", "2.8.1", "11.1"].map(String::from).to_vec()
+    }
+
+    #[rstest::rstest]
+    #[case("0.13.0", "0.13.0")]
+    #[case("0.13.0..2.8.1", "0.13.0 1.0.1 2.8.1")]
+    #[case("..0.13.0", "0.12.5 0.13.0")]
+    #[case("2.8.1..", "2.8.1 11.1")]
+    #[case("..", "0.12.5 0.13.0 1.0.1 2.8.1 11.1")]
+    #[case("11.1, 0.12.5..0.13.0", "0.12.5 0.13.0 11.1")]
+    fn ranges_have_both_their_ends(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(releases(text, &all()).map(|r| r.join(" ")), Ok(expected.to_owned()));
+    }
+
+    #[rstest::rstest]
+    #[case("", "release '' is not listed")]
+    #[case("0.14.1", "release '0.14.1' is not listed: expected one of 0.12.5, ")]
+    #[case("0.12.5..9.9", "release '9.9' is not listed")]
+    #[case("2.8.1..0.12.5", "wrong way")]
+    #[case("11.1..2.8.1", "wrong way")]
+    #[case("0.12.5,", "release '' is not listed")]
+    fn bad_ranges_are_refused(#[case] text: &str, #[case] says: &str) {
+        let e = releases(text, &all()).expect_err(text);
+        assert!(e.contains(says), "{e}");
+    }
+}

@@ -1,0 +1,194 @@
+//! The report for a person: a grid per machine type and scenario, the findings, a summary.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+use super::findings::{Finding, findings};
+use crate::matrix::{CellResult, Config, Run, Standing};
+use crate::trace::Verdict;
+
+/// Width of a column of the grid: a release's name and a space.
+const COLUMN: usize = 8;
+
+/// The glyph of a verdict; no verdict is a panic.
+#[must_use]
+pub fn glyph(verdict: Option<Verdict>) -> char {
+    match verdict {
+        Some(Verdict::Faithful) => '=',
+        Some(Verdict::Defaulted) => '+',
+        Some(Verdict::Misparsed) => '!',
+        Some(Verdict::Refused) => 'x',
+        Some(Verdict::RefusedLate) => 'X',
+        Some(Verdict::Unsupported) => '.',
+        Some(Verdict::Undetermined) => '?',
+        None => '#',
+    }
+}
+
+/// What the glyphs mean.
+pub const LEGEND: &str = "\
+=  faithful      every byte was read as what it was written as
++  defaulted     the same, and defaults were kept for optional state that was not sent
+x  refused       refused, with nothing read wrongly before
+X  refused-late  refused, but something was read wrongly first
+!  misparsed     accepted, but something was read wrongly or never: the silent failure
+?  undetermined  the tables do not say enough
+.  unsupported   not started: these releases have no such machine type or device
+#  panicked      the model failed
+A glyph in parentheses is a cell that breaks the policy for a reason that is known.
+";
+
+/// The whole report, with colours as escape sequences.
+#[must_use]
+pub fn table(config: &Config, run: &Run, cells: &[CellResult]) -> String {
+    let mut text = String::new();
+    for machine in &config.machines {
+        for scenario in &config.scenarios {
+            text += &grid(config, cells, &machine.name, &scenario.name);
+        }
+    }
+    text += LEGEND;
+    for finding in findings(cells) {
+        text += "\n";
+        text += &told(&finding, config);
+    }
+    for problem in &run.problems {
+        line(&mut text, &format!("\n{}: {problem}", painted(BAD, "fixture")));
+    }
+    for known in run.stale.iter().filter_map(|index| config.known.get(*index)) {
+        let (file, line_) = (&config.file, known.line);
+        let stale = painted(BAD, "stale");
+        line(
+            &mut text,
+            &format!("\n{stale}: {file}, line {line_}: this known entry names no cell any more"),
+        );
+    }
+    text += "\n";
+    text += &summary(run, cells);
+    text
+}
+
+/// One grid; empty if no such cell was started.
+#[must_use]
+pub fn grid(config: &Config, cells: &[CellResult], machine: &str, scenario: &str) -> String {
+    let cells: Vec<&CellResult> =
+        cells.iter().filter(|c| c.cell.machine == machine && c.cell.scenario == scenario).collect();
+    let in_order = |wanted: &dyn Fn(&CellResult, &str) -> bool| -> Vec<&str> {
+        let names = config.releases.iter().map(|r| r.name.as_str());
+        names.filter(|name| cells.iter().any(|c| wanted(c, name))).collect()
+    };
+    let rows = in_order(&|c, name| c.cell.source == name);
+    let all = in_order(&|c, name| c.cell.destination == name);
+    // Releases that cannot even start are named once, not drawn.
+    let starts = |c: &CellResult| c.outcome.verdict() != Some(Verdict::Unsupported);
+    let columns = in_order(&|c, name| c.cell.destination == name && starts(c));
+    if columns.is_empty() {
+        return String::new();
+    }
+    let absent: Vec<&str> = all.into_iter().filter(|name| !columns.contains(name)).collect();
+    let mut text = format!("{} {scenario}\n", painted(HEAD, machine));
+    let mut head = format!("{:<COLUMN$}", "");
+    for name in &columns {
+        let _ = write!(head, "{name:<COLUMN$}");
+    }
+    line(&mut text, &head);
+    for source in rows {
+        let mut row = format!("{source:<COLUMN$}");
+        for destination in &columns {
+            let cell = cells
+                .iter()
+                .find(|c| c.cell.source == source && c.cell.destination == *destination);
+            let shown = cell.map_or((String::new(), PLAIN), |c| shown(c));
+            let _ = write!(
+                row,
+                "{}{:pad$}",
+                painted(shown.1, &shown.0),
+                "",
+                pad = COLUMN.saturating_sub(shown.0.len())
+            );
+        }
+        line(&mut text, &row);
+    }
+    if !absent.is_empty() {
+        line(&mut text, &painted(DIM, &format!(".       {}", absent.join(" "))));
+    }
+    text + "\n"
+}
+
+/// A cell of the grid and its colour.
+fn shown(cell: &CellResult) -> (String, Style) {
+    let glyph = glyph(cell.outcome.verdict());
+    match cell.standing {
+        Standing::Good => (glyph.into(), GOOD),
+        Standing::Reported => (glyph.into(), NOTE),
+        Standing::Known(_) => (format!("({glyph})"), NOTE),
+        Standing::Broken => (glyph.into(), BAD),
+    }
+}
+
+/// A finding as a paragraph.
+#[must_use]
+pub fn told(finding: &Finding, config: &Config) -> String {
+    let style = match finding.standing {
+        Standing::Broken => BAD,
+        _ => NOTE,
+    };
+    let mut text = String::new();
+    let kind = painted(style, &format!("{} ({})", finding.verdict, finding.standing.name()));
+    let places: Vec<String> = finding.places.iter().map(ToString::to_string).collect();
+    line(&mut text, &format!("{kind}: {}", places.join("\n    and ")));
+    let example = finding.example.as_ref().map_or(String::new(), |e| format!("{e}: "));
+    line(&mut text, &format!("    {example}{}", finding.sentence));
+    if let Standing::Known(index) = finding.standing
+        && let Some(known) = config.known.get(index)
+    {
+        line(&mut text, &format!("    known: {} [{}]", known.reason, known.reference));
+    }
+    text
+}
+
+/// How many cells came out how, and whether the policy holds.
+#[must_use]
+pub fn summary(run: &Run, cells: &[CellResult]) -> String {
+    let mut parts = Vec::new();
+    for verdict in Verdict::ALL {
+        let n = cells.iter().filter(|c| c.outcome.verdict() == Some(verdict)).count();
+        if n > 0 {
+            parts.push(format!("{n} {verdict}"));
+        }
+    }
+    let panicked = cells.iter().filter(|c| c.outcome.verdict().is_none()).count();
+    if panicked > 0 {
+        parts.push(format!("{panicked} panicked"));
+    }
+    let broken = cells.iter().filter(|c| c.standing == Standing::Broken).count();
+    let known = cells.iter().filter(|c| matches!(c.standing, Standing::Known(_))).count();
+    let verdict = match run.holds() {
+        true => painted(GOOD, "the policy holds"),
+        false => painted(BAD, "the policy is broken"),
+    };
+    format!(
+        "{} cells under feed {}: {}.\n{verdict}: {broken} cells break it, {known} more are known to.\n",
+        cells.len(),
+        run.feed,
+        parts.join(", ")
+    )
+}
+
+/// Appends a line without spaces at its end.
+fn line(text: &mut String, line: &str) {
+    text.push_str(line.trim_end());
+    text.push('\n');
+}
+
+const PLAIN: Style = Style::new();
+const HEAD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const GOOD: Style = AnsiColor::Green.on_default();
+const NOTE: Style = AnsiColor::Yellow.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+
+fn painted(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
