@@ -20,6 +20,8 @@
 
 pub mod cli;
 pub mod dialect;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod matrix;
 pub mod release;
 pub mod report;
