@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use super::source::SourceError;
 use crate::matrix::config::ConfigError;
 use crate::matrix::plan::PlanError;
 use crate::release::corpus::CorpusError;
@@ -26,6 +27,10 @@ pub enum CliError {
     Import(#[from] ImportError),
     #[error(transparent)]
     File(#[from] FileError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error("{name}: {why}")]
+    Stream { name: String, why: String },
     #[error("{0}: no such file")]
     NoFile(PathBuf),
     #[error("the corpus has no matrix.toml: name one with --matrix")]

@@ -12,6 +12,7 @@
 // Names and versions from outside reach this room: nothing here may panic.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod any;
 pub mod commands;
 pub mod machine;
 pub mod ram;
@@ -79,6 +80,8 @@ pub struct Configuration {
     pub mapped_ram: bool,
     /// `configuration/uuid` is known (4.2).
     pub uuid: bool,
+    /// Any capability is taken, on or off: no release does that, a look at a stream does.
+    pub any_capability: bool,
 }
 
 /// Pointer elements of arrays (4.2 step 5).
@@ -173,6 +176,7 @@ impl Dialect {
                 capabilities: from(4, 0),
                 mapped_ram: from(9, 0),
                 uuid: from(4, 2),
+                any_capability: false,
             }),
             footers: framed,
             after_end: match () {

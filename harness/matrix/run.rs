@@ -208,10 +208,13 @@ fn sources<'c, 'd>(
         let stream = library.corpus().stream(fixture)?;
         let meaning = caught(|| Meaning::of(own, &stream))
             .unwrap_or_else(|panic| Err(format!("the model panicked: {panic}")));
-        Ok((key, match meaning {
-            Ok(meaning) => Source::Good(Box::new(Understood { stream, meaning })),
-            Err(why) => Source::Bad(why),
-        }))
+        Ok((
+            key,
+            match meaning {
+                Ok(meaning) => Source::Good(Box::new(Understood { stream, meaning })),
+                Err(why) => Source::Bad(why),
+            },
+        ))
     });
     understood.collect()
 }
@@ -223,9 +226,8 @@ fn outcome(
     feed: &Feed,
     judge: &Judge,
 ) -> Outcome {
-    let none = |key: Key<'_>| {
-        Outcome::Undetermined(format!("the corpus has no handlers of {}", key.id()))
-    };
+    let none =
+        |key: Key<'_>| Outcome::Undetermined(format!("the corpus has no handlers of {}", key.id()));
     let (source, destination) = (Key::source(cell), Key::destination(cell));
     let Understood { stream, meaning } = match sources.get(&source) {
         Some(Source::Good(understood)) => understood.as_ref(),

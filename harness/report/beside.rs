@@ -51,7 +51,8 @@ pub fn beside(written: &Map<'_>, reading: &Loaded<'_>, stream: &[u8], at: u64) -
         });
     }
     // A refusal for want of bytes may lie behind the last of them.
-    if let Some(error) = refused.filter(|error| cuts.last().is_none_or(|end| error.offset >= *end)) {
+    if let Some(error) = refused.filter(|error| cuts.last().is_none_or(|end| error.offset >= *end))
+    {
         rows.push(Row {
             mark: if error.offset == at { ">" } else { " " },
             offset: error.offset.to_string(),

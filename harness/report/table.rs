@@ -59,7 +59,10 @@ pub fn table(config: &Config, run: &Run, cells: &[CellResult]) -> String {
     for known in run.stale.iter().filter_map(|index| config.known.get(*index)) {
         let (file, line_) = (&config.file, known.line);
         let stale = painted(BAD, "stale");
-        line(&mut text, &format!("\n{stale}: {file}, line {line_}: this known entry names no cell any more"));
+        line(
+            &mut text,
+            &format!("\n{stale}: {file}, line {line_}: this known entry names no cell any more"),
+        );
     }
     text += "\n";
     text += &summary(run, cells);
@@ -93,10 +96,17 @@ pub fn grid(config: &Config, cells: &[CellResult], machine: &str, scenario: &str
     for source in rows {
         let mut row = format!("{source:<COLUMN$}");
         for destination in &columns {
-            let cell =
-                cells.iter().find(|c| c.cell.source == source && c.cell.destination == *destination);
+            let cell = cells
+                .iter()
+                .find(|c| c.cell.source == source && c.cell.destination == *destination);
             let shown = cell.map_or((String::new(), PLAIN), |c| shown(c));
-            let _ = write!(row, "{}{:pad$}", painted(shown.1, &shown.0), "", pad = COLUMN.saturating_sub(shown.0.len()));
+            let _ = write!(
+                row,
+                "{}{:pad$}",
+                painted(shown.1, &shown.0),
+                "",
+                pad = COLUMN.saturating_sub(shown.0.len())
+            );
         }
         line(&mut text, &row);
     }
@@ -110,7 +120,7 @@ pub fn grid(config: &Config, cells: &[CellResult], machine: &str, scenario: &str
 fn shown(cell: &CellResult) -> (String, Style) {
     let glyph = glyph(cell.outcome.verdict());
     match cell.standing {
-            Standing::Good => (glyph.into(), GOOD),
+        Standing::Good => (glyph.into(), GOOD),
         Standing::Reported => (glyph.into(), NOTE),
         Standing::Known(_) => (format!("({glyph})"), NOTE),
         Standing::Broken => (glyph.into(), BAD),

@@ -86,16 +86,18 @@ pub(super) enum End {
 
 /// Loads a stream into a destination under a feed.
 pub fn load<'d>(to: &'d Destination, source: &mut dyn Read, feed: &Feed) -> Loaded<'d> {
-    let mut load = Load {
-        to,
-        io: Loader::new(Reader::new(source, feed), &to.dialect),
-        sections: Vec::new(),
-        ram: RamState::default(),
-        notes: Vec::new(),
-        started: Vec::new(),
-        remembered: vec![(0, 0); to.handlers.len()],
-        packages: 0,
-    };
+    load_into(to, source, feed, Map::new())
+}
+
+/// The same with the map to fill, such as a [bounded](Map::bounded) one.
+pub fn load_into<'d>(
+    to: &'d Destination,
+    source: &mut dyn Read,
+    feed: &Feed,
+    map: Map<'d>,
+) -> Loaded<'d> {
+    let mut load = Load::new(to, Reader::new(source, feed));
+    load.io.map = map;
     let refused = load.whole().err();
     Loaded {
         refused,
@@ -110,7 +112,21 @@ pub fn load<'d>(to: &'d Destination, source: &mut dyn Read, feed: &Feed) -> Load
     }
 }
 
-impl<'d> Load<'_, 'd> {
+impl<'s, 'd> Load<'s, 'd> {
+    /// At the start of a stream.
+    pub(super) fn new(to: &'d Destination, reader: Reader<'s>) -> Self {
+        Load {
+            to,
+            io: Loader::new(reader, &to.dialect),
+            sections: Vec::new(),
+            ram: RamState::default(),
+            notes: Vec::new(),
+            started: Vec::new(),
+            remembered: vec![(0, 0); to.handlers.len()],
+            packages: 0,
+        }
+    }
+
     pub(super) fn dialect(&self) -> &'d Dialect {
         &self.to.dialect
     }
@@ -153,7 +169,7 @@ impl<'d> Load<'_, 'd> {
         })
     }
 
-    fn header(&mut self) -> Result<()> {
+    pub(super) fn header(&mut self) -> Result<()> {
         let reader = &mut self.io.reader;
         // Missing bytes of the header read as zeros.
         let found = reader.be32().or_else(zero_at_end)?;

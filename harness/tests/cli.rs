@@ -64,7 +64,8 @@ fn unusable_input_is_status_2(#[case] arguments: &[&str], #[case] says: &str) {
 #[test]
 fn a_broken_policy_is_status_1() {
     let folder = tempfile::tempdir().unwrap();
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/matrix.toml")).unwrap();
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/matrix.toml")).unwrap();
     let (claims, _) = text.split_once("\n[[known]]").unwrap();
     let file = folder.path().join("matrix.toml");
     std::fs::write(&file, claims).unwrap();

@@ -80,33 +80,109 @@ fn a_good_file_is_read_with_releases_in_order() {
 
 /// One change of the good file, and what the error must say.
 #[rstest::rstest]
-#[case::unknown_key("about = \"packaged\"", "about = \"packaged\"\nabuot = 1", "unknown field `abuot`")]
+#[case::unknown_key(
+    "about = \"packaged\"",
+    "about = \"packaged\"\nabuot = 1",
+    "unknown field `abuot`"
+)]
 #[case::unknown_table("[policy]", "[[polcy]]\n[policy]", "unknown field `polcy`")]
 #[case::toml("[policy]", "[policy", "TOML parse error at line 24")]
-#[case::no_about("about = \"built\"\n\n[[release]]\nname = \"0.13.0\"", "\n[[release]]\nname = \"0.13.0\"", "missing field `about`")]
+#[case::no_about(
+    "about = \"built\"\n\n[[release]]\nname = \"0.13.0\"",
+    "\n[[release]]\nname = \"0.13.0\"",
+    "missing field `about`"
+)]
 #[case::blank_about("about = \"packaged\"", "about = \" \"", "line 10: about must not be empty")]
-#[case::no_number("name = \"11.1\"", "name = \"eleven\"", "line 10: name: 'eleven' is not a release number")]
+#[case::no_number(
+    "name = \"11.1\"",
+    "name = \"eleven\"",
+    "line 10: name: 'eleven' is not a release number"
+)]
 #[case::twice("name = \"11.1\"", "name = \"1.0.1\"", "line 10: release '1.0.1' is listed twice")]
-#[case::range("\"0.13.0..1.0.1\"", "\"0.13.0..1.0.2\"", "line 14: releases: release '1.0.2' is not listed")]
-#[case::backwards("\"0.13.0..1.0.1\"", "\"1.0.1..0.13.0\"", "line 14: releases: range '1.0.1..0.13.0'")]
+#[case::range(
+    "\"0.13.0..1.0.1\"",
+    "\"0.13.0..1.0.2\"",
+    "line 14: releases: release '1.0.2' is not listed"
+)]
+#[case::backwards(
+    "\"0.13.0..1.0.1\"",
+    "\"1.0.1..0.13.0\"",
+    "line 14: releases: range '1.0.1..0.13.0'"
+)]
 #[case::empty_name("name = \"pc\"", "name = \"\"", "line 14: name must not be empty")]
 #[case::no_guest("guest = \"idle\"\n", "", "missing field `guest`")]
-#[case::no_policy("[policy]\nforward = [\"faithful\", \"defaulted\"]\nbackward = [\"faithful\", \"defaulted\", \"refused\", \"refused-late\"]", "", "missing field `policy`")]
-#[case::empty_policy("forward = [\"faithful\", \"defaulted\"]", "forward = []", "line 24: forward must not be empty")]
-#[case::verdict("forward = [\"faithful\", \"defaulted\"]", "forward = [\"fine\"]", "line 24: forward: unknown verdict 'fine': expected one of faithful, ")]
+#[case::no_policy(
+    "[policy]\nforward = [\"faithful\", \"defaulted\"]\nbackward = [\"faithful\", \"defaulted\", \"refused\", \"refused-late\"]",
+    "",
+    "missing field `policy`"
+)]
+#[case::empty_policy(
+    "forward = [\"faithful\", \"defaulted\"]",
+    "forward = []",
+    "line 24: forward must not be empty"
+)]
+#[case::verdict(
+    "forward = [\"faithful\", \"defaulted\"]",
+    "forward = [\"fine\"]",
+    "line 24: forward: unknown verdict 'fine': expected one of faithful, "
+)]
 #[case::misparsed("\"refused-late\"]", "\"misparsed\"]", "line 24: no policy may allow misparsed")]
-#[case::undetermined("\"refused-late\"]", "\"undetermined\"]", "line 24: no policy may allow undetermined")]
-#[case::known_source("source = \"0.13.0\"", "source = \"0.13\"", "line 28: source: release '0.13' is not listed")]
-#[case::known_machine("verdict = \"refused-late\"", "machines = [\"q35\"]\nverdict = \"refused-late\"", "line 28: machine type 'q35' is not listed")]
-#[case::known_scenarios("verdict = \"refused-late\"", "scenarios = []\nverdict = \"refused-late\"", "line 28: scenarios is an empty list")]
-#[case::known_feed("verdict = \"refused-late\"", "feeds = [\"slow\"]\nverdict = \"refused-late\"", "line 28: feeds: unknown feed 'slow'")]
-#[case::known_feeds("verdict = \"refused-late\"", "feeds = []\nverdict = \"refused-late\"", "line 28: feeds is an empty list")]
-#[case::known_verdict("verdict = \"refused-late\"", "verdict = \"late\"", "line 28: verdict: unknown verdict 'late'")]
+#[case::undetermined(
+    "\"refused-late\"]",
+    "\"undetermined\"]",
+    "line 24: no policy may allow undetermined"
+)]
+#[case::known_source(
+    "source = \"0.13.0\"",
+    "source = \"0.13\"",
+    "line 28: source: release '0.13' is not listed"
+)]
+#[case::known_machine(
+    "verdict = \"refused-late\"",
+    "machines = [\"q35\"]\nverdict = \"refused-late\"",
+    "line 28: machine type 'q35' is not listed"
+)]
+#[case::known_scenarios(
+    "verdict = \"refused-late\"",
+    "scenarios = []\nverdict = \"refused-late\"",
+    "line 28: scenarios is an empty list"
+)]
+#[case::known_feed(
+    "verdict = \"refused-late\"",
+    "feeds = [\"slow\"]\nverdict = \"refused-late\"",
+    "line 28: feeds: unknown feed 'slow'"
+)]
+#[case::known_feeds(
+    "verdict = \"refused-late\"",
+    "feeds = []\nverdict = \"refused-late\"",
+    "line 28: feeds is an empty list"
+)]
+#[case::known_verdict(
+    "verdict = \"refused-late\"",
+    "verdict = \"late\"",
+    "line 28: verdict: unknown verdict 'late'"
+)]
 #[case::no_reason("reason = \"why\"\nreference", "reference", "missing field `reason`")]
-#[case::blank_reason("reason = \"why\"\nreference", "reason = \"\"\nreference", "line 28: reason must not be empty")]
-#[case::blank_reference("reference = \"where\"", "reference = \"\"", "line 28: reference must not be empty")]
-#[case::runtime_message("message = \"bad value\"", "message = \"\"", "line 35: message must not be empty")]
-#[case::mutation_scenario("scenario = \"idle\"", "scenario = \"busy\"", "line 42: scenario 'busy' is not listed")]
+#[case::blank_reason(
+    "reason = \"why\"\nreference",
+    "reason = \"\"\nreference",
+    "line 28: reason must not be empty"
+)]
+#[case::blank_reference(
+    "reference = \"where\"",
+    "reference = \"\"",
+    "line 28: reference must not be empty"
+)]
+#[case::runtime_message(
+    "message = \"bad value\"",
+    "message = \"\"",
+    "line 35: message must not be empty"
+)]
+#[case::mutation_scenario(
+    "scenario = \"idle\"",
+    "scenario = \"busy\"",
+    "line 42: scenario 'busy' is not listed"
+)]
 #[case::mutation_at("at = 7", "at = -7", "invalid value: integer `-7`")]
 fn a_bad_file_is_refused(#[case] from: &str, #[case] to: &str, #[case] says: &str) {
     assert!(GOOD.contains(from), "the good file has no {from:?}");
@@ -133,11 +209,27 @@ fn own() -> (Library, String) {
 /// One change of the repository's file, and what holding it against the corpus must say.
 #[rstest::rstest]
 #[case("name = \"2.8.1\"", "name = \"2.8.2\"", "the corpus has nothing of release '2.8.2'")]
-#[case("[[release]]\nname = \"0.14.1\"\nabout = \"0.14.1 (built from the release tag)\"", "", "release '0.14.1' is not listed")]
+#[case(
+    "[[release]]\nname = \"0.14.1\"\nabout = \"0.14.1 (built from the release tag)\"",
+    "",
+    "release '0.14.1' is not listed"
+)]
 #[case("name = \"pc-1.0\"", "name = \"pc-1.1\"", "machine type 'pc-1.0' is not listed")]
-#[case("releases = \"5.2..\"", "releases = \"7.2..\"", "no cell uses fixture 5.2/pc-i440fx-5.2.idle: machine type 'pc-i440fx-5.2' says that 5.2 does not have it")]
-#[case("guest = \"misc\"", "guest = \"other\"", "guest or arguments are not those of scenario 'desk'")]
-#[case("[policy]", "[[machine]]\nname = \"pc-q35-2.4\"\n\n[policy]", "no fixture is of machine type 'pc-q35-2.4'")]
+#[case(
+    "releases = \"5.2..\"",
+    "releases = \"7.2..\"",
+    "no cell uses fixture 5.2/pc-i440fx-5.2.idle: machine type 'pc-i440fx-5.2' says that 5.2 does not have it"
+)]
+#[case(
+    "guest = \"misc\"",
+    "guest = \"other\"",
+    "guest or arguments are not those of scenario 'desk'"
+)]
+#[case(
+    "[policy]",
+    "[[machine]]\nname = \"pc-q35-2.4\"\n\n[policy]",
+    "no fixture is of machine type 'pc-q35-2.4'"
+)]
 fn a_claim_that_the_corpus_does_not_bear_out_is_refused(
     #[case] from: &str,
     #[case] to: &str,

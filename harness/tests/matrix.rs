@@ -93,14 +93,15 @@ fn a_panic_is_the_failure_of_its_cell_only() {
         scenarios: vec!["idle".to_owned()],
         ..Filter::default()
     };
-    let run = run_with(&LIBRARY, &CONFIG, &plan(&filter), &Feed::Bulk, &|meaning, stream, to, feed| {
-        assert!(
-            (meaning.source.release.as_str(), to.release.as_str()) != ("1.4.2", "2.3.1"),
-            "planted"
-        );
-        judge(meaning, stream, to, feed)
-    })
-    .unwrap();
+    let run =
+        run_with(&LIBRARY, &CONFIG, &plan(&filter), &Feed::Bulk, &|meaning, stream, to, feed| {
+            assert!(
+                (meaning.source.release.as_str(), to.release.as_str()) != ("1.4.2", "2.3.1"),
+                "planted"
+            );
+            judge(meaning, stream, to, feed)
+        })
+        .unwrap();
     let failed: Vec<_> =
         run.cells.iter().filter(|c| matches!(c.outcome, Outcome::Panicked(_))).collect();
     let [one] = failed.as_slice() else { panic!("{} cells failed", failed.len()) };
@@ -143,9 +144,13 @@ fn the_json_has_every_cell_and_a_version() {
     assert_eq!(value["holds"], true);
     let cells = value["cells"].as_array().unwrap();
     assert_eq!(cells.len(), BULK.cells.len());
-    let counted: u64 = value["summary"].as_object().unwrap().values().filter_map(|n| n.as_u64()).sum();
+    let counted: u64 =
+        value["summary"].as_object().unwrap().values().filter_map(|n| n.as_u64()).sum();
     assert_eq!(counted, cells.len() as u64);
     let misparsed = cells.iter().find(|c| c["verdict"] == "misparsed").unwrap();
     let _scope = snapshots("cli");
-    insta::assert_snapshot!("misparsed-cell.json", serde_json::to_string_pretty(misparsed).unwrap());
+    insta::assert_snapshot!(
+        "misparsed-cell.json",
+        serde_json::to_string_pretty(misparsed).unwrap()
+    );
 }
