@@ -14,6 +14,7 @@
 //! | [`stream`] | header, sections, RAM, description, end of stream |
 //! | [`release`] | data from `corpus/` into destinations; importers |
 //! | [`trace`] | meaning, reading, comparison, verdict |
+//! | `qemu` | real binaries: capture, metered loads, trace events |
 //! | [`matrix`] | `matrix.toml`, plan, run, policy, observed outcomes |
 //! | [`report`] | table and JSON from one model |
 //! | [`cli`] | one file a verb |
@@ -21,6 +22,8 @@
 pub mod cli;
 pub mod dialect;
 pub mod matrix;
+#[cfg(unix)]
+pub mod qemu;
 pub mod release;
 pub mod report;
 pub mod stream;

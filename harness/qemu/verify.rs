@@ -1,0 +1,1 @@
+//! Loads by a binary beside the model's.
