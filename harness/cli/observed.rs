@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::input::Input;
+use super::input::{self, Input};
 use super::{CliError, Said};
 use crate::matrix::agreement::{Agreement, Compared, agreement};
 use crate::matrix::observed::{Mutation, Observed};
@@ -17,7 +17,8 @@ Examples:
   crossload observed
   crossload observed --observed pc-i440fx-5.2.idle.json --corpus my-corpus
 
-Prints how many loads agree, and each that does not. Exit status is 1 if one does not.")]
+Prints how many loads agree, and each that does not, with the reason where matrix.toml has one.
+Exit status is 1 if one is left without a reason.")]
 pub(super) struct Args {
     #[command(flatten)]
     input: Input,
@@ -32,9 +33,16 @@ pub(super) struct Args {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let library = match &args.corpus {
-        Some(folder) => Library::open(Corpus::open(folder)?)?,
-        None => args.input.open()?.0,
+    let (library, config) = match &args.corpus {
+        Some(folder) => {
+            let claims = folder.join("matrix.toml");
+            let config = claims.is_file().then(|| input::config(&claims)).transpose()?;
+            (Library::open(Corpus::open(folder)?)?, config)
+        }
+        None => {
+            let (library, config) = args.input.open()?;
+            (library, Some(config))
+        }
     };
     let (observed, mutations) = match args.observed.as_slice() {
         [] => (library.corpus().observed()?, library.corpus().mutations()?),
@@ -43,25 +51,41 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     if observed.is_empty() && mutations.is_empty() {
         return Err(CliError::NothingObserved);
     }
-    let agreement = agreement(&library, &observed, &mutations)?;
+    let mut agreement = agreement(&library, &observed, &mutations)?;
+    let mut stale = Vec::new();
+    if let Some(config) = &config {
+        stale = agreement.explain(config);
+    }
     let mut text = String::new();
     for one in agreement.cells.iter().chain(&agreement.changed) {
         if let Some(disagreement) = &one.disagreement {
             text += &format!("{}: {disagreement}\n", told(one));
+            if let Some(reason) = &one.explained {
+                text += &format!("    explained: {reason}\n");
+            }
         }
     }
     let mut holds = true;
     for (what, list) in [("loads", &agreement.cells), ("changed", &agreement.changed)] {
-        let agreeing = Agreement::agreeing(list);
-        holds &= agreeing == list.len();
-        text += &format!("{what}: {agreeing} of {} agree\n", list.len());
+        let (agreeing, open) = (Agreement::agreeing(list), Agreement::open(list));
+        let explained = list.len() - agreeing - open;
+        holds &= open == 0;
+        text += &format!("{what}: {agreeing} of {} agree", list.len());
+        text += &if explained > 0 { format!(", {explained} more are explained\n") } else { "\n".into() };
+    }
+    // On part of the observations an entry may well explain nothing.
+    if args.observed.is_empty() {
+        for line in stale {
+            holds = false;
+            text += &format!("matrix.toml line {line}: this entry explains nothing any more\n");
+        }
     }
     Ok(Said { text, holds })
 }
 
 fn told(one: &Compared) -> String {
     let Compared { source, destination, machine, scenario, feed, change, .. } = one;
-    let change = change.as_ref().map_or(String::new(), |change| format!(", {change}"));
+    let change = change.as_ref().map_or(String::new(), |change| format!(", {}", change.describe()));
     format!("{source}/{machine}.{scenario} into {destination}, {feed}{change}")
 }
 

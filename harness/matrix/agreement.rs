@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::observed::{Mutation, Observed, ObservedVerdict, Outcome};
+use super::config::Config;
+use super::observed::{Mutation, Observed, ObservedVerdict, Op, Outcome};
+use super::plan::Cell;
 use super::texts::said;
 use crate::release::library::{Library, LibraryError};
 use crate::stream::{Destination, Loaded, load};
@@ -34,12 +36,16 @@ pub struct Compared {
     pub machine: String,
     /// Scenario.
     pub scenario: String,
-    /// For a changed stream: the change in words, with its place.
-    pub change: Option<String>,
+    /// For a changed stream: the change.
+    pub change: Option<Op>,
     /// Feed.
     pub feed: Feed,
     /// `None`: they agree. Otherwise what each did.
     pub disagreement: Option<String>,
+    /// What the binary printed.
+    pub stderr: String,
+    /// Why they need not agree: the reason of an entry in matrix.toml.
+    pub explained: Option<String>,
 }
 
 /// The outcome over all observations.
@@ -57,6 +63,58 @@ impl Agreement {
     pub fn agreeing(list: &[Compared]) -> usize {
         list.iter().filter(|c| c.disagreement.is_none()).count()
     }
+
+    /// How many of a list neither agree nor are explained.
+    #[must_use]
+    pub fn open(list: &[Compared]) -> usize {
+        list.iter().filter(|c| c.disagreement.is_some() && c.explained.is_none()).count()
+    }
+
+    /// Marks the disagreements that matrix.toml explains. Returns the lines of entries that
+    /// explain none, if all observations were held against the model.
+    #[must_use]
+    pub fn explain(&mut self, config: &Config) -> Vec<usize> {
+        let mut stale = Vec::new();
+        for entry in &config.runtime {
+            let fits = |c: &Compared| {
+                entry.selection.has(&c.cell()) && c.stderr.contains(&entry.message)
+            };
+            stale.extend((!mark(&mut self.cells, fits, &entry.reason)).then_some(entry.line));
+        }
+        for entry in &config.mutations {
+            let fits = |c: &Compared| {
+                let same = |op: &Op| {
+                    op.what() == entry.what && entry.at.is_none_or(|at| at == op.at())
+                };
+                entry.selection.has(&c.cell()) && c.change.as_ref().is_some_and(same)
+            };
+            stale.extend((!mark(&mut self.changed, fits, &entry.reason)).then_some(entry.line));
+        }
+        stale
+    }
+}
+
+impl Compared {
+    fn cell(&self) -> Cell {
+        Cell {
+            source: self.source.clone(),
+            destination: self.destination.clone(),
+            machine: self.machine.clone(),
+            scenario: self.scenario.clone(),
+        }
+    }
+}
+
+/// Gives `reason` to the open disagreements that fit. Returns whether there were any.
+fn mark(list: &mut [Compared], fits: impl Fn(&Compared) -> bool, reason: &str) -> bool {
+    let mut any = false;
+    for one in list {
+        if one.disagreement.is_some() && one.explained.is_none() && fits(one) {
+            one.explained = Some(reason.to_string());
+            any = true;
+        }
+    }
+    any
 }
 
 /// Holds the model against observations.
@@ -96,6 +154,8 @@ pub fn agreement(
                 machine: group.machine.clone(),
                 scenario: group.scenario.clone(),
                 change: None,
+                stderr: outcome.stderr.clone(),
+                explained: None,
                 disagreement: disagreement(to, stream.as_deref(), &feed, outcome),
                 feed,
             };
@@ -114,7 +174,9 @@ pub fn agreement(
                 destination: m.destination.clone(),
                 machine: m.machine.clone(),
                 scenario: m.scenario.clone(),
-                change: Some(m.op.describe()),
+                change: Some(m.op.clone()),
+                stderr: outcome.stderr.clone(),
+                explained: None,
                 disagreement: disagreement(to, stream.as_deref(), &feed, outcome),
                 feed,
             };

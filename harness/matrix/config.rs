@@ -206,7 +206,8 @@ impl Config {
 
     fn fits(&self, library: &Library) -> Result<(), Problem> {
         let recorded = library.releases();
-        if let Some(r) = self.releases.iter().find(|r| !recorded.iter().any(|(n, _)| *n == r.name)) {
+        if let Some(r) = self.releases.iter().find(|r| !recorded.iter().any(|(n, _)| *n == r.name))
+        {
             return Err(Problem::NoSuchRelease(r.name.clone()));
         }
         if let Some((name, _)) = recorded.iter().find(|(name, _)| self.place(name).is_none()) {

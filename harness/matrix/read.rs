@@ -125,7 +125,9 @@ impl Reader<'_> {
         let mut feeds = Vec::new();
         for feed in raw.feeds.iter().flatten() {
             let parsed = feed.parse();
-            feeds.push(parsed.map_err(|e| self.at(entry, Problem::Value { key: "feeds", problem: e }))?);
+            feeds.push(
+                parsed.map_err(|e| self.at(entry, Problem::Value { key: "feeds", problem: e }))?,
+            );
         }
         if raw.feeds.is_some() && feeds.is_empty() {
             return Err(self.at(entry, Problem::Empty("feeds")));
@@ -145,7 +147,11 @@ impl Reader<'_> {
         })
     }
 
-    fn runtime(&self, entry: &Spanned<schema::Runtime>, all: &Lists) -> Result<Runtime, ConfigError> {
+    fn runtime(
+        &self,
+        entry: &Spanned<schema::Runtime>,
+        all: &Lists,
+    ) -> Result<Runtime, ConfigError> {
         let raw = entry.get_ref();
         self.stated(entry, "reason", &raw.reason)?;
         self.stated(entry, "message", &raw.message)?;
@@ -162,7 +168,11 @@ impl Reader<'_> {
         })
     }
 
-    fn mutation(&self, entry: &Spanned<schema::Mutation>, all: &Lists) -> Result<Mutation, ConfigError> {
+    fn mutation(
+        &self,
+        entry: &Spanned<schema::Mutation>,
+        all: &Lists,
+    ) -> Result<Mutation, ConfigError> {
         let raw = entry.get_ref();
         self.stated(entry, "reason", &raw.reason)?;
         self.stated(entry, "what", &raw.what)?;
@@ -254,7 +264,12 @@ impl Reader<'_> {
         }
     }
 
-    fn stated<T>(&self, entry: &Spanned<T>, key: &'static str, text: &str) -> Result<(), ConfigError> {
+    fn stated<T>(
+        &self,
+        entry: &Spanned<T>,
+        key: &'static str,
+        text: &str,
+    ) -> Result<(), ConfigError> {
         if text.trim().is_empty() {
             return Err(self.at(entry, Problem::Blank(key)));
         }

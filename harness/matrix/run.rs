@@ -115,7 +115,7 @@ pub fn run_with(
         .iter()
         .filter_map(|(key, source)| match source {
             Source::Bad(why) => Some(format!("{}: {why}", key.id())),
-            Source::Good { .. } | Source::NoDestination => None,
+            Source::Good(_) | Source::NoDestination => None,
         })
         .collect();
     let cells: Vec<CellResult> = plan
@@ -167,9 +167,14 @@ type Destinations<'c> = BTreeMap<Key<'c>, Destination>;
 
 /// What is known of a fixture.
 enum Source<'d> {
-    Good { stream: Vec<u8>, meaning: Meaning<'d> },
+    Good(Box<Understood<'d>>),
     Bad(String),
     NoDestination,
+}
+
+struct Understood<'d> {
+    stream: Vec<u8>,
+    meaning: Meaning<'d>,
 }
 
 fn destinations<'c>(library: &Library, plan: &'c Plan) -> Result<Destinations<'c>, LibraryError> {
@@ -203,10 +208,13 @@ fn sources<'c, 'd>(
         let stream = library.corpus().stream(fixture)?;
         let meaning = caught(|| Meaning::of(own, &stream))
             .unwrap_or_else(|panic| Err(format!("the model panicked: {panic}")));
-        Ok((key, match meaning {
-            Ok(meaning) => Source::Good { stream, meaning },
-            Err(why) => Source::Bad(why),
-        }))
+        Ok((
+            key,
+            match meaning {
+                Ok(meaning) => Source::Good(Box::new(Understood { stream, meaning })),
+                Err(why) => Source::Bad(why),
+            },
+        ))
     });
     understood.collect()
 }
@@ -218,12 +226,11 @@ fn outcome(
     feed: &Feed,
     judge: &Judge,
 ) -> Outcome {
-    let none = |key: Key<'_>| {
-        Outcome::Undetermined(format!("the corpus has no handlers of {}", key.id()))
-    };
+    let none =
+        |key: Key<'_>| Outcome::Undetermined(format!("the corpus has no handlers of {}", key.id()));
     let (source, destination) = (Key::source(cell), Key::destination(cell));
-    let (stream, meaning) = match sources.get(&source) {
-        Some(Source::Good { stream, meaning }) => (stream, meaning),
+    let Understood { stream, meaning } = match sources.get(&source) {
+        Some(Source::Good(understood)) => understood.as_ref(),
         Some(Source::Bad(why)) => return Outcome::Undetermined(format!("{}: {why}", source.id())),
         Some(Source::NoDestination) | None => return none(source),
     };

@@ -132,15 +132,28 @@ impl Op {
     /// The change with its place: `insert at 31864 (in vmmouse)`.
     #[must_use]
     pub fn describe(&self) -> String {
-        let (op, at) = match self {
-            Op::Insert { at, .. } => ("insert", at),
-            Op::Delete { at, .. } => ("delete", at),
-            Op::Set { at, .. } => ("set", at),
-            Op::Truncate { at, .. } => ("truncate", at),
-            Op::Dup { at, .. } => ("dup", at),
-            Op::Move { at, .. } => ("move", at),
+        let op = match self {
+            Op::Insert { .. } => "insert",
+            Op::Delete { .. } => "delete",
+            Op::Set { .. } => "set",
+            Op::Truncate { .. } => "truncate",
+            Op::Dup { .. } => "dup",
+            Op::Move { .. } => "move",
         };
-        format!("{op} at {at} ({})", self.what())
+        format!("{op} at {} ({})", self.at(), self.what())
+    }
+
+    /// Where the change is: byte offset in the unchanged stream.
+    #[must_use]
+    pub fn at(&self) -> u64 {
+        match self {
+            Op::Insert { at, .. }
+            | Op::Delete { at, .. }
+            | Op::Set { at, .. }
+            | Op::Truncate { at, .. }
+            | Op::Dup { at, .. }
+            | Op::Move { at, .. } => *at,
+        }
     }
 
     /// The change in words.

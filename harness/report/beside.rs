@@ -18,13 +18,17 @@ const NAME: usize = 48;
 /// is marked.
 #[must_use]
 pub fn beside(written: &Map<'_>, reading: &Loaded<'_>, stream: &[u8], at: u64) -> String {
+    let refused = reading.refused.as_ref();
     let mut cuts = BTreeSet::from([at]);
     for map in [written, &reading.map] {
         for span in around(map, at) {
             cuts.extend([span.offset, span.offset + span.len]);
         }
     }
-    let refused = reading.refused.as_ref();
+    // Each side has AROUND of its own: so many in all are surely complete.
+    let before: Vec<u64> = cuts.range(..at).rev().take(AROUND).copied().collect();
+    let after = cuts.range(at..).take(AROUND + 2).copied();
+    let cuts: Vec<u64> = before.into_iter().rev().chain(after).collect();
     let mut rows = vec![Row {
         mark: " ",
         offset: "offset".to_owned(),
@@ -32,7 +36,6 @@ pub fn beside(written: &Map<'_>, reading: &Loaded<'_>, stream: &[u8], at: u64) -
         wrote: "source wrote".to_owned(),
         read: "destination read".to_owned(),
     }];
-    let cuts: Vec<u64> = cuts.into_iter().collect();
     for pair in cuts.windows(2) {
         let &[from, to] = pair else { continue };
         let refusal = refused.filter(|error| from <= error.offset && error.offset < to);
@@ -45,6 +48,17 @@ pub fn beside(written: &Map<'_>, reading: &Loaded<'_>, stream: &[u8], at: u64) -
                 Some(error) => format!("refused: {}", error.kind),
                 None => name(&reading.map, from),
             },
+        });
+    }
+    // A refusal for want of bytes may lie behind the last of them.
+    if let Some(error) = refused.filter(|error| cuts.last().is_none_or(|end| error.offset >= *end))
+    {
+        rows.push(Row {
+            mark: if error.offset == at { ">" } else { " " },
+            offset: error.offset.to_string(),
+            bytes: String::new(),
+            wrote: name(written, error.offset),
+            read: format!("refused: {}", error.kind),
         });
     }
     laid_out(&rows)

@@ -94,12 +94,8 @@ fn places(cells: &[&CellResult]) -> Vec<Place> {
             scenarios: one(&c.cell.scenario),
         })
         .collect();
-    let sides: [fn(&mut Place) -> &mut Vec<String>; 4] = [
-        |p| &mut p.scenarios,
-        |p| &mut p.machines,
-        |p| &mut p.destinations,
-        |p| &mut p.sources,
-    ];
+    let sides: [fn(&mut Place) -> &mut Vec<String>; 4] =
+        [|p| &mut p.scenarios, |p| &mut p.machines, |p| &mut p.destinations, |p| &mut p.sources];
     for side in sides {
         places = merged(places, side);
     }

@@ -48,9 +48,10 @@ pub fn cause(outcome: &Outcome) -> String {
         Outcome::Undetermined(why) => return why.clone(),
         Outcome::Panicked(message) => return message.clone(),
     };
-    let parted = judged.difference.as_ref().map_or(String::new(), |d| {
-        format!("{} read as {}", written(d, "").0, read(d).0)
-    });
+    let parted = judged
+        .difference
+        .as_ref()
+        .map_or(String::new(), |d| format!("{} read as {}", written(d, "").0, read(d).0));
     let refused = match (&judged.error, judged.verdict) {
         (Some(_), Verdict::RefusedLate) | (None, _) => String::new(),
         (Some(error), _) => refusal(error),
@@ -80,7 +81,9 @@ fn difference(judged: &Judged, source: &str) -> String {
     let (wrote, into) = written(d, source);
     let (read, as_) = read(d);
     match &d.read {
-        Some(_) => format!("byte {} of {size} was read as {read}{as_}, but {wrote}{into} there", d.offset),
+        Some(_) => {
+            format!("byte {} of {size} was read as {read}{as_}, but {wrote}{into} there", d.offset)
+        }
         None => format!("byte {} of {size} was never read; {wrote}{into}", d.offset),
     }
 }

@@ -59,14 +59,17 @@ pub fn table(config: &Config, run: &Run, cells: &[CellResult]) -> String {
     for known in run.stale.iter().filter_map(|index| config.known.get(*index)) {
         let (file, line_) = (&config.file, known.line);
         let stale = painted(BAD, "stale");
-        line(&mut text, &format!("\n{stale}: {file}, line {line_}: this known entry names no cell any more"));
+        line(
+            &mut text,
+            &format!("\n{stale}: {file}, line {line_}: this known entry names no cell any more"),
+        );
     }
     text += "\n";
     text += &summary(run, cells);
     text
 }
 
-/// One grid; empty if there are no such cells.
+/// One grid; empty if no such cell was started.
 #[must_use]
 pub fn grid(config: &Config, cells: &[CellResult], machine: &str, scenario: &str) -> String {
     let cells: Vec<&CellResult> =
@@ -77,12 +80,12 @@ pub fn grid(config: &Config, cells: &[CellResult], machine: &str, scenario: &str
     };
     let rows = in_order(&|c, name| c.cell.source == name);
     let all = in_order(&|c, name| c.cell.destination == name);
-    if rows.is_empty() {
-        return String::new();
-    }
     // Releases that cannot even start are named once, not drawn.
     let starts = |c: &CellResult| c.outcome.verdict() != Some(Verdict::Unsupported);
     let columns = in_order(&|c, name| c.cell.destination == name && starts(c));
+    if columns.is_empty() {
+        return String::new();
+    }
     let absent: Vec<&str> = all.into_iter().filter(|name| !columns.contains(name)).collect();
     let mut text = format!("{} {scenario}\n", painted(HEAD, machine));
     let mut head = format!("{:<COLUMN$}", "");
@@ -93,10 +96,17 @@ pub fn grid(config: &Config, cells: &[CellResult], machine: &str, scenario: &str
     for source in rows {
         let mut row = format!("{source:<COLUMN$}");
         for destination in &columns {
-            let cell =
-                cells.iter().find(|c| c.cell.source == source && c.cell.destination == *destination);
+            let cell = cells
+                .iter()
+                .find(|c| c.cell.source == source && c.cell.destination == *destination);
             let shown = cell.map_or((String::new(), PLAIN), |c| shown(c));
-            let _ = write!(row, "{}{:pad$}", painted(shown.1, &shown.0), "", pad = COLUMN - shown.0.len());
+            let _ = write!(
+                row,
+                "{}{:pad$}",
+                painted(shown.1, &shown.0),
+                "",
+                pad = COLUMN.saturating_sub(shown.0.len())
+            );
         }
         line(&mut text, &row);
     }
@@ -110,7 +120,7 @@ pub fn grid(config: &Config, cells: &[CellResult], machine: &str, scenario: &str
 fn shown(cell: &CellResult) -> (String, Style) {
     let glyph = glyph(cell.outcome.verdict());
     match cell.standing {
-            Standing::Good => (glyph.into(), GOOD),
+        Standing::Good => (glyph.into(), GOOD),
         Standing::Reported => (glyph.into(), NOTE),
         Standing::Known(_) => (format!("({glyph})"), NOTE),
         Standing::Broken => (glyph.into(), BAD),
@@ -126,11 +136,10 @@ pub fn told(finding: &Finding, config: &Config) -> String {
     };
     let mut text = String::new();
     let kind = painted(style, &format!("{} ({})", finding.verdict, finding.standing.name()));
+    let places: Vec<String> = finding.places.iter().map(ToString::to_string).collect();
+    line(&mut text, &format!("{kind}: {}", places.join("\n    and ")));
     let example = finding.example.as_ref().map_or(String::new(), |e| format!("{e}: "));
-    line(&mut text, &format!("{kind}: {example}{}", finding.sentence));
-    for place in &finding.places {
-        line(&mut text, &format!("    {place}"));
-    }
+    line(&mut text, &format!("    {example}{}", finding.sentence));
     if let Standing::Known(index) = finding.standing
         && let Some(known) = config.known.get(index)
     {

@@ -7,7 +7,7 @@ use super::local;
 use super::old;
 use super::presence::{self, Predicate};
 use super::rename::Renames;
-use super::schema::{self, OldLoader};
+use super::schema;
 use crate::dialect::{Dialect, Version};
 
 /// The descriptions of one destination.
@@ -271,8 +271,6 @@ impl Set {
             subsections.push((name.to_string(), index));
         }
         let old = match &source.old {
-            // A bundle that inherited the hook from an older release cannot know that it is gone.
-            Some(OldLoader { load: Some(hook), .. }) if old::is_gone(hook, target.release) => None,
             None => None,
             Some(loader) => Some(self.old(source, loader, tables, target)?),
         };

@@ -1,0 +1,105 @@
+//! The command as its users meet it: output, exit status, what it says of bad input.
+
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+
+use std::io::Read as _;
+use std::process::{Command, Output, Stdio};
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crossload"));
+    command.args(arguments).env("COLUMNS", "100").env_remove("CLICOLOR_FORCE");
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+fn output(arguments: &[&str]) -> Output {
+    command(arguments).output().expect("the command starts")
+}
+
+fn snapshots() -> insta::internals::SettingsBindDropGuard {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots/cli"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind_to_scope()
+}
+
+#[rstest::rstest]
+#[case("help", &["--help"], 0)]
+#[case("help-explain", &["explain", "--help"], 0)]
+#[case("one-release", &["--release", "11.1", "--scenario", "virtio"], 0)]
+#[case("misparsed", &["matrix", "--machine", "pc-0.12", "--verdict", "misparsed"], 0)]
+#[case("trickle", &["--feed", "trickle:8", "--source", "1.0.1", "--destination", "1.0.1"], 0)]
+#[case("explain-misparsed", &["explain", "0.12.5/pc-0.12.idle", "0.13.0"], 1)]
+#[case("explain-refused", &["explain", "10.0/pc-i440fx-10.0.virtio", "11.1"], 1)]
+#[case("explain-refused-late", &["explain", "0.14.1/pc-0.14.idle", "2.8.1"], 1)]
+#[case("explain-defaulted", &["explain", "1.0.1/pc-1.0.idle", "1.4.2"], 0)]
+fn output_is_as_reviewed(#[case] name: &str, #[case] arguments: &[&str], #[case] status: i32) {
+    let output = output(arguments);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(status));
+    let _scope = snapshots();
+    insta::assert_snapshot!(name, String::from_utf8(output.stdout).unwrap());
+}
+
+#[rstest::rstest]
+#[case(&["--release", "9.9"], "crossload: no release '9.9': expected one of 0.12.5, ")]
+#[case(&["--source", "11.1", "--machine", "pc-0.12"], "crossload: the selection is empty")]
+#[case(&["--verdict", "fine"], "unknown verdict 'fine'")]
+#[case(&["--feed", "trickle:0"], "unknown feed 'trickle:0'")]
+#[case(&["--matrix", "none.toml"], "crossload: none.toml: no such file")]
+#[case(&["--matrix", "Cargo.toml"], "crossload: Cargo.toml: TOML parse error")]
+#[case(&["explain", "0.12.5", "0.13.0"], "crossload: no fixture '0.12.5': expected RELEASE/MACHINE.SCENARIO")]
+#[case(&["explain", "0.12.5/pc-0.12.idle", "11.1"], "crossload: 11.1 has no machine type pc-0.12")]
+#[case(&["observed", "--observed", "none.json"], "crossload: none.json: no such file")]
+#[case(&["observed", "--corpus", "none"], "crossload: none: no such folder")]
+fn unusable_input_is_status_2(#[case] arguments: &[&str], #[case] says: &str) {
+    let output = output(arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains(says), "{stderr}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+}
+
+#[test]
+fn a_broken_policy_is_status_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/matrix.toml")).unwrap();
+    let (claims, _) = text.split_once("\n[[known]]").unwrap();
+    let file = folder.path().join("matrix.toml");
+    std::fs::write(&file, claims).unwrap();
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(corpus, folder.path().join("corpus")).unwrap();
+    let output = output(&["--matrix", file.to_str().unwrap(), "--machine", "pc-0.12"]);
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(stdout.contains("misparsed (broken)") && stdout.contains("the policy is broken"));
+}
+
+#[test]
+fn a_reader_that_closes_the_pipe_is_no_failure() {
+    let mut child = command(&["--machine", "pc-1.0", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0u8; 16];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn an_imported_corpus_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let corpus = folder.path().join("mine");
+    let input = folder.path().join("input");
+    std::fs::create_dir(&input).unwrap();
+    let arguments = ["import", input.to_str().unwrap(), "--into", corpus.to_str().unwrap()];
+    let output = output(&arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(corpus.join("matrix.toml").is_file());
+}
