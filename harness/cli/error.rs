@@ -26,6 +26,13 @@ pub enum CliError {
     Import(#[from] ImportError),
     #[error(transparent)]
     File(#[from] FileError),
+    #[cfg(unix)]
+    #[error(transparent)]
+    Qemu(#[from] crate::qemu::QemuError),
+    #[error("{path}: the corpus has no release {about}; it has {known}")]
+    UnknownBinary { path: PathBuf, about: String, known: String },
+    #[error("nothing to load: no fixture is left by these options")]
+    NothingToLoad,
     #[error("{0}: no such file")]
     NoFile(PathBuf),
     #[error("the corpus has no matrix.toml: name one with --matrix")]

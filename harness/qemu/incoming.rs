@@ -104,12 +104,13 @@ pub fn load(
     };
     let end = feeder.run(&mut emulator, deadline)?;
     let consumed = feeder.taken()?;
+    // Before the save, which is traced too.
+    let trace = emulator.trace()?;
     let mut saved = None;
     if end == End::Accepted && wanted.save {
         // What cannot be saved is told by its absence; the load is what counts.
         saved = emulator.save(deadline).ok();
     }
-    let trace = emulator.trace()?;
     let verdict = match end {
         End::Accepted => ObservedVerdict::Accepted,
         End::Died => ObservedVerdict::Refused,

@@ -10,6 +10,8 @@
 //! | [`capture`] | a scenario run to its halt, saved, and loaded by the same binary |
 //! | [`incoming`] | one load under a metered feed: how it ended, where, what was traced, what was saved again |
 //! | [`events`] | the fields that a traced load read, beside those that the model read |
+//! | [`restored`] | the state as it was saved again, beside the stream |
+//! | [`mutate`] | changes of a fixture that know its structure |
 //! | [`verify`] | loads by a binary beside the model's |
 
 pub mod binary;
@@ -18,8 +20,10 @@ pub mod emulator;
 pub mod events;
 pub mod guest;
 pub mod incoming;
+pub mod mutate;
 pub mod process;
 pub mod qmp;
+pub mod restored;
 pub mod verify;
 
 use std::time::Duration;
