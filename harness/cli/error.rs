@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use super::source::SourceError;
 use crate::matrix::config::ConfigError;
 use crate::matrix::plan::PlanError;
 use crate::release::corpus::CorpusError;
@@ -26,6 +27,7 @@ pub enum CliError {
     Import(#[from] ImportError),
     #[error(transparent)]
     File(#[from] FileError),
+<<<<<<< HEAD
     #[cfg(unix)]
     #[error(transparent)]
     Qemu(#[from] crate::qemu::QemuError),
@@ -33,6 +35,12 @@ pub enum CliError {
     UnknownBinary { path: PathBuf, about: String, known: String },
     #[error("nothing to load: no fixture is left by these options")]
     NothingToLoad,
+=======
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error("{name}: {why}")]
+    Stream { name: String, why: String },
+>>>>>>> main
     #[error("{0}: no such file")]
     NoFile(PathBuf),
     #[error("the corpus has no matrix.toml: name one with --matrix")]

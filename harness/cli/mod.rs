@@ -7,8 +7,10 @@ mod error;
 mod explain;
 mod import;
 mod input;
+mod inspect;
 mod matrix;
 mod observed;
+mod source;
 #[cfg(unix)]
 mod verify;
 
@@ -19,6 +21,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use error::CliError;
+pub use source::SourceError;
 
 /// Does a QEMU migration stream written by one release load faithfully in another?
 ///
@@ -33,6 +36,7 @@ Examples:
   crossload --verdict misparsed                   only the silent failures
   crossload --feed trickle:8                      eight bytes at a time, as a slow link gives them
   crossload explain 0.12.5/pc-0.12.idle 0.13.0    where one load goes wrong, byte by byte
+  crossload inspect vm.stream                     what every byte of a stream is
   crossload observed                              the model against real binaries
   crossload import DIR --into CORPUS && crossload --matrix CORPUS/matrix.toml
 
@@ -50,6 +54,8 @@ enum Verb {
     Matrix(matrix::Args),
     /// Show where one fixture is read wrongly or refused by one release
     Explain(explain::Args),
+    /// Show what every byte of a stream is: offset, bytes, meaning
+    Inspect(inspect::Args),
     /// Take streams, tables and observations of a folder into a corpus
     Import(import::Args),
     /// Hold the model against what real binaries did
@@ -79,6 +85,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         None => matrix::run(&cli.matrix),
         Some(Verb::Matrix(args)) => matrix::run(&args),
         Some(Verb::Explain(args)) => explain::run(&args),
+        Some(Verb::Inspect(args)) => inspect::run(&args),
         Some(Verb::Import(args)) => import::run(&args),
         Some(Verb::Observed(args)) => observed::run(&args),
         #[cfg(unix)]

@@ -12,6 +12,7 @@
 // Names and versions from outside reach this room: nothing here may panic.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod any;
 pub mod commands;
 pub mod machine;
 pub mod ram;
@@ -21,7 +22,7 @@ pub use machine::Generation;
 pub use ram::RamRules;
 pub use version::Version;
 
-use crate::wire::Refill;
+use crate::wire::{Fault, Refill, planted};
 use commands::CommandRules;
 
 /// How a loader decides that a subsection follows (wire reference 4.4).
@@ -79,6 +80,8 @@ pub struct Configuration {
     pub mapped_ram: bool,
     /// `configuration/uuid` is known (4.2).
     pub uuid: bool,
+    /// Any capability is taken, on or off: no release does that, a look at a stream does.
+    pub any_capability: bool,
 }
 
 /// Pointer elements of arrays (4.2 step 5).
@@ -146,12 +149,16 @@ impl Dialect {
             || version.is_stable_from(2, 0, 2);
         Dialect {
             subsections: match () {
-                () if from(1, 0) => Subsections::Prefix,
-                () if from(0, 14) => Subsections::OneByteListed,
+                () if from(1, 0) && !planted(Fault::OneByteRule) => Subsections::Prefix,
+                () if from(0, 14) && !planted(Fault::OneByteRule) => Subsections::OneByteListed,
                 () if from(0, 13) => Subsections::OneByte,
                 () => Subsections::None,
             },
-            look_ahead: if from(2, 1) { Refill::Full } else { Refill::Once },
+            look_ahead: match () {
+                () if planted(Fault::LookAheadOnce) => Refill::Once,
+                () if from(2, 1) || planted(Fault::LookAheadFull) => Refill::Full,
+                () => Refill::Once,
+            },
             flat_subsections: from(0, 14) && !from(1, 0),
             needless_ends_list: from(2, 4) && !from(3, 1),
             old_versions: match () {
@@ -161,7 +168,7 @@ impl Dialect {
             },
             checks_elements: from(2, 1),
             validates,
-            aliases: from(0, 13),
+            aliases: from(0, 13) && !planted(Fault::AliasesIgnored),
             part_lookup: if from(2, 10) { PartLookup::Handlers } else { PartLookup::Newest },
             checks_idstr: from(2, 4),
             configuration: framed.then(|| Configuration {
@@ -169,6 +176,7 @@ impl Dialect {
                 capabilities: from(4, 0),
                 mapped_ram: from(9, 0),
                 uuid: from(4, 2),
+                any_capability: false,
             }),
             footers: framed,
             after_end: match () {

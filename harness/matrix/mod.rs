@@ -14,6 +14,8 @@
 pub mod agreement;
 pub mod config;
 mod draft;
+#[cfg(test)]
+mod faults;
 pub mod plan;
 pub mod policy;
 mod read;

@@ -10,6 +10,7 @@ mod archive;
 pub mod bundle;
 pub mod corpus;
 pub mod debugger;
+pub mod described;
 pub mod files;
 pub mod import;
 pub mod json;

@@ -7,8 +7,10 @@
 //! | [`table`] | the grids, the findings and the summary as text |
 //! | [`json`] | all of it as JSON, and what its keys mean |
 //! | [`beside`] | what was written beside what was read, around one byte |
+//! | [`dump`] | what every byte of a stream was read as |
 
 pub mod beside;
+pub mod dump;
 pub mod findings;
 pub mod json;
 pub mod sentence;

@@ -55,6 +55,14 @@ pub(super) fn load(load: &mut Load<'_, '_>) -> Result<()> {
             "configuration/capabilities" => {
                 for _ in 0..reader.be32()? {
                     let name = String::from_utf8_lossy(&reader.counted()?).into_owned();
+                    if rules.any_capability {
+                        match name.as_str() {
+                            "x-ignore-shared" => load.ram.shared = true,
+                            "mapped-ram" => load.ram.mapped = true,
+                            _ => {}
+                        }
+                        continue;
+                    }
                     if name != "x-ignore-shared" && !(name == "mapped-ram" && rules.mapped_ram) {
                         let text = format!("received unknown capability {name}");
                         return Err(refuse(Kind::Configuration(text), at));

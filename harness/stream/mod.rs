@@ -12,6 +12,7 @@
 //! | [`command`] | migration commands |
 //! | [`ram`] | the `ram` section |
 //! | [`block`] | `block` and `dirty-bitmap` |
+//! | [`frames`] | a stream of which nothing is known: where its sections begin and end |
 //! | [`save`] | the inverse of [`load`] |
 //! | [`vmdescription`] | the JSON at the end |
 
@@ -22,13 +23,14 @@ pub mod block;
 pub mod command;
 pub mod configuration;
 pub mod destination;
+pub mod frames;
 pub mod load;
 pub mod ram;
 pub mod save;
 pub mod vmdescription;
 
 pub use destination::{Body, Destination, Handler};
-pub use load::{Loaded, Section, load};
+pub use load::{Loaded, Section, load, load_into};
 
 /// First four bytes of a stream: `QEVM`.
 pub const MAGIC: u32 = 0x5145_564d;

@@ -9,7 +9,7 @@ use crate::dialect::ram::{
 };
 use crate::vmstate::flow::c_string;
 use crate::wire::map::Item;
-use crate::wire::{Kind, Result};
+use crate::wire::{Fault, Kind, Result, planted};
 
 /// Size of an x86 page.
 pub const PAGE_SIZE: u64 = 4096;
@@ -21,6 +21,10 @@ const MAX_BLOCKS: usize = 4096;
 pub(super) struct RamState {
     /// Blocks announced, in order; v3: one without a name.
     pub(super) blocks: Vec<(Vec<u8>, u64)>,
+    /// Blocks are announced with their guest addresses (`x-ignore-shared`).
+    pub(super) shared: bool,
+    /// Pages lie at fixed places behind the announcement of their block (`mapped-ram`).
+    pub(super) mapped: bool,
     /// The block of the last page record.
     last: Option<Vec<u8>>,
 }
@@ -117,6 +121,12 @@ impl Record {
                 load.ram.blocks.retain(|b| b.0 != name);
                 load.ram.blocks.push((name, len));
             }
+            if load.ram.shared {
+                load.io.reader.be64().map_err(|e| load.io.map.place(e, "guest address"))?;
+            }
+            if load.ram.mapped {
+                mapped(load, len).map_err(|e| load.io.map.place(e, "mapped block"))?;
+            }
             left = left.wrapping_sub(len);
         }
         Ok(())
@@ -187,7 +197,7 @@ impl Record {
         if self.v3 {
             return Ok(());
         }
-        if self.flags & CONTINUE == 0 {
+        if self.flags & CONTINUE == 0 || planted(Fault::ContinueIgnored) {
             let name = load.io.reader.counted().map_err(|e| load.io.map.place(e, "block"))?;
             load.ram.last = Some(c_string(&name).to_vec());
         }
@@ -210,6 +220,27 @@ impl Record {
             return refuse(load, self.at, text);
         }
         Ok(())
+    }
+}
+
+/// The header of a block in a file with fixed places (6.3), and its bitmap and pages. The stream
+/// goes on behind them.
+fn mapped(load: &mut Load<'_, '_>, len: u64) -> Result<()> {
+    let at = load.io.reader.offset();
+    let version = load.io.reader.be32()?;
+    if version > 1 {
+        return refuse(load, at, format!("mapped-ram header version {version}, at most 1"));
+    }
+    load.io.reader.skip(8 + 8)?;
+    let pages = load.io.reader.be64()?;
+    // A shared block that is left out has no place.
+    if pages == 0 {
+        return Ok(());
+    }
+    let here = load.io.reader.offset();
+    match pages.checked_add(len).and_then(|end| end.checked_sub(here)) {
+        Some(rest) => load.io.reader.skip(rest),
+        None => refuse(load, at, format!("pages of a mapped block at {pages:#x}, before {here:#x}")),
     }
 }
 

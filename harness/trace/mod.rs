@@ -5,6 +5,8 @@
 //! nothing else: no list says which cell is what.
 
 pub mod compare;
+pub mod description;
+pub mod values;
 pub mod verdict;
 
 pub use compare::Difference;

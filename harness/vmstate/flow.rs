@@ -7,7 +7,7 @@
 use super::compile::{Set, Vmsd};
 use crate::dialect::{Dialect, Subsections};
 use crate::wire::map::Item;
-use crate::wire::{Error, Kind, Map, Reader, Result, Writer};
+use crate::wire::{Error, Fault, Kind, Map, Reader, Result, Writer, planted};
 
 /// First byte of a subsection record.
 pub const SUBSECTION: u8 = 0x05;
@@ -180,6 +180,9 @@ impl<'s, 'd> Loader<'s, 'd> {
 /// Names are compared as C strings: up to the first NUL.
 #[must_use]
 pub fn c_string(bytes: &[u8]) -> &[u8] {
+    if planted(Fault::NulNotEnd) {
+        return bytes;
+    }
     bytes.split(|b| *b == 0).next().unwrap_or(bytes)
 }
 

@@ -12,7 +12,8 @@ use crate::dialect::Version;
 #[must_use]
 pub fn is_gone(symbol: &str, release: Version) -> bool {
     let known = ["apic_load_old", "i440fx_load_old", "pit_load_old", "acpi_load_old"];
-    known.contains(&symbol) && release >= Version::new(4, 2, 0)
+    let gone = release >= Version::new(4, 2, 0);
+    gone && known.contains(&symbol)
 }
 
 /// The layouts of a hook, by section version. Empty for a hook that is not known.

@@ -5,6 +5,7 @@
 //! [`Predicate::Unknown`], which makes the load undetermined where it is reached.
 
 use crate::dialect::{Generation, Version};
+use crate::wire::{Fault, planted};
 
 /// A presence hook, with what it needs from the local machine already decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +98,7 @@ impl Predicate {
             Predicate::Fixed(known) => *known,
             Predicate::VersionIs(v) => version == *v,
             Predicate::VersionBelow(v) => version < *v,
-            Predicate::NonZero(field) => value(field) != 0,
+            Predicate::NonZero(field) => (value(field) != 0) != planted(Fault::PresenceInverted),
             Predicate::Fpregs(form) => {
                 let format = value("fpregs_format_vmstate");
                 // The guess of 0.12 to 2.9: all tags valid and no stack top means MMX.

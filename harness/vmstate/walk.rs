@@ -12,7 +12,7 @@ use super::compile::{Amount, Count, Field, Kind as FieldKind, Old, Set, Vmsd};
 use super::flow::{Flow, Name};
 use super::local::Local;
 use crate::dialect::{Dialect, Generation, OldVersions, PointerMarkers, Version};
-use crate::wire::{Kind, Result};
+use crate::wire::{Fault, Kind, Result, planted};
 
 /// Deepest nesting of descriptions; real ones stay below 10.
 const MAX_DEPTH: u32 = 64;
@@ -81,7 +81,12 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         self.depth += 1;
         let base = self.fields(vmsd, version)?;
         while let Some((subsection, version)) = self.flow.subsection(self.scene.set, vmsd)? {
-            let name = self.scene.set.get(subsection).map_or("", |v| v.name.as_str());
+            let (name, most) =
+                self.scene.set.get(subsection).map_or(("", 0), |v| (v.name.as_str(), v.version_id));
+            let version = match planted(Fault::SubsectionVersionUnchecked) {
+                true => version.min(most),
+                false => version,
+            };
             self.flow.map().enter(name, name, None);
             self.vmsd(subsection, version)?;
             self.flow.map().leave();
@@ -181,7 +186,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         if count == 0 {
             return Ok(());
         }
-        let value = self.elements(field, base, count, indexed)?;
+        let value = self.elements(field, base, count, indexed, version)?;
         if let Some(place) = self.values.get_mut(base + at) {
             *place = value;
         }
@@ -193,13 +198,22 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             Amount::Fixed(n) => Ok(*n),
             Amount::Slot(index, factor) => {
                 let value = self.values.get(base + index).copied().unwrap_or(0);
-                Ok(value.saturating_mul(*factor))
+                let extra = u64::from(planted(Fault::CountOffByOne));
+                Ok(value.saturating_mul(*factor).saturating_add(extra))
             }
             Amount::Unknown(what) => Err(self.undetermined(what.clone())),
         }
     }
 
-    fn elements(&mut self, field: &'d Field, base: usize, count: u64, indexed: bool) -> Result<u64> {
+    /// The elements of a field that is there, in a description loaded as version `outer`.
+    fn elements(
+        &mut self,
+        field: &'d Field,
+        base: usize,
+        count: u64,
+        indexed: bool,
+        outer: u32,
+    ) -> Result<u64> {
         let name = |info| field_name(field, info);
         let marked = field.auto_alloc && self.scene.dialect.pointers == PointerMarkers::NullOrValid;
         if let FieldKind::Leaf(leaf, info, size) = &field.kind
@@ -231,7 +245,8 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
                     codec::leaf(self, *leaf, name(info), size, 1)?;
                 }
                 FieldKind::Struct(nested, version) => {
-                    self.nested(field, index, *nested, *version)?;
+                    let wire = planted(Fault::NestedVersionFromWire).then_some(outer);
+                    self.nested(field, index, *nested, version.or(wire))?;
                 }
                 FieldKind::List(nested) => self.list(field, *nested)?,
                 FieldKind::Tree(key, value) => self.tree(field, *key, *value)?,

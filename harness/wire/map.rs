@@ -46,6 +46,11 @@ pub struct Map<'d> {
     nodes: Vec<Node<'d>>,
     current: NodeId,
     section: Option<String>,
+    /// Most spans, and most nodes, that are kept.
+    most: usize,
+    /// Once that many are there: how many nodes stay for good.
+    full: Option<usize>,
+    left_out: u64,
 }
 
 const ROOT: NodeId = 0;
@@ -81,6 +86,9 @@ impl Default for Map<'_> {
             nodes: vec![Node { parent: ROOT, name: "", index: None, identity: FNV_BASIS }],
             current: ROOT,
             section: None,
+            most: usize::MAX,
+            full: None,
+            left_out: 0,
         }
     }
 }
@@ -90,6 +98,19 @@ impl<'d> Map<'d> {
     #[must_use]
     pub fn new() -> Self {
         Map::default()
+    }
+
+    /// An empty map that keeps `most` spans and `most` nodes of its tree; what comes after them is
+    /// counted, so that memory does not grow with a stream that has ever more items.
+    #[must_use]
+    pub fn bounded(most: usize) -> Self {
+        Map { most, ..Map::default() }
+    }
+
+    /// How many spans a bounded map left out.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// The spans, in offset order.
@@ -131,6 +152,9 @@ impl<'d> Map<'d> {
         {
             identity = hash(hash_number(hash(identity, b"["), i), b"]");
         }
+        if self.full.is_none() && self.nodes.len() >= self.most {
+            self.full = Some(self.nodes.len());
+        }
         let parent = self.current;
         self.current = self.nodes.len() as NodeId;
         self.nodes.push(Node { parent, name, index, identity });
@@ -138,7 +162,16 @@ impl<'d> Map<'d> {
 
     /// Steps out of the struct entered last.
     pub fn leave(&mut self) {
-        self.current = self.node(self.current).map_or(ROOT, |n| n.parent);
+        let left = self.current;
+        self.current = self.node(left).map_or(ROOT, |n| n.parent);
+        self.forget(left as usize);
+    }
+
+    /// Drops the nodes from `from` on, if the map is full: no span is in one of them.
+    fn forget(&mut self, from: usize) {
+        if let Some(kept) = self.full {
+            self.nodes.truncate(from.max(kept));
+        }
     }
 
     /// The current node, for [`Map::resume`].
@@ -155,6 +188,7 @@ impl<'d> Map<'d> {
     /// Steps out to the top, for the start of a new section.
     pub fn top(&mut self) {
         self.current = ROOT;
+        self.forget(0);
     }
 
     /// Notes that `len` bytes at `offset` were transferred as `name` of the current node. An
@@ -171,6 +205,13 @@ impl<'d> Map<'d> {
             && last.offset + last.len == offset
         {
             last.len += len;
+            return;
+        }
+        if self.full.is_none() && self.spans.len() >= self.most {
+            self.full = Some(self.nodes.len());
+        }
+        if self.full.is_some() {
+            self.left_out += 1;
             return;
         }
         self.spans.push(Span {
@@ -215,17 +256,29 @@ impl<'d> Map<'d> {
         name
     }
 
-    fn path_of(&self, mut id: NodeId) -> String {
-        let mut parts = Vec::new();
+    /// The nodes that a span lies in, outermost first, with their shown names.
+    #[must_use]
+    pub fn trail(&self, span: &Span<'d>) -> Vec<(NodeId, String)> {
+        self.trail_of(span.parent)
+    }
+
+    fn trail_of(&self, mut id: NodeId) -> Vec<(NodeId, String)> {
+        let mut trail = Vec::new();
         while id != ROOT {
             let Some(node) = self.node(id) else { break };
-            parts.push(match node.index {
+            let shown = match node.index {
                 Some(i) => format!("{}[{i}]", node.name),
                 None => node.name.to_string(),
-            });
+            };
+            trail.push((id, shown));
             id = node.parent;
         }
-        parts.reverse();
+        trail.reverse();
+        trail
+    }
+
+    fn path_of(&self, id: NodeId) -> String {
+        let parts: Vec<String> = self.trail_of(id).into_iter().map(|(_, shown)| shown).collect();
         parts.join(".")
     }
 
@@ -297,5 +350,20 @@ mod tests {
         flat.note(item("tally_counters.TxOk"), 0, 8);
         assert_eq!(nested.spans()[0].identity, flat.spans()[0].identity);
         assert_eq!(nested.path(&nested.spans()[0]), flat.path(&flat.spans()[0]));
+    }
+    #[test]
+    fn a_bounded_map_keeps_the_first_spans_and_still_knows_where_it_is() {
+        let item = Item { info: "uint32", width: 4, ..Item::framing("x") };
+        let mut map = Map::bounded(2);
+        for i in 0..5 {
+            map.enter("array", "array", Some(i));
+            map.note(item, u64::from(i) * 4, 4);
+            assert_eq!(map.here(), format!("array[{i}]"));
+            map.leave();
+        }
+        let paths: Vec<String> = map.spans().iter().map(|span| map.path(span)).collect();
+        assert_eq!(paths, ["array[0].x"]);
+        assert_eq!(map.left_out(), 4);
+        assert_eq!(map.nodes.len(), 2);
     }
 }

@@ -8,17 +8,20 @@
 //! | [`map`] | spans: which bytes were read (or written) as what |
 //! | [`error`] | what was refused, where, and what was expected |
 //! | [`writer`] | the inverse of the reader |
+//! | [`fault`] | deliberate faults, in tests only |
 
 // Bytes from outside reach every line of this room: nothing here may panic.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 pub mod error;
+pub mod fault;
 pub mod feed;
 pub mod map;
 pub mod reader;
 pub mod writer;
 
 pub use error::{Error, Kind, Result};
+pub use fault::{Fault, planted};
 pub use feed::Feed;
 pub use map::{Map, Span};
 pub use reader::{Reader, Refill};

@@ -8,7 +8,7 @@
 
 use super::super::flow::{Flow, Name};
 use super::super::walk::Walk;
-use crate::wire::{Kind, Result};
+use crate::wire::{Fault, Kind, Result, planted};
 
 /// Size of conventional and of PCI Express configuration space.
 const CONFIG: usize = 256;
@@ -29,6 +29,7 @@ const CAPABILITY_POINTER: usize = 0x34;
 pub fn config<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>, size: u64) -> Result<u64> {
     let at = walk.flow.offset();
     let mut space = [0u8; EXPRESS];
+    let size = size.saturating_sub(u64::from(planted(Fault::PciConfigShort)));
     let len = usize::try_from(size).unwrap_or(EXPRESS).min(EXPRESS);
     let Some(received) = space.get_mut(..len) else { return Ok(0) };
     walk.flow.buffer(name, received)?;

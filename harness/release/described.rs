@@ -1,0 +1,128 @@
+//! A stream that is described by itself: its VMDESCRIPTION as a destination, and what of the two
+//! does not agree.
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+use super::library::build;
+use crate::dialect::{Dialect, Version};
+use crate::stream::frames::Scan;
+use crate::stream::vmdescription::{Description, DescriptionError, locate, parse, to_tables};
+use crate::stream::{Destination, Loaded, record};
+use crate::vmstate::Renames;
+use crate::vmstate::compile::{Amount, Codec, Kind};
+use crate::vmstate::flow::c_string;
+
+/// Longest end of a stream, in bytes, in which a description is looked for. That of a plain PC
+/// has some 100 KiB.
+const TAIL: u64 = 8 << 20;
+
+/// A stream's description and the destination made of it.
+#[derive(Debug)]
+pub struct Described {
+    /// As it was sent.
+    pub description: Description,
+    /// What reads the stream that it came with.
+    pub destination: Destination,
+}
+
+/// Finds the description of a stream: its JSON. `None` if there is none in the last 8 MiB.
+///
+/// # Errors
+/// The source's.
+pub fn find(source: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>> {
+    let size = source.seek(SeekFrom::End(0))?;
+    source.seek(SeekFrom::Start(size.saturating_sub(TAIL)))?;
+    let mut tail = Vec::new();
+    source.take(TAIL).read_to_end(&mut tail)?;
+    let Some((from, len)) = locate(&tail) else { return Ok(None) };
+    tail.drain(..from);
+    tail.truncate(len);
+    tail.shrink_to_fit();
+    Ok(Some(tail))
+}
+
+impl Described {
+    /// The destination that `json` describes. How sections are framed it does not tell: `scan`
+    /// does.
+    ///
+    /// # Errors
+    /// When it is no description, by line and column.
+    pub fn new(json: &[u8], scan: &Scan) -> Result<Self, DescriptionError> {
+        let description = parse(json)?;
+        let (tables, mut handlers) = to_tables(&description);
+        // 9.0 is the last release with every live handler. The rules below do not go by it.
+        "9.0".clone_into(&mut handlers.release);
+        handlers.machine = scan.machine.clone().unwrap_or_default();
+        let mut destination = build(&handlers, &tables, &Renames::default())
+            .map_err(|e| DescriptionError::Json(serde::de::Error::custom(e)))?;
+        destination.release = String::new();
+        destination.dialect = Dialect::any(scan.machine.is_some(), scan.footers, true);
+        // What a release refuses for its value is read here: no release from 1.6 to 2.0 has a
+        // check that a description's own stream can fail.
+        destination.version = Version::new(1, 6, 0);
+        for vmsd in &mut destination.set.vmsds {
+            vmsd.minimum_version_id = 0;
+            for field in &mut vmsd.fields {
+                if let Kind::Leaf(codec, _, size) = &mut field.kind
+                    && !is_plain(*codec, size)
+                {
+                    *codec = Codec::Buffer;
+                }
+            }
+        }
+        Ok(Described { description, destination })
+    }
+
+    /// Where a load into this destination does not bear out the description. Nothing: every
+    /// section that was described came, in order, and was as long as described.
+    #[must_use]
+    pub fn findings(&self, loaded: &Loaded<'_>) -> Vec<String> {
+        let mut findings = Vec::new();
+        let mut described = self.description.devices.iter();
+        let full = loaded.sections.iter().filter(|s| s.record == record::FULL);
+        for section in full {
+            let name = String::from_utf8_lossy(c_string(&section.idstr)).into_owned();
+            let at = section.offset;
+            match described.next() {
+                Some(device)
+                    if device.name == name && device.instance_id == section.instance_id =>
+                {
+                    if device.body.version.is_some_and(|v| v != section.version_id) {
+                        findings.push(format!(
+                            "section '{name}' at byte {at:#x} has version {}, described is {}",
+                            section.version_id,
+                            device.body.version.unwrap_or_default(),
+                        ));
+                    }
+                }
+                Some(device) => {
+                    findings.push(format!(
+                        "section '{name}' {} at byte {at:#x} where '{}' {} is described",
+                        section.instance_id, device.name, device.instance_id
+                    ));
+                    return findings;
+                }
+                None => findings.push(format!("section '{name}' at byte {at:#x} is not described")),
+            }
+        }
+        if loaded.refused.is_none() {
+            for device in described {
+                findings.push(format!(
+                    "section '{}' {} is described but does not come",
+                    device.name, device.instance_id
+                ));
+            }
+        }
+        findings
+    }
+}
+
+/// Whether a codec only says how wide a scalar is: the rest is known to a release, and here is so
+/// many bytes.
+fn is_plain(codec: Codec, size: &Amount) -> bool {
+    match codec {
+        Codec::Plain(width) => *size == Amount::Fixed(u64::from(width)),
+        Codec::Bitmap | Codec::NullPointer | Codec::Buffer => true,
+        _ => false,
+    }
+}

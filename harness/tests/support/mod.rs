@@ -1,0 +1,45 @@
+//! What the integration tests share: the repository's corpus, opened once.
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use crossload::release::corpus::Corpus;
+use crossload::release::library::Library;
+use crossload::release::provenance::Fixture;
+use crossload::stream::Destination;
+
+/// The folder `corpus` of the repository.
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
+}
+
+/// The corpus of the repository with its tables.
+pub fn library() -> &'static Library {
+    static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
+        Library::open(Corpus::open(&folder()).expect("corpus")).expect("library")
+    });
+    &LIBRARY
+}
+
+/// The fixture whose stream lies at `path`.
+pub fn fixture(path: &Path) -> &'static Fixture {
+    let found = library().fixtures().iter().find(|f| path.ends_with(f.stream_path()));
+    found.unwrap_or_else(|| panic!("{}: no provenance", path.display()))
+}
+
+/// The bytes of a fixture.
+pub fn stream(fixture: &Fixture) -> Vec<u8> {
+    library().corpus().stream(fixture).expect("stream")
+}
+
+/// A fixture's own release as its destination.
+pub fn own(fixture: &Fixture) -> Destination {
+    into(fixture, &fixture.release).unwrap_or_else(|| panic!("{}: no tables", fixture.id()))
+}
+
+/// The destination of a release that has a fixture's machine type and scenario.
+pub fn into(fixture: &Fixture, release: &str) -> Option<Destination> {
+    let built = library().destination(release, &fixture.machine, &fixture.scenario);
+    built.expect("destination")
+}

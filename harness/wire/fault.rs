@@ -1,0 +1,104 @@
+//! Deliberate faults in engine and dialect, for the tests that show that the oracles bite.
+//!
+//! Outside of tests (and of the feature `planted-faults`) [`planted`] is the constant false, so
+//! that no fault and no test for one is in the program. In tests it is a switch of the thread:
+//! [`plant`] a fault, run an oracle on the same thread, drop the guard.
+
+/// A rule that the engine is made to get wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// From 1.0 on, one byte 05 is taken for a subsection, as 0.13 does.
+    OneByteRule,
+    /// Section footers are passed over unread.
+    FooterUnchecked,
+    /// A nested struct is loaded with the version of the description around it.
+    NestedVersionFromWire,
+    /// From 2.1 on, look-ahead gives up after one refill, as before.
+    LookAheadOnce,
+    /// From 1.0 on, look-ahead refills until there is enough.
+    LookAheadFull,
+    /// PCI configuration space is one byte short.
+    PciConfigShort,
+    /// The end of the stream is accepted inside a section.
+    EndInsideSection,
+    /// A section of any version is taken.
+    SectionVersionUnchecked,
+    /// Alias ids and compat entries are ignored in section lookup.
+    AliasesIgnored,
+    /// A subsection of any version is taken.
+    SubsectionVersionUnchecked,
+    /// Arrays with a counter have one element more.
+    CountOffByOne,
+    /// A field that hangs on a value is there when it should not be.
+    PresenceInverted,
+    /// No description is read after the end of the stream.
+    DescriptionUnread,
+    /// A RAM page always names its block.
+    ContinueIgnored,
+    /// Names go on after a NUL.
+    NulNotEnd,
+}
+
+impl Fault {
+    /// All faults.
+    pub const ALL: [Fault; 15] = [
+        Fault::OneByteRule,
+        Fault::FooterUnchecked,
+        Fault::NestedVersionFromWire,
+        Fault::LookAheadOnce,
+        Fault::LookAheadFull,
+        Fault::PciConfigShort,
+        Fault::EndInsideSection,
+        Fault::SectionVersionUnchecked,
+        Fault::AliasesIgnored,
+        Fault::SubsectionVersionUnchecked,
+        Fault::CountOffByOne,
+        Fault::PresenceInverted,
+        Fault::DescriptionUnread,
+        Fault::ContinueIgnored,
+        Fault::NulNotEnd,
+    ];
+}
+
+#[cfg(any(test, feature = "planted-faults"))]
+mod switch {
+    use std::cell::Cell;
+
+    use super::Fault;
+
+    thread_local! {
+        static PLANTED: Cell<Option<Fault>> = const { Cell::new(None) };
+    }
+
+    /// Whether this fault is planted in this thread.
+    #[must_use]
+    pub fn planted(fault: Fault) -> bool {
+        PLANTED.get() == Some(fault)
+    }
+
+    /// Plants a fault in this thread until the guard is dropped.
+    #[must_use]
+    pub fn plant(fault: Fault) -> Planted {
+        Planted(PLANTED.replace(Some(fault)))
+    }
+
+    /// A planted fault; holds what was planted before.
+    #[derive(Debug)]
+    pub struct Planted(Option<Fault>);
+
+    impl Drop for Planted {
+        fn drop(&mut self) {
+            PLANTED.set(self.0);
+        }
+    }
+}
+
+#[cfg(any(test, feature = "planted-faults"))]
+pub use switch::{Planted, plant, planted};
+
+/// Whether this fault is planted: never, outside of tests.
+#[cfg(not(any(test, feature = "planted-faults")))]
+#[must_use]
+pub const fn planted(_: Fault) -> bool {
+    false
+}
