@@ -27,7 +27,6 @@ pub enum CliError {
     Import(#[from] ImportError),
     #[error(transparent)]
     File(#[from] FileError),
-<<<<<<< HEAD
     #[cfg(unix)]
     #[error(transparent)]
     Qemu(#[from] crate::qemu::QemuError),
@@ -35,12 +34,10 @@ pub enum CliError {
     UnknownBinary { path: PathBuf, about: String, known: String },
     #[error("nothing to load: no fixture is left by these options")]
     NothingToLoad,
-=======
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error("{name}: {why}")]
     Stream { name: String, why: String },
->>>>>>> main
     #[error("{0}: no such file")]
     NoFile(PathBuf),
     #[error("the corpus has no matrix.toml: name one with --matrix")]
