@@ -31,12 +31,16 @@ pub struct Span<'d> {
     pub dropped: bool,
 }
 
-#[derive(Debug, Clone)]
-struct Node<'d> {
+/// A struct that items belong to.
+#[derive(Debug, Clone, Copy)]
+pub struct Node<'d> {
     parent: NodeId,
-    name: &'d str,
-    index: Option<u32>,
-    identity: u64,
+    /// Shown name.
+    pub name: &'d str,
+    /// Which element, where it is one of an array.
+    pub index: Option<u32>,
+    /// Hash of the canonical path.
+    pub identity: u64,
 }
 
 /// See the module documentation.
@@ -51,6 +55,15 @@ pub struct Map<'d> {
     /// Once that many are there: how many nodes stay for good.
     full: Option<usize>,
     left_out: u64,
+}
+
+/// A piece of a stream that is put together anew; see [`Map::spliced`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// These bytes of the old stream.
+    Kept(std::ops::Range<u64>),
+    /// So many other bytes.
+    New(u64),
 }
 
 const ROOT: NodeId = 0;
@@ -119,6 +132,34 @@ impl<'d> Map<'d> {
         &self.spans
     }
 
+    /// The map of the same bytes after they were cut and pasted: `pieces` are ranges of the
+    /// present bytes, or a number of new ones, which are noted as `name`.
+    #[must_use]
+    pub fn spliced(&self, pieces: &[Piece], name: &'d str) -> Self {
+        let mut map = Map { spans: Vec::new(), current: ROOT, ..self.clone() };
+        let mut at = 0;
+        for piece in pieces {
+            match piece {
+                Piece::Kept(range) => {
+                    let first = self.spans.partition_point(|s| s.offset + s.len <= range.start);
+                    let spans = self.spans.iter().skip(first);
+                    for span in spans.take_while(|s| s.offset < range.end) {
+                        let from = span.offset.max(range.start);
+                        let to = (span.offset + span.len).min(range.end);
+                        let offset = at + (from - range.start);
+                        map.spans.push(Span { offset, len: to - from, ..*span });
+                    }
+                    at += range.end.saturating_sub(range.start);
+                }
+                Piece::New(len) => {
+                    map.note(Item::framing(name), at, *len);
+                    at += len;
+                }
+            }
+        }
+        map
+    }
+
     /// Marks the section that is being transferred, for messages.
     pub fn set_section(&mut self, idstr: Option<String>) {
         self.section = idstr;
@@ -164,6 +205,11 @@ impl<'d> Map<'d> {
     pub fn leave(&mut self) {
         let left = self.current;
         self.current = self.node(left).map_or(ROOT, |n| n.parent);
+        // A hostile count may ask for any number of structs without a byte.
+        let empty = self.spans.last().is_none_or(|s| s.parent != left);
+        if empty && left != ROOT && left as usize + 1 == self.nodes.len() {
+            self.nodes.pop();
+        }
         self.forget(left as usize);
     }
 
@@ -241,6 +287,20 @@ impl<'d> Map<'d> {
         }
         path.push_str(span.name);
         path
+    }
+
+    /// The structs that a span lies in, from its section's own inwards.
+    #[must_use]
+    pub fn nodes(&self, span: &Span<'d>) -> Vec<Node<'d>> {
+        let mut nodes = Vec::new();
+        let mut id = span.parent;
+        while id != ROOT {
+            let Some(node) = self.node(id) else { break };
+            nodes.push(*node);
+            id = node.parent;
+        }
+        nodes.reverse();
+        nodes
     }
 
     /// First component of a span's path: the section it belongs to, or the framing record.
