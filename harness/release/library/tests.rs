@@ -1,5 +1,4 @@
 //! Hand-made releases whose files do not fit each other.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 
@@ -41,10 +40,8 @@ fn destination(files: &[(&str, &[u8])]) -> Result<Option<Destination>, LibraryEr
 
 #[test]
 fn tables_and_handlers_make_a_destination() {
-    let built = destination(&[
-        (TABLES_PATH, TABLES.as_bytes()),
-        (HANDLERS_PATH, HANDLERS.as_bytes()),
-    ]);
+    let built =
+        destination(&[(TABLES_PATH, TABLES.as_bytes()), (HANDLERS_PATH, HANDLERS.as_bytes())]);
     let built = built.unwrap().unwrap();
     assert_eq!(built.handlers[0].body, Body::Vmsd(0));
     assert_eq!(built.set.get(0).unwrap().subsections, [("outer/sub".to_owned(), 2)]);
@@ -81,8 +78,7 @@ fn handlers_without_tables_are_refused() {
 #[case::renames("renames.toml", "[[rename]]\nvmsd = 'x'".to_owned(), "missing field `from`")]
 #[case::cut(TABLES_PATH, TABLES[..99].to_owned(), "EOF while parsing")]
 fn a_bad_file_is_named(#[case] path: &str, #[case] content: String, #[case] says: &str) {
-    let mut files =
-        vec![(TABLES_PATH, TABLES.as_bytes()), (HANDLERS_PATH, HANDLERS.as_bytes())];
+    let mut files = vec![(TABLES_PATH, TABLES.as_bytes()), (HANDLERS_PATH, HANDLERS.as_bytes())];
     files.push((path, content.as_bytes()));
     let e = destination(&files).unwrap_err().to_string();
     assert!(e.starts_with(path) && e.contains(says), "{e}");
