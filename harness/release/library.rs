@@ -302,3 +302,6 @@ pub fn local(own: &Destination, stream: &[u8]) -> Local {
     }
     local
 }
+
+#[cfg(test)]
+mod tests;
