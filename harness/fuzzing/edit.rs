@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::dice::Dice;
 use super::generate::stream::Written;
+use super::mutate::paste;
 use crate::wire::map::Piece;
 
 /// Bytes that are inserted: often such as a loader takes for framing.
@@ -111,15 +112,6 @@ fn records(written: &Written<'_>) -> Vec<Range<u64>> {
 
 /// Puts a stream together anew.
 fn apply<'d>(written: &Written<'d>, pieces: &[Piece], new: &[u8]) -> Written<'d> {
-    let mut bytes = Vec::with_capacity(written.bytes.len() + new.len());
-    for piece in pieces {
-        match piece {
-            Piece::Kept(range) => {
-                let range = range.start as usize..range.end as usize;
-                bytes.extend_from_slice(written.bytes.get(range).unwrap_or(&[]));
-            }
-            Piece::New(len) => bytes.extend_from_slice(new.get(..*len as usize).unwrap_or(new)),
-        }
-    }
+    let bytes = paste(&written.bytes, pieces, new);
     Written { bytes, map: written.map.spliced(pieces, INSERTED), state_end: written.state_end }
 }

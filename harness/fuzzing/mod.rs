@@ -17,7 +17,9 @@ pub mod counters;
 pub mod dice;
 pub mod edit;
 pub mod generate;
+pub mod mutate;
 pub mod oracle;
+pub mod pool;
 pub mod smoke;
 pub mod targets;
 
@@ -39,10 +41,15 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 3] = [
+pub const TARGETS: [Target; 8] = [
     Target { name: "subsection_decode", run: targets::subsection_decode::run },
     Target { name: "section_decode", run: targets::section_decode::run },
+    Target { name: "stream_decode", run: targets::stream_decode::run },
+    Target { name: "fixture_mutate", run: targets::fixture_mutate::run },
     Target { name: "feed_independence", run: targets::feed_independence::run },
+    Target { name: "roundtrip", run: targets::roundtrip::run },
+    Target { name: "description_parse", run: targets::description_parse::run },
+    Target { name: "import_parse", run: targets::import_parse::run },
 ];
 
 /// The target of that name.
