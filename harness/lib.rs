@@ -14,15 +14,23 @@
 //! | [`stream`] | header, sections, RAM, description, end of stream |
 //! | [`release`] | data from `corpus/` into destinations; importers |
 //! | [`trace`] | meaning, reading, comparison, verdict |
+//! | `qemu` | real binaries: capture, metered loads, trace events |
 //! | [`matrix`] | `matrix.toml`, plan, run, policy, observed outcomes |
+//! | [`lab`] | what-if experiments: drift, protocol designs, vendors |
 //! | [`report`] | table and JSON from one model |
 //! | [`cli`] | one file a verb |
 
 pub mod cli;
 pub mod dialect;
+<<<<<<< HEAD
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+=======
+pub mod lab;
+>>>>>>> lab
 pub mod matrix;
+#[cfg(unix)]
+pub mod qemu;
 pub mod release;
 pub mod report;
 pub mod stream;

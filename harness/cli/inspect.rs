@@ -72,7 +72,9 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let mut source = Source::open(&args.stream)?;
     let by = reader(args, &mut source)?;
     let destination = match &by {
-        By::Release(to) | By::Frames(to, _) | By::Description(Described { destination: to, .. }) => to,
+        By::Release(to)
+        | By::Frames(to, _)
+        | By::Description(Described { destination: to, .. }) => to,
     };
     source.rewind()?;
     let map = Map::bounded(MAX_ITEMS);
@@ -125,7 +127,9 @@ fn destination(
     let known: Vec<String> = library.releases().iter().map(|r| r.0.clone()).collect();
     if !known.iter().any(|name| name == release) {
         let known = known.join(", ");
-        return Err(CliError::NoDestination(format!("no release {release}: expected one of {known}")));
+        return Err(CliError::NoDestination(format!(
+            "no release {release}: expected one of {known}"
+        )));
     }
     let all = library.corpus().destinations(release);
     let all: Vec<String> = all.into_iter().map(|(m, s)| format!("{m} {s}")).collect();
@@ -136,13 +140,7 @@ fn destination(
 }
 
 /// `described`: what the load left begins with a description, which older releases leave.
-fn about(
-    args: &Args,
-    by: &By,
-    loaded: &Loaded<'_>,
-    source: &Source,
-    described: bool,
-) -> About {
+fn about(args: &Args, by: &By, loaded: &Loaded<'_>, source: &Source, described: bool) -> About {
     let (read_by, mut findings) = match by {
         By::Release(to) => (
             ReadBy::Release {
@@ -159,8 +157,7 @@ fn about(
     if loaded.refused.is_none() && left > 0 && !described {
         findings.push(format!("{left} bytes after the end of the stream are read by nobody"));
     }
-    let stream =
-        StreamInfo { name: source.name.clone(), size: source.size, packed: source.packed };
+    let stream = StreamInfo { name: source.name.clone(), size: source.size, packed: source.packed };
     About { stream, read_by, findings }
 }
 

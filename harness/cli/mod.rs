@@ -11,6 +11,8 @@ mod inspect;
 mod matrix;
 mod observed;
 mod source;
+#[cfg(unix)]
+mod verify;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -58,6 +60,9 @@ enum Verb {
     Import(import::Args),
     /// Hold the model against what real binaries did
     Observed(observed::Args),
+    /// Load streams into real binaries, beside the model
+    #[cfg(unix)]
+    Verify(verify::Args),
 }
 
 /// What a verb has to say, and whether what was asked holds.
@@ -83,6 +88,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Verb::Inspect(args)) => inspect::run(&args),
         Some(Verb::Import(args)) => import::run(&args),
         Some(Verb::Observed(args)) => observed::run(&args),
+        #[cfg(unix)]
+        Some(Verb::Verify(args)) => verify::run(&args),
     };
     match said.and_then(|said| say(&said.text).map(|()| said.holds)) {
         Ok(true) => ExitCode::SUCCESS,

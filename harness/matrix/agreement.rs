@@ -209,8 +209,9 @@ fn stream(
     }
 }
 
-/// What the two did differently, or `None`.
-fn disagreement(
+/// What a model of the destination and the binary did differently with a stream, or `None`.
+#[must_use]
+pub fn disagreement(
     to: Option<&Destination>,
     stream: Option<&[u8]>,
     feed: &Feed,

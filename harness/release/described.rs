@@ -9,7 +9,7 @@ use crate::stream::frames::Scan;
 use crate::stream::vmdescription::{Description, DescriptionError, locate, parse, to_tables};
 use crate::stream::{Destination, Loaded, record};
 use crate::vmstate::Renames;
-use crate::vmstate::compile::{Codec, Kind};
+use crate::vmstate::compile::{Amount, Codec, Kind};
 use crate::vmstate::flow::c_string;
 
 /// Longest end of a stream, in bytes, in which a description is looked for. That of a plain PC
@@ -84,7 +84,9 @@ impl Described {
             let name = String::from_utf8_lossy(c_string(&section.idstr)).into_owned();
             let at = section.offset;
             match described.next() {
-                Some(device) if device.name == name && device.instance_id == section.instance_id => {
+                Some(device)
+                    if device.name == name && device.instance_id == section.instance_id =>
+                {
                     if device.body.version.is_some_and(|v| v != section.version_id) {
                         findings.push(format!(
                             "section '{name}' at byte {at:#x} has version {}, described is {}",
@@ -117,8 +119,7 @@ impl Described {
 
 /// Whether a codec only says how wide a scalar is: the rest is known to a release, and here is so
 /// many bytes.
-fn is_plain(codec: Codec, size: &crate::vmstate::compile::Amount) -> bool {
-    use crate::vmstate::compile::Amount;
+fn is_plain(codec: Codec, size: &Amount) -> bool {
     match codec {
         Codec::Plain(width) => *size == Amount::Fixed(u64::from(width)),
         Codec::Bitmap | Codec::NullPointer | Codec::Buffer => true,

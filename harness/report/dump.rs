@@ -96,7 +96,11 @@ pub fn annotate(map: &Map<'_>, source: &mut (impl Read + Seek)) -> io::Result<St
 ///
 /// # Errors
 /// The source's, and those of `out`.
-pub fn tree(map: &Map<'_>, source: &mut (impl Read + Seek), out: &mut impl Write) -> io::Result<()> {
+pub fn tree(
+    map: &Map<'_>,
+    source: &mut (impl Read + Seek),
+    out: &mut impl Write,
+) -> io::Result<()> {
     writeln!(out, "{:<8} | {:<27} | meaning", "offset", "bytes")?;
     let mut above: Vec<NodeId> = Vec::new();
     each(map, source, |span, bytes| {
@@ -105,7 +109,14 @@ pub fn tree(map: &Map<'_>, source: &mut (impl Read + Seek), out: &mut impl Write
             if above.get(depth) != Some(node) {
                 above.truncate(depth);
                 above.push(*node);
-                writeln!(out, "{:08x} | {:<27} | {:depth$}{name}", span.offset, "", "", depth = 2 * depth)?;
+                writeln!(
+                    out,
+                    "{:08x} | {:<27} | {:depth$}{name}",
+                    span.offset,
+                    "",
+                    "",
+                    depth = 2 * depth
+                )?;
             }
         }
         above.truncate(trail.len());
@@ -215,7 +226,8 @@ fn outcome(loaded: &Loaded<'_>) -> &'static str {
 
 fn notes(loaded: &Loaded<'_>) -> Vec<String> {
     let absent = loaded.absent.iter();
-    let absent = absent.map(|path| format!("{path} keeps its default: this version does not have it"));
+    let absent =
+        absent.map(|path| format!("{path} keeps its default: this version does not have it"));
     loaded.notes.iter().cloned().chain(absent).collect()
 }
 

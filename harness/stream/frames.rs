@@ -5,13 +5,16 @@
 //! What it finds becomes a [`Destination`] with one opaque field a section, so that the ordinary
 //! loader makes the map. Such an extent is a guess, and its codec says so.
 
+mod boundary;
+
 use std::io::Read;
+
+use boundary::{Live, boundary, is_footer};
 
 use super::command;
 use super::destination::{Body, Destination, Handler};
 use super::load::{End, Load};
 use super::{block, ram, record};
-use crate::dialect::ram::CONTINUE;
 use crate::dialect::{Dialect, Subsections, Version};
 use crate::vmstate::compile::{Amount, Codec, Count, Field, Kind as FieldKind, Vmsd};
 use crate::vmstate::flow::c_string;
@@ -122,7 +125,8 @@ fn machine(reader: &mut Reader<'_>) -> Option<String> {
 
 /// A destination that has the live sections only.
 fn live(machine: Option<&str>) -> Destination {
-    let sections = [("ram", Body::Ram), ("block", Body::Block), ("dirty-bitmap", Body::DirtyBitmap)];
+    let sections =
+        [("ram", Body::Ram), ("block", Body::Block), ("dirty-bitmap", Body::DirtyBitmap)];
     Destination {
         release: String::new(),
         version: Version::new(9, 0, 0),
@@ -176,16 +180,6 @@ fn opaque(info: &str, section: &Opaque) -> Vmsd {
     }
 }
 
-/// A live section that was started.
-struct Live {
-    id: u32,
-    /// Index of its handler.
-    handler: usize,
-    version_id: u32,
-    /// Whether its END has come, which is the last of it.
-    ended: bool,
-}
-
 struct Scanner<'s, 'd> {
     load: Load<'s, 'd>,
     depth: Depth,
@@ -233,13 +227,13 @@ impl Scanner<'_, '_> {
         let id = reader.be32()?;
         let idstr = reader.counted()?;
         let (instance_id, version_id) = (reader.be32()?, reader.be32()?);
+        if self.sections.len() + self.started.len() >= MAX_SECTIONS {
+            return Err(Kind::Limit(format!("more than {MAX_SECTIONS} sections")).at(at));
+        }
         if let Some(index) = self.load.to.find(&idstr, instance_id) {
             self.started.retain(|s| s.id != id);
             self.started.push(Live { id, handler: index, version_id, ended: false });
             return self.live(id, index, version_id);
-        }
-        if self.sections.len() >= MAX_SECTIONS {
-            return Err(Kind::Limit(format!("more than {MAX_SECTIONS} sections")).at(at));
         }
         let from = self.load.io.reader.offset();
         let ended = self.payload(id)?;
@@ -320,88 +314,3 @@ impl Scanner<'_, '_> {
 
 /// Number and length of the command that wraps further records.
 const PACKAGED: [u8; 4] = [0, 7, 0, 4];
-/// Handlers of [`live`], by index.
-const RAM: usize = 0;
-const BLOCK: usize = 1;
-/// Flags of a device's chunk (1) that is all zeros (8).
-const ZERO_CHUNK: u64 = 9;
-/// Numbers that sources count up, or make of I/O addresses.
-const SMALL: u32 = 1 << 16;
-
-/// Whether the payload of section `id` may end before `bytes`, and whether by a footer. `all`:
-/// the stream ends with them.
-fn boundary(
-    bytes: &[u8],
-    all: bool,
-    id: u32,
-    footers: Option<bool>,
-    live: &[Live],
-) -> Option<bool> {
-    let footer = footers != Some(false) && is_footer(bytes, id);
-    if footer && bytes.get(5..).is_some_and(|rest| plausible(rest, all, live)) {
-        return Some(true);
-    }
-    (footers != Some(true) && plausible(bytes, all, live)).then_some(false)
-}
-
-fn is_footer(bytes: &[u8], id: u32) -> bool {
-    bytes.split_first().is_some_and(|(first, rest)| {
-        *first == record::FOOTER && rest.first_chunk::<4>() == Some(&id.to_be_bytes())
-    })
-}
-
-/// Whether `bytes` look like a record of the main stream.
-fn plausible(bytes: &[u8], all: bool, live: &[Live]) -> bool {
-    let Some((first, rest)) = bytes.split_first() else { return false };
-    match *first {
-        record::START | record::FULL => header(rest),
-        record::PART | record::END => be32(rest, 0).is_some_and(|id| {
-            let live = live.iter().find(|s| s.id == id && !s.ended);
-            live.is_some_and(|s| rest.get(4..).is_some_and(|rest| live_record(rest, s.handler)))
-        }),
-        // A command is too short a pattern by itself.
-        record::COMMAND => match rest {
-            [0, 1..=11, 0, 0, next @ ..] => {
-                next.first() != Some(&record::COMMAND) && plausible(next, all, live)
-            }
-            _ => false,
-        },
-        record::EOF => match rest {
-            [] => all,
-            [record::VMDESCRIPTION, _, _, _, _, b'{', ..] => true,
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-/// Whether `bytes` look like the first record of a live section: for `ram` and `block` a word with
-/// one kind of record in its low bits.
-fn live_record(bytes: &[u8], handler: usize) -> bool {
-    let Some(word) = bytes.first_chunk::<8>() else { return false };
-    let word = u64::from_be_bytes(*word);
-    match handler {
-        RAM => (word & 0xfff & !CONTINUE).is_power_of_two(),
-        BLOCK => (word & 0x1ff).is_power_of_two() || word & 0x1ff == ZERO_CHUNK,
-        _ => true,
-    }
-}
-
-/// Whether `bytes`, after the type, look like the header of a section: small numbers, and a name
-/// of two printable characters at least.
-fn header(bytes: &[u8]) -> bool {
-    let len = usize::from(bytes.get(4).copied().unwrap_or(0));
-    let name = bytes.get(5..5 + len).unwrap_or(&[]);
-    let small = |at, most| be32(bytes, at).is_some_and(|n| n < most);
-    len >= 2
-        && name.len() == len
-        && name.iter().all(|b| (0x20..0x7f).contains(b))
-        && name.first().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'/')
-        && small(0, SMALL)
-        && small(5 + len, SMALL)
-        && small(9 + len, 256)
-}
-
-fn be32(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk::<4>()?))
-}

@@ -208,7 +208,7 @@ fn unusable_streams_are_status_2() {
         (b"QEVM\0\0\0\x02", ": stream format version 2, expected 3"),
         (b"QEVM\0\0\0\x03", ": end of stream, 1 more bytes expected at byte 0x8"),
         (&whole[..0x21], ": end of stream"),
-        (&whole[..0x100], ": ram: pages: end of stream"),
+        (&whole[..0x100], ": ram: record: end of stream"),
         (&whole[..0x8000], ": end of stream"),
         (&packed, ": not a whole zstd file"),
     ];
@@ -228,7 +228,8 @@ fn refused(output: &Output, says: &str) {
 fn json_covers_the_stream_and_tree_and_pipe_tell_the_same() {
     let whole = newest(&library());
     let (_folder, path) = temporary(&zstd::encode_all(&whole[..], 3).expect("zstd"));
-    let output = inspect(&[name(&path), "--format", "json", "--as", NEWEST.0, "--machine", NEWEST.1]);
+    let output =
+        inspect(&[name(&path), "--format", "json", "--as", NEWEST.0, "--machine", NEWEST.1]);
     assert_eq!(output.status.code(), Some(0));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(json["version"], 1);
@@ -240,8 +241,11 @@ fn json_covers_the_stream_and_tree_and_pipe_tell_the_same() {
     for item in json["items"].as_array().expect("items") {
         assert_eq!(item["offset"].as_u64(), Some(at), "{item}");
         let len = item["bytes"].as_u64().expect("bytes");
-        let head: String =
-            whole[at as usize..].iter().take(len.min(32) as usize).map(|b| format!("{b:02x}")).collect();
+        let head: String = whole[at as usize..]
+            .iter()
+            .take(len.min(32) as usize)
+            .map(|b| format!("{b:02x}"))
+            .collect();
         assert_eq!(item["hex"], head, "{item}");
         at += len;
     }

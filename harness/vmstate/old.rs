@@ -6,14 +6,13 @@
 
 use super::schema::{Count, Field, Kind, Size, Vmsd};
 use crate::dialect::Version;
-use crate::wire::{Fault, planted};
 
 /// Whether a release no longer has a hook: the four of PC devices went with 4.2 (codecs 4), and
 /// then the minimum version is final.
 #[must_use]
 pub fn is_gone(symbol: &str, release: Version) -> bool {
     let known = ["apic_load_old", "i440fx_load_old", "pit_load_old", "acpi_load_old"];
-    let gone = release >= Version::new(4, 2, 0) && !planted(Fault::OldLoadersKept);
+    let gone = release >= Version::new(4, 2, 0);
     gone && known.contains(&symbol)
 }
 

@@ -37,13 +37,11 @@ pub enum Fault {
     ContinueIgnored,
     /// Names go on after a NUL.
     NulNotEnd,
-    /// Hand-written loaders of old versions are used for ever.
-    OldLoadersKept,
 }
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Fault; 16] = [
+    pub const ALL: [Fault; 15] = [
         Fault::OneByteRule,
         Fault::FooterUnchecked,
         Fault::NestedVersionFromWire,
@@ -59,7 +57,6 @@ impl Fault {
         Fault::DescriptionUnread,
         Fault::ContinueIgnored,
         Fault::NulNotEnd,
-        Fault::OldLoadersKept,
     ];
 }
 

@@ -31,12 +31,16 @@ pub struct Span<'d> {
     pub dropped: bool,
 }
 
-#[derive(Debug, Clone)]
-struct Node<'d> {
+/// A struct that items belong to.
+#[derive(Debug, Clone, Copy)]
+pub struct Node<'d> {
     parent: NodeId,
-    name: &'d str,
-    index: Option<u32>,
-    identity: u64,
+    /// Shown name.
+    pub name: &'d str,
+    /// Which element, where it is one of an array.
+    pub index: Option<u32>,
+    /// Hash of the canonical path.
+    pub identity: u64,
 }
 
 /// See the module documentation.
@@ -283,6 +287,20 @@ impl<'d> Map<'d> {
         }
         path.push_str(span.name);
         path
+    }
+
+    /// The structs that a span lies in, from its section's own inwards.
+    #[must_use]
+    pub fn nodes(&self, span: &Span<'d>) -> Vec<Node<'d>> {
+        let mut nodes = Vec::new();
+        let mut id = span.parent;
+        while id != ROOT {
+            let Some(node) = self.node(id) else { break };
+            nodes.push(*node);
+            id = node.parent;
+        }
+        nodes.reverse();
+        nodes
     }
 
     /// First component of a span's path: the section it belongs to, or the framing record.

@@ -45,7 +45,11 @@ fn framing(name: &str, bytes: &Bytes<'_>) -> Option<String> {
             let (idstr, at) = counted(head, 5)?;
             let instance = be(head, at, 4)?;
             let version = be(head, at + 4, 4)?;
-            format!("{} '{idstr}' {instance}, version {version}, id {}", kind(head)?, be(head, 1, 4)?)
+            format!(
+                "{} '{idstr}' {instance}, version {version}, id {}",
+                kind(head)?,
+                be(head, 1, 4)?
+            )
         }
         "section part header" => format!("{} of id {}", kind(head)?, be(head, 1, 4)?),
         "section footer" => format!("id {}", be(head, 1, 4)?),
@@ -80,7 +84,11 @@ fn kind(head: &[u8]) -> Option<&'static str> {
 /// The block list, or how much there is of the other records.
 fn ram(name: &str, bytes: &Bytes<'_>) -> String {
     if name != "blocks" {
-        return if name == "end" { String::new() } else { format!("{} bytes of records", bytes.len) };
+        return if name == "end" {
+            String::new()
+        } else {
+            format!("{} bytes of records", bytes.len)
+        };
     }
     let total = be(bytes.head, 0, 8).unwrap_or(0) & !0xfff;
     let mut blocks = Vec::new();
@@ -96,7 +104,11 @@ fn ram(name: &str, bytes: &Bytes<'_>) -> String {
         at = next + 8;
     }
     let blocks = blocks.join(", ");
-    if blocks.is_empty() { format!("{total:#x} in all") } else { format!("{total:#x} in all: {blocks}") }
+    if blocks.is_empty() {
+        format!("{total:#x} in all")
+    } else {
+        format!("{total:#x} in all: {blocks}")
+    }
 }
 
 fn pci(bytes: &Bytes<'_>) -> String {
@@ -125,7 +137,8 @@ fn scalars(span: &Span<'_>, bytes: &Bytes<'_>) -> String {
         return format!("{count} times {}", one(0).unwrap_or_default());
     }
     let shown: Vec<String> = (0..ELEMENTS).map_while(one).collect();
-    let more = if count > shown.len() as u64 { format!(", .. {count} in all") } else { String::new() };
+    let more =
+        if count > shown.len() as u64 { format!(", .. {count} in all") } else { String::new() };
     shown.join(", ") + &more
 }
 

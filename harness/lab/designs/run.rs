@@ -1,0 +1,195 @@
+//! Cases through all designs: counts of what came of them, and the smallest counterexamples.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use super::cursor::Stream;
+use super::evolve::{Case, case};
+use super::rng::Rng;
+use super::sink::{Judged, Sink, Truth, Verdict};
+use super::{ALL, Claim, Design, Evolution};
+
+/// How many of each verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// By [`Verdict`].
+    verdicts: [u64; 5],
+    /// Refused before any state was put.
+    pub untouched: u64,
+    /// Accepted with state in use given up on purpose.
+    pub given_up: u64,
+    /// Misparsed although the design claims that this cannot be.
+    pub broken_claims: u64,
+}
+
+impl Counts {
+    fn add(&mut self, judged: Judged) {
+        if let Some(count) = self.verdicts.get_mut(judged.verdict as usize) {
+            *count += 1;
+        }
+        self.untouched += u64::from(judged.untouched);
+        self.given_up += u64::from(judged.given_up);
+    }
+
+    /// Adds the counts of another.
+    pub fn merge(&mut self, other: &Counts) {
+        self.verdicts.iter_mut().zip(&other.verdicts).for_each(|(a, b)| *a += b);
+        self.untouched += other.untouched;
+        self.given_up += other.given_up;
+        self.broken_claims += other.broken_claims;
+    }
+
+    /// How many of a verdict.
+    #[must_use]
+    pub fn of(&self, verdict: Verdict) -> u64 {
+        self.verdicts.get(verdict as usize).copied().unwrap_or(0)
+    }
+
+    /// How many in all.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.verdicts.iter().sum()
+    }
+}
+
+/// A misparse: the case's seed, and how long its stream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Example {
+    /// Length of the stream in bytes.
+    pub len: usize,
+    /// Seed of the case.
+    pub seed: u64,
+}
+
+/// Where in a report something is counted: number of the design, evolution, damaged or not.
+pub type Key = (usize, Evolution, bool);
+
+/// What came of many cases.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Counts.
+    pub counts: BTreeMap<Key, Counts>,
+    /// The smallest misparse of each.
+    pub smallest: BTreeMap<Key, Example>,
+}
+
+impl Report {
+    fn merge(mut self, other: Report) -> Report {
+        for (key, counts) in other.counts {
+            self.counts.entry(key).or_default().merge(&counts);
+        }
+        for (key, example) in other.smallest {
+            let smallest = self.smallest.entry(key).or_insert(example);
+            *smallest = example.min(*smallest);
+        }
+        self
+    }
+
+    /// The counts of one design, damaged or not, over all evolutions or of one.
+    #[must_use]
+    pub fn of(&self, design: usize, evolution: Option<Evolution>, damaged: bool) -> Counts {
+        let mut sum = Counts::default();
+        let fits = |key: &&Key| {
+            key.0 == design && key.2 == damaged && evolution.is_none_or(|e| e == key.1)
+        };
+        self.counts.iter().filter(|(key, _)| fits(key)).for_each(|(_, c)| sum.merge(c));
+        sum
+    }
+
+    /// The smallest undamaged misparse of a design.
+    #[must_use]
+    pub fn smallest(&self, design: usize, damaged: bool) -> Option<(Evolution, Example)> {
+        let of = self.smallest.iter().filter(|(key, _)| key.0 == design && key.2 == damaged);
+        of.map(|(key, example)| (key.1, *example)).min_by_key(|(_, example)| *example)
+    }
+
+    /// Misparses that a design claims are impossible.
+    #[must_use]
+    pub fn broken_claims(&self) -> u64 {
+        self.counts.values().map(|c| c.broken_claims).sum()
+    }
+}
+
+/// Cases in one piece of work.
+const PIECE: u64 = 4096;
+
+/// Runs generated cases with seeds from `first` on through all designs, in parallel; each with
+/// and without damage.
+#[must_use]
+pub fn generated(first: u64, cases: u64) -> Report {
+    let pieces: Vec<u64> = (0..cases.div_ceil(PIECE)).collect();
+    pieces
+        .par_iter()
+        .map(|piece| {
+            let from = first + piece * PIECE;
+            let mut report = Report::default();
+            for seed in from..(from + PIECE).min(first + cases) {
+                one(seed, &mut report);
+            }
+            report
+        })
+        .reduce(Report::default, Report::merge)
+}
+
+fn one(seed: u64, report: &mut Report) {
+    let case = case(seed);
+    let truth = Truth::of(&case.from, &case.states);
+    for (number, design) in ALL.iter().enumerate() {
+        let bytes = design.encode(&case.from, &case.states);
+        let whole = judge(*design, &case, &truth, &bytes, false);
+        let damaged_bytes = damaged(&bytes, seed);
+        let damaged = judge(*design, &case, &truth, &damaged_bytes, true);
+        for (judged, is_damaged) in [(whole, false), (damaged, true)] {
+            let key = (number, case.evolution, is_damaged);
+            let counts = report.counts.entry(key).or_default();
+            counts.add(judged);
+            if judged.verdict != Verdict::Misparsed {
+                continue;
+            }
+            let hit = is_damaged && whole.verdict != Verdict::Misparsed;
+            let claim = Claim { evolution: case.evolution, damaged: is_damaged, hit };
+            counts.broken_claims += u64::from(design.claims(claim));
+            // What is misparsed anyway is no example of damage.
+            if !is_damaged || hit {
+                let example = Example { len: bytes.len(), seed };
+                let smallest = report.smallest.entry(key).or_insert(example);
+                *smallest = example.min(*smallest);
+            }
+        }
+    }
+}
+
+/// The verdict of a design on one stream. A design that can be asked is asked first.
+#[must_use]
+pub fn judge(design: &dyn Design, case: &Case, truth: &Truth, bytes: &[u8], sent: bool) -> Judged {
+    let mut sink = Sink::default();
+    if !sent && design.ask(&case.from, &case.to, &case.states).is_some() {
+        return Judged { verdict: Verdict::Refused, untouched: true, given_up: false };
+    }
+    let stream = Stream { bytes, piece: case.piece };
+    let outcome = design.decode(stream, &case.to, &mut sink);
+    truth.judge(&case.to, &outcome, &sink, design.gives_up())
+}
+
+/// The stream with one byte changed, put in or left out, or cut.
+#[must_use]
+pub fn damaged(bytes: &[u8], seed: u64) -> Vec<u8> {
+    let mut rng = Rng::new(seed ^ 0xdead_beef);
+    let mut bytes = bytes.to_vec();
+    let at = rng.below(bytes.len());
+    match rng.below(8) {
+        0 => bytes.insert(at, rng.pick(&[0, 5, 0xff])),
+        1 if at < bytes.len() => {
+            bytes.remove(at);
+        }
+        2 => bytes.truncate(at),
+        kind => {
+            let bit = 1 << rng.below(8);
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte ^= if kind < 6 { bit } else { 0xff };
+            }
+        }
+    }
+    bytes
+}

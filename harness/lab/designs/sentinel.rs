@@ -1,0 +1,63 @@
+//! Design 4: a sentinel after each embedded structure, for new machine types only.
+//!
+//! Proposed in July 2011 as the way out of the ambiguity of design 2: what follows a nested
+//! struct is then either a subsection or the sentinel, never the next field. Old machine types
+//! keep the old format, so that their streams still load.
+
+use super::cursor::Stream;
+use super::frame::{self, Io, Layout, SUBSECTION, Spot};
+use super::model::{Desc, Machine, State};
+use super::sink::{Refusal, Sink};
+use super::{Claim, Design, one_byte};
+use crate::wire::Writer;
+
+/// The sentinel: no record type, and not the first byte of a subsection.
+const SENTINEL: u8 = 0x7d;
+
+/// See the module documentation.
+#[derive(Debug)]
+pub struct Sentinel;
+
+impl Layout for Sentinel {
+    fn put_after(&self, out: &mut Writer, desc: &Desc, state: &State, spot: Spot<'_>) {
+        one_byte::put(self, out, desc, state, spot);
+        if spot.machine.new_type && !spot.top {
+            out.u8(SENTINEL);
+        }
+    }
+
+    fn take_after(
+        &self,
+        io: &mut Io<'_, '_>,
+        desc: &Desc,
+        _: u32,
+        spot: Spot<'_>,
+    ) -> Result<(), Refusal> {
+        let marked = spot.machine.new_type;
+        while (marked || !desc.optional.is_empty()) && io.cursor.peek(0, 1, true) == [SUBSECTION] {
+            one_byte::take(self, io, desc, spot)?;
+        }
+        if marked && !spot.top && io.cursor.u8()? != SENTINEL {
+            return Err(Refusal::Sentinel(desc.name.clone()));
+        }
+        Ok(())
+    }
+}
+
+impl Design for Sentinel {
+    fn name(&self) -> &'static str {
+        "4 sentinels, new types"
+    }
+
+    fn claims(&self, _: Claim) -> bool {
+        false
+    }
+
+    fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {
+        frame::encode(self, from, states)
+    }
+
+    fn decode(&self, stream: Stream<'_>, to: &Machine, sink: &mut Sink) -> Result<(), Refusal> {
+        frame::decode(self, stream, to, sink)
+    }
+}

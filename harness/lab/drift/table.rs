@@ -1,0 +1,171 @@
+//! The tables and the sentences of the drift experiment.
+
+use std::fmt::Write as _;
+
+use super::base::Rule;
+use super::change::Family;
+use super::outcome::{Cause, Class};
+use super::tally::{Drift, Example, Tally, harm};
+
+/// The summary: shares per rule, per machine type, per family, and the worst places.
+#[must_use]
+pub fn summary(drifts: &[Drift]) -> String {
+    let mut text = String::new();
+    let total: u64 = drifts.iter().map(|d| d.total().total(None)).sum();
+    let _ = writeln!(text, "{total} changed streams\n");
+    text += "Shares by framing rules (every fixture that loads under them)\n\n";
+    let rules = Rule::ALL.into_iter().map(|rule| {
+        (rule.name().to_string(), sum(drifts.iter().filter(|d| d.rule == rule)))
+    });
+    shares(&mut text, rules, None);
+    text += "\nShares by fixture, under the rules that the release has for its machine type\n\n";
+    let own = drifts.iter().filter(|d| d.own).map(|d| (d.fixture.clone(), d.total()));
+    shares(&mut text, own, None);
+    text += "\nThe same fixtures with footers put in, or left out\n\n";
+    let other = drifts.iter().filter(|d| !d.own && is_own_but_footers(d, drifts)).map(|d| {
+        let name = if d.rule.footers { "with" } else { "without" };
+        (format!("{} {name}", d.fixture), d.total())
+    });
+    shares(&mut text, other, None);
+    text += "\nShares by kind of change, under the releases' own rules without and with footers\n\n";
+    for footers in [false, true] {
+        let own = sum(drifts.iter().filter(|d| d.own && d.rule.footers == footers));
+        let rows = Family::ALL.into_iter().map(|family| {
+            let name = if footers { "footers" } else { "none" };
+            (format!("{name}: {}", family.name()), own, Some(family))
+        });
+        for (name, tally, family) in rows {
+            shares(&mut text, std::iter::once((name, tally)), family);
+        }
+    }
+    text += "\nWorst places under the releases' own rules\n\n";
+    for sentence in worst(drifts) {
+        let _ = writeln!(text, "- {sentence}");
+    }
+    text
+}
+
+fn is_own_but_footers(drift: &Drift, all: &[Drift]) -> bool {
+    all.iter().any(|d| {
+        d.own && d.fixture == drift.fixture && d.rule.subsections == drift.rule.subsections
+    })
+}
+
+fn sum<'d>(drifts: impl Iterator<Item = &'d Drift>) -> Tally {
+    let mut sum = Tally::default();
+    drifts.for_each(|d| sum.merge(&d.total()));
+    sum
+}
+
+/// A table of shares in per cent, one row each, of one family or of all.
+fn shares(text: &mut String, rows: impl Iterator<Item = (String, Tally)>, family: Option<Family>) {
+    if family.is_none() || family == Some(Family::InsertOne) {
+        let _ = write!(text, "{:<38}{:>9}", "", "changes");
+        for class in Class::ALL {
+            let _ = write!(text, "{:>13}", class.name());
+        }
+        text.push('\n');
+    }
+    for (name, tally) in rows {
+        let total = tally.total(family);
+        let _ = write!(text, "{name:<38}{total:>9}");
+        for class in Class::ALL {
+            let share = share(tally.count(family, class), total);
+            let _ = write!(text, "{share:>13}");
+        }
+        text.push('\n');
+    }
+}
+
+/// A share with three digits behind the point, as `never` is small and what matters; `-` for
+/// none at all.
+fn share(count: u64, total: u64) -> String {
+    if count == 0 || total == 0 {
+        return "-".to_string();
+    }
+    let thousandths = (count * 100_000 + total / 2) / total;
+    format!("{}.{:03}%", thousandths / 1000, thousandths % 1000)
+}
+
+/// The worst place of each fixture under its release's own rules, for one byte more or less and
+/// for all other changes: the change that does most harm and is never detected.
+#[must_use]
+pub fn worst(drifts: &[Drift]) -> Vec<String> {
+    let one = |e: &&Example| matches!(e.change.family(), Family::InsertOne | Family::DeleteOne);
+    let mut sentences = Vec::new();
+    for drift in drifts.iter().filter(|d| d.own) {
+        let (bytes, others): (Vec<&Example>, Vec<&Example>) = drift.missed.iter().partition(one);
+        for group in [bytes, others] {
+            // The first of several that do the same harm.
+            let worst = group.into_iter().rev().max_by_key(|e| harm(&e.outcome));
+            sentences.extend(worst.map(|e| sentence(drift, e)));
+        }
+    }
+    sentences
+}
+
+/// A missed change as a sentence.
+#[must_use]
+pub fn sentence(drift: &Drift, example: &Example) -> String {
+    let Example { path, change, outcome, .. } = example;
+    let because = match outcome.cause {
+        Cause::FalseEnd { bytes, sections } => format!(
+            "the reader meets a zero byte where it looks for a record and takes it for the end of the stream: \
+             {bytes} bytes of state in {sections} sections are never read"
+        ),
+        Cause::End => format!(
+            "the reader is back in step before anything is checked: {} fields ({} bytes) are read as something else",
+            outcome.fields, outcome.bytes
+        ),
+        Cause::Refused(class) => format!("it is refused only by {class}"),
+    };
+    format!("{}, {}: {change} `{path}` is never detected, because {because}.", drift.fixture, drift.rule.name())
+}
+
+/// Sections of one drift: counts in all classes.
+#[must_use]
+pub fn sections(drift: &Drift) -> String {
+    let mut by: Vec<(String, Tally)> = Vec::new();
+    for field in &drift.fields {
+        match by.last_mut() {
+            Some((name, tally)) if *name == field.section => tally.merge(&field.tally),
+            _ => by.push((field.section.clone(), field.tally)),
+        }
+    }
+    counts(&heading(drift), by.into_iter())
+}
+
+/// Fields of one drift: counts in all classes.
+#[must_use]
+pub fn fields(drift: &Drift) -> String {
+    counts(&heading(drift), drift.fields.iter().map(|f| (f.path.clone(), f.tally)))
+}
+
+fn heading(drift: &Drift) -> String {
+    let own = if drift.own { ", the release's own rules" } else { "" };
+    format!("{} under: {}{own}", drift.fixture, drift.rule.name())
+}
+
+fn counts(heading: &str, rows: impl Iterator<Item = (String, Tally)>) -> String {
+    let mut text = format!("{heading}\n\n{:<44}", "");
+    for class in Class::ALL {
+        let _ = write!(text, "{:>13}", class.name());
+    }
+    text += "   latest refusal\n";
+    for (name, tally) in rows {
+        let _ = write!(text, "{name:<44}");
+        for class in Class::ALL {
+            let _ = write!(text, "{:>13}", tally.count(None, class));
+        }
+        let latest = tally.latest;
+        if latest.bytes > 0 {
+            let _ = write!(
+                text,
+                "   {} bytes, {} sections, {} fields on",
+                latest.bytes, latest.sections, latest.fields
+            );
+        }
+        text.push('\n');
+    }
+    text
+}
