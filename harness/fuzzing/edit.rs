@@ -67,6 +67,8 @@ pub fn edit<'d>(written: &Written<'d>, dice: &mut Dice<'_>) -> Edited<'d> {
         _ => record.end,
     };
     let few = 1 + dice.below(8) as u64;
+    // What follows the end is no state.
+    let end = (at + few).min(written.state_end.max(at));
     let new: Vec<u8> = match edit {
         Edit::Insert | Edit::Overwrite => (0..few).map(|_| byte(dice)).collect(),
         _ => Vec::new(),
@@ -76,7 +78,7 @@ pub fn edit<'d>(written: &Written<'d>, dice: &mut Dice<'_>) -> Edited<'d> {
     let (pieces, changed) = match edit {
         Edit::Nothing => (vec![kept(0..size)], None),
         Edit::Insert => (vec![kept(0..at), Piece::New(len), kept(at..size)], Some(at)),
-        Edit::Delete => (vec![kept(0..at), kept((at + few).min(size)..size)], Some(at)),
+        Edit::Delete => (vec![kept(0..at), kept(end..size)], Some(at)),
         Edit::Duplicate => {
             (vec![kept(0..record.end), kept(record.start..size)], Some(record.end))
         }
@@ -87,7 +89,6 @@ pub fn edit<'d>(written: &Written<'d>, dice: &mut Dice<'_>) -> Edited<'d> {
         Edit::Drop => (vec![kept(0..record.start), kept(record.end..size)], Some(record.start)),
         Edit::Truncate => (vec![kept(0..at)], Some(at)),
         Edit::Overwrite => {
-            let end = (at + len).min(size);
             (vec![kept(0..at), Piece::New(end - at), kept(end..size)], Some(at))
         }
     };

@@ -9,19 +9,32 @@
 //! | oracle | decoder against truth and prediction ([`oracle`]) |
 //! | target | a generator with an oracle: takes bytes, counts what it saw, fails with a reproducer |
 //!
+//! | file | holds |
+//! | --- | --- |
+//! | [`dice`], [`generate`] | choices, and what is made of them |
+//! | [`edit`], [`mutate`] | changes of generated streams, and of real ones |
+//! | [`ambiguity`], [`oracle`] | the second opinion, and the decoder held against it |
+//! | [`targets`] | the bodies of the targets |
+//! | [`pool`], [`seed`], [`dictionary`] | the corpus for fuzzing, seeds and dictionary from it |
+//! | [`smoke`], [`counters`] | runs without a fuzzer; counts of any run |
+//!
 //! Nothing here may panic on any input: a failure is a value, and the glue in `fuzz/` makes a
 //! crash of it.
 
 pub mod ambiguity;
 pub mod counters;
 pub mod dice;
+pub mod dictionary;
 pub mod edit;
 pub mod generate;
 pub mod mutate;
 pub mod oracle;
 pub mod pool;
+pub mod seed;
 pub mod smoke;
 pub mod targets;
+#[cfg(test)]
+mod tests;
 
 /// Why a target failed: a text with everything needed to understand it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

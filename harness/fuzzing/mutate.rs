@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 use super::dice::Dice;
-use crate::stream::{Destination, Loaded, Section, load};
+use crate::stream::{Destination, Loaded, Section, load_bytes};
 use crate::wire::map::Piece;
 use crate::wire::{Feed, Map};
 
@@ -267,6 +267,6 @@ pub fn crossed(one: &[u8], other: &[u8], by: &Destination, choices: &[u8]) -> Ve
 }
 
 fn reading<'d>(stream: &[u8], by: &'d Destination) -> Mutant<'d> {
-    let Loaded { map, sections, .. } = load(by, &mut &stream[..], &Feed::Bulk);
+    let Loaded { map, sections, .. } = load_bytes(by, stream, &Feed::Bulk);
     Mutant::new(stream.to_vec(), map, &sections)
 }

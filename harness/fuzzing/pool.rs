@@ -6,12 +6,12 @@ use std::sync::OnceLock;
 use crate::release::corpus::Corpus;
 use crate::release::library::Library;
 use crate::release::provenance::Fixture;
-use crate::stream::{Destination, Section, load};
+use crate::stream::{Destination, Section, load_bytes};
 use crate::trace::{Meaning, verdict};
 use crate::wire::{Feed, Map};
 
 /// Largest fixture that is used, in bytes: executions per second matter more.
-const LARGEST: u64 = 64 * 1024;
+const LARGEST: u64 = 160 * 1024;
 
 /// See the module documentation.
 #[derive(Debug)]
@@ -112,7 +112,7 @@ impl Pool {
         let original = self.original(*i)?;
         let to = self.destination(*k)?;
         let baseline = *baseline.get_or_init(|| {
-            let loaded = load(to, &mut &original.stream[..], &Feed::Bulk);
+            let loaded = load_bytes(to, &original.stream, &Feed::Bulk);
             let (_, difference) = verdict::reading(&original.map, &loaded);
             Baseline {
                 parts: difference.map(|d| d.offset),

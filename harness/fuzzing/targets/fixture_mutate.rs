@@ -6,7 +6,7 @@ use crate::fuzzing::dice::Dice;
 use crate::fuzzing::mutate::Mutant;
 use crate::fuzzing::pool::{Pair, pool};
 use crate::fuzzing::{Failure, Outcome, oracle};
-use crate::stream::load;
+use crate::stream::load_bytes;
 use crate::trace::{Verdict, verdict};
 use crate::wire::Feed;
 
@@ -36,7 +36,7 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
 }
 
 fn check(pair: &Pair, mutant: &Mutant<'_>, counts: &mut Counts) -> Outcome {
-    let loaded = load(pair.to, &mut &mutant.bytes[..], &Feed::Bulk);
+    let loaded = load_bytes(pair.to, &mutant.bytes, &Feed::Bulk);
     let (verdict, difference) = verdict::reading(&mutant.map, &loaded);
     counts.verdict("corpus", verdict);
     let fail = |why: &str| {

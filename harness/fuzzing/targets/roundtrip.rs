@@ -5,7 +5,7 @@ use crate::fuzzing::counters::Counts;
 use crate::fuzzing::dice::Dice;
 use crate::fuzzing::generate::case::{Case, by_every_rule};
 use crate::fuzzing::{Failure, Outcome, oracle};
-use crate::stream::{load, save};
+use crate::stream::{load_bytes, save};
 
 /// Runs one input.
 ///
@@ -20,7 +20,7 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     let truth =
         Truth { bytes: &written.bytes, map: &written.map, source: &case.source, edited: None };
     by_every_rule(&mut to, &case.destination, case.framing, |to| {
-        let loaded = load(to.compiled, &mut &written.bytes[..], &case.feed);
+        let loaded = load_bytes(to.compiled, &written.bytes, &case.feed);
         oracle::check(truth, to, &case.feed, &loaded, counts)?;
         if loaded.refused.is_some() {
             return Ok(());

@@ -3,7 +3,7 @@
 use crate::fuzzing::counters::Counts;
 use crate::fuzzing::pool::pool;
 use crate::fuzzing::{Failure, Outcome, mutate, oracle};
-use crate::stream::{Destination, load, save};
+use crate::stream::{Destination, load_bytes, save};
 use crate::trace::Verdict;
 use crate::wire::{Feed, Kind, Refill};
 
@@ -21,7 +21,7 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         return Ok(());
     };
     counts.cases += 1;
-    let whole = load(to, &mut &stream[..], &Feed::Bulk);
+    let whole = load_bytes(to, stream, &Feed::Bulk);
     let verdict = match &whole.refused {
         None => Verdict::Faithful,
         Some(error) if matches!(error.kind, Kind::Undetermined(_)) => Verdict::Undetermined,
@@ -38,7 +38,7 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         return fail(&why);
     }
     if to.dialect.look_ahead == Refill::Full {
-        let pieces = load(to, &mut &stream[..], &Feed::Trickle(7));
+        let pieces = load_bytes(to, stream, &Feed::Trickle(7));
         if pieces.refused != whole.refused || pieces.map.spans() != whole.map.spans() {
             return fail("the outcome hangs on the feed");
         }
@@ -48,7 +48,7 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
             Ok((again, _)) if again == stream => counts.other("saved again"),
             Ok((again, _)) => {
                 // A name is compared up to its NUL; what is behind it is not kept.
-                let reread = load(to, &mut &again[..], &Feed::Bulk);
+                let reread = load_bytes(to, &again, &Feed::Bulk);
                 let names = |l: &crate::stream::Loaded<'_>| {
                     l.map.spans().iter().map(|s| s.identity).collect::<Vec<_>>()
                 };
