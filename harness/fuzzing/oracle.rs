@@ -15,7 +15,7 @@ use super::{Failure, Outcome};
 use crate::dialect::Dialect;
 use crate::stream::{Destination, Loaded, record};
 use crate::trace::{Difference, Verdict, verdict};
-use crate::wire::Feed;
+use crate::wire::{Feed, Map};
 
 /// A destination as the oracle needs it: compiled, and as it was described.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +75,7 @@ pub fn check(
         }
         Prediction::Parts { offset, cause } if loaded.refused.is_none() => {
             let Some(cause) = cause else { return fail("misparsed, and nothing explains it") };
-            let Some(unnoticed) = unnoticed(truth, dialect, loaded, offset) else {
+            let Some(unnoticed) = unnoticed(truth.bytes, truth.map, dialect, loaded, offset) else {
                 return fail("misparsed past a section footer");
             };
             counts.explained(cause.name(), unnoticed);
@@ -88,8 +88,11 @@ pub fn check(
     }
 }
 
-/// Offsets inside the input, and work in proportion to it.
-fn bounds(size: usize, loaded: &Loaded<'_>) -> Result<(), String> {
+/// Offsets inside the input, and items in proportion to it.
+///
+/// # Errors
+/// What is out of bounds, in words.
+pub fn bounds(size: usize, loaded: &Loaded<'_>) -> Result<(), String> {
     let size = size as u64;
     if loaded.stopped > size || loaded.taken > size {
         return Err(format!("{} read and {} taken of {size} bytes", loaded.stopped, loaded.taken));
@@ -109,31 +112,32 @@ fn bounds(size: usize, loaded: &Loaded<'_>) -> Result<(), String> {
     Ok(())
 }
 
+/// Names of records, and of what ends a section, in maps.
+const RECORDS: [&str; 5] =
+    ["section header", "section part header", "section footer", "command", "end of stream"];
+
 /// Why no check of the protocol noticed that reading parted from meaning at `offset`; `None` if a
 /// footer should have.
-fn unnoticed(
-    truth: Truth<'_, '_>,
+pub fn unnoticed(
+    bytes: &[u8],
+    map: &Map<'_>,
     dialect: &Dialect,
     loaded: &Loaded<'_>,
     offset: u64,
 ) -> Option<&'static str> {
-    let footer = if dialect.footers { 5 } else { 0 };
-    let section = loaded.sections.iter().rev().find(|s| s.offset <= offset);
-    let Some(section) = section.filter(|s| offset < s.end + footer) else {
-        return Some("it is between sections");
-    };
-    let next = truth.map.spans().iter().find(|s| {
-        s.offset > section.offset
-            && ["section header", "section footer", "end of stream"].contains(&s.name)
-    });
-    if next.is_some_and(|s| s.offset == section.end) {
-        return Some("the section ended where it should");
-    }
     if !dialect.footers {
         return Some("there are no footers");
     }
+    let section = loaded.sections.iter().rev().find(|s| s.offset <= offset);
+    let Some(section) = section.filter(|s| offset < s.end + 5) else {
+        return Some("it is between sections");
+    };
+    let mut records = map.spans().iter().filter(|s| RECORDS.contains(&s.name));
+    if records.find(|s| s.offset > section.offset).is_some_and(|s| s.offset == section.end) {
+        return Some("the section ended where it should");
+    }
     let end = usize::try_from(section.end).ok()?;
-    let footer = truth.bytes.get(end..end.checked_add(5)?)?;
+    let footer = bytes.get(end..end.checked_add(5)?)?;
     let (kind, id) = footer.split_first()?;
     (*kind == record::FOOTER && id == section.id.to_be_bytes()).then_some("data spell its footer")
 }

@@ -101,7 +101,7 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
 
     /// The reader goes on with something else.
     pub(super) fn parts(&self, offset: u64) -> Prediction {
-        Prediction::Parts { offset, cause: self.blame() }
+        Prediction::Parts { offset, cause: self.blame(offset) }
     }
 
     /// The reader refuses here.

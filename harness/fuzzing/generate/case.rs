@@ -10,7 +10,7 @@ use crate::fuzzing::counters::Counts;
 use crate::fuzzing::dice::Dice;
 use crate::fuzzing::oracle::{self, To};
 use crate::fuzzing::ambiguity::Truth;
-use crate::stream::{Destination, load};
+use crate::stream::{Destination, load_bytes};
 use crate::wire::Feed;
 
 /// The sets of rules that differ in how subsections are found, with a release of each.
@@ -99,7 +99,7 @@ pub fn by_every_rule(
 /// # Errors
 /// A reproducer in words.
 pub fn decode(truth: Truth<'_, '_>, to: To<'_>, feed: &Feed, counts: &mut Counts) -> Outcome {
-    let loaded = load(to.compiled, &mut &truth.bytes[..], feed);
+    let loaded = load_bytes(to.compiled, truth.bytes, feed);
     oracle::check(truth, to, feed, &loaded, counts)
 }
 
