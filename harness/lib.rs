@@ -22,12 +22,9 @@
 
 pub mod cli;
 pub mod dialect;
-<<<<<<< HEAD
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
-=======
 pub mod lab;
->>>>>>> lab
 pub mod matrix;
 #[cfg(unix)]
 pub mod qemu;
