@@ -3,6 +3,10 @@
 //! Exit status: 0 if what was asked holds, 1 if it does not (policy broken, disagreement), 2 if
 //! the input cannot be used.
 
+#[cfg(unix)]
+mod add;
+#[cfg(unix)]
+mod capture;
 mod error;
 mod explain;
 mod import;
@@ -63,6 +67,12 @@ enum Verb {
     /// Load streams into real binaries, beside the model
     #[cfg(unix)]
     Verify(verify::Args),
+    /// Run scenarios in a real binary and keep the streams
+    #[cfg(unix)]
+    Capture(capture::Args),
+    /// Add a release: capture, import, run, claim
+    #[cfg(unix)]
+    Add(add::Args),
 }
 
 /// What a verb has to say, and whether what was asked holds.
@@ -90,6 +100,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Verb::Observed(args)) => observed::run(&args),
         #[cfg(unix)]
         Some(Verb::Verify(args)) => verify::run(&args),
+        #[cfg(unix)]
+        Some(Verb::Capture(args)) => capture::run(&args),
+        #[cfg(unix)]
+        Some(Verb::Add(args)) => add::run(&args),
     };
     match said.and_then(|said| say(&said.text).map(|()| said.holds)) {
         Ok(true) => ExitCode::SUCCESS,
