@@ -83,6 +83,12 @@ impl Library {
         &self.releases
     }
 
+    /// Fields that releases call differently.
+    #[must_use]
+    pub fn renames(&self) -> &Renames {
+        &self.renames
+    }
+
     /// The tables of a release.
     #[must_use]
     pub fn tables(&self, release: &str) -> Option<&Tables> {
