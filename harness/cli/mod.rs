@@ -3,16 +3,13 @@
 //! Exit status: 0 if what was asked holds, 1 if it does not (policy broken, disagreement), 2 if
 //! the input cannot be used.
 
-<<<<<<< HEAD
 #[cfg(unix)]
 mod add;
 #[cfg(unix)]
 mod capture;
-=======
 mod can_migrate;
 mod designs;
 mod drift;
->>>>>>> lab
 mod error;
 mod explain;
 mod import;
