@@ -149,12 +149,6 @@ impl Library {
         Ok(())
     }
 
-    /// The table of fields that releases call differently.
-    #[must_use]
-    pub fn renames(&self) -> &Renames {
-        &self.renames
-    }
-
     /// The fixture whose local values a destination has, or comes nearest to having.
     fn nearest(&self, release: &str, machine: &str, scenario: &str) -> Option<&Fixture> {
         let place = |name: &str| self.releases.iter().position(|r| r.0 == name).unwrap_or(0);
