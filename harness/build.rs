@@ -1,12 +1,12 @@
-//! Build script: packs `corpus/` (but not what destinations saved again) and `matrix.toml` into
+//! Build script: packs `corpus/` (but for what only tests read) and `matrix.toml` into
 //! one compressed archive, which `release::archive` embeds and describes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-/// Files of the corpus that only checks against real binaries read, and that are large.
-const LEFT_OUT: &str = "saved-again";
+/// Folders of the corpus that only tests, checks against real binaries and importers read.
+const LEFT_OUT: [&str; 3] = ["bundles", "regressions", "saved-again"];
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=corpus");
@@ -39,7 +39,7 @@ fn collect(folder: &Path, prefix: &str, found: &mut BTreeMap<String, PathBuf>) -
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_str().ok_or_else(|| io::Error::other("file name is not UTF-8"))?;
-        if name.starts_with('.') || (prefix.is_empty() && name == LEFT_OUT) {
+        if name.starts_with('.') || (prefix.is_empty() && LEFT_OUT.contains(&name)) {
             continue;
         }
         let name = format!("{prefix}{name}");

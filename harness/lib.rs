@@ -14,6 +14,7 @@
 //! | [`stream`] | header, sections, RAM, description, end of stream |
 //! | [`release`] | data from `corpus/` into destinations; importers |
 //! | [`trace`] | meaning, reading, comparison, verdict |
+//! | `qemu` | real binaries: capture, metered loads, trace events |
 //! | [`matrix`] | `matrix.toml`, plan, run, policy, observed outcomes |
 //! | [`lab`] | what-if experiments: drift, protocol designs, vendors |
 //! | [`report`] | table and JSON from one model |
@@ -21,8 +22,12 @@
 
 pub mod cli;
 pub mod dialect;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod lab;
 pub mod matrix;
+#[cfg(unix)]
+pub mod qemu;
 pub mod release;
 pub mod report;
 pub mod stream;

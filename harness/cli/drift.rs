@@ -25,6 +25,9 @@ pub(super) struct Args {
     /// Also a table for each fixture, field by field, under the release's own rules
     #[arg(long)]
     fields: bool,
+    /// Also, for each fixture and section, the worst changes that are never detected
+    #[arg(long)]
+    missed: bool,
     #[command(flatten)]
     input: Input,
 }
@@ -39,6 +42,9 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         if args.sections {
             text += "\n";
             text += &table::sections(drift);
+        }
+        if args.missed {
+            text += &format!("\n{}", table::missed(drift));
         }
         if args.fields {
             text += "\n";

@@ -33,6 +33,13 @@ pub enum CliError {
     Import(#[from] ImportError),
     #[error(transparent)]
     File(#[from] FileError),
+    #[cfg(unix)]
+    #[error(transparent)]
+    Qemu(#[from] crate::qemu::QemuError),
+    #[error("{path}: the corpus has no release {about}; it has {known}")]
+    UnknownBinary { path: PathBuf, about: String, known: String },
+    #[error("nothing to load: no fixture is left by these options")]
+    NothingToLoad,
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error("{name}: {why}")]

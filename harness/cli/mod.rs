@@ -3,6 +3,10 @@
 //! Exit status: 0 if what was asked holds, 1 if it does not (policy broken, disagreement), 2 if
 //! the input cannot be used.
 
+#[cfg(unix)]
+mod add;
+#[cfg(unix)]
+mod capture;
 mod can_migrate;
 mod designs;
 mod drift;
@@ -14,6 +18,8 @@ mod inspect;
 mod matrix;
 mod observed;
 mod source;
+#[cfg(unix)]
+mod verify;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -67,6 +73,15 @@ enum Verb {
     CanMigrate(can_migrate::Args),
     /// Hold the model against what real binaries did
     Observed(observed::Args),
+    /// Load streams into real binaries, beside the model
+    #[cfg(unix)]
+    Verify(verify::Args),
+    /// Run scenarios in a real binary and keep the streams
+    #[cfg(unix)]
+    Capture(capture::Args),
+    /// Add a release: capture, import, run, claim
+    #[cfg(unix)]
+    Add(add::Args),
 }
 
 /// What a verb has to say, and whether what was asked holds.
@@ -95,6 +110,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Verb::Designs(args)) => designs::run(&args),
         Some(Verb::CanMigrate(args)) => can_migrate::run(&args),
         Some(Verb::Observed(args)) => observed::run(&args),
+        #[cfg(unix)]
+        Some(Verb::Verify(args)) => verify::run(&args),
+        #[cfg(unix)]
+        Some(Verb::Capture(args)) => capture::run(&args),
+        #[cfg(unix)]
+        Some(Verb::Add(args)) => add::run(&args),
     };
     match said.and_then(|said| say(&said.text).map(|()| said.holds)) {
         Ok(true) => ExitCode::SUCCESS,

@@ -191,10 +191,10 @@ pub fn agreement(
 }
 
 fn find<'m>(
-    built: &'m BTreeMap<[&str; 3], Option<Destination>>,
-    key: [&str; 3],
+    built: &'m BTreeMap<[&'m str; 3], Option<Destination>>,
+    key: [&'m str; 3],
 ) -> Option<&'m Destination> {
-    built.iter().find(|(known, _)| **known == key).and_then(|(_, to)| to.as_ref())
+    built.get(&key).and_then(Option::as_ref)
 }
 
 fn stream(
@@ -209,8 +209,9 @@ fn stream(
     }
 }
 
-/// What the two did differently, or `None`.
-fn disagreement(
+/// What a model of the destination and the binary did differently with a stream, or `None`.
+#[must_use]
+pub fn disagreement(
     to: Option<&Destination>,
     stream: Option<&[u8]>,
     feed: &Feed,

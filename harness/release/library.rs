@@ -121,23 +121,32 @@ impl Library {
         scenario: &str,
     ) -> Result<Option<Destination>, LibraryError> {
         let Some(mut destination) = self.bare(release, machine, scenario)? else { return Ok(None) };
-        if let Some(fixture) = self.nearest(release, machine, scenario) {
-            let stream = self.corpus.stream(fixture)?;
-            destination.local = if fixture.release == release {
-                // Whether a machine type sends a description is a property that few old types
-                // set consistently; what it sends, it also reads.
-                destination.dialect.description =
-                    destination.dialect.after_end != AfterEnd::Nothing && locate(&stream).is_some();
-                local(&destination, &stream)
-            } else {
-                match self.bare(&fixture.release, machine, scenario)? {
-                    // RAM blocks differ from release to release (option ROMs).
-                    Some(other) => Local { blocks: Vec::new(), ..local(&other, &stream) },
-                    None => Local::default(),
-                }
-            };
-        }
+        self.furnish(&mut destination)?;
         Ok(Some(destination))
+    }
+
+    /// Gives a destination the local values that [`Library::destination`] describes.
+    ///
+    /// # Errors
+    /// Tables or fixtures that cannot be read.
+    pub fn furnish(&self, destination: &mut Destination) -> Result<(), LibraryError> {
+        let Destination { release, machine, scenario, .. } = &*destination;
+        let Some(fixture) = self.nearest(release, machine, scenario) else { return Ok(()) };
+        let stream = self.corpus.stream(fixture)?;
+        destination.local = if fixture.release == *release {
+            // Whether a machine type sends a description is a property that few old types
+            // set consistently; what it sends, it also reads.
+            destination.dialect.description =
+                destination.dialect.after_end != AfterEnd::Nothing && locate(&stream).is_some();
+            local(destination, &stream)
+        } else {
+            match self.bare(&fixture.release, machine, scenario)? {
+                // RAM blocks differ from release to release (option ROMs).
+                Some(other) => Local { blocks: Vec::new(), ..local(&other, &stream) },
+                None => Local::default(),
+            }
+        };
+        Ok(())
     }
 
     /// The fixture whose local values a destination has, or comes nearest to having.
@@ -293,3 +302,6 @@ pub fn local(own: &Destination, stream: &[u8]) -> Local {
     }
     local
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,3 +17,4 @@ pub mod json;
 pub mod library;
 pub mod observed;
 pub mod provenance;
+pub mod sources;

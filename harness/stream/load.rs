@@ -96,7 +96,16 @@ pub fn load_into<'d>(
     feed: &Feed,
     map: Map<'d>,
 ) -> Loaded<'d> {
-    let mut load = Load::new(to, Reader::new(source, feed));
+    run(Load::new(to, Reader::new(source, feed)), map)
+}
+
+/// Loads a stream that is in memory: the same outcome, sooner if it is a small one.
+pub fn load_bytes<'d>(to: &'d Destination, mut stream: &[u8], feed: &Feed) -> Loaded<'d> {
+    let size = stream.len();
+    run(Load::new(to, Reader::of_at_most(&mut stream, feed, size)), Map::new())
+}
+
+fn run<'d>(mut load: Load<'_, 'd>, map: Map<'d>) -> Loaded<'d> {
     load.io.map = map;
     let refused = load.whole().err();
     Loaded {

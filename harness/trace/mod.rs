@@ -6,6 +6,7 @@
 
 pub mod compare;
 pub mod description;
+pub mod recomputed;
 pub mod values;
 pub mod verdict;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::compare::{self, Difference};
 use crate::stream::{Destination, Loaded, load};
 use crate::vmstate::Set;
-use crate::wire::{Error, Feed, Kind};
+use crate::wire::{Error, Feed, Kind, Map};
 
 /// How a cell ended. See the design for the exact words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -149,38 +149,46 @@ pub fn judge(meaning: &Meaning<'_>, stream: &[u8], to: &Destination, feed: &Feed
         defaults: Vec::new(),
         gave_up: loaded.gave_up.clone(),
     };
-    let Some(error) = &loaded.refused else {
-        judged.difference = accepted_difference(meaning, &loaded);
+    (judged.verdict, judged.difference) = reading(&meaning.loaded.map, &loaded);
+    if judged.error.is_none() {
         judged.false_end = false_end(meaning, &loaded);
-        judged.verdict = if judged.difference.is_some() {
-            Verdict::Misparsed
-        } else {
-            judged.defaults = defaults(meaning, &loaded, to);
-            if judged.defaults.is_empty() { Verdict::Faithful } else { Verdict::Defaulted }
-        };
-        return judged;
-    };
-    judged.difference = compare::first_difference(&meaning.loaded.map, &loaded.map, error.offset, true);
-    judged.verdict = match error.kind {
-        Kind::Undetermined(_) => Verdict::Undetermined,
-        _ if judged.difference.is_some() => Verdict::RefusedLate,
-        _ => Verdict::Refused,
-    };
+    }
+    if judged.verdict == Verdict::Faithful {
+        judged.defaults = defaults(meaning, &loaded, to);
+        if !judged.defaults.is_empty() {
+            judged.verdict = Verdict::Defaulted;
+        }
+    }
     judged
 }
 
+/// A reading against the map of what was written: the verdict, as far as the two tell (what kept
+/// its default is another question), and where they part.
+///
 /// An accepted stream is read to the end of what the source wrote as state; the description after
-/// it is not state, and older releases leave it.
-fn accepted_difference(meaning: &Meaning<'_>, loaded: &Loaded<'_>) -> Option<Difference> {
-    let state_end = meaning
-        .loaded
-        .map
-        .spans()
-        .iter()
-        .rev()
-        .find(|s| s.name != "vmdescription")
-        .map_or(0, |s| s.offset + s.len);
-    compare::first_difference(&meaning.loaded.map, &loaded.map, state_end, false)
+/// it is not state, and older releases leave it. A refused one is read right up to the refusal.
+#[must_use]
+pub fn reading(meaning: &Map<'_>, loaded: &Loaded<'_>) -> (Verdict, Option<Difference>) {
+    let Some(error) = &loaded.refused else {
+        let state_end = state_end(meaning).max(state_end(&loaded.map));
+        let difference = compare::first_difference(meaning, &loaded.map, state_end, false);
+        let verdict =
+            if difference.is_some() { Verdict::Misparsed } else { Verdict::Faithful };
+        return (verdict, difference);
+    };
+    let difference = compare::first_difference(meaning, &loaded.map, error.offset, true);
+    let verdict = match error.kind {
+        Kind::Undetermined(_) => Verdict::Undetermined,
+        _ if difference.is_some() => Verdict::RefusedLate,
+        _ => Verdict::Refused,
+    };
+    (verdict, difference)
+}
+
+/// Where the state ends: behind the last item that has nothing to do with a description.
+fn state_end(map: &Map<'_>) -> u64 {
+    let described = |name: &str| matches!(name, "vmdescription" | "description missing");
+    map.spans().iter().rev().find(|s| !described(s.name)).map_or(0, |s| s.offset + s.len)
 }
 
 /// The end of the stream as the destination saw it, where the source wrote something else.

@@ -314,7 +314,7 @@ impl<'v, 'd, V: Values> Saver<'v, 'd, V> {
         let at = self.writer.offset();
         let mut left = total;
         let mut last = 0u64;
-        let mut piece = [0u8; 4096];
+        let mut piece = [0u8; 256];
         while left > 0 {
             let n = left.min(piece.len() as u64) as usize;
             let Some(part) = piece.get_mut(..n) else { break };

@@ -57,6 +57,15 @@ pub struct Map<'d> {
     left_out: u64,
 }
 
+/// A piece of a stream that is put together anew; see [`Map::spliced`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// These bytes of the old stream.
+    Kept(std::ops::Range<u64>),
+    /// So many other bytes.
+    New(u64),
+}
+
 const ROOT: NodeId = 0;
 const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
@@ -123,6 +132,34 @@ impl<'d> Map<'d> {
         &self.spans
     }
 
+    /// The map of the same bytes after they were cut and pasted: `pieces` are ranges of the
+    /// present bytes, or a number of new ones, which are noted as `name`.
+    #[must_use]
+    pub fn spliced(&self, pieces: &[Piece], name: &'d str) -> Self {
+        let mut map = Map { spans: Vec::new(), current: ROOT, ..self.clone() };
+        let mut at = 0;
+        for piece in pieces {
+            match piece {
+                Piece::Kept(range) => {
+                    let first = self.spans.partition_point(|s| s.offset + s.len <= range.start);
+                    let spans = self.spans.iter().skip(first);
+                    for span in spans.take_while(|s| s.offset < range.end) {
+                        let from = span.offset.max(range.start);
+                        let to = (span.offset + span.len).min(range.end);
+                        let offset = at + (from - range.start);
+                        map.spans.push(Span { offset, len: to - from, ..*span });
+                    }
+                    at += range.end.saturating_sub(range.start);
+                }
+                Piece::New(len) => {
+                    map.note(Item::framing(name), at, *len);
+                    at += len;
+                }
+            }
+        }
+        map
+    }
+
     /// Marks the section that is being transferred, for messages.
     pub fn set_section(&mut self, idstr: Option<String>) {
         self.section = idstr;
@@ -168,6 +205,11 @@ impl<'d> Map<'d> {
     pub fn leave(&mut self) {
         let left = self.current;
         self.current = self.node(left).map_or(ROOT, |n| n.parent);
+        // A hostile count may ask for any number of structs without a byte.
+        let empty = self.spans.last().is_none_or(|s| s.parent != left);
+        if empty && left != ROOT && left as usize + 1 == self.nodes.len() {
+            self.nodes.pop();
+        }
         self.forget(left as usize);
     }
 

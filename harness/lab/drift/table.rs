@@ -87,21 +87,30 @@ fn share(count: u64, total: u64) -> String {
     format!("{}.{:03}%", thousandths / 1000, thousandths % 1000)
 }
 
-/// The worst place of each fixture under its release's own rules, for one byte more (what was
-/// asked in 2015) and for all other changes: the one that does most harm and is never detected.
+/// For each set of framing rules that some release has, and each kind of change: the change that
+/// does most harm and is never detected.
 #[must_use]
 pub fn worst(drifts: &[Drift]) -> Vec<String> {
-    let one = |e: &&Example| e.change.family() == Family::InsertOne;
     let mut sentences = Vec::new();
-    for drift in drifts.iter().filter(|d| d.own) {
-        let (bytes, others): (Vec<&Example>, Vec<&Example>) = drift.missed.iter().partition(one);
-        for group in [bytes, others] {
+    for rule in Rule::ALL {
+        for family in Family::ALL {
+            let own = drifts.iter().filter(|d| d.own && d.rule == rule);
+            let missed = own.flat_map(|d| d.missed.iter().map(move |e| (d, e)));
+            let of_family = missed.filter(|(_, e)| e.change.family() == family);
             // The first of several that do the same harm.
-            let worst = group.into_iter().rev().max_by_key(|e| harm(&e.outcome));
-            sentences.extend(worst.map(|e| sentence(drift, e)));
+            let worst = of_family.reduce(|best, next| {
+                if harm(&next.1.outcome) > harm(&best.1.outcome) { next } else { best }
+            });
+            sentences.extend(worst.map(|(drift, example)| sentence(drift, example)));
         }
     }
     sentences
+}
+
+/// Every section's worst missed change of each kind, as sentences.
+#[must_use]
+pub fn missed(drift: &Drift) -> String {
+    drift.missed.iter().map(|e| format!("- {}\n", sentence(drift, e))).collect()
 }
 
 /// A missed change as a sentence.

@@ -1,0 +1,4 @@
+//! See `crossload::fuzzing::targets::feed_independence`.
+#![cfg_attr(fuzzing, no_main)]
+
+crossload_fuzz::target!("feed_independence");

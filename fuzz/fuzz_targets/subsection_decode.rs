@@ -1,0 +1,4 @@
+//! See `crossload::fuzzing::targets::subsection_decode`.
+#![cfg_attr(fuzzing, no_main)]
+
+crossload_fuzz::target!("subsection_decode");

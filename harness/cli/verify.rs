@@ -1,0 +1,201 @@
+//! `crossload verify`: loads by real binaries, beside the model's.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::input::Input;
+use super::{CliError, Said};
+use crate::matrix::Config;
+use crate::matrix::agreement::{Agreement, Compared};
+use crate::qemu::Binary;
+use crate::qemu::verify::{Case, Known, Options, Verified, cases, mutations, verify};
+use crate::qemu::{QemuError, binary::BinaryError};
+use crate::release::files;
+use crate::release::library::Library;
+use crate::wire::Feed;
+
+/// Options of the verb.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Examples:
+  crossload verify --qemu /usr/bin/qemu-system-x86_64
+  crossload verify --qemu suites/qemu-bookworm --qemu suites/qemu-trixie --jobs 4
+  crossload verify --qemu /usr/bin/qemu-system-x86_64 --mutate 500 --seed 1
+
+Every fixture whose machine type a binary has is loaded by it, under each feed. The model must
+agree on the verdict, the byte where the load stopped, the reason, and the sequence of fields that
+was read. Exit status is 1 if it does not and matrix.toml has no reason why.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    input: Input,
+    /// A binary; may be given more than once
+    #[arg(long, value_name = "BIN", required = true)]
+    qemu: Vec<PathBuf>,
+    /// The release that the binaries are, where their version does not tell
+    #[arg(long, value_name = "NAME")]
+    release: Option<String>,
+    /// How the bytes arrive; may be given more than once
+    #[arg(long, value_name = "FEED", default_values = ["bulk", "trickle:8"])]
+    feed: Vec<Feed>,
+    /// Only fixtures of this machine type
+    #[arg(long, value_name = "TYPE")]
+    machine: Vec<String>,
+    /// Only fixtures of this scenario
+    #[arg(long, value_name = "NAME")]
+    scenario: Vec<String>,
+    /// Load so many changed fixtures instead, for each binary
+    #[arg(long, value_name = "N")]
+    mutate: Option<usize>,
+    /// Where the changes come from
+    #[arg(long, value_name = "SEED", default_value_t = 0, requires = "mutate")]
+    seed: u64,
+    /// Loads at a time [default: as many as there are processors]
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Time for each load, in seconds; one that takes longer is killed and counts as hanging
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    limit: u64,
+    /// Write the streams that are not agreed on into this folder
+    #[arg(long, value_name = "FOLDER")]
+    keep: Option<PathBuf>,
+    /// Print every field that a destination did not save again as it was sent
+    #[arg(long)]
+    changes: bool,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+    let (library, config) = args.input.open()?;
+    let binaries = known(&library, &args.qemu, args.release.as_deref())?;
+    let mut all = match args.mutate {
+        None => cases(&library, &binaries, &args.feed)?,
+        Some(count) => mutations(&library, &binaries, count, args.seed, &args.feed)?,
+    };
+    all.retain(|case| wanted(&args.machine, &case.fixture.machine));
+    all.retain(|case| wanted(&args.scenario, &case.fixture.scenario));
+    if all.is_empty() {
+        return Err(CliError::NothingToLoad);
+    }
+    let verified = with_progress(&library, &all, args)?;
+    if let Some(folder) = &args.keep {
+        keep(folder, &verified)?;
+    }
+    Ok(told(&config, &binaries, verified, args.changes))
+}
+
+fn wanted(list: &[String], name: &str) -> bool {
+    list.is_empty() || list.iter().any(|wanted| wanted == name)
+}
+
+/// The binaries, and which releases of the corpus they are.
+fn known(library: &Library, paths: &[PathBuf], named: Option<&str>) -> Result<Vec<Known>, CliError> {
+    let mut binaries = Vec::new();
+    for path in paths {
+        let binary = Binary::at(path).map_err(|e: BinaryError| QemuError::from(e))?;
+        let receipts = library.fixtures().iter().map(|f| (f.release.as_str(), f.binary.as_str()));
+        let release = match named {
+            Some(name) => library.releases().iter().find(|r| r.0 == name).map(|r| r.0.as_str()),
+            None => binary.release(receipts),
+        };
+        let Some(release) = release.map(str::to_owned) else {
+            let known: Vec<&str> = library.releases().iter().map(|r| r.0.as_str()).collect();
+            let about = named.map_or(binary.about, str::to_owned);
+            return Err(CliError::UnknownBinary { path: path.clone(), about, known: known.join(", ") });
+        };
+        binaries.push(Known { binary, release });
+    }
+    Ok(binaries)
+}
+
+/// Runs the cases under a progress bar, which shows on a terminal only.
+fn with_progress(
+    library: &Library,
+    all: &[Case<'_>],
+    args: &Args,
+) -> Result<Vec<Verified>, QemuError> {
+    let jobs = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let options = Options { jobs, limit: Duration::from_secs(args.limit), save: true };
+    let done = Arc::new(AtomicU64::new(0));
+    let over = AtomicBool::new(false);
+    let bar = ProgressBar::new(all.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} loads, {eta} left") {
+        bar.set_style(style);
+    }
+    let verified = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                bar.set_position(done.load(Ordering::Relaxed));
+                thread::sleep(Duration::from_millis(100));
+            }
+        });
+        let verified = verify(library, all, &options, &done);
+        over.store(true, Ordering::Relaxed);
+        verified
+    });
+    bar.finish_and_clear();
+    verified
+}
+
+/// Streams that are not agreed on, with what each side did.
+fn keep(folder: &Path, verified: &[Verified]) -> Result<(), CliError> {
+    for (number, one) in verified.iter().enumerate() {
+        let (Some(stream), Some(why)) = (&one.stream, &one.compared.disagreement) else { continue };
+        let Compared { source, destination, machine, scenario, .. } = &one.compared;
+        let name = format!("{number:04}.{source}-to-{destination}.{machine}.{scenario}");
+        files::write_if_changed(&folder.join(format!("{name}.stream")), stream)?;
+        files::write_if_changed(&folder.join(format!("{name}.trace")), one.real.trace.as_bytes())?;
+        let text = format!("{}\n{why}\n{}", title(&one.compared), one.real.stderr);
+        files::write_if_changed(&folder.join(format!("{name}.txt")), text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// The findings, and how many agree.
+fn told(config: &Config, binaries: &[Known], verified: Vec<Verified>, changes: bool) -> Said {
+    let mut text = String::new();
+    for one in verified.iter().filter(|one| changes && one.compared.feed == Feed::Bulk) {
+        for change in &one.changes {
+            text += &format!("{}: {change}\n", title(&one.compared));
+        }
+    }
+    let (cells, changed) = verified.into_iter().map(|one| one.compared).partition(|c| c.change.is_none());
+    let mut agreement = Agreement { cells, changed };
+    // Entries that explain nothing here may explain something on another day: this is a sample.
+    let _ = agreement.explain(config);
+    let all: Vec<&Compared> = agreement.cells.iter().chain(&agreement.changed).collect();
+    let mut holds = true;
+    for one in &all {
+        let Some(disagreement) = &one.disagreement else { continue };
+        holds &= one.explained.is_some();
+        text += &format!("{}: {disagreement}\n", title(one));
+        if let Some(reason) = &one.explained {
+            text += &format!("  explained: {reason}\n");
+        }
+    }
+    for known in binaries {
+        let mut feeds: BTreeMap<String, (usize, usize, usize)> = BTreeMap::new();
+        for one in all.iter().filter(|one| one.destination == known.release) {
+            let (total, agree, explained) = feeds.entry(one.feed.to_string()).or_default();
+            *total += 1;
+            *agree += usize::from(one.disagreement.is_none());
+            *explained += usize::from(one.disagreement.is_some() && one.explained.is_some());
+        }
+        for (feed, (total, agree, explained)) in feeds {
+            let about = &known.binary.about;
+            text += &format!("{about}, {feed}: {agree} of {total} loads agree, {explained} are explained\n");
+        }
+    }
+    Said { text, holds }
+}
+
+fn title(one: &Compared) -> String {
+    let Compared { source, destination, machine, scenario, feed, change, .. } = one;
+    let change = change.as_ref().map_or(String::new(), |op| format!(", {}", op.describe()));
+    format!("{source}/{machine}.{scenario} into {destination}, {feed}{change}")
+}

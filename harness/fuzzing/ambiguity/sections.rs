@@ -1,0 +1,72 @@
+//! The main loop of the second opinion: header, whole sections, footers, end.
+
+use super::Prediction;
+use super::blame::Context;
+use super::walk::{Reader, Step};
+use crate::stream::record;
+use crate::vmstate::schema::{Body, Handler};
+
+/// Reads a whole stream.
+pub(super) fn stream(reader: &mut Reader<'_, '_, '_>) -> Step<()> {
+    reader.item("header", 8)?;
+    loop {
+        reader.places.top();
+        match reader.byte(reader.at) {
+            Some(record::EOF) => {
+                reader.item("end of stream", 1)?;
+                if reader.pipe.ended {
+                    return Err(reader.refuses("look-ahead beyond the end"));
+                }
+                if !reader.is_done() {
+                    return Err(reader.parts(reader.at));
+                }
+                return Ok(());
+            }
+            Some(record::START | record::FULL) => section(reader)?,
+            // The writer makes neither: another item is taken for one.
+            Some(record::PART | record::END) => return Err(reader.parts(reader.at)),
+            Some(record::COMMAND) if reader.dialect.commands.is_some() => {
+                return Err(reader.parts(reader.at));
+            }
+            _ => return Err(reader.refuses("section type")),
+        }
+    }
+}
+
+fn section<'s>(reader: &mut Reader<'_, '_, 's>) -> Step<()> {
+    let begin = reader.at;
+    let id = reader.number(begin + 1, 4);
+    let len = u64::from(reader.byte(begin + 5).unwrap_or(0));
+    let idstr = reader.bytes(begin + 6, len);
+    let instance = reader.number(begin + 6 + len, 4);
+    let version = reader.number(begin + 10 + len, 4);
+    let whole = 14 + len;
+    if (reader.bytes(begin, whole).len() as u64) < whole {
+        return Err(reader.refuses("end of stream"));
+    }
+    reader.item("section header", whole)?;
+    let idstr = idstr.split(|b| *b == 0).next().unwrap_or(idstr);
+    let handlers: &'s [Handler] = &reader.side.handlers.handlers;
+    let fits = |h: &&Handler| {
+        h.idstr.as_bytes() == idstr
+            && (u64::from(h.instance_id) == instance || h.alias_id as u32 as u64 == instance)
+    };
+    let Some(handler) = handlers.iter().find(fits) else {
+        return Err(Prediction::Refuses { offset: begin, why: "unknown section" });
+    };
+    let Some(version) = u32::try_from(version).ok().filter(|v| *v <= handler.version_id) else {
+        return Err(Prediction::Refuses { offset: begin, why: "section version" });
+    };
+    let Body::Vmsd(key) = &handler.body else { return Err(Prediction::Open("a loader")) };
+    reader.places.enter(&handler.idstr, &handler.idstr, None);
+    reader.vmsd(key, version, Context::Section)?;
+    reader.places.top();
+    if reader.dialect.footers {
+        let at = reader.at;
+        if reader.byte(at) != Some(record::FOOTER) || reader.number(at + 1, 4) != id {
+            return Err(reader.refuses("footer"));
+        }
+        reader.item("section footer", 5)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! Counts of what a run saw: cases, verdicts by dialect, ambiguities by name, features.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::generate::Features;
+use crate::trace::Verdict;
+
+/// Counts.
+#[derive(Debug, Clone, Default)]
+pub struct Counts {
+    /// Inputs.
+    pub executions: u64,
+    /// Inputs that came to something: a stream was loaded, a text was parsed.
+    pub cases: u64,
+    /// Loads by dialect and verdict.
+    pub verdicts: BTreeMap<(&'static str, Verdict), u64>,
+    /// Misparses that the protocol allows, by cause and by how they went unnoticed.
+    pub explained: BTreeMap<(&'static str, &'static str), u64>,
+    /// Refusals that had to be, by reason.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// Other things worth counting, by name.
+    pub others: BTreeMap<&'static str, u64>,
+    /// Features of all cases.
+    pub features: Features,
+}
+
+impl Counts {
+    /// Counts a load.
+    pub fn verdict(&mut self, dialect: &'static str, verdict: Verdict) {
+        *self.verdicts.entry((dialect, verdict)).or_default() += 1;
+    }
+
+    /// Counts a refusal that had to be.
+    pub fn refused(&mut self, why: &'static str) {
+        *self.refused.entry(why).or_default() += 1;
+    }
+
+    /// Counts something by name.
+    pub fn other(&mut self, name: &'static str) {
+        *self.others.entry(name).or_default() += 1;
+    }
+
+    /// Counts a misparse that the protocol allows.
+    pub fn explained(&mut self, cause: &'static str, unnoticed: &'static str) {
+        *self.explained.entry((cause, unnoticed)).or_default() += 1;
+    }
+
+    /// How many loads came to this verdict.
+    #[must_use]
+    pub fn total(&self, verdict: Verdict) -> u64 {
+        self.verdicts.iter().filter(|(key, _)| key.1 == verdict).map(|(_, n)| n).sum()
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "executions {}, cases {}", self.executions, self.cases)?;
+        for ((dialect, verdict), n) in &self.verdicts {
+            writeln!(f, "{n:>12}  {dialect:<12} {verdict}")?;
+        }
+        for ((cause, unnoticed), n) in &self.explained {
+            writeln!(f, "{n:>12}  ambiguity: {cause}; {unnoticed}")?;
+        }
+        for (why, n) in &self.refused {
+            writeln!(f, "{n:>12}  refused: {why}")?;
+        }
+        for (name, n) in &self.others {
+            writeln!(f, "{n:>12}  {name}")?;
+        }
+        Ok(())
+    }
+}

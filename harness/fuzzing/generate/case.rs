@@ -1,0 +1,116 @@
+//! A whole case: a source, what became of it in the destination, the framing, and a feed.
+
+use super::evolve::evolve;
+use super::stream::{self, Framing, Written};
+use super::values::Generated;
+use super::{Features, Side};
+use crate::dialect::Version;
+use crate::fuzzing::Outcome;
+use crate::fuzzing::counters::Counts;
+use crate::fuzzing::dice::Dice;
+use crate::fuzzing::oracle::{self, To};
+use crate::fuzzing::ambiguity::Truth;
+use crate::stream::{Destination, load_bytes};
+use crate::wire::Feed;
+
+/// The sets of rules that differ in how subsections are found, with a release of each.
+pub const RULES: [(&str, Version); 5] = [
+    ("0.12", Version::new(0, 12, 5)),
+    ("0.13", Version::new(0, 13, 0)),
+    ("0.14", Version::new(0, 14, 1)),
+    ("1.0", Version::new(1, 0, 1)),
+    ("2.1", Version::new(10, 0, 0)),
+];
+
+/// See the module documentation.
+#[derive(Debug)]
+pub struct Case {
+    /// The writer.
+    pub source: Side,
+    /// The reader.
+    pub destination: Side,
+    /// What both agree on.
+    pub framing: Framing,
+    /// How the bytes arrive.
+    pub feed: Feed,
+    /// What the case makes use of.
+    pub features: Features,
+    /// The writer, compiled.
+    pub by: Destination,
+}
+
+impl Case {
+    /// Makes a case whose destination evolved from the source, if `evolves`, and compiles that
+    /// destination. `None` if the
+    /// generator made something that does not compile, which is counted.
+    pub fn make(dice: &mut Dice<'_>, evolves: bool, counts: &mut Counts) -> Option<(Self, Destination)> {
+        let mut features = Features::default();
+        let framing = Framing::choose(dice, &mut features);
+        let feed = feed(dice);
+        let mut source = stream::source(dice, &mut features);
+        let mut destination = source.clone();
+        if evolves {
+            evolve(&mut source, &mut destination, dice, &mut features);
+        }
+        let (Ok(mut by), Ok(to)) = (source.compile(), destination.compile()) else {
+            counts.other("not compiled");
+            return None;
+        };
+        by.dialect = framing.dialect(by.version);
+        Some((Case { source, destination, framing, feed, features, by }, to))
+    }
+
+    /// Writes the stream, and counts the case. `None` if the values do not fit (a version below a
+    /// nested minimum), which is counted, too.
+    pub fn write(&self, dice: &mut Dice<'_>, counts: &mut Counts) -> Option<Written<'_>> {
+        let mut features = self.features;
+        let mut values =
+            Generated::new(dice, &mut features, &self.by.set, &self.destination.tables);
+        let sections = self.source.handlers.handlers.len();
+        let Ok(written) = stream::write(&self.by, sections, self.framing, &mut values) else {
+            counts.other("not writable");
+            return None;
+        };
+        counts.cases += 1;
+        counts.features.0 |= features.0;
+        Some(written)
+    }
+}
+
+/// Runs `each` on the destination `to`, described by `side`, by the rules of each dialect.
+///
+/// # Errors
+/// That of `each`.
+pub fn by_every_rule(
+    to: &mut Destination,
+    side: &Side,
+    framing: Framing,
+    mut each: impl FnMut(To<'_>) -> Outcome,
+) -> Outcome {
+    for (rules, version) in RULES {
+        to.dialect = framing.dialect(version);
+        each(To { rules, side, compiled: to })?;
+    }
+    Ok(())
+}
+
+/// Loads what is true into a destination and holds the outcome against it.
+///
+/// # Errors
+/// A reproducer in words.
+pub fn decode(truth: Truth<'_, '_>, to: To<'_>, feed: &Feed, counts: &mut Counts) -> Outcome {
+    let loaded = load_bytes(to.compiled, truth.bytes, feed);
+    oracle::check(truth, to, feed, &loaded, counts)
+}
+
+/// A feed that every prediction can follow.
+pub fn feed(dice: &mut Dice<'_>) -> Feed {
+    match dice.below(4) {
+        0 | 1 => Feed::Bulk,
+        2 => Feed::Trickle(1 + dice.below(32)),
+        _ => {
+            let count = 1 + dice.below(4);
+            Feed::Schedule((0..count).map(|_| 1 + dice.below(40)).collect())
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Generators: description trees, their evolution, values, and the framing around them.
+//!
+//! | file | makes |
+//! | --- | --- |
+//! | [`tree`] | descriptions as a source has them |
+//! | [`evolve`] | what became of them in the destination |
+//! | [`values`] | the bytes of items, and which subsections are sent |
+//! | [`case`] | source, destination, framing and feed together |
+//! | [`stream`] | header, sections, footers, end: a whole stream with the map of what is where |
+
+pub mod case;
+pub mod evolve;
+pub mod stream;
+pub mod tree;
+pub mod values;
+
+use crate::stream::Destination;
+use crate::release::library;
+use crate::vmstate::Renames;
+use crate::vmstate::schema::{Handlers, Tables};
+
+/// One release, made up: descriptions, and handlers on a machine.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Side {
+    /// Descriptions.
+    pub tables: Tables,
+    /// Registered handlers, and the outcomes of presence hooks that hang on the machine.
+    pub handlers: Handlers,
+}
+
+impl Side {
+    /// Compiles both into something that a stream can be loaded into.
+    ///
+    /// # Errors
+    /// What does not fit, in words: a fault of the generator.
+    pub fn compile(&self) -> Result<Destination, String> {
+        library::build(&self.handlers, &self.tables, &Renames::default())
+    }
+}
+
+/// What a generated case makes use of; counted, so that a test can demand each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Feature {
+    NestedStruct,
+    StructArray,
+    VersionedStruct,
+    List,
+    ScalarArray,
+    VariableArray,
+    Buffer,
+    VariableBuffer,
+    Unused,
+    MarkedPointers,
+    VersionedField,
+    Subsection,
+    SubsectionOfNested,
+    SubsectionOfSubsection,
+    SubsectionSent,
+    PrefixName,
+    SpelledRecord,
+    MagicByte,
+    FieldAdded,
+    FieldRemoved,
+    FieldWidened,
+    FieldsSwapped,
+    VersionBumped,
+    BumpForgotten,
+    SubsectionAdded,
+    SubsectionRemoved,
+    SubsectionRenamed,
+    SubsectionMoved,
+    MinimumRaised,
+    GatedField,
+    Unmodelled,
+    Footers,
+    SeveralSections,
+    Description,
+}
+
+/// The features of a case.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Features(pub u64);
+
+impl Features {
+    /// Notes one.
+    pub fn add(&mut self, feature: Feature) {
+        self.0 |= 1 << feature as u8;
+    }
+
+    /// Whether one was noted.
+    #[must_use]
+    pub fn has(self, feature: Feature) -> bool {
+        self.0 & 1 << feature as u8 != 0
+    }
+}

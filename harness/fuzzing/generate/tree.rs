@@ -1,0 +1,205 @@
+//! Description trees as a source has them: small, but with everything that matters to loading.
+
+use super::{Feature, Features};
+use crate::fuzzing::dice::Dice;
+use crate::vmstate::schema::{Count, Field, Kind, Size, Subsection, Tables, Vmsd};
+
+/// Deepest nesting below a section.
+const DEPTH: usize = 3;
+/// Most descriptions in one tree.
+const DESCRIPTIONS: usize = 7;
+/// Names, many of them prefixes of others.
+const NAMES: [&str; 6] = ["a", "ab", "dev", "de", "dev/a", "b"];
+/// What a name is made longer by.
+const TAILS: [&str; 4] = ["/x", "x", "/xy", "b"];
+/// Plain scalars with their widths.
+pub(super) const SCALARS: [(&str, u32); 5] =
+    [("uint8", 1), ("uint16", 2), ("uint32", 4), ("uint64", 8), ("bool", 1)];
+
+/// A tree in the making.
+#[derive(Debug)]
+pub struct Tree<'t, 'a> {
+    /// Where descriptions go.
+    pub tables: &'t mut Tables,
+    /// Where choices come from.
+    pub dice: &'t mut Dice<'a>,
+    /// What was made.
+    pub features: &'t mut Features,
+}
+
+impl Tree<'_, '_> {
+    /// Makes the description of a section and all that it reaches. Returns its key.
+    pub fn section(&mut self, name: &str) -> String {
+        let most = self.tables.vmsd.len() + DESCRIPTIONS;
+        self.vmsd(name.to_string(), 0, most)
+    }
+
+    /// Makes a description of its own, as a field or subsection that a later release adds.
+    pub fn extra(&mut self, name: String) -> String {
+        self.vmsd(name, DEPTH, usize::MAX)
+    }
+
+    /// A name for a part of `parent`: often one that begins as it does.
+    pub fn name(&mut self, parent: &str) -> String {
+        if self.dice.one_in(3) {
+            return self.dice.of(&NAMES).copied().unwrap_or("a").to_string();
+        }
+        self.features.add(Feature::PrefixName);
+        format!("{parent}{}", self.dice.of(&TAILS).copied().unwrap_or("/x"))
+    }
+
+    fn vmsd(&mut self, name: String, depth: usize, most: usize) -> String {
+        let key = format!("k{}", self.tables.vmsd.len());
+        let version_id = 1 + self.dice.below(3) as u32;
+        let mut vmsd = Vmsd {
+            name,
+            version_id,
+            minimum_version_id: self.dice.below(version_id as usize + 1) as u32,
+            old: None,
+            needed: None,
+            pre_load: None,
+            post_load: None,
+            unmigratable: false,
+            inherited_from: None,
+            fields: Vec::new(),
+            subsections: Vec::new(),
+        };
+        // Reserves the key: what is reached from here comes after it.
+        self.tables.vmsd.insert(key.clone(), vmsd.clone());
+        for i in 0..1 + self.dice.below(4) {
+            self.field(&mut vmsd, i, depth, most);
+        }
+        while depth < DEPTH
+            && self.tables.vmsd.len() < most
+            && vmsd.subsections.len() < 3
+            && self.dice.below(2) == 1
+        {
+            self.features.add(Feature::Subsection);
+            let mut name = self.name(&vmsd.name);
+            // No two subsections of one description have the same name.
+            let known = |key: &str| self.tables.vmsd.get(key).map(|v| v.name.as_str());
+            while vmsd.subsections.iter().any(|s| known(&s.vmsd) == Some(&name)) {
+                name.push('b');
+            }
+            let inner = self.vmsd(name, depth + 1, most);
+            let deeper = |v: &Vmsd| !v.subsections.is_empty();
+            if self.tables.vmsd.get(&inner).is_some_and(deeper) {
+                self.features.add(Feature::SubsectionOfSubsection);
+            }
+            vmsd.subsections.push(Subsection { vmsd: inner, needed: None });
+        }
+        self.tables.vmsd.insert(key.clone(), vmsd);
+        key
+    }
+
+    /// Adds a field, with the counting field that it may need before it.
+    fn field(&mut self, vmsd: &mut Vmsd, i: usize, depth: usize, most: usize) {
+        let room = depth < DEPTH && self.tables.vmsd.len() < most;
+        let mut field = scalar(format!("f{i}"), self.dice);
+        match self.dice.below(12) {
+            0 | 1 => {}
+            2 => {
+                self.features.add(Feature::ScalarArray);
+                field.count = Count::Fixed(1 + self.dice.below(4) as u32);
+            }
+            3 => {
+                self.features.add(Feature::VariableArray);
+                field.count = self.counter(vmsd, i);
+            }
+            4 => {
+                self.features.add(Feature::Buffer);
+                let size = Size::Fixed(1 + self.dice.below(16) as u32);
+                field.kind = Kind::Leaf { info: "buffer".to_string(), size };
+            }
+            5 => {
+                self.features.add(Feature::VariableBuffer);
+                let name = format!("s{i}");
+                vmsd.fields.push(Field { name: name.clone(), ..scalar(String::new(), self.dice) });
+                let size = Size::Field { name, multiply: 1 + self.dice.below(2) as u32 };
+                field.kind = Kind::Leaf { info: "buffer".to_string(), size };
+            }
+            6 => {
+                self.features.add(Feature::Unused);
+                let size = Size::Fixed(1 + self.dice.below(8) as u32);
+                field.kind = Kind::Leaf { info: "unused_buffer".to_string(), size };
+            }
+            kind @ 7..=11 if room => self.nested(vmsd, &mut field, i, depth, most, kind),
+            _ => {}
+        }
+        if self.dice.one_in(6) {
+            self.features.add(Feature::VersionedField);
+            field.version_id = self.dice.below(vmsd.version_id as usize + 1) as u32;
+        }
+        vmsd.fields.push(field);
+    }
+
+    fn nested(
+        &mut self,
+        vmsd: &mut Vmsd,
+        field: &mut Field,
+        i: usize,
+        depth: usize,
+        most: usize,
+        kind: usize,
+    ) {
+        let name = self.name(&vmsd.name);
+        let inner = self.vmsd(name, depth + 1, most);
+        self.features.add(Feature::NestedStruct);
+        let (version, sends) =
+            self.tables.vmsd.get(&inner).map_or((0, false), |v| (v.version_id, !v.subsections.is_empty()));
+        if sends {
+            self.features.add(Feature::SubsectionOfNested);
+        }
+        field.kind = Kind::Struct { vmsd: inner.clone() };
+        match kind {
+            8 => {
+                self.features.add(Feature::StructArray);
+                field.count = if self.dice.below(2) == 0 {
+                    Count::Fixed(1 + self.dice.below(3) as u32)
+                } else {
+                    self.counter(vmsd, i)
+                };
+            }
+            9 => {
+                self.features.add(Feature::VersionedStruct);
+                field.kind = Kind::Vstruct { vmsd: inner, version_id: version };
+            }
+            10 => {
+                self.features.add(Feature::List);
+                let info = "qtailq".to_string();
+                field.kind = Kind::Nested { info, vmsd: inner, key: None };
+                field.version_id = version.min(vmsd.version_id);
+            }
+            11 => {
+                self.features.add(Feature::MarkedPointers);
+                field.count = Count::Fixed(1 + self.dice.below(3) as u32);
+                field.array_of_pointer = true;
+                field.auto_alloc = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// Adds a counting field to `vmsd` and counts by it.
+    fn counter(&mut self, vmsd: &mut Vmsd, i: usize) -> Count {
+        let name = format!("c{i}");
+        vmsd.fields.push(Field { name: name.clone(), ..scalar(String::new(), self.dice) });
+        Count::Field { name, signed: false, multiply: 1 + self.dice.below(2) as u32 }
+    }
+}
+
+/// A plain scalar field.
+pub(super) fn scalar(name: String, dice: &mut Dice<'_>) -> Field {
+    let (info, width) = dice.of(&SCALARS).copied().unwrap_or(("uint8", 1));
+    Field {
+        name,
+        version_id: 0,
+        exists: None,
+        kind: Kind::Leaf { info: info.to_string(), size: Size::Fixed(width) },
+        count: Count::One,
+        array_of_pointer: false,
+        auto_alloc: false,
+        must_exist: false,
+        inherited_from: None,
+    }
+}

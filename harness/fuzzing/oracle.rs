@@ -1,0 +1,187 @@
+//! The oracle: a load held against what was written and against the second opinion.
+//!
+//! | check | fails when |
+//! | --- | --- |
+//! | bounds | an offset lies outside the input, or more was made of it than its size allows |
+//! | truth | an accepted stream was read otherwise than written and no gap in the protocol says so |
+//! | prediction | the decoder refuses, accepts or parts elsewhere than the second opinion says |
+
+use std::fmt::Write;
+
+use super::ambiguity::{self, Prediction, Truth};
+use super::counters::Counts;
+use super::generate::Side;
+use super::{Failure, Outcome};
+use crate::dialect::Dialect;
+use crate::stream::{Destination, Loaded, record};
+use crate::trace::{Difference, Verdict, verdict};
+use crate::wire::{Feed, Map};
+
+/// A destination as the oracle needs it: compiled, and as it was described.
+#[derive(Debug, Clone, Copy)]
+pub struct To<'c> {
+    /// Name of its rules in tables of counts.
+    pub rules: &'static str,
+    /// As described.
+    pub side: &'c Side,
+    /// As compiled, with the rules.
+    pub compiled: &'c Destination,
+}
+
+/// Whether misparses that the protocol allows are failures, too: `CROSSLOAD_STRICT=1`.
+#[must_use]
+pub fn strict() -> bool {
+    static STRICT: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *STRICT.get_or_init(|| std::env::var_os("CROSSLOAD_STRICT").is_some_and(|v| v == "1"))
+}
+
+/// Checks a load of `written`, and counts its verdict.
+///
+/// # Errors
+/// A reproducer in words.
+pub fn check(
+    truth: Truth<'_, '_>,
+    to: To<'_>,
+    feed: &Feed,
+    loaded: &Loaded<'_>,
+    counts: &mut Counts,
+) -> Outcome {
+    let (verdict, difference) = verdict::reading(truth.map, loaded);
+    let dialect = &to.compiled.dialect;
+    let kept = verdict == Verdict::Faithful && !loaded.absent.is_empty();
+    counts.verdict(to.rules, if kept { Verdict::Defaulted } else { verdict });
+    let fail = |why: &str, prediction: Option<Prediction>| {
+        Err(Failure(report(why, truth, to, feed, loaded, prediction, difference.as_ref())))
+    };
+    if let Err(why) = bounds(truth.bytes.len(), loaded) {
+        return fail(&why, None);
+    }
+    let prediction = ambiguity::predict(truth, to.side, dialect, feed);
+    let fail = |why: &str| fail(why, Some(prediction));
+    let parts = difference.as_ref().map(|d| d.offset);
+    if let Prediction::Refuses { why, .. } = prediction {
+        counts.refused(why);
+    }
+    match prediction {
+        Prediction::Agrees if loaded.refused.is_some() => fail("refused for no reason"),
+        Prediction::Agrees if parts.is_some() => fail("read otherwise for no reason"),
+        Prediction::Refuses { .. } if loaded.refused.is_none() => fail("accepted what must be refused"),
+        Prediction::Refuses { .. } if parts.is_some() => fail("read otherwise before the refusal"),
+        Prediction::Parts { offset, .. } if parts.is_some_and(|at| at != offset) => {
+            fail("reading parts from meaning elsewhere than predicted")
+        }
+        Prediction::Parts { .. } if loaded.refused.is_none() && parts.is_none() => {
+            fail("accepted as written, which the descriptions do not allow")
+        }
+        Prediction::Parts { offset, cause } if loaded.refused.is_none() => {
+            let Some(cause) = cause else { return fail("misparsed, and nothing explains it") };
+            let Some(unnoticed) = unnoticed(truth.bytes, truth.map, dialect, loaded, offset) else {
+                return fail("misparsed past a section footer");
+            };
+            counts.explained(cause.name(), unnoticed);
+            if strict() { fail(&format!("misparsed: {}; {unnoticed}", cause.name())) } else { Ok(()) }
+        }
+        Prediction::Open(_) if verdict == Verdict::Misparsed => {
+            fail("misparsed where the descriptions leave something open")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Offsets inside the input, and items in proportion to it.
+///
+/// # Errors
+/// What is out of bounds, in words.
+pub fn bounds(size: usize, loaded: &Loaded<'_>) -> Result<(), String> {
+    let size = size as u64;
+    if loaded.stopped > size || loaded.taken > size {
+        return Err(format!("{} read and {} taken of {size} bytes", loaded.stopped, loaded.taken));
+    }
+    if let Some(error) = &loaded.refused
+        && error.offset > size
+    {
+        return Err(format!("refused at {}, beyond the {size} bytes", error.offset));
+    }
+    let mut at = 0;
+    for span in loaded.map.spans() {
+        if span.offset < at || span.len == 0 || span.len > size.saturating_sub(span.offset) {
+            return Err(format!("item of {} bytes at {} after {at}", span.len, span.offset));
+        }
+        at = span.offset + span.len;
+    }
+    Ok(())
+}
+
+/// Names of records, and of what ends a section, in maps.
+const RECORDS: [&str; 5] =
+    ["section header", "section part header", "section footer", "command", "end of stream"];
+
+/// Why no check of the protocol noticed that reading parted from meaning at `offset`; `None` if a
+/// footer should have.
+pub fn unnoticed(
+    bytes: &[u8],
+    map: &Map<'_>,
+    dialect: &Dialect,
+    loaded: &Loaded<'_>,
+    offset: u64,
+) -> Option<&'static str> {
+    if !dialect.footers {
+        return Some("there are no footers");
+    }
+    let section = loaded.sections.iter().rev().find(|s| s.offset <= offset);
+    let Some(section) = section.filter(|s| offset < s.end + 5) else {
+        return Some("it is between sections");
+    };
+    let mut records = map.spans().iter().filter(|s| RECORDS.contains(&s.name));
+    if records.find(|s| s.offset > section.offset).is_some_and(|s| s.offset == section.end) {
+        return Some("the section ended where it should");
+    }
+    let end = usize::try_from(section.end).ok()?;
+    let footer = bytes.get(end..end.checked_add(5)?)?;
+    let (kind, id) = footer.split_first()?;
+    (*kind == record::FOOTER && id == section.id.to_be_bytes()).then_some("data spell its footer")
+}
+
+/// The reproducer: what, how predicted, both descriptions, the bytes with their meaning.
+fn report(
+    why: &str,
+    truth: Truth<'_, '_>,
+    to: To<'_>,
+    feed: &Feed,
+    loaded: &Loaded<'_>,
+    prediction: Option<Prediction>,
+    difference: Option<&Difference>,
+) -> String {
+    let mut text = format!("{why}\nrules {}, feed {feed}, prediction {prediction:?}\n", to.rules);
+    // Writing to a string does not fail.
+    let _ = match &loaded.refused {
+        Some(error) => writeln!(text, "refused: {error}"),
+        None => writeln!(text, "accepted at byte {}", loaded.stopped),
+    };
+    if let Some(Difference { offset, written, read }) = difference {
+        let item = |i: &Option<crate::trace::compare::Item>| {
+            i.as_ref().map_or("nothing".to_string(), |i| format!("{} ({}, {} bytes)", i.path, i.info, i.len))
+        };
+        let _ = writeln!(text, "first difference at {offset:#x}: written as {}, read as {}", item(written), item(read));
+    }
+    for (title, side) in [("source", truth.source), ("destination", to.side)] {
+        let _ = writeln!(text, "--- {title}");
+        for handler in &side.handlers.handlers {
+            let _ = writeln!(text, "section {} v{} = {:?}", handler.idstr, handler.version_id, handler.body);
+        }
+        let _ = writeln!(text, "observed {:?}", side.handlers.observed);
+        for (key, vmsd) in &side.tables.vmsd {
+            let json = serde_json::to_string(vmsd).unwrap_or_default();
+            let _ = writeln!(text, "{key} = {json}");
+        }
+    }
+    let _ = writeln!(text, "--- bytes");
+    for span in truth.map.spans() {
+        let from = span.offset as usize;
+        let bytes = truth.bytes.get(from..from + span.len as usize).unwrap_or(&[]);
+        let hex: String = bytes.iter().take(32).map(|b| format!("{b:02x}")).collect();
+        let more = if bytes.len() > 32 { ".." } else { "" };
+        let _ = writeln!(text, "{:#06x} {hex}{more}  {}", span.offset, truth.map.path(span));
+    }
+    text
+}

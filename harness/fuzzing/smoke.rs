@@ -1,0 +1,42 @@
+//! Without a fuzzer: inputs from fixed seeds, and single inputs from files.
+
+use super::counters::Counts;
+use super::{Failure, Target};
+
+/// Bytes of one input.
+const LENGTH: usize = 512;
+
+/// Runs `executions` pseudo-random inputs, a fixed sequence for each seed.
+///
+/// # Errors
+/// The first failure, with the input in hex before it.
+pub fn smoke(target: &Target, seed: u64, executions: u64) -> Result<Counts, Failure> {
+    let mut counts = Counts::default();
+    for turn in 0..executions {
+        let input = input(seed, turn);
+        if let Err(failure) = (target.run)(&input, &mut counts) {
+            let hex: String = input.iter().map(|b| format!("{b:02x}")).collect();
+            return Err(Failure(format!("{} {seed}:{turn}: {hex}\n{failure}\n{counts}", target.name)));
+        }
+    }
+    Ok(counts)
+}
+
+/// Input `turn` of a sequence: SplitMix64, up to [`LENGTH`] bytes.
+#[must_use]
+pub fn input(seed: u64, turn: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ turn.wrapping_mul(0xd134_2543_de82_ef95);
+    let mut next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    };
+    let length = next() as usize % LENGTH;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        bytes.extend(next().to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}

@@ -1,0 +1,78 @@
+//! The same bytes, whole or damaged, in one piece and under any other feed: for loaders that
+//! refill until they have what they want, nothing may depend on the feed.
+
+use crate::fuzzing::counters::Counts;
+use crate::fuzzing::dice::Dice;
+use crate::fuzzing::edit::edit;
+use crate::fuzzing::generate::case::{Case, by_every_rule};
+use crate::fuzzing::{Failure, Outcome};
+use crate::stream::{Loaded, load_bytes};
+use crate::trace::verdict;
+use crate::wire::{Feed, Refill};
+
+/// Runs one input.
+///
+/// # Errors
+/// A reproducer in words.
+pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
+    counts.executions += 1;
+    let mut dice = Dice::new(bytes);
+    let evolves = dice.one_in(2);
+    let Some((case, mut to)) = Case::make(&mut dice, evolves, counts) else { return Ok(()) };
+    let Some(written) = case.write(&mut dice, counts) else { return Ok(()) };
+    let mut stream = edit(&written, &mut dice).written.bytes;
+    for _ in 0..dice.below(3) {
+        // Any byte of the first 64 KiB.
+        let at = dice.below(256) << 8 | dice.below(256);
+        let length = stream.len();
+        if let Some(byte) = at.checked_rem(length).and_then(|at| stream.get_mut(at)) {
+            *byte = dice.byte();
+        }
+    }
+    let feed = match dice.below(2) {
+        0 => case.feed.clone(),
+        _ => Feed::Random(u64::from(dice.byte())),
+    };
+    by_every_rule(&mut to, &case.destination, case.framing, |to| {
+        let whole = load_bytes(to.compiled, &stream, &Feed::Bulk);
+        let pieces = load_bytes(to.compiled, &stream, &feed);
+        counts.verdict(to.rules, verdict::reading(&written.map, &pieces).0);
+        match differs(&whole, &pieces) {
+            None => Ok(()),
+            Some(_) if to.compiled.dialect.look_ahead == Refill::Once && gives_up(&pieces, &whole) => {
+                counts.explained("single refill (1.0)", "the outcome hangs on the feed");
+                Ok(())
+            }
+            Some(what) => Err(Failure(format!(
+                "rules {}: {what} hangs on the feed\nbulk: {}\n{feed}: {}\nstream {stream:02x?}",
+                to.rules,
+                outcome(&whole),
+                outcome(&pieces)
+            ))),
+        }
+    })
+}
+
+/// Whether a look-ahead of either load gave up on a short read.
+fn gives_up(one: &Loaded<'_>, other: &Loaded<'_>) -> bool {
+    !one.gave_up.is_empty() || !other.gave_up.is_empty()
+}
+
+fn outcome(loaded: &Loaded<'_>) -> String {
+    match &loaded.refused {
+        Some(error) => format!("refused: {error}"),
+        None => format!("accepted at byte {}", loaded.stopped),
+    }
+}
+
+fn differs(one: &Loaded<'_>, other: &Loaded<'_>) -> Option<&'static str> {
+    if one.refused != other.refused {
+        Some("the refusal")
+    } else if one.stopped != other.stopped {
+        Some("the end of reading")
+    } else if one.map.spans() != other.map.spans() {
+        Some("the meaning of a byte")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,161 @@
+//! A binary and what it says of itself: version, machine types, devices.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::process::{ProcessError, Task, output};
+use crate::dialect::Version;
+
+/// How long a binary may take to tell its version or list its machine types.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Why a binary cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum BinaryError {
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    #[error("{path}: expected 'QEMU emulator version MAJOR.MINOR.MICRO', it says {found:?}")]
+    Version { path: PathBuf, found: String },
+    #[error("{path}: expected a list of machine types, it says {found:?}")]
+    Machines { path: PathBuf, found: String },
+    #[error("{path}: {source}")]
+    Folder { path: PathBuf, source: std::io::Error },
+}
+
+/// An emulator on this machine, and its version receipt.
+#[derive(Debug, Clone)]
+pub struct Binary {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its version number.
+    pub version: Version,
+    /// Version and packager's version, as in a fixture's provenance: `7.2.22 (Debian 1:7.2+...)`.
+    pub about: String,
+    /// Its machine types, without aliases, as it lists them.
+    pub machines: Vec<MachineType>,
+}
+
+/// A machine type of a binary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineType {
+    /// Its name, never an alias.
+    pub name: String,
+    /// Whether it is the one that the binary takes if none is named: the newest PC.
+    pub default: bool,
+}
+
+impl Binary {
+    /// Asks a binary for its version and machine types.
+    ///
+    /// # Errors
+    /// When it cannot be run, or does not answer as QEMU does.
+    pub fn at(path: &Path) -> Result<Self, BinaryError> {
+        let folder = |source| BinaryError::Folder { path: path.to_owned(), source };
+        // It runs in folders of its own: a relative path would mean something else there. One
+        // without a slash is looked for in PATH.
+        let path = if path.components().count() > 1 {
+            std::path::absolute(path).map_err(folder)?
+        } else {
+            path.to_owned()
+        };
+        let ask = |arguments: &[&str]| {
+            let arguments = arguments.iter().map(|&a| a.to_owned()).collect();
+            output(Task { program: &path, arguments, folder: Path::new("/"), stdin: None }, LIMIT)
+        };
+        let said = ask(&["--version"])?;
+        let about = about(&said);
+        let version = about.as_ref().and_then(|about| about.split([' ', '(']).next()?.parse().ok());
+        let (Some(about), Some(version)) = (about, version) else {
+            return Err(BinaryError::Version { path, found: first_line(&said) });
+        };
+        let said = ask(&["-M", "help"]).or_else(|_| ask(&["-M", "?"]))?;
+        let machines = machines(&said);
+        if machines.is_empty() {
+            return Err(BinaryError::Machines { path, found: first_line(&said) });
+        }
+        Ok(Binary { path, version, about, machines })
+    }
+
+    /// Whether it has a machine type of this name.
+    #[must_use]
+    pub fn has(&self, machine: &str) -> bool {
+        self.machines.iter().any(|m| m.name == machine)
+    }
+
+    /// The release series: MAJOR.MINOR of its version.
+    #[must_use]
+    pub fn series(&self) -> String {
+        let number = self.about.split(' ').next().unwrap_or("");
+        number.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
+    }
+
+    /// The release that a corpus knows it as: the one whose provenance has this very version, or
+    /// has the same number of parts of it as its name.
+    #[must_use]
+    pub fn release<'a>(&self, known: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<&'a str> {
+        let number = self.about.split(' ').next().unwrap_or("");
+        let mut near = None;
+        for (name, about) in known {
+            if about == self.about {
+                return Some(name);
+            }
+            let same = number == name || number.strip_prefix(name).is_some_and(|r| r.starts_with('.'));
+            near = near.or(same.then_some(name));
+        }
+        near
+    }
+}
+
+/// Version and packager from the first line of `--version`.
+fn about(said: &str) -> Option<String> {
+    let line = first_line(said);
+    // Up to 2.x a comma and the copyright follow on the same line.
+    let line = line.split(", Copyright").next().unwrap_or("");
+    let (_, version) = line.split_once("version ")?;
+    Some(version.trim().to_owned())
+}
+
+/// Machine types, from `NAME   DESCRIPTION [(alias of OTHER)] [(default)]`.
+fn machines(said: &str) -> Vec<MachineType> {
+    // The headline ends in a colon, and an alias is no machine type.
+    said.lines()
+        .filter(|line| !line.ends_with(':') && !line.contains("(alias of "))
+        .filter_map(|line| line.split_once(' '))
+        .filter(|(name, _)| !name.is_empty())
+        .map(|(name, about)| MachineType {
+            name: name.to_owned(),
+            default: about.contains("(default)"),
+        })
+        .collect()
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or("").chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_old_and_new_binaries() {
+        let new = "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)\nCopyright (c) 2003-2022\n";
+        assert_eq!(about(new).as_deref(), Some("7.2.22 (Debian 1:7.2+dfsg-7)"));
+        let old = "QEMU PC emulator version 0.12.5, Copyright (c) 2003-2008 Fabrice Bellard\n";
+        assert_eq!(about(old).as_deref(), Some("0.12.5"));
+        assert_eq!(about("sh: bad option"), None);
+    }
+
+    #[test]
+    fn aliases_are_no_machine_types() {
+        let said = "Supported machines are:\n\
+                    pc        Standard PC (i440FX + PIIX, 1996) (alias of pc-i440fx-7.2)\n\
+                    pc-i440fx-7.2  Standard PC (i440FX + PIIX, 1996) (default)\n\
+                    pc-i440fx-7.1  Standard PC (i440FX + PIIX, 1996)\n";
+        let machine = |name: &str, default| MachineType { name: name.to_owned(), default };
+        assert_eq!(machines(said), [machine("pc-i440fx-7.2", true), machine("pc-i440fx-7.1", false)]);
+    }
+}

@@ -1,0 +1,271 @@
+//! A running emulator: command line, files, and what is asked of it.
+//!
+//! Each runs in a temporary folder of its own with firmware and option ROMs of ours and empty
+//! disks, under TCG, without network. Both sides of a migration are sockets of this process, so
+//! that no shell and no file is between.
+
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::QemuError;
+use super::binary::Binary;
+use super::guest::Guest;
+use super::process::{Deadline, POLL, Process, Task};
+use super::qmp::{Qmp, QmpError};
+
+/// A machine: what is the same on both sides of a migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setup {
+    /// Machine type.
+    pub machine: String,
+    /// Guest program.
+    pub guest: Guest,
+    /// Arguments of the scenario.
+    pub arguments: Vec<String>,
+}
+
+/// What an emulator is started for.
+#[derive(Debug)]
+pub enum Role {
+    /// To run its guest.
+    Run,
+    /// To load what comes from this end of a socket, and stay paused.
+    Load {
+        /// What becomes its standard input.
+        from: OwnedFd,
+        /// Whether it writes what it reads to [`TRACE`].
+        trace: bool,
+    },
+}
+
+/// Common arguments, as in provenance; the files are in the emulator's folder.
+pub const COMMON: [&str; 8] =
+    ["-nodefaults", "-nographic", "-m", "2", "-bios", "guest.bin", "-L", "roms"];
+
+/// Events of a load, from 2.6 on.
+const EVENTS: [&str; 3] = ["vmstate_*", "savevm_*", "qemu_loadvm*"];
+
+/// Name of the trace log in the emulator's folder.
+const TRACE: &str = "load.trace";
+
+/// Longest trace that is read, in bytes.
+const TRACE_LIMIT: u64 = 256 << 20;
+
+/// Option ROMs that the devices of a scenario ask for by name.
+const ROMS: [&str; 24] = [
+    "efi-e1000.rom", "efi-e1000e.rom", "efi-eepro100.rom", "efi-ne2k_pci.rom", "efi-pcnet.rom",
+    "efi-rtl8139.rom", "efi-virtio.rom", "efi-vmxnet3.rom", "kvmvapic.bin", "linuxboot.bin",
+    "linuxboot_dma.bin", "multiboot.bin", "pxe-e1000.bin", "pxe-ne2k_pci.bin", "pxe-pcnet.bin",
+    "pxe-rtl8139.bin", "pxe-virtio.bin", "pxe-e1000.rom", "vgabios.bin", "vgabios-cirrus.bin",
+    "vgabios-stdvga.bin", "vgabios-virtio.bin", "vgabios-qxl.bin", "vgabios-bochs-display.bin",
+];
+
+/// Size of an option ROM of ours, in bytes.
+const ROM_SIZE: usize = 512;
+
+/// Disks and their sizes in bytes.
+const DISKS: [(&str, u64); 2] = [("disk.img", 4 << 20), ("floppy.img", 1_474_560)];
+
+/// A running emulator. Dropping it ends it.
+#[derive(Debug)]
+pub struct Emulator {
+    /// Its process.
+    pub process: Process,
+    /// The way to talk to it.
+    pub qmp: Qmp,
+    folder: TempDir,
+}
+
+impl Emulator {
+    /// Starts a binary and waits for it to answer.
+    ///
+    /// # Errors
+    /// When it does not start, or dies over its arguments: the message has what it said.
+    pub fn start(
+        binary: &Binary,
+        setup: &Setup,
+        role: Role,
+        deadline: Deadline,
+    ) -> Result<Self, QemuError> {
+        let folder = prepare(setup.guest)?;
+        let listener = UnixListener::bind(folder.path().join("qmp")).map_err(QemuError::files)?;
+        let mut arguments = command_line(setup);
+        arguments.extend(["-qmp", "unix:qmp"].map(str::to_owned));
+        let mut stdin = None;
+        if let Role::Load { from, trace } = role {
+            arguments.extend(["-S", "-incoming", "fd:0"].map(str::to_owned));
+            stdin = Some(from);
+            if trace {
+                arguments.extend(EVENTS.iter().flat_map(|e| ["-trace".to_owned(), (*e).to_owned()]));
+                arguments.extend(["-D", TRACE].map(str::to_owned));
+            }
+        }
+        let task = Task { program: &binary.path, arguments, folder: folder.path(), stdin };
+        let mut process = Process::start(task)?;
+        let qmp = Qmp::accept(&listener, &mut process, deadline)?;
+        Ok(Emulator { process, qmp, folder })
+    }
+
+    /// Waits until the guest has halted its processor.
+    ///
+    /// # Errors
+    /// When it does not, or the emulator dies.
+    pub fn wait_for_halt(&mut self, deadline: Deadline) -> Result<(), QemuError> {
+        loop {
+            // Every release prints the halted state there; the machine-readable form has come and
+            // gone.
+            if self.qmp.human("info registers", deadline)?.contains("HLT=1") {
+                return Ok(());
+            }
+            if deadline.past() {
+                return Err(QemuError::NoHalt { limit: deadline.limit });
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Stops the guest.
+    ///
+    /// # Errors
+    /// When the emulator does not answer.
+    pub fn stop(&mut self, deadline: Deadline) -> Result<(), QemuError> {
+        self.qmp.command("stop", deadline)?;
+        Ok(())
+    }
+
+    /// The run state, such as `paused` or `inmigrate`.
+    ///
+    /// # Errors
+    /// When the emulator does not answer.
+    pub fn state(&mut self, deadline: Deadline) -> Result<String, QmpError> {
+        let answer = self.qmp.command("query-status", deadline)?;
+        let running = answer["running"].as_bool().unwrap_or(false);
+        Ok(match answer["status"].as_str() {
+            Some(state) => state.to_owned(),
+            // Before 1.0 it only tells whether it runs.
+            None => if running { "running" } else { "paused" }.to_owned(),
+        })
+    }
+
+    /// Migrates out, and returns the stream.
+    ///
+    /// # Errors
+    /// When the migration fails or does not end.
+    pub fn save(&mut self, deadline: Deadline) -> Result<Vec<u8>, QemuError> {
+        let path = self.folder.path().join("out");
+        // A second save needs the name again.
+        let _ = fs::remove_file(&path);
+        let listener = UnixListener::bind(path).map_err(QemuError::files)?;
+        let limit = deadline;
+        let reader = thread::spawn(move || receive(&listener, limit));
+        let migrate = self.qmp.execute("migrate", json!({ "uri": "unix:out" }), deadline);
+        let stream = match reader.join() {
+            Ok(stream) => stream.map_err(QemuError::files),
+            Err(_) => Err(QemuError::files(std::io::Error::other("the receiver failed"))),
+        };
+        migrate?;
+        let stream = stream?;
+        loop {
+            let answer = self.qmp.command("query-migrate", deadline)?;
+            match answer["status"].as_str() {
+                Some("completed") => return Ok(stream),
+                Some("failed" | "cancelled") => {
+                    let why = answer["error-desc"].as_str().unwrap_or("no reason given").to_owned();
+                    return Err(QemuError::Save { why });
+                }
+                _ if deadline.past() => {
+                    let why = format!("not completed after {:?}", deadline.limit);
+                    return Err(QemuError::Save { why });
+                }
+                _ => thread::sleep(POLL),
+            }
+        }
+    }
+
+    /// The trace of the load so far; empty if there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn trace(&self) -> Result<String, QemuError> {
+        let file = match File::open(self.folder.path().join(TRACE)) {
+            Ok(file) => file,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(String::new()),
+            Err(e) => return Err(QemuError::files(e)),
+        };
+        let mut bytes = Vec::new();
+        file.take(TRACE_LIMIT).read_to_end(&mut bytes).map_err(QemuError::files)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// Everything up to the end of the first connection.
+fn receive(listener: &UnixListener, deadline: Deadline) -> std::io::Result<Vec<u8>> {
+    listener.set_nonblocking(true)?;
+    let mut stream: UnixStream = loop {
+        match listener.accept() {
+            Ok((stream, _)) => break stream,
+            Err(e) if e.kind() != ErrorKind::WouldBlock => return Err(e),
+            Err(_) if deadline.past() => return Err(ErrorKind::TimedOut.into()),
+            Err(_) => thread::sleep(POLL),
+        }
+    };
+    stream.set_nonblocking(false)?;
+    let mut bytes = Vec::new();
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        stream.set_read_timeout(Some(deadline.left().max(Duration::from_millis(1))))?;
+        match stream.read(&mut piece)? {
+            0 => return Ok(bytes),
+            n => bytes.extend(piece.iter().take(n)),
+        }
+    }
+}
+
+/// The whole command line but for migration and control.
+#[must_use]
+pub fn command_line(setup: &Setup) -> Vec<String> {
+    let mut line: Vec<String> = COMMON.map(str::to_owned).to_vec();
+    line.extend(["-M".to_owned(), setup.machine.clone()]);
+    for (option, none) in [("-vga", "none"), ("-serial", "none"), ("-parallel", "none")] {
+        if !setup.arguments.iter().any(|a| a == option) {
+            line.extend([option.to_owned(), none.to_owned()]);
+        }
+    }
+    line.extend(setup.arguments.iter().cloned());
+    line
+}
+
+/// A folder with everything that a machine needs.
+fn prepare(guest: Guest) -> Result<TempDir, QemuError> {
+    let firmware = guest.firmware()?;
+    let folder = tempfile::Builder::new().prefix("crossload-").tempdir().map_err(QemuError::files)?;
+    let fill = |folder: &Path| -> std::io::Result<()> {
+        fs::write(folder.join("guest.bin"), &firmware)?;
+        for (disk, size) in DISKS {
+            File::create(folder.join(disk))?.set_len(size)?;
+        }
+        let roms = folder.join("roms");
+        fs::create_dir(&roms)?;
+        for name in ROMS {
+            fs::write(roms.join(name), option_rom())?;
+        }
+        Ok(())
+    };
+    fill(folder.path()).map_err(QemuError::files)?;
+    Ok(folder)
+}
+
+/// An option ROM that returns at once: signature, length in 512 byte units, a far return.
+fn option_rom() -> Vec<u8> {
+    let mut rom = vec![0x55, 0xaa, 0x01, 0xcb];
+    rom.resize(ROM_SIZE, 0);
+    rom
+}

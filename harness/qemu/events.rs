@@ -1,0 +1,212 @@
+//! The fields that a traced load read, beside those that the model read.
+//!
+//! Both are brought into one form: sections, subsections and fields in the order in which they
+//! were read. What a trace cannot tell apart is not told apart: elements of one array are one
+//! field, and so are fields of one name in a row. Inside a hand-written loader, which traces only
+//! what it hands on to descriptions, only subsections are compared.
+
+use std::fmt;
+
+use crate::stream::{Body, Destination, Loaded};
+use crate::vmstate::flow::c_string;
+use crate::wire::map::Span;
+
+/// One thing that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A section began.
+    Section {
+        /// Its name.
+        idstr: String,
+        /// Its instance.
+        instance_id: u32,
+        /// Its version.
+        version_id: u32,
+    },
+    /// A subsection began.
+    Subsection(String),
+    /// A field, by its own name.
+    Field(String),
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Section { idstr, instance_id, version_id } => {
+                write!(f, "section {idstr} {instance_id} version {version_id}")
+            }
+            Event::Subsection(name) => write!(f, "subsection {name}"),
+            Event::Field(name) => write!(f, "field {name}"),
+        }
+    }
+}
+
+/// Reads a trace log; lines that are not about a load are passed over.
+#[must_use]
+pub fn traced(log: &str, to: &Destination) -> Vec<Event> {
+    let mut reading = Traced { to, events: Vec::new(), open: Vec::new(), field: None, last: None, whole: false };
+    for line in log.lines() {
+        let (event, rest) = without_prefix(line).split_once(' ').unwrap_or((line, ""));
+        reading.line(event, rest);
+    }
+    reading.flush();
+    reading.events
+}
+
+/// A trace log being read.
+struct Traced<'d> {
+    to: &'d Destination,
+    events: Vec<Event>,
+    /// Descriptions entered and not left, and whether each is at its subsections.
+    open: Vec<bool>,
+    /// The field begun last, once it is known to be there.
+    field: Option<String>,
+    /// Name of the field before it, if nothing but that field has come since.
+    last: Option<String>,
+    /// Whether the section's fields are compared.
+    whole: bool,
+}
+
+impl Traced<'_> {
+    fn line(&mut self, event: &str, rest: &str) {
+        match event {
+            "qemu_loadvm_state_section_startfull" => {
+                self.flush();
+                self.open.clear();
+                self.last = None;
+                let Some((idstr, instance_id, version_id)) = section(rest) else { return };
+                self.whole = by_description(self.to, idstr.as_bytes(), instance_id);
+                self.events.push(Event::Section { idstr, instance_id, version_id });
+            }
+            "qemu_loadvm_state_section_partend" => {
+                self.flush();
+                self.whole = false;
+            }
+            "vmstate_load_state" => {
+                // A field with a description of its own is told by what is in it.
+                if self.open.last() == Some(&true) {
+                    self.flush();
+                    let name = rest.rsplit_once(" v").map_or(rest, |(name, _)| name);
+                    self.events.push(Event::Subsection(name.to_owned()));
+                }
+                self.field = None;
+                self.last = None;
+                self.open.push(false);
+            }
+            "vmstate_n_elems" => {
+                if let Some((name, count)) = rest.rsplit_once(": ")
+                    && count.parse::<i64>().is_ok_and(|n| n > 0)
+                    && !self.open.is_empty()
+                {
+                    self.flush();
+                    self.field = Some(name.to_owned());
+                }
+            }
+            "vmstate_load_state_field" => self.flush(),
+            "vmstate_subsection_load" => {
+                self.flush();
+                if let Some(open) = self.open.last_mut() {
+                    *open = true;
+                }
+            }
+            "vmstate_load_state_end" | "vmstate_load_state_success" => {
+                self.flush();
+                self.last = None;
+                self.open.pop();
+            }
+            _ => {}
+        }
+    }
+
+    /// The field begun last has nothing in it, so it is a field.
+    fn flush(&mut self) {
+        let Some(name) = self.field.take() else { return };
+        if self.whole && self.last.as_ref() != Some(&name) {
+            self.events.push(Event::Field(name.clone()));
+        }
+        self.last = Some(name);
+    }
+}
+
+/// What the model read of a stream.
+#[must_use]
+pub fn modelled(to: &Destination, loaded: &Loaded<'_>, stream: &[u8]) -> Vec<Event> {
+    let mut events = Vec::new();
+    let mut whole = false;
+    let mut last: Option<&Span<'_>> = None;
+    for span in loaded.map.spans() {
+        match (span.info, span.name) {
+            ("framing", "section header") => {
+                if let Some((idstr, instance_id, version_id)) = header(stream, span.offset) {
+                    whole = by_description(to, idstr, instance_id);
+                    let idstr = String::from_utf8_lossy(c_string(idstr)).into_owned();
+                    events.push(Event::Section { idstr, instance_id, version_id });
+                }
+                last = None;
+            }
+            ("framing", "section part header") => whole = false,
+            ("framing", _) => {}
+            ("subsection", name) => {
+                events.push(Event::Subsection(name.to_owned()));
+                last = None;
+            }
+            (_, name) => {
+                let same = last.is_some_and(|l| l.name == name && l.parent == span.parent);
+                if whole && !same {
+                    events.push(Event::Field(name.to_owned()));
+                }
+                last = Some(span);
+            }
+        }
+    }
+    events
+}
+
+/// Where two readings part, in words. A load that was refused stops somewhere in the last thing
+/// that either tells of.
+#[must_use]
+pub fn difference(real: &[Event], model: &[Event], accepted: bool) -> Option<String> {
+    let same = real.iter().zip(model).take_while(|(real, model)| real == model).count();
+    let over = real.len().max(model.len()) - same;
+    if over == 0 || (!accepted && over <= 1) {
+        return None;
+    }
+    let told = |events: &[Event]| events.get(same).map_or("nothing more".to_owned(), Event::to_string);
+    let within = real.iter().take(same).rev().find(|e| matches!(e, Event::Section { .. }));
+    let within = within.map_or(String::new(), |section| format!("in {section}: "));
+    let before = real.get(same.wrapping_sub(1)).map_or(String::new(), |e| format!(" (after {e})"));
+    Some(format!("{within}the binary read {}, the model {}{before}", told(real), told(model)))
+}
+
+fn by_description(to: &Destination, idstr: &[u8], instance_id: u32) -> bool {
+    let handler = to.find(idstr, instance_id).and_then(|index| to.handlers.get(index));
+    // From 2.9 on virtio devices have descriptions, but with one hand-written field.
+    let by_hand = |device: &str| device.starts_with("virtio");
+    handler.is_some_and(|h| matches!(h.body, Body::Vmsd(_)) && !by_hand(&h.device))
+}
+
+/// `ID(IDSTR) INSTANCE VERSION`
+fn section(rest: &str) -> Option<(String, u32, u32)> {
+    let (rest, version) = rest.rsplit_once(' ')?;
+    let (rest, instance) = rest.rsplit_once(' ')?;
+    let (_, idstr) = rest.strip_suffix(')')?.split_once('(')?;
+    Some((idstr.to_owned(), instance.parse().ok()?, version.parse().ok()?))
+}
+
+/// Name, instance and version of the START or FULL record at `offset`.
+fn header(stream: &[u8], offset: u64) -> Option<(&[u8], u32, u32)> {
+    let rest = stream.get(usize::try_from(offset).ok()?..)?.get(5..)?;
+    let (length, rest) = rest.split_first()?;
+    let (idstr, rest) = rest.split_at_checked(usize::from(*length))?;
+    let (instance, rest) = rest.split_first_chunk()?;
+    let (version, _) = rest.split_first_chunk()?;
+    Some((idstr, u32::from_be_bytes(*instance), u32::from_be_bytes(*version)))
+}
+
+/// The line without `PID@SECONDS.FRACTION:`.
+fn without_prefix(line: &str) -> &str {
+    match line.split_once(':') {
+        Some((prefix, rest)) if prefix.contains('@') && !prefix.contains(' ') => rest,
+        _ => line,
+    }
+}

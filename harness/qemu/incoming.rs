@@ -1,0 +1,221 @@
+//! One load by a real binary: the stream given over a socket by measure, and how it ended.
+//!
+//! The loader reads one end of a socket pair as its standard input. This side has a copy of that
+//! end, so that the number of bytes which the loader has not taken can be asked for at any time,
+//! to the byte, even after it has died.
+
+use std::io::{ErrorKind, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::io::ioctl_fionread;
+
+use super::QemuError;
+use super::binary::Binary;
+use super::emulator::{Emulator, Role, Setup};
+use super::process::{Deadline, Ended};
+use super::qmp::QmpError;
+use crate::release::observed::{ObservedVerdict, Outcome};
+use crate::wire::Feed;
+use crate::wire::feed::FeedState;
+
+/// Largest piece of a bulk feed: refills are full but for the end of a piece.
+const PIECE: usize = 64 << 10;
+
+/// How long the reader may leave bytes lying before it is asked whether it has finished.
+const STALL: Duration = Duration::from_millis(20);
+
+/// What is wanted of a load.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// How the bytes arrive.
+    pub feed: Feed,
+    /// Whether the fields that it reads are traced.
+    pub trace: bool,
+    /// Whether an accepted state is saved again.
+    pub save: bool,
+    /// Time for the whole load. One that takes longer is killed and counts as hanging.
+    pub limit: Duration,
+}
+
+/// How a load ended.
+#[derive(Debug, Clone)]
+pub struct Real {
+    /// Accepted, refused, or neither in time.
+    pub verdict: ObservedVerdict,
+    /// Bytes that the loader took; `None` if it never came to be fed.
+    pub consumed: Option<u64>,
+    /// How the process ended, if it did so by itself.
+    pub ended: Option<Ended>,
+    /// Standard error.
+    pub stderr: String,
+    /// Fields as traced.
+    pub trace: String,
+    /// The state as it was saved again.
+    pub saved: Option<Vec<u8>>,
+}
+
+impl Real {
+    /// As it is recorded in `corpus/observed/`: in bulk, the number of bytes taken is a lower
+    /// bound.
+    #[must_use]
+    pub fn outcome(&self, feed: &Feed) -> Outcome {
+        let bulk = *feed == Feed::Bulk;
+        Outcome {
+            verdict: self.verdict,
+            consumed: self.consumed.filter(|_| !bulk),
+            consumed_at_least: self.consumed.filter(|_| bulk),
+            stderr: self.stderr.trim_end().to_owned(),
+        }
+    }
+}
+
+/// Loads a stream into a paused machine.
+///
+/// # Errors
+/// When the binary cannot be started at all, or files and sockets of this side fail. A binary that
+/// refuses its arguments, dies, hangs or talks nonsense is a result.
+pub fn load(
+    binary: &Binary,
+    setup: &Setup,
+    stream: &[u8],
+    wanted: &Wanted,
+) -> Result<Real, QemuError> {
+    let deadline = Deadline::within(wanted.limit);
+    let (ours, theirs) = UnixStream::pair().map_err(QemuError::Socket)?;
+    ours.set_nonblocking(true).map_err(QemuError::Socket)?;
+    let meter = theirs.try_clone().map_err(QemuError::Socket)?;
+    let role = Role::Load { from: OwnedFd::from(theirs), trace: wanted.trace };
+    let mut emulator = match Emulator::start(binary, setup, role, deadline) {
+        Ok(emulator) => emulator,
+        Err(QemuError::Qmp(error)) => return not_started(error),
+        Err(error) => return Err(error),
+    };
+    let mut feeder = Feeder {
+        socket: ours,
+        meter,
+        stream,
+        sent: 0,
+        closed: false,
+        feed: FeedState::new(&wanted.feed),
+    };
+    let end = feeder.run(&mut emulator, deadline)?;
+    let consumed = feeder.taken()?;
+    // Before the save, which is traced too.
+    let trace = emulator.trace()?;
+    let mut saved = None;
+    if end == End::Accepted && wanted.save {
+        // What cannot be saved is told by its absence; the load is what counts.
+        saved = emulator.save(deadline).ok();
+    }
+    let verdict = match end {
+        End::Accepted => ObservedVerdict::Accepted,
+        End::Died => ObservedVerdict::Refused,
+        End::Hang => ObservedVerdict::Hang,
+    };
+    let ended = emulator.process.ended()?;
+    emulator.process.kill()?;
+    let stderr = emulator.process.stderr();
+    Ok(Real { verdict, consumed: Some(consumed), ended, stderr, trace, saved })
+}
+
+/// A binary that was not to be spoken to: it refused its arguments, or is no QEMU.
+fn not_started(error: QmpError) -> Result<Real, QemuError> {
+    let (verdict, ended, stderr) = match error {
+        QmpError::Died { ended, stderr } => (ObservedVerdict::Refused, Some(ended), stderr),
+        QmpError::TimeOut { .. } => (ObservedVerdict::Hang, None, error.to_string()),
+        QmpError::Process(_) | QmpError::Socket { .. } => return Err(error.into()),
+        // It spoke, but not the protocol.
+        QmpError::Closed { .. } | QmpError::Garbage { .. } | QmpError::Refused { .. } => {
+            return Err(error.into());
+        }
+    };
+    Ok(Real { verdict, consumed: None, ended, stderr, trace: String::new(), saved: None })
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Accepted,
+    Died,
+    Hang,
+}
+
+/// The giving side of the socket.
+struct Feeder<'s> {
+    socket: UnixStream,
+    /// The reader's own end.
+    meter: UnixStream,
+    stream: &'s [u8],
+    sent: usize,
+    closed: bool,
+    feed: FeedState,
+}
+
+impl Feeder<'_> {
+    /// Gives the next piece whenever the reader has taken the last, until the load has ended.
+    fn run(&mut self, emulator: &mut Emulator, deadline: Deadline) -> Result<End, QemuError> {
+        let mut moved = Instant::now();
+        loop {
+            if self.waiting()? == 0 && self.give()? {
+                moved = Instant::now();
+                continue;
+            }
+            if moved.elapsed() < STALL {
+                // A reader in step answers within microseconds.
+                thread::yield_now();
+                continue;
+            }
+            if emulator.process.ended()?.is_some() {
+                return Ok(End::Died);
+            }
+            match emulator.state(deadline) {
+                Ok(state) if state != "inmigrate" => return Ok(End::Accepted),
+                Ok(_) if deadline.past() => return Ok(End::Hang),
+                Ok(_) => thread::sleep(STALL),
+                Err(QmpError::TimeOut { .. }) => return Ok(End::Hang),
+                // It closes its sockets before it is gone.
+                Err(QmpError::Closed { .. }) => {
+                    return Ok(match emulator.process.wait(deadline)? {
+                        Some(_) => End::Died,
+                        None => End::Hang,
+                    });
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Gives the next piece, or closes the stream after the last. False if there is nothing left
+    /// to give.
+    fn give(&mut self) -> Result<bool, QemuError> {
+        let rest = self.stream.get(self.sent..).unwrap_or(&[]);
+        if rest.is_empty() {
+            if self.closed {
+                return Ok(false);
+            }
+            self.closed = true;
+            self.socket.shutdown(Shutdown::Write).map_err(QemuError::Socket)?;
+            return Ok(true);
+        }
+        let size = rest.len().min(PIECE).min(self.feed.next());
+        match self.socket.write(rest.get(..size).unwrap_or(rest)) {
+            Ok(n) => self.sent += n,
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(e) => return Err(QemuError::Socket(e)),
+        }
+        Ok(true)
+    }
+
+    /// Bytes that lie in the socket.
+    fn waiting(&self) -> Result<u64, QemuError> {
+        ioctl_fionread(&self.meter).map_err(|e| QemuError::Socket(e.into()))
+    }
+
+    /// Bytes that the reader has taken.
+    fn taken(&self) -> Result<u64, QemuError> {
+        Ok((self.sent as u64).saturating_sub(self.waiting()?))
+    }
+}

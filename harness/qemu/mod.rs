@@ -1,0 +1,92 @@
+//! Room `qemu`: real binaries. The only room that starts processes; it knows no verdict rules.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`process`] | a child under control: group, drained output, deadlines, always reaped |
+//! | [`qmp`] | the protocol to drive it by |
+//! | [`binary`] | version receipt, machine types |
+//! | [`guest`] | firmware of our own, assembled |
+//! | [`emulator`] | a running machine: command line, files, halt, save |
+//! | [`capture`] | a scenario run to its halt, saved, and loaded by the same binary |
+//! | [`incoming`] | one load under a metered feed: how it ended, where, what was traced, what was saved again |
+//! | [`events`] | the fields that a traced load read, beside those that the model read |
+//! | [`restored`] | the state as it was saved again, beside the stream |
+//! | [`mutate`] | changes of a fixture that know its structure |
+//! | [`bundle`] | captures as a folder that can be imported |
+//! | [`claim`] | a release in matrix.toml |
+//! | [`add`] | the whole act of adding a release |
+//! | [`verify`] | loads by a binary beside the model's |
+
+pub mod add;
+pub mod binary;
+pub mod bundle;
+pub mod capture;
+pub mod claim;
+pub mod emulator;
+pub mod events;
+pub mod guest;
+pub mod incoming;
+pub mod mutate;
+pub mod process;
+pub mod qmp;
+pub mod restored;
+pub mod verify;
+
+use std::time::Duration;
+
+pub use binary::Binary;
+pub use emulator::Setup;
+pub use guest::Guest;
+
+use crate::release::library::LibraryError;
+
+/// Why a real binary could not be held against anything. What a binary does with a stream is
+/// never an error, it is a result.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum QemuError {
+    #[error(transparent)]
+    Binary(#[from] binary::BinaryError),
+    #[error(transparent)]
+    Process(#[from] process::ProcessError),
+    #[error("{}", .0)]
+    Qmp(#[from] qmp::QmpError),
+    #[error("temporary files: {0}")]
+    Files(#[source] std::io::Error),
+    #[error("the socket to the loader: {0}")]
+    Socket(#[source] std::io::Error),
+    #[error("guest program: {0}")]
+    Assemble(#[from] iced_x86::IcedError),
+    #[error("the guest did not halt within {limit:?}")]
+    NoHalt { limit: Duration },
+    #[error("the state could not be saved: {why}")]
+    Save { why: String },
+    #[error("{what}: the binary does not load its own stream: {why}")]
+    OwnRefused { what: String, why: String },
+    #[error("{what}: captured, but {problem}")]
+    Hollow { what: String, problem: String },
+    #[error("{what}: {problem}")]
+    Scenario { what: String, problem: String },
+    #[error(transparent)]
+    File(#[from] crate::release::files::FileError),
+    #[error(transparent)]
+    Corpus(#[from] crate::release::corpus::CorpusError),
+    #[error(transparent)]
+    Import(#[from] crate::release::import::ImportError),
+    #[error(transparent)]
+    Config(#[from] crate::matrix::config::ConfigError),
+    #[error(transparent)]
+    Plan(#[from] crate::matrix::plan::PlanError),
+    #[error("{file}: the release cannot be put in: {why}")]
+    Claim { file: String, why: String },
+    #[error("{release}: nothing could be captured")]
+    NothingCaptured { release: String },
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+}
+
+impl QemuError {
+    pub(crate) fn files(source: std::io::Error) -> Self {
+        QemuError::Files(source)
+    }
+}

@@ -1,0 +1,363 @@
+//! A child process under control: a group of its own, output drained by threads, a deadline on
+//! every wait, killed and reaped whatever happens.
+//!
+//! The rules, each from a way in which emulators under test have hung their drivers:
+//!
+//! * Output is read all the time, so that a child that floods a pipe is never blocked by it. Only
+//!   the first [`KEPT`] bytes are kept.
+//! * The whole group is killed before the leader is reaped: until then its number cannot be
+//!   anyone else's.
+//! * Nobody waits for the end of a pipe without limit: a grandchild may have it open.
+
+use std::fmt;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+
+/// Most bytes that are kept of each of standard output and standard error: room for the trace of
+/// a load, which is a few megabytes.
+pub const KEPT: usize = 64 << 20;
+
+/// How long a process has been dead before its output is taken to be complete although somebody
+/// has the pipe open.
+const PIPE_GRACE: Duration = Duration::from_millis(500);
+
+/// Pause between two looks at something that has no event to wait for.
+pub const POLL: Duration = Duration::from_millis(2);
+
+/// Why a process could not be run.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum ProcessError {
+    #[error("{program}: cannot be started: {source}")]
+    Spawn { program: PathBuf, source: std::io::Error },
+    #[error("{program}: cannot be waited for: {source}")]
+    Wait { program: PathBuf, source: std::io::Error },
+    #[error("{program}: not done after {limit:?}, killed{}", said(stderr))]
+    TimeOut { program: PathBuf, limit: Duration, stderr: String },
+    #[error("{program}: {ended}{}", said(stderr))]
+    Failed { program: PathBuf, ended: Ended, stderr: String },
+}
+
+/// What a process said, for the end of a message; nothing if it said nothing.
+pub(super) fn said(stderr: &str) -> String {
+    match stderr.trim() {
+        "" => String::new(),
+        text => format!("; it said: {text}"),
+    }
+}
+
+/// A point in time by which something must have happened.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline {
+    at: Instant,
+    /// How long it was when it was set.
+    pub limit: Duration,
+}
+
+impl Deadline {
+    /// So long from now.
+    #[must_use]
+    pub fn within(limit: Duration) -> Self {
+        Deadline { at: Instant::now() + limit, limit }
+    }
+
+    /// What is left; zero when it is past.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.at.saturating_duration_since(Instant::now())
+    }
+
+    /// Whether it is past.
+    #[must_use]
+    pub fn past(&self) -> bool {
+        self.left().is_zero()
+    }
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself, with this status.
+    Exited(i32),
+    /// By this signal.
+    Signalled(i32),
+}
+
+impl Ended {
+    /// Whether it says that all is well.
+    #[must_use]
+    pub fn is_success(self) -> bool {
+        self == Ended::Exited(0)
+    }
+}
+
+impl From<ExitStatus> for Ended {
+    fn from(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Ended::Exited(code),
+            (None, signal) => Ended::Signalled(signal.unwrap_or(0)),
+        }
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::Exited(code) => write!(f, "ended with status {code}"),
+            Ended::Signalled(signal) => write!(f, "killed by signal {signal}"),
+        }
+    }
+}
+
+/// What is to be run.
+#[derive(Debug)]
+pub struct Task<'a> {
+    /// The binary.
+    pub program: &'a Path,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Its working directory.
+    pub folder: &'a Path,
+    /// Its standard input; `None`: an empty one.
+    pub stdin: Option<OwnedFd>,
+}
+
+/// A running process. Dropping it kills its group.
+#[derive(Debug)]
+pub struct Process {
+    program: PathBuf,
+    child: Child,
+    group: Option<Pid>,
+    ended: Option<Ended>,
+    stdout: Drain,
+    stderr: Drain,
+}
+
+impl Process {
+    /// Starts a process in a group of its own.
+    ///
+    /// # Errors
+    /// When there is no such program or it cannot be started.
+    pub fn start(task: Task<'_>) -> Result<Self, ProcessError> {
+        let program = task.program.to_owned();
+        let spawn = |source| ProcessError::Spawn { program: program.clone(), source };
+        let mut child = Command::new(task.program)
+            .args(&task.arguments)
+            .current_dir(task.folder)
+            .env("LC_ALL", "C")
+            .stdin(task.stdin.map_or_else(Stdio::null, Stdio::from))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(spawn)?;
+        let stdout = Drain::start(child.stdout.take());
+        let stderr = Drain::start(child.stderr.take());
+        Ok(Process { group: Some(Pid::from_child(&child)), program, child, ended: None, stdout, stderr })
+    }
+
+    /// How it ended; `None` while it runs.
+    ///
+    /// # Errors
+    /// When the system cannot tell.
+    pub fn ended(&mut self) -> Result<Option<Ended>, ProcessError> {
+        if self.ended.is_some() {
+            return Ok(self.ended);
+        }
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let dead = waitid(WaitId::Pid(Pid::from_child(&self.child)), options)
+            .map_err(|e| self.wait_error(e.into()))?
+            .is_some();
+        if dead { self.reap().map(Some) } else { Ok(None) }
+    }
+
+    /// Waits for its end; `None` if it still runs at the deadline.
+    ///
+    /// # Errors
+    /// When the system cannot tell.
+    pub fn wait(&mut self, deadline: Deadline) -> Result<Option<Ended>, ProcessError> {
+        loop {
+            match self.ended()? {
+                None if !deadline.past() => thread::sleep(POLL),
+                ended => return Ok(ended),
+            }
+        }
+    }
+
+    /// Kills the group if it still runs, and reaps it.
+    ///
+    /// # Errors
+    /// When the system cannot tell how it ended.
+    pub fn kill(&mut self) -> Result<Ended, ProcessError> {
+        match self.ended {
+            Some(ended) => Ok(ended),
+            None => self.reap(),
+        }
+    }
+
+    /// What it wrote to standard error by now; all of it once it has ended.
+    #[must_use]
+    pub fn stderr(&mut self) -> String {
+        self.stderr.text(self.ended.is_some())
+    }
+
+    /// What it wrote to standard output by now; all of it once it has ended.
+    #[must_use]
+    pub fn stdout(&mut self) -> String {
+        self.stdout.text(self.ended.is_some())
+    }
+
+    /// Kills what is left of the group, then reaps the leader.
+    fn reap(&mut self) -> Result<Ended, ProcessError> {
+        if let Some(group) = self.group.take() {
+            // No such group: all of it ended by itself.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let status = self.child.wait().map_err(|e| self.wait_error(e))?;
+        let ended = Ended::from(status);
+        self.ended = Some(ended);
+        Ok(ended)
+    }
+
+    fn wait_error(&self, source: std::io::Error) -> ProcessError {
+        ProcessError::Wait { program: self.program.clone(), source }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Nobody is left to be told.
+        let _ = self.kill();
+    }
+}
+
+/// Runs a program to its end and returns its standard output.
+///
+/// # Errors
+/// When it cannot be run, takes longer than `limit` (it is killed), or fails.
+pub fn output(task: Task<'_>, limit: Duration) -> Result<String, ProcessError> {
+    let mut process = Process::start(task)?;
+    let program = process.program.clone();
+    match process.wait(Deadline::within(limit))? {
+        Some(ended) if ended.is_success() => Ok(process.stdout()),
+        Some(ended) => Err(ProcessError::Failed { program, ended, stderr: process.stderr() }),
+        None => {
+            process.kill()?;
+            Err(ProcessError::TimeOut { program, limit, stderr: process.stderr() })
+        }
+    }
+}
+
+/// A thread that reads a pipe to its end.
+#[derive(Debug)]
+struct Drain {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drain {
+    fn start<R: Read + Send + 'static>(pipe: Option<R>) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let thread = pipe.map(|mut pipe| {
+            let bytes = Arc::clone(&bytes);
+            thread::spawn(move || {
+                let mut piece = [0; 8192];
+                while let Ok(n @ 1..) = pipe.read(&mut piece) {
+                    let mut bytes = bytes.lock().unwrap_or_else(PoisonError::into_inner);
+                    let room = KEPT.saturating_sub(bytes.len()).min(n);
+                    bytes.extend(piece.iter().take(room));
+                }
+            })
+        });
+        Drain { bytes, thread }
+    }
+
+    /// What was read; where `complete`, after the end of the pipe, or a moment for it to come.
+    fn text(&mut self, complete: bool) -> String {
+        if complete && let Some(thread) = self.thread.take() {
+            let grace = Deadline::within(PIPE_GRACE);
+            while !thread.is_finished() && !grace.past() {
+                thread::sleep(POLL);
+            }
+        }
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str) -> Process {
+        Process::start(Task {
+            program: Path::new("/bin/sh"),
+            arguments: vec!["-c".into(), script.into()],
+            folder: Path::new("/"),
+            stdin: None,
+        })
+        .unwrap()
+    }
+
+    fn second() -> Deadline {
+        Deadline::within(Duration::from_secs(10))
+    }
+
+    #[test]
+    fn output_and_status_of_an_ordinary_end() {
+        let mut process = sh("echo out; echo err >&2; exit 3");
+        assert_eq!(process.wait(second()).unwrap(), Some(Ended::Exited(3)));
+        assert_eq!((process.stdout().as_str(), process.stderr().as_str()), ("out\n", "err\n"));
+    }
+
+    #[test]
+    fn a_flood_does_not_block_it() {
+        let mut process = sh("head -c 3000000 /dev/zero | tr '\\0' x >&2");
+        assert_eq!(process.wait(second()).unwrap(), Some(Ended::Exited(0)));
+        assert_eq!(process.stderr().len(), 3_000_000);
+    }
+
+    #[test]
+    fn one_that_hangs_is_killed_with_its_children() {
+        let mut process = sh("sleep 1000 & echo $!; wait");
+        assert_eq!(process.wait(Deadline::within(Duration::from_millis(300))).unwrap(), None);
+        assert_eq!(process.kill().unwrap(), Ended::Signalled(9));
+        let child = process.stdout().trim().to_owned();
+        let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        // Gone, or a zombie that its new parent has not reaped yet.
+        assert!(stat.is_empty() || stat.contains(") Z"), "{stat}");
+    }
+
+    #[test]
+    fn a_grandchild_that_keeps_the_pipe_delays_nobody() {
+        let mut process = sh("setsid sleep 3 & exit 0");
+        assert_eq!(process.wait(second()).unwrap(), Some(Ended::Exited(0)));
+        let begun = Instant::now();
+        assert_eq!(process.stderr(), "");
+        assert!(begun.elapsed() < Duration::from_secs(2));
+    }
+
+    #[test]
+    fn errors_begin_with_the_program_and_tell_what_it_said() {
+        let task = |script: &str| Task {
+            program: Path::new("/bin/sh"),
+            arguments: vec!["-c".into(), script.into()],
+            folder: Path::new("/"),
+            stdin: None,
+        };
+        let e = output(task("echo bad option >&2; exit 1"), Duration::from_secs(10)).unwrap_err();
+        assert_eq!(e.to_string(), "/bin/sh: ended with status 1; it said: bad option");
+        let e = output(task("sleep 1000"), Duration::from_millis(50)).unwrap_err();
+        assert_eq!(e.to_string(), "/bin/sh: not done after 50ms, killed");
+        let none = Task { program: Path::new("/no/such"), ..task("") };
+        assert!(matches!(Process::start(none), Err(ProcessError::Spawn { .. })));
+    }
+}

@@ -1,0 +1,229 @@
+//! Loads by real binaries beside the model's: verdict, the byte where it stopped, the fields that
+//! it read, and what it saved again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rayon::prelude::*;
+
+use super::QemuError;
+use super::binary::Binary;
+use super::emulator::Setup;
+use super::events;
+use super::guest::Guest;
+use super::incoming::{Real, Wanted, load};
+use super::mutate::{Random, change};
+use super::restored::{Change, changes};
+use crate::matrix::agreement::{Compared, disagreement};
+use crate::release::library::Library;
+use crate::release::observed::{ObservedVerdict, Op};
+use crate::release::provenance::Fixture;
+use crate::stream::{Destination, load as model};
+use crate::wire::Feed;
+
+/// A binary, and the release that the corpus knows it as.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The binary.
+    pub binary: Binary,
+    /// The release's name.
+    pub release: String,
+}
+
+/// What is to be loaded.
+#[derive(Debug, Clone)]
+pub struct Case<'a> {
+    /// By whom.
+    pub known: &'a Known,
+    /// What.
+    pub fixture: &'a Fixture,
+    /// How it is changed first.
+    pub change: Option<Op>,
+    /// How it is fed.
+    pub feed: Feed,
+}
+
+/// How.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Loads at a time.
+    pub jobs: usize,
+    /// Time for each.
+    pub limit: Duration,
+    /// Whether accepted states are saved again and held against the stream.
+    pub save: bool,
+}
+
+/// A load beside the model's.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    /// What was held against what, and where they disagree.
+    pub compared: Compared,
+    /// What the binary did.
+    pub real: Real,
+    /// The stream, where they disagree.
+    pub stream: Option<Vec<u8>>,
+    /// What did not come back as it was sent.
+    pub changes: Vec<Change>,
+}
+
+/// Every fixture whose machine type the binaries have and whose destination the corpus has, under
+/// every feed.
+///
+/// # Errors
+/// A corpus that cannot be read.
+pub fn cases<'a>(
+    library: &'a Library,
+    binaries: &'a [Known],
+    feeds: &[Feed],
+) -> Result<Vec<Case<'a>>, QemuError> {
+    let mut cases = Vec::new();
+    for known in binaries {
+        let fits = |f: &&Fixture| known.binary.has(&f.machine);
+        for fixture in library.fixtures().iter().filter(fits) {
+            if destination(library, known, fixture)?.is_none() {
+                continue;
+            }
+            for feed in feeds {
+                cases.push(Case { known, fixture, change: None, feed: feed.clone() });
+            }
+        }
+    }
+    Ok(cases)
+}
+
+/// `count` changed streams for each binary, from the seed alone.
+///
+/// # Errors
+/// A corpus that cannot be read.
+pub fn mutations<'a>(
+    library: &'a Library,
+    binaries: &'a [Known],
+    count: usize,
+    seed: u64,
+    feeds: &[Feed],
+) -> Result<Vec<Case<'a>>, QemuError> {
+    let mut all = Vec::new();
+    for (number, known) in binaries.iter().enumerate() {
+        let bases = cases(library, std::slice::from_ref(known), &[Feed::Bulk])?;
+        let mut random = Random::new(seed.wrapping_add(number as u64));
+        // A change that does not fit is drawn again, but not for ever.
+        let mut draws = 0;
+        let mut made = 0;
+        while made < count && draws < count.saturating_mul(4) {
+            draws += 1;
+            let Some(base) = random.pick(&bases) else { break };
+            let stream = library.corpus().stream(base.fixture).map_err(library_error)?;
+            let Some(to) = destination(library, known, base.fixture)? else { continue };
+            let loaded = model(&to, &mut &stream[..], &Feed::Bulk);
+            let Some(op) = change(&mut random, &stream, &loaded) else { continue };
+            for feed in feeds {
+                let (change, feed) = (Some(op.clone()), feed.clone());
+                all.push(Case { known: base.known, fixture: base.fixture, change, feed });
+            }
+            made += 1;
+        }
+    }
+    Ok(all)
+}
+
+/// Runs all cases; `done` counts those that are through.
+///
+/// # Errors
+/// When a binary cannot be started at all, or this side's files and sockets fail.
+pub fn verify(
+    library: &Library,
+    cases: &[Case<'_>],
+    options: &Options,
+    done: &Arc<AtomicU64>,
+) -> Result<Vec<Verified>, QemuError> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.jobs)
+        .build()
+        .map_err(|e| QemuError::files(std::io::Error::other(e)))?;
+    pool.install(|| {
+        cases
+            .par_iter()
+            .map(|case| {
+                let verified = one(library, case, options);
+                done.fetch_add(1, Ordering::Relaxed);
+                verified
+            })
+            .collect()
+    })
+}
+
+/// One case.
+fn one(library: &Library, case: &Case<'_>, options: &Options) -> Result<Verified, QemuError> {
+    let Case { known, fixture, feed, .. } = case;
+    let to = destination(library, known, fixture)?;
+    let stream = library.corpus().stream(fixture).map_err(library_error)?;
+    let stream = match &case.change {
+        Some(op) => op.apply(&stream).unwrap_or(stream),
+        None => stream,
+    };
+    let setup = Setup {
+        machine: fixture.machine.clone(),
+        // It stays paused: its program is never run, and memory comes with the stream.
+        guest: Guest::Idle,
+        arguments: fixture.arguments.clone(),
+    };
+    let wanted = Wanted {
+        feed: feed.clone(),
+        trace: true,
+        save: options.save,
+        limit: options.limit,
+    };
+    let real = load(&known.binary, &setup, &stream, &wanted)?;
+    let mut changed = Vec::new();
+    let mut disagreement = disagreement(to.as_ref(), Some(&stream), feed, &real.outcome(feed));
+    if let Some(to) = &to {
+        if disagreement.is_none() {
+            disagreement = fields(to, &stream, feed, &real);
+        }
+        if let Some(saved) = &real.saved {
+            match changes(to, &stream, saved) {
+                Ok(list) => changed = list,
+                Err(why) => disagreement = disagreement.or(Some(why)),
+            }
+        }
+    }
+    let compared = Compared {
+        source: fixture.release.clone(),
+        destination: known.release.clone(),
+        machine: fixture.machine.clone(),
+        scenario: fixture.scenario.clone(),
+        change: case.change.clone(),
+        feed: feed.clone(),
+        stderr: real.stderr.clone(),
+        explained: None,
+        disagreement,
+    };
+    let stream = compared.disagreement.is_some().then_some(stream);
+    Ok(Verified { compared, real, stream, changes: changed })
+}
+
+/// Where the fields that the binary read part from those that the model read.
+fn fields(to: &Destination, stream: &[u8], feed: &Feed, real: &Real) -> Option<String> {
+    // A release without trace events tells nothing.
+    if real.trace.is_empty() {
+        return None;
+    }
+    let loaded = model(to, &mut &stream[..], feed);
+    let traced = events::traced(&real.trace, to);
+    let modelled = events::modelled(to, &loaded, stream);
+    events::difference(&traced, &modelled, real.verdict == ObservedVerdict::Accepted)
+}
+
+fn destination(
+    library: &Library,
+    known: &Known,
+    fixture: &Fixture,
+) -> Result<Option<Destination>, QemuError> {
+    Ok(library.destination(&known.release, &fixture.machine, &fixture.scenario)?)
+}
+
+fn library_error(error: crate::release::corpus::CorpusError) -> QemuError {
+    QemuError::Library(error.into())
+}
