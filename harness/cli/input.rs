@@ -45,7 +45,7 @@ pub(super) fn config(file: &Path) -> Result<Config, CliError> {
 }
 
 /// Where the corpus of a `matrix.toml` is.
-fn beside(file: &Path) -> PathBuf {
+pub(super) fn beside(file: &Path) -> PathBuf {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -3,6 +3,13 @@
 //! Exit status: 0 if what was asked holds, 1 if it does not (policy broken, disagreement), 2 if
 //! the input cannot be used.
 
+#[cfg(unix)]
+mod add;
+#[cfg(unix)]
+mod capture;
+mod can_migrate;
+mod designs;
+mod drift;
 mod error;
 mod explain;
 mod import;
@@ -58,11 +65,23 @@ enum Verb {
     Inspect(inspect::Args),
     /// Take streams, tables and observations of a folder into a corpus
     Import(import::Args),
+    /// Change devices' state without telling, and see where it is detected
+    Drift(drift::Args),
+    /// Put proposed stream formats through the same evolutions
+    Designs(designs::Args),
+    /// Tell whether a machine can go from one build to another
+    CanMigrate(can_migrate::Args),
     /// Hold the model against what real binaries did
     Observed(observed::Args),
     /// Load streams into real binaries, beside the model
     #[cfg(unix)]
     Verify(verify::Args),
+    /// Run scenarios in a real binary and keep the streams
+    #[cfg(unix)]
+    Capture(capture::Args),
+    /// Add a release: capture, import, run, claim
+    #[cfg(unix)]
+    Add(add::Args),
 }
 
 /// What a verb has to say, and whether what was asked holds.
@@ -87,9 +106,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Verb::Explain(args)) => explain::run(&args),
         Some(Verb::Inspect(args)) => inspect::run(&args),
         Some(Verb::Import(args)) => import::run(&args),
+        Some(Verb::Drift(args)) => drift::run(&args),
+        Some(Verb::Designs(args)) => designs::run(&args),
+        Some(Verb::CanMigrate(args)) => can_migrate::run(&args),
         Some(Verb::Observed(args)) => observed::run(&args),
         #[cfg(unix)]
         Some(Verb::Verify(args)) => verify::run(&args),
+        #[cfg(unix)]
+        Some(Verb::Capture(args)) => capture::run(&args),
+        #[cfg(unix)]
+        Some(Verb::Add(args)) => add::run(&args),
     };
     match said.and_then(|said| say(&said.text).map(|()| said.holds)) {
         Ok(true) => ExitCode::SUCCESS,

@@ -115,7 +115,7 @@ pub fn run(library: &Library, selection: &Selection) -> Result<Vec<Drift>, Drift
         .par_iter()
         .map(|(fixture, rule)| {
             let Some(base) = Base::of(library, fixture, *rule)? else { return Ok(None) };
-            tally::drift(&base).map(Some)
+            Ok(Some(tally::drift(&base)))
         })
         .collect::<Result<_, DriftError>>()?;
     Ok(drifts.into_iter().flatten().collect())

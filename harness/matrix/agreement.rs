@@ -191,10 +191,10 @@ pub fn agreement(
 }
 
 fn find<'m>(
-    built: &'m BTreeMap<[&str; 3], Option<Destination>>,
-    key: [&str; 3],
+    built: &'m BTreeMap<[&'m str; 3], Option<Destination>>,
+    key: [&'m str; 3],
 ) -> Option<&'m Destination> {
-    built.iter().find(|(known, _)| **known == key).and_then(|(_, to)| to.as_ref())
+    built.get(&key).and_then(Option::as_ref)
 }
 
 fn stream(

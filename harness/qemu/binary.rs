@@ -43,8 +43,8 @@ pub struct Binary {
 pub struct MachineType {
     /// Its name, never an alias.
     pub name: String,
-    /// Whether it is the one that `pc` or `q35` means: the newest of its kind.
-    pub newest: bool,
+    /// Whether it is the one that the binary takes if none is named: the newest PC.
+    pub default: bool,
 }
 
 impl Binary {
@@ -85,6 +85,13 @@ impl Binary {
         self.machines.iter().any(|m| m.name == machine)
     }
 
+    /// The release series: MAJOR.MINOR of its version.
+    #[must_use]
+    pub fn series(&self) -> String {
+        let number = self.about.split(' ').next().unwrap_or("");
+        number.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
+    }
+
     /// The release that a corpus knows it as: the one whose provenance has this very version, or
     /// has the same number of parts of it as its name.
     #[must_use]
@@ -113,21 +120,16 @@ fn about(said: &str) -> Option<String> {
 
 /// Machine types, from `NAME   DESCRIPTION [(alias of OTHER)] [(default)]`.
 fn machines(said: &str) -> Vec<MachineType> {
-    let mut newest: Vec<&str> = Vec::new();
-    let mut names: Vec<&str> = Vec::new();
-    for line in said.lines() {
-        // The headline ends in a colon, and has no column of descriptions.
-        let Some((name, about)) = line.split_once(' ').filter(|_| !line.ends_with(':')) else {
-            continue;
-        };
-        match about.rsplit_once("(alias of ") {
-            Some((_, other)) => newest.extend(other.split(')').next()),
-            None if !name.is_empty() => names.push(name),
-            None => {}
-        }
-    }
-    let machine = |name: &&str| MachineType { name: (*name).to_owned(), newest: newest.contains(name) };
-    names.iter().map(machine).collect()
+    // The headline ends in a colon, and an alias is no machine type.
+    said.lines()
+        .filter(|line| !line.ends_with(':') && !line.contains("(alias of "))
+        .filter_map(|line| line.split_once(' '))
+        .filter(|(name, _)| !name.is_empty())
+        .map(|(name, about)| MachineType {
+            name: name.to_owned(),
+            default: about.contains("(default)"),
+        })
+        .collect()
 }
 
 fn first_line(text: &str) -> String {
@@ -148,12 +150,12 @@ mod tests {
     }
 
     #[test]
-    fn aliases_are_no_machine_types_but_tell_the_newest() {
+    fn aliases_are_no_machine_types() {
         let said = "Supported machines are:\n\
                     pc        Standard PC (i440FX + PIIX, 1996) (alias of pc-i440fx-7.2)\n\
                     pc-i440fx-7.2  Standard PC (i440FX + PIIX, 1996) (default)\n\
                     pc-i440fx-7.1  Standard PC (i440FX + PIIX, 1996)\n";
-        let machine = |name: &str, newest| MachineType { name: name.to_owned(), newest };
+        let machine = |name: &str, default| MachineType { name: name.to_owned(), default };
         assert_eq!(machines(said), [machine("pc-i440fx-7.2", true), machine("pc-i440fx-7.1", false)]);
     }
 }

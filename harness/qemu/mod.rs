@@ -12,10 +12,16 @@
 //! | [`events`] | the fields that a traced load read, beside those that the model read |
 //! | [`restored`] | the state as it was saved again, beside the stream |
 //! | [`mutate`] | changes of a fixture that know its structure |
+//! | [`bundle`] | captures as a folder that can be imported |
+//! | [`claim`] | a release in matrix.toml |
+//! | [`add`] | the whole act of adding a release |
 //! | [`verify`] | loads by a binary beside the model's |
 
+pub mod add;
 pub mod binary;
+pub mod bundle;
 pub mod capture;
+pub mod claim;
 pub mod emulator;
 pub mod events;
 pub mod guest;
@@ -61,6 +67,20 @@ pub enum QemuError {
     Hollow { what: String, problem: String },
     #[error("{what}: {problem}")]
     Scenario { what: String, problem: String },
+    #[error(transparent)]
+    File(#[from] crate::release::files::FileError),
+    #[error(transparent)]
+    Corpus(#[from] crate::release::corpus::CorpusError),
+    #[error(transparent)]
+    Import(#[from] crate::release::import::ImportError),
+    #[error(transparent)]
+    Config(#[from] crate::matrix::config::ConfigError),
+    #[error(transparent)]
+    Plan(#[from] crate::matrix::plan::PlanError),
+    #[error("{file}: the release cannot be put in: {why}")]
+    Claim { file: String, why: String },
+    #[error("{release}: nothing could be captured")]
+    NothingCaptured { release: String },
     #[error(transparent)]
     Library(#[from] LibraryError),
 }

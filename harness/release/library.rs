@@ -83,6 +83,12 @@ impl Library {
         &self.releases
     }
 
+    /// Fields that releases call differently.
+    #[must_use]
+    pub fn renames(&self) -> &Renames {
+        &self.renames
+    }
+
     /// The tables of a release.
     #[must_use]
     pub fn tables(&self, release: &str) -> Option<&Tables> {
@@ -141,12 +147,6 @@ impl Library {
             }
         };
         Ok(())
-    }
-
-    /// The table of fields that releases call differently.
-    #[must_use]
-    pub fn renames(&self) -> &Renames {
-        &self.renames
     }
 
     /// The fixture whose local values a destination has, or comes nearest to having.
@@ -302,3 +302,6 @@ pub fn local(own: &Destination, stream: &[u8]) -> Local {
     }
     local
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
+
+use super::evolve::Case;
+use super::run::{Counts, judge};
+use super::sink::Truth;
+use super::{ALL, Evolution};
 use super::model::{Desc, Device, Field, Kind, Machine, Optional, Slot, State};
-use crate::lab::drift::DriftError;
+use crate::lab::drift::{DriftError, Selection};
 use crate::release::library::Library;
 use crate::release::provenance::Fixture;
 use crate::stream::Body;
@@ -217,6 +223,63 @@ pub fn align(from: &mut Real, to: &mut Real) -> Vec<u64> {
         }
     }
     differing
+}
+
+/// The machines that overhead is measured on: of every third release the newest machine type
+/// that the drift experiment would take.
+///
+/// # Errors
+/// A fixture that its own release does not load.
+pub fn samples(library: &Library) -> Result<Vec<Real>, DriftError> {
+    let fixtures = Selection::default().of(library)?;
+    fixtures.iter().step_by(3).map(|fixture| Real::of(library, fixture)).collect()
+}
+
+/// Real evolutions through all designs: neighbouring releases on one machine type and scenario,
+/// both ways, each differing device with the one that follows it. Counts by design.
+///
+/// # Errors
+/// A fixture that its own release does not load.
+pub fn run(library: &Library) -> Result<Vec<Counts>, DriftError> {
+    let mut by: BTreeMap<(&str, &str), Vec<&Fixture>> = BTreeMap::new();
+    for fixture in library.fixtures() {
+        by.entry((&fixture.machine, &fixture.scenario)).or_default().push(fixture);
+    }
+    let pairs: Vec<[&Fixture; 2]> = by
+        .values()
+        .flat_map(|list| list.windows(2).filter_map(|w| Some([*w.first()?, *w.get(1)?])))
+        .flat_map(|[a, b]| [[a, b], [b, a]])
+        .collect();
+    let all: Vec<Vec<Counts>> = pairs
+        .par_iter()
+        .map(|[from, to]| Ok(one(&mut Real::of(library, from)?, &mut Real::of(library, to)?)))
+        .collect::<Result<_, DriftError>>()?;
+    let mut counts = vec![Counts::default(); ALL.len()];
+    for more in all {
+        counts.iter_mut().zip(&more).for_each(|(sum, n)| sum.merge(n));
+    }
+    Ok(counts)
+}
+
+/// One pair of releases through all designs.
+fn one(from: &mut Real, to: &mut Real) -> Vec<Counts> {
+    let mut counts = vec![Counts::default(); ALL.len()];
+    for id in align(from, to) {
+        let Some(at) = from.machine.devices.iter().position(|d| d.id == id) else { continue };
+        let devices = from.machine.devices.iter().zip(&from.states).skip(at).take(2);
+        let (devices, states): (Vec<Device>, Vec<State>) =
+            devices.map(|(d, s)| (d.clone(), s.clone())).unzip();
+        let source = Machine { devices, generation: 0, new_type: true };
+        let target = Machine { generation: 0, new_type: true, ..to.machine.clone() };
+        let evolution = Evolution::default();
+        let case = Case { evolution, from: source, states, to: target, piece: usize::MAX };
+        let truth = Truth::of(&case.from, &case.states);
+        for (design, counts) in ALL.iter().zip(&mut counts) {
+            let bytes = design.encode(&case.from, &case.states);
+            counts.add(judge(*design, &case, &truth, &bytes, false));
+        }
+    }
+    counts
 }
 
 /// Adds the optional parts of `other` that the release knows by name.

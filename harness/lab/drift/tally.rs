@@ -3,7 +3,6 @@
 use super::base::{Base, Rule};
 use super::change::{Change, Edit, Family, places};
 use super::outcome::{self, Class, Outcome};
-use super::DriftError;
 use crate::stream::{Body, Section, load};
 use crate::wire::Feed;
 
@@ -131,10 +130,8 @@ pub struct Case {
 }
 
 /// Makes every change of a fixture under a rule, and judges it.
-///
-/// # Errors
-/// None at present; kept so that callers need not change.
-pub fn drift(base: &Base) -> Result<Drift, DriftError> {
+#[must_use]
+pub fn drift(base: &Base) -> Drift {
     let mut drift = Drift {
         fixture: base.fixture.clone(),
         machine: base.to.machine.clone(),
@@ -157,7 +154,7 @@ pub fn drift(base: &Base) -> Result<Drift, DriftError> {
             remember(&mut drift.missed, case);
         }
     });
-    Ok(drift)
+    drift
 }
 
 /// Keeps, of each section and family, the example with the most harm: state that was never read,
@@ -184,6 +181,22 @@ pub fn harm(outcome: &Outcome) -> u64 {
         outcome::Cause::FalseEnd { bytes, .. } => bytes.saturating_add(outcome.bytes),
         _ => outcome.bytes,
     }
+}
+
+/// Every `step`th change of a fixture under its release's own rules, with its verdict: what a
+/// replay on a real binary is held against. The bytes of a case are [`Edit::bytes`] of the base's
+/// stream.
+#[must_use]
+pub fn cases(base: &Base, step: usize) -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut n = 0;
+    each(base, |case| {
+        if n % step.max(1) == 0 {
+            cases.push(case);
+        }
+        n += 1;
+    });
+    cases
 }
 
 /// Calls `with` for every change of every field of every device section, in stream order.

@@ -1,0 +1,74 @@
+//! `crossload capture`: scenarios of one binary into a folder that `crossload import` takes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::input::Input;
+use super::{CliError, Said};
+use crate::qemu::capture::capture;
+use crate::qemu::{Binary, QemuError, Setup, bundle};
+
+/// Options of the verb.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Example:
+  crossload capture --qemu /usr/bin/qemu-system-x86_64 --scenario legacy --into captured
+  crossload import captured --into my-corpus
+
+Runs each scenario until its guest halts, saves it, and loads it by the same binary.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    input: Input,
+    /// The binary
+    #[arg(long, value_name = "BIN")]
+    qemu: PathBuf,
+    /// The folder to write
+    #[arg(long, value_name = "FOLDER")]
+    into: PathBuf,
+    /// Name of the release [default: MAJOR.MINOR of its version]
+    #[arg(long, value_name = "NAME")]
+    release: Option<String>,
+    /// Machine type; may be given more than once [default: the binary's newest]
+    #[arg(long, value_name = "TYPE")]
+    machine: Vec<String>,
+    /// Scenario; may be given more than once [default: all]
+    #[arg(long, value_name = "NAME")]
+    scenario: Vec<String>,
+    /// Time for each, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    limit: u64,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+    let (_, config) = args.input.open()?;
+    let binary = Binary::at(&args.qemu).map_err(QemuError::from)?;
+    let release = args.release.clone().unwrap_or_else(|| binary.series());
+    let machines: Vec<&str> = match args.machine.as_slice() {
+        [] => binary.machines.iter().filter(|m| m.default).map(|m| m.name.as_str()).collect(),
+        named => named.iter().map(String::as_str).collect(),
+    };
+    let mut captured = Vec::new();
+    let mut text = String::new();
+    for machine in machines {
+        for scenario in &config.scenarios {
+            if !(args.scenario.is_empty() || args.scenario.contains(&scenario.name)) {
+                continue;
+            }
+            let what = format!("{machine}.{}", scenario.name);
+            let guest = scenario.guest.parse();
+            let guest = guest.map_err(|problem| QemuError::Scenario { what, problem })?;
+            let arguments = scenario.arguments.clone();
+            let setup = Setup { machine: machine.to_owned(), guest, arguments };
+            let limit = Duration::from_secs(args.limit);
+            let one = capture(&binary, &release, &scenario.name, &setup, limit)?;
+            text += &format!("{}: {} bytes, loads again\n", one.fixture.id(), one.fixture.size);
+            captured.push(one);
+        }
+    }
+    if captured.is_empty() {
+        return Err(QemuError::NothingCaptured { release }.into());
+    }
+    bundle::write(&args.into, &binary, &captured)?;
+    Ok(Said { text, holds: true })
+}

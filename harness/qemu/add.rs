@@ -1,0 +1,219 @@
+//! The whole act of adding a release: captured, imported and run in a copy of the corpus; the
+//! corpus itself is touched only when all of that has succeeded, `matrix.toml` last.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use rayon::prelude::*;
+
+use super::binary::Binary;
+use super::capture::{Captured, capture};
+use super::emulator::Setup;
+use super::qmp::QmpError;
+use super::{QemuError, bundle, claim};
+use crate::matrix::{Config, Filter, Plan, Run, run};
+use crate::release::corpus::Corpus;
+use crate::release::files;
+use crate::release::import::import;
+use crate::release::library::Library;
+use crate::stream::Destination;
+use crate::vmstate::schema::Tables;
+use crate::wire::Feed;
+
+/// What is to be added to what.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// The binary.
+    pub binary: &'a Binary,
+    /// Name of the release.
+    pub release: String,
+    /// `matrix.toml`.
+    pub matrix: &'a Path,
+    /// The corpus that belongs to it.
+    pub corpus: &'a Path,
+    /// Captures at a time.
+    pub jobs: usize,
+    /// Time for each run and each load.
+    pub limit: Duration,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Added {
+    /// Files that were written, as paths in the corpus; empty if the release was there already.
+    pub written: Vec<String>,
+    /// Scenarios that the binary cannot run, and why; what the importer had to say.
+    pub notes: Vec<String>,
+    /// What is new or gone against the release before, in words.
+    pub changes: Vec<String>,
+    /// The new row and column, with the claims that they were held against.
+    pub run: Option<(Config, Run)>,
+}
+
+/// Adds a release.
+///
+/// # Errors
+/// When a capture fails, or the outcome is no consistent corpus. Nothing has been written then.
+pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
+    let name = order.matrix.display().to_string();
+    let text = fs::read_to_string(order.matrix).map_err(QemuError::files)?;
+    let config = Config::parse(&name, &text)?;
+    if config.place(&order.release).is_some() {
+        return Ok(Added { written: vec![], notes: vec![], changes: vec![], run: None });
+    }
+    let mut notes = Vec::new();
+    let corpus = Corpus::open(order.corpus)?;
+    let captured = captures(order, &config, &corpus, &mut notes)?;
+
+    let work = tempfile::tempdir().map_err(QemuError::files)?;
+    let (input, copy) = (work.path().join("input"), work.path().join("corpus"));
+    bundle::write(&input, order.binary, &captured)?;
+    copy_folder(order.corpus, &copy)?;
+    notes.extend(import(&input, &copy)?.notes);
+
+    let new = claim::Release {
+        name: order.release.clone(),
+        about: order.binary.about.clone(),
+        machines: captured.iter().map(|c| c.fixture.machine.clone()).collect(),
+        scenarios: captured.iter().map(|c| c.fixture.scenario.clone()).collect(),
+    };
+    let claim = |why| QemuError::Claim { file: name.clone(), why };
+    let text = claim::with(&text, &new).map_err(claim)?;
+    let config = Config::parse(&name, &text)?;
+    let library = Library::open(Corpus::open(&copy)?)?;
+    config.check(&library)?;
+    let filter = Filter { releases: vec![order.release.clone()], ..Filter::default() };
+    let plan = Plan::new(&config, library.fixtures(), &filter)?;
+    let run = run(&library, &config, &plan, &Feed::Bulk)?;
+    let changes = changes(&library, &order.release)?;
+
+    let mut written = Vec::new();
+    for path in files::walk(&copy)? {
+        let bytes = files::read(&copy.join(&path))?.unwrap_or_default();
+        if files::write_if_changed(&order.corpus.join(&path), &bytes)? {
+            written.push(path);
+        }
+    }
+    files::write_if_changed(order.matrix, text.as_bytes())?;
+    written.push(name);
+    Ok(Added { written, notes, changes, run: Some((config, run)) })
+}
+
+/// Every scenario on the binary's newest machine type, and on the other listed ones those that
+/// some release of the corpus has there: no more, as there is nothing to load the rest.
+fn captures(
+    order: &Order<'_>,
+    config: &Config,
+    corpus: &Corpus,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Captured>, QemuError> {
+    let listed = |name: &str| config.machines.iter().any(|m| m.name == name);
+    let known: BTreeSet<(String, String)> =
+        corpus.releases().iter().flat_map(|release| corpus.destinations(release)).collect();
+    let mut wanted = Vec::new();
+    for machine in order.binary.machines.iter().filter(|m| m.default || listed(&m.name)) {
+        for scenario in &config.scenarios {
+            let pair = (machine.name.clone(), scenario.name.clone());
+            if !machine.default && !known.contains(&pair) {
+                continue;
+            }
+            let what = format!("{}.{}", machine.name, scenario.name);
+            let guest = scenario.guest.parse();
+            let guest = guest.map_err(|problem| QemuError::Scenario { what, problem })?;
+            let arguments = scenario.arguments.clone();
+            let setup = Setup { machine: machine.name.clone(), guest, arguments };
+            wanted.push((&scenario.name, setup));
+        }
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(order.jobs).build();
+    let pool = pool.map_err(|e| QemuError::files(std::io::Error::other(e)))?;
+    let one = |(scenario, setup): &(&String, Setup)| {
+        capture(order.binary, &order.release, scenario, setup, order.limit)
+    };
+    let tried: Vec<_> = pool.install(|| wanted.par_iter().map(one).collect());
+    let mut captured = Vec::new();
+    for ((scenario, setup), result) in wanted.iter().zip(tried) {
+        match result {
+            Ok(one) => captured.push(one),
+            // It has no such device or option.
+            Err(QemuError::Qmp(QmpError::Died { stderr, .. })) => {
+                notes.push(format!("{}.{scenario} left out: {}", setup.machine, stderr.trim()));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if captured.is_empty() {
+        return Err(QemuError::NothingCaptured { release: order.release.clone() });
+    }
+    Ok(captured)
+}
+
+/// What a release has that the one before it has not, and the other way round, where both were
+/// seen on one machine type and scenario.
+fn changes(library: &Library, release: &str) -> Result<Vec<String>, QemuError> {
+    let names: Vec<&str> = library.releases().iter().map(|r| r.0.as_str()).collect();
+    let before = names.iter().take_while(|name| **name != release).last();
+    let Some(before) = before.copied() else { return Ok(Vec::new()) };
+    let mut told = BTreeSet::new();
+    for fixture in library.fixtures().iter().filter(|f| f.release == release) {
+        let (machine, scenario) = (&fixture.machine, &fixture.scenario);
+        let new = library.destination(release, machine, scenario)?;
+        let old = library.destination(before, machine, scenario)?;
+        if let (Some(old), Some(new), Some(_)) =
+            (old, new, library.fixture(before, machine, scenario))
+        {
+            between(&sent(&old), &sent(&new), before, &mut told);
+        }
+    }
+    if let (Some(old), Some(new)) = (library.tables(before), library.tables(release)) {
+        versions(old, new, &mut told);
+    }
+    Ok(told.into_iter().collect())
+}
+
+/// Sections and subsections that the fixture of a destination carries.
+fn sent(of: &Destination) -> BTreeSet<String> {
+    let sections = of.local.sections.iter().map(|device| format!("section {device}"));
+    let subsections = of.local.subsections.iter().map(|(_, name)| format!("subsection {name}"));
+    sections.chain(subsections).collect()
+}
+
+fn between(
+    old: &BTreeSet<String>,
+    new: &BTreeSet<String>,
+    before: &str,
+    told: &mut BTreeSet<String>,
+) {
+    told.extend(new.difference(old).map(|what| format!("new: {what}")));
+    told.extend(old.difference(new).map(|what| format!("no longer sent: {what}, which {before} sent")));
+}
+
+/// Versions that differ, of descriptions that both know.
+fn versions(old: &Tables, new: &Tables, told: &mut BTreeSet<String>) {
+    let by_name = |tables: &Tables| -> BTreeMap<String, BTreeSet<u32>> {
+        let mut names: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
+        for vmsd in tables.vmsd.values() {
+            names.entry(vmsd.name.clone()).or_default().insert(vmsd.version_id);
+        }
+        names
+    };
+    let old = by_name(old);
+    for (name, now) in by_name(new) {
+        if let Some(was) = old.get(&name).filter(|was| was.is_disjoint(&now)) {
+            told.insert(format!("version of {name}: {was:?} became {now:?}"));
+        }
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<(), QemuError> {
+    for path in files::walk(from)? {
+        let target = to.join(&path);
+        if let Some(parent) = target.parent() {
+            fs::create_dir_all(parent).map_err(QemuError::files)?;
+        }
+        fs::copy(from.join(&path), target).map_err(QemuError::files)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Captures as a folder that `crossload import` takes: streams with their index, traces of
+//! self-loads, `-dump-vmstate`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::QemuError;
+use super::binary::Binary;
+use super::capture::Captured;
+use super::emulator::COMMON;
+use super::process::{Task, output};
+use crate::release::files::{self, FileError};
+
+/// How long `-dump-vmstate` may take.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Packing of streams and traces.
+const LEVEL: i32 = 19;
+
+/// Writes captures of one binary, which are of one release, and its descriptions on each of their
+/// machine types.
+///
+/// # Errors
+/// When a file cannot be written, or the binary does not dump its descriptions.
+pub fn write(folder: &Path, binary: &Binary, captured: &[Captured]) -> Result<(), QemuError> {
+    put(&folder.join("streams/index.json"), index(captured).to_string().as_bytes())?;
+    let mut machines: BTreeMap<&str, &str> = BTreeMap::new();
+    for Captured { fixture, stream, own } in captured {
+        packed(&folder.join("streams").join(fixture.stream_path()), stream)?;
+        let trace = folder.join("bundles").join(fixture.id()).join("load.trace.zst");
+        packed(&trace, own.trace.as_bytes())?;
+        machines.insert(&fixture.machine, &fixture.release);
+    }
+    for (machine, release) in machines {
+        let dump = dump(binary, machine)?;
+        let path = format!("bundles/{release}/{machine}.dump-vmstate.json.zst");
+        packed(&folder.join(path), &dump)?;
+    }
+    Ok(())
+}
+
+/// `streams/index.json`.
+fn index(captured: &[Captured]) -> Value {
+    let mut scenarios = BTreeMap::new();
+    let mut streams = Vec::new();
+    for Captured { fixture, .. } in captured {
+        let about = json!({ "guest": fixture.guest, "arguments": fixture.arguments });
+        scenarios.insert(&fixture.scenario, about);
+        streams.push(json!({
+            "release": fixture.release,
+            "binary": fixture.binary,
+            "machine": fixture.machine,
+            "scenario": fixture.scenario,
+            "file": format!("streams/{}", fixture.stream_path()),
+            "size": fixture.size,
+            "sha256": fixture.sha256,
+        }));
+    }
+    json!({ "scenarios": scenarios, "common_arguments": COMMON, "streams": streams })
+}
+
+/// `-dump-vmstate` of a machine type (2.2 and later).
+fn dump(binary: &Binary, machine: &str) -> Result<Vec<u8>, QemuError> {
+    let folder = tempfile::tempdir().map_err(QemuError::files)?;
+    let arguments = ["-M", machine, "-nodefaults", "-nographic", "-dump-vmstate", "dump.json"];
+    let arguments = arguments.map(str::to_owned).to_vec();
+    output(Task { program: &binary.path, arguments, folder: folder.path(), stdin: None }, LIMIT)?;
+    std::fs::read(folder.path().join("dump.json")).map_err(QemuError::files)
+}
+
+fn packed(path: &Path, bytes: &[u8]) -> Result<(), QemuError> {
+    Ok(put(path, &zstd::encode_all(bytes, LEVEL).map_err(QemuError::files)?)?)
+}
+
+fn put(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    files::write_if_changed(path, bytes).map(|_| ())
+}
