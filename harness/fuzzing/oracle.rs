@@ -15,7 +15,7 @@ use super::{Failure, Outcome};
 use crate::dialect::Dialect;
 use crate::stream::{Destination, Loaded, record};
 use crate::trace::{Difference, Verdict, verdict};
-use crate::wire::{Feed, Map};
+use crate::wire::{Feed, Kind, Map};
 
 /// A destination as the oracle needs it: compiled, and as it was described.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,8 @@ pub struct To<'c> {
     pub side: &'c Side,
     /// As compiled, with the rules.
     pub compiled: &'c Destination,
+    /// The rules as they should be.
+    pub expected: &'c Dialect,
 }
 
 /// Whether misparses that the protocol allows are failures, too: `CROSSLOAD_STRICT=1`.
@@ -47,7 +49,7 @@ pub fn check(
     counts: &mut Counts,
 ) -> Outcome {
     let (verdict, difference) = verdict::reading(truth.map, loaded);
-    let dialect = &to.compiled.dialect;
+    let dialect = to.expected;
     let kept = verdict == Verdict::Faithful && !loaded.absent.is_empty();
     counts.verdict(to.rules, if kept { Verdict::Defaulted } else { verdict });
     let fail = |why: &str, prediction: Option<Prediction>| {
@@ -67,6 +69,9 @@ pub fn check(
         Prediction::Agrees if parts.is_some() => fail("read otherwise for no reason"),
         Prediction::Refuses { .. } if loaded.refused.is_none() => fail("accepted what must be refused"),
         Prediction::Refuses { .. } if parts.is_some() => fail("read otherwise before the refusal"),
+        Prediction::Refuses { offset, .. } if refused_elsewhere(loaded, offset) => {
+            fail("refused elsewhere than predicted")
+        }
         Prediction::Parts { offset, .. } if parts.is_some_and(|at| at != offset) => {
             fail("reading parts from meaning elsewhere than predicted")
         }
@@ -86,6 +91,12 @@ pub fn check(
         }
         _ => Ok(()),
     }
+}
+
+/// Whether something was refused, and not just missing, at another place than this.
+fn refused_elsewhere(loaded: &Loaded<'_>, offset: u64) -> bool {
+    let error = loaded.refused.as_ref();
+    error.is_some_and(|e| !matches!(e.kind, Kind::EndOfInput { .. }) && e.offset != offset)
 }
 
 /// Offsets inside the input, and items in proportion to it.
