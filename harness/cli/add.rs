@@ -40,9 +40,7 @@ pub(super) struct Args {
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let binary = Binary::at(&args.qemu).map_err(QemuError::from)?;
-    let version = binary.version;
-    let release =
-        args.release.clone().unwrap_or_else(|| format!("{}.{}", version.major, version.minor));
+    let release = args.release.clone().unwrap_or_else(|| binary.series());
     let corpus = super::input::beside(&args.matrix);
     let jobs = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let order = Order {

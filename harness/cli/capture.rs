@@ -43,9 +43,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let (_, config) = args.input.open()?;
     let binary = Binary::at(&args.qemu).map_err(QemuError::from)?;
-    let version = binary.version;
-    let release =
-        args.release.clone().unwrap_or_else(|| format!("{}.{}", version.major, version.minor));
+    let release = args.release.clone().unwrap_or_else(|| binary.series());
     let machines: Vec<&str> = match args.machine.as_slice() {
         [] => binary.machines.iter().filter(|m| m.default).map(|m| m.name.as_str()).collect(),
         named => named.iter().map(String::as_str).collect(),

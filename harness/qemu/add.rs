@@ -64,7 +64,8 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
         return Ok(Added { written: vec![], notes: vec![], changes: vec![], run: None });
     }
     let mut notes = Vec::new();
-    let captured = captures(order, &config, &mut notes)?;
+    let corpus = Corpus::open(order.corpus)?;
+    let captured = captures(order, &config, &corpus, &mut notes)?;
 
     let work = tempfile::tempdir().map_err(QemuError::files)?;
     let (input, copy) = (work.path().join("input"), work.path().join("corpus"));
@@ -100,16 +101,24 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     Ok(Added { written, notes, changes, run: Some((config, run)) })
 }
 
-/// Every listed scenario on every machine type that is listed or the binary's newest.
+/// Every scenario on the binary's newest machine type, and on the other listed ones those that
+/// some release of the corpus has there: no more, as there is nothing to load the rest.
 fn captures(
     order: &Order<'_>,
     config: &Config,
+    corpus: &Corpus,
     notes: &mut Vec<String>,
 ) -> Result<Vec<Captured>, QemuError> {
     let listed = |name: &str| config.machines.iter().any(|m| m.name == name);
+    let known: BTreeSet<(String, String)> =
+        corpus.releases().iter().flat_map(|release| corpus.destinations(release)).collect();
     let mut wanted = Vec::new();
     for machine in order.binary.machines.iter().filter(|m| m.default || listed(&m.name)) {
         for scenario in &config.scenarios {
+            let pair = (machine.name.clone(), scenario.name.clone());
+            if !machine.default && !known.contains(&pair) {
+                continue;
+            }
             let what = format!("{}.{}", machine.name, scenario.name);
             let guest = scenario.guest.parse();
             let guest = guest.map_err(|problem| QemuError::Scenario { what, problem })?;

@@ -85,6 +85,13 @@ impl Binary {
         self.machines.iter().any(|m| m.name == machine)
     }
 
+    /// The release series: MAJOR.MINOR of its version.
+    #[must_use]
+    pub fn series(&self) -> String {
+        let number = self.about.split(' ').next().unwrap_or("");
+        number.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
+    }
+
     /// The release that a corpus knows it as: the one whose provenance has this very version, or
     /// has the same number of parts of it as its name.
     #[must_use]

@@ -54,7 +54,7 @@ fn index(captured: &[Captured]) -> Value {
             "binary": fixture.binary,
             "machine": fixture.machine,
             "scenario": fixture.scenario,
-            "file": fixture.stream_path(),
+            "file": format!("streams/{}", fixture.stream_path()),
             "size": fixture.size,
             "sha256": fixture.sha256,
         }));
@@ -72,7 +72,7 @@ fn dump(binary: &Binary, machine: &str) -> Result<Vec<u8>, QemuError> {
 }
 
 fn packed(path: &Path, bytes: &[u8]) -> Result<(), QemuError> {
-    put(path, &zstd::encode_all(bytes, LEVEL).map_err(QemuError::files)?)
+    Ok(put(path, &zstd::encode_all(bytes, LEVEL).map_err(QemuError::files)?)?)
 }
 
 fn put(path: &Path, bytes: &[u8]) -> Result<(), FileError> {

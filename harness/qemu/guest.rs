@@ -128,10 +128,10 @@ fn board(a: &mut CodeAssembler) -> Result<(), IcedError> {
     // Serial port: divisor, 8N1, scratch; then FIFO on, loop-back, and three bytes to itself.
     write(a, &[(0x3fb, 0x83), (0x3f8, 0x0c), (0x3f9, 0), (0x3fb, 0x03), (0x3ff, 0x5a)])?;
     write(a, &[(0x3fa, 0x07), (0x3fc, 0x10), (0x3f8, 0x41), (0x3f8, 0x42), (0x3f8, 0x43)])?;
-    // Keyboard controller: write output port with the A20 gate open; then ask for the command
-    // byte, and leave the answer where it is.
+    // Keyboard controller: write the output port, with the A20 gate open and one of the lines low
+    // that nobody uses; then ask for the command byte, and leave the answer where it is.
     until(a, 0x64, 0x02, 0)?;
-    write(a, &[(0x64, 0xd1), (0x60, 0xdf)])?;
+    write(a, &[(0x64, 0xd1), (0x60, 0xdb)])?;
     until(a, 0x64, 0x02, 0)?;
     write(a, &[(0x64, 0x20)])?;
     // Floppy: motor of drive A, controller out of reset; then three of the nine bytes of READ.
