@@ -128,7 +128,8 @@ fn dies() {
 }
 
 fn floods() {
-    let real = run(&fake("head -c 5000000 /dev/zero | tr '\\0' x >&2; exit 1"), Duration::from_secs(20));
+    let real =
+        run(&fake("head -c 5000000 /dev/zero | tr '\\0' x >&2; exit 1"), Duration::from_secs(20));
     assert_eq!((real.verdict, real.stderr.len()), (ObservedVerdict::Refused, 5_000_000));
 }
 
