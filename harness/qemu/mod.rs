@@ -15,12 +15,14 @@
 //! | [`bundle`] | captures as a folder that can be imported |
 //! | [`claim`] | a release in matrix.toml |
 //! | [`add`] | the whole act of adding a release |
+//! | [`checks`] | refusals for what no stream tells |
 //! | [`verify`] | loads by a binary beside the model's |
 
 pub mod add;
 pub mod binary;
 pub mod bundle;
 pub mod capture;
+pub mod checks;
 pub mod claim;
 pub mod emulator;
 pub mod events;

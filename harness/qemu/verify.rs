@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::QemuError;
 use super::binary::Binary;
+use super::checks;
 use super::emulator::Setup;
 use super::events;
 use super::guest::Guest;
@@ -169,12 +170,8 @@ fn one(library: &Library, case: &Case<'_>, options: &Options) -> Result<Verified
         guest: Guest::Idle,
         arguments: fixture.arguments.clone(),
     };
-    let wanted = Wanted {
-        feed: feed.clone(),
-        trace: true,
-        save: options.save,
-        limit: options.limit,
-    };
+    let wanted =
+        Wanted { feed: feed.clone(), trace: true, save: options.save, limit: options.limit };
     let real = load(&known.binary, &setup, &stream, &wanted)?;
     let mut changed = Vec::new();
     let mut disagreement = disagreement(to.as_ref(), Some(&stream), feed, &real.outcome(feed));
@@ -197,11 +194,17 @@ fn one(library: &Library, case: &Case<'_>, options: &Options) -> Result<Verified
         change: case.change.clone(),
         feed: feed.clone(),
         stderr: real.stderr.clone(),
-        explained: None,
+        explained: beyond(&real).filter(|_| disagreement.is_some()),
         disagreement,
     };
     let stream = compared.disagreement.is_some().then_some(stream);
     Ok(Verified { compared, real, stream, changes: changed })
+}
+
+/// The check that refused, if it is about more than the stream.
+fn beyond(real: &Real) -> Option<String> {
+    let refused = real.verdict == ObservedVerdict::Refused;
+    checks::beyond(&real.stderr).filter(|_| refused).map(str::to_owned)
 }
 
 /// Where the fields that the binary read part from those that the model read.

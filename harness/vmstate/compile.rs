@@ -392,10 +392,15 @@ fn exists(
                 _ => known,
             }
         }
-        schema::Presence::Observed(key) => match target.observed.get(key) {
-            Some(seen) => Predicate::Fixed(*seen),
-            None => Predicate::Unknown(format!("presence of {key}")),
-        },
+        schema::Presence::Observed(key) => {
+            // A trace shows that a check passed once, not what it checks; its text tells that.
+            let check = presence::validation(&field.name).filter(|_| field.must_exist);
+            match (check, target.observed.get(key)) {
+                (Some(symbol), _) => presence::predicate(symbol, target.release, target.machine),
+                (None, Some(seen)) => Predicate::Fixed(*seen),
+                (None, None) => Predicate::Unknown(format!("presence of {key}")),
+            }
+        }
     })
 }
 

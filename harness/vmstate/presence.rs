@@ -39,6 +39,16 @@ pub enum Fpregs {
     NoMmx,
 }
 
+/// The symbol of the hook behind a check (`VMSTATE_VALIDATE`), by the text that it is named with;
+/// for tables that come from a trace, which has no symbols.
+#[must_use]
+pub fn validation(text: &str) -> Option<&'static str> {
+    match text {
+        "num_timers in range" | "num_timers must match" => Some("hpet_validate_num_timers"),
+        _ => None,
+    }
+}
+
 /// The predicate behind a hook's symbol, on a machine type of a release.
 #[must_use]
 pub fn predicate(symbol: &str, release: Version, machine: &str) -> Predicate {
