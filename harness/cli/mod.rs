@@ -5,9 +5,9 @@
 
 #[cfg(unix)]
 mod add;
+mod can_migrate;
 #[cfg(unix)]
 mod capture;
-mod can_migrate;
 mod designs;
 mod drift;
 mod error;

@@ -67,7 +67,9 @@ pub fn check(
     match prediction {
         Prediction::Agrees if loaded.refused.is_some() => fail("refused for no reason"),
         Prediction::Agrees if parts.is_some() => fail("read otherwise for no reason"),
-        Prediction::Refuses { .. } if loaded.refused.is_none() => fail("accepted what must be refused"),
+        Prediction::Refuses { .. } if loaded.refused.is_none() => {
+            fail("accepted what must be refused")
+        }
         Prediction::Refuses { .. } if parts.is_some() => fail("read otherwise before the refusal"),
         Prediction::Refuses { offset, .. } if refused_elsewhere(loaded, offset) => {
             fail("refused elsewhere than predicted")
@@ -84,7 +86,11 @@ pub fn check(
                 return fail("misparsed past a section footer");
             };
             counts.explained(cause.name(), unnoticed);
-            if strict() { fail(&format!("misparsed: {}; {unnoticed}", cause.name())) } else { Ok(()) }
+            if strict() {
+                fail(&format!("misparsed: {}; {unnoticed}", cause.name()))
+            } else {
+                Ok(())
+            }
         }
         Prediction::Open(_) if verdict == Verdict::Misparsed => {
             fail("misparsed where the descriptions leave something open")
@@ -171,14 +177,25 @@ fn report(
     };
     if let Some(Difference { offset, written, read }) = difference {
         let item = |i: &Option<crate::trace::compare::Item>| {
-            i.as_ref().map_or("nothing".to_string(), |i| format!("{} ({}, {} bytes)", i.path, i.info, i.len))
+            i.as_ref().map_or("nothing".to_string(), |i| {
+                format!("{} ({}, {} bytes)", i.path, i.info, i.len)
+            })
         };
-        let _ = writeln!(text, "first difference at {offset:#x}: written as {}, read as {}", item(written), item(read));
+        let _ = writeln!(
+            text,
+            "first difference at {offset:#x}: written as {}, read as {}",
+            item(written),
+            item(read)
+        );
     }
     for (title, side) in [("source", truth.source), ("destination", to.side)] {
         let _ = writeln!(text, "--- {title}");
         for handler in &side.handlers.handlers {
-            let _ = writeln!(text, "section {} v{} = {:?}", handler.idstr, handler.version_id, handler.body);
+            let _ = writeln!(
+                text,
+                "section {} v{} = {:?}",
+                handler.idstr, handler.version_id, handler.body
+            );
         }
         let _ = writeln!(text, "observed {:?}", side.handlers.observed);
         for (key, vmsd) in &side.tables.vmsd {

@@ -53,7 +53,9 @@ fn regressions_stay_fixed_and_each_has_its_cause() {
     for folder in std::fs::read_dir(&root).expect("corpus/regressions").map(|e| e.expect("entry")) {
         let name = folder.file_name().into_string().expect("UTF-8");
         let Some(target) = target(&name) else { panic!("{name}: no such target") };
-        for file in std::fs::read_dir(folder.path()).expect("folder").map(|e| e.expect("entry").path()) {
+        for file in
+            std::fs::read_dir(folder.path()).expect("folder").map(|e| e.expect("entry").path())
+        {
             if file.extension().is_some_and(|e| e == "txt") {
                 assert!(file.with_extension("").exists(), "{}: about no input", file.display());
                 continue;

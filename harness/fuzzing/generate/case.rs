@@ -6,10 +6,10 @@ use super::values::Generated;
 use super::{Feature, Features, Side};
 use crate::dialect::{Dialect, Subsections, Version};
 use crate::fuzzing::Outcome;
+use crate::fuzzing::ambiguity::Truth;
 use crate::fuzzing::counters::Counts;
 use crate::fuzzing::dice::Dice;
 use crate::fuzzing::oracle::{self, To};
-use crate::fuzzing::ambiguity::Truth;
 use crate::stream::{Destination, load_bytes};
 use crate::wire::{Feed, Refill};
 
@@ -82,7 +82,11 @@ impl Case {
     /// Makes a case whose destination evolved from the source, if `evolves`, and compiles that
     /// destination. `None` if the
     /// generator made something that does not compile, which is counted.
-    pub fn make(dice: &mut Dice<'_>, evolves: bool, counts: &mut Counts) -> Option<(Self, Destination)> {
+    pub fn make(
+        dice: &mut Dice<'_>,
+        evolves: bool,
+        counts: &mut Counts,
+    ) -> Option<(Self, Destination)> {
         let mut features = Features::default();
         let framing = Framing::choose(dice, &mut features);
         let feed = feed(dice);

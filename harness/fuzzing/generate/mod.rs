@@ -14,8 +14,8 @@ pub mod stream;
 pub mod tree;
 pub mod values;
 
-use crate::stream::Destination;
 use crate::release::library;
+use crate::stream::Destination;
 use crate::vmstate::Renames;
 use crate::vmstate::schema::{Handlers, Tables};
 
