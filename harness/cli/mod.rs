@@ -17,6 +17,8 @@ mod input;
 mod inspect;
 mod matrix;
 mod observed;
+#[cfg(feature = "fuzzing")]
+mod seed;
 mod source;
 #[cfg(unix)]
 mod verify;
@@ -73,6 +75,9 @@ enum Verb {
     CanMigrate(can_migrate::Args),
     /// Hold the model against what real binaries did
     Observed(observed::Args),
+    /// Write the inputs from which a fuzz target starts
+    #[cfg(feature = "fuzzing")]
+    Seed(seed::Args),
     /// Load streams into real binaries, beside the model
     #[cfg(unix)]
     Verify(verify::Args),
@@ -110,6 +115,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Verb::Designs(args)) => designs::run(&args),
         Some(Verb::CanMigrate(args)) => can_migrate::run(&args),
         Some(Verb::Observed(args)) => observed::run(&args),
+        #[cfg(feature = "fuzzing")]
+        Some(Verb::Seed(args)) => seed::run(&args),
         #[cfg(unix)]
         Some(Verb::Verify(args)) => verify::run(&args),
         #[cfg(unix)]
