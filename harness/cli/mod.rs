@@ -13,6 +13,8 @@ mod import;
 mod input;
 mod inspect;
 mod matrix;
+#[cfg(unix)]
+mod observe;
 mod observed;
 mod source;
 #[cfg(unix)]
@@ -67,6 +69,9 @@ enum Verb {
     /// Load streams into real binaries, beside the model
     #[cfg(unix)]
     Verify(verify::Args),
+    /// Load fixtures into real binaries and record what they did
+    #[cfg(unix)]
+    Observe(observe::Args),
     /// Run scenarios in a real binary and keep the streams
     #[cfg(unix)]
     Capture(capture::Args),
@@ -100,6 +105,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Verb::Observed(args)) => observed::run(&args),
         #[cfg(unix)]
         Some(Verb::Verify(args)) => verify::run(&args),
+        #[cfg(unix)]
+        Some(Verb::Observe(args)) => observe::run(&args),
         #[cfg(unix)]
         Some(Verb::Capture(args)) => capture::run(&args),
         #[cfg(unix)]

@@ -237,7 +237,6 @@ fn virtio_device(a: &mut CodeAssembler) -> Result<(), IcedError> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
