@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-/// Folders of the corpus that only checks against real binaries and importers read.
-const LEFT_OUT: [&str; 2] = ["bundles", "saved-again"];
+/// Folders of the corpus that only tests, checks against real binaries and importers read.
+const LEFT_OUT: [&str; 3] = ["bundles", "regressions", "saved-again"];
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=corpus");

@@ -1,14 +1,14 @@
 //! Glue between crossload's fuzz targets and libFuzzer. The targets are in `harness/fuzzing`.
 //!
 //! Without libFuzzer (stable toolchain) each target is a program that runs the files it is given,
-//! or `--smoke N` inputs of a fixed sequence.
+//! or `--smoke N` inputs of a fixed sequence, or writes its seeds (`--seeds FOLDER`).
 
 use std::cell::RefCell;
 use std::io::Write;
 use std::process::ExitCode;
 
 use crossload::fuzzing::counters::Counts;
-use crossload::fuzzing::{Target, smoke, target};
+use crossload::fuzzing::{Target, seed, smoke, target};
 
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -44,7 +44,7 @@ pub fn run(name: &str, bytes: &[u8]) {
     }
 }
 
-/// Runs what the command line says: files, or `--smoke N`.
+/// Runs what the command line says: files, `--smoke N`, or `--seeds FOLDER`.
 #[must_use]
 pub fn replay(name: &str) -> ExitCode {
     let Some(target) = target(name) else { panic!("no target is called {name}") };
@@ -66,7 +66,15 @@ fn files(target: &Target, args: &[String]) -> Result<String, String> {
         && flag == "--smoke"
     {
         let executions = number.parse().map_err(|e| format!("--smoke {number}: {e}"))?;
-        return smoke::smoke(target, 1, executions).map(|c| c.to_string()).map_err(|f| f.to_string());
+        return smoke::smoke(target, 1, executions)
+            .map(|c| c.to_string())
+            .map_err(|f| f.to_string());
+    }
+    if let [flag, dir] = args
+        && flag == "--seeds"
+    {
+        let written = seed::write_seeds(target.name, std::path::Path::new(dir));
+        return written.map(|n| format!("{n} seeds")).map_err(|e| e.to_string());
     }
     let mut counts = Counts::default();
     for path in args {
@@ -74,6 +82,13 @@ fn files(target: &Target, args: &[String]) -> Result<String, String> {
         (target.run)(&bytes, &mut counts).map_err(|failure| format!("{path}: {failure}"))?;
     }
     Ok(counts.to_string())
+}
+
+/// Puts a new input where libFuzzer wants it, cut to the room there. Returns its length.
+pub fn put(new: &[u8], into: &mut [u8], room: usize) -> usize {
+    let n = new.len().min(room).min(into.len());
+    into[..n].copy_from_slice(&new[..n]);
+    n
 }
 
 /// The whole of a target's program.
@@ -88,4 +103,46 @@ macro_rules! target {
             $crate::replay($name)
         }
     };
+}
+
+/// Custom mutator and crossover: `$mutate(input, choices)` and `$cross(one, other, choices)`. Every
+/// other input is changed as libFuzzer likes, all of them if `CROSSLOAD_PLAIN` is set.
+#[cfg(fuzzing)]
+#[macro_export]
+macro_rules! structured {
+    ($mutate:path, $cross:path) => {
+        $crate::libfuzzer_sys::fuzz_mutator!(|data: &mut [u8],
+                                              size: usize,
+                                              max_size: usize,
+                                              seed: u32| {
+            if seed % 2 == 0 || $crate::plain() {
+                return $crate::libfuzzer_sys::fuzzer_mutate(data, size, max_size);
+            }
+            let new = $mutate(&data[..size], &$crate::choices(seed));
+            $crate::put(&new, data, max_size)
+        });
+        $crate::libfuzzer_sys::fuzz_crossover!(|one: &[u8],
+                                                other: &[u8],
+                                                out: &mut [u8],
+                                                seed: u32| {
+            let new = $cross(one, other, &$crate::choices(seed));
+            let room = out.len();
+            $crate::put(&new, out, room)
+        });
+    };
+}
+
+/// Whether inputs are to be changed without regard to their structure.
+#[must_use]
+pub fn plain() -> bool {
+    static PLAIN: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *PLAIN.get_or_init(|| std::env::var_os("CROSSLOAD_PLAIN").is_some())
+}
+
+/// Choices from libFuzzer's seed.
+#[must_use]
+pub fn choices(seed: u32) -> Vec<u8> {
+    let mut bytes = smoke::input(u64::from(seed), 0);
+    bytes.extend(seed.to_le_bytes());
+    bytes
 }

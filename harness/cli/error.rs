@@ -4,6 +4,8 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use super::source::SourceError;
+use crate::lab::drift::DriftError;
+use crate::lab::vendors::VendorError;
 use crate::matrix::config::ConfigError;
 use crate::matrix::plan::PlanError;
 use crate::release::corpus::CorpusError;
@@ -21,6 +23,10 @@ pub enum CliError {
     Library(#[from] LibraryError),
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(transparent)]
+    Drift(#[from] DriftError),
+    #[error(transparent)]
+    Vendor(#[from] VendorError),
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error(transparent)]

@@ -5,8 +5,11 @@
 
 #[cfg(unix)]
 mod add;
+mod can_migrate;
 #[cfg(unix)]
 mod capture;
+mod designs;
+mod drift;
 mod error;
 mod explain;
 mod import;
@@ -64,6 +67,12 @@ enum Verb {
     Inspect(inspect::Args),
     /// Take streams, tables and observations of a folder into a corpus
     Import(import::Args),
+    /// Change devices' state without telling, and see where it is detected
+    Drift(drift::Args),
+    /// Put proposed stream formats through the same evolutions
+    Designs(designs::Args),
+    /// Tell whether a machine can go from one build to another
+    CanMigrate(can_migrate::Args),
     /// Hold the model against what real binaries did
     Observed(observed::Args),
     /// Load streams into real binaries, beside the model
@@ -102,6 +111,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Verb::Explain(args)) => explain::run(&args),
         Some(Verb::Inspect(args)) => inspect::run(&args),
         Some(Verb::Import(args)) => import::run(&args),
+        Some(Verb::Drift(args)) => drift::run(&args),
+        Some(Verb::Designs(args)) => designs::run(&args),
+        Some(Verb::CanMigrate(args)) => can_migrate::run(&args),
         Some(Verb::Observed(args)) => observed::run(&args),
         #[cfg(unix)]
         Some(Verb::Verify(args)) => verify::run(&args),

@@ -26,6 +26,12 @@ impl<'a> Dice<'a> {
         usize::from(self.byte()).checked_rem(n).unwrap_or(0)
     }
 
+    /// A number below `n`, which is at most 65536; 0 when there are no more bytes.
+    pub fn index(&mut self, n: usize) -> usize {
+        let number = usize::from(self.byte()) << 8 | usize::from(self.byte());
+        number.checked_rem(n).unwrap_or(0)
+    }
+
     /// True in one of `n` cases; false when there are no more bytes.
     pub fn one_in(&mut self, n: usize) -> bool {
         self.below(n) + 1 == n

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::dice::Dice;
 use super::generate::stream::Written;
+use super::mutate::paste;
 use crate::wire::map::Piece;
 
 /// Bytes that are inserted: often such as a loader takes for framing.
@@ -66,6 +67,8 @@ pub fn edit<'d>(written: &Written<'d>, dice: &mut Dice<'_>) -> Edited<'d> {
         _ => record.end,
     };
     let few = 1 + dice.below(8) as u64;
+    // What follows the end is no state.
+    let end = (at + few).min(written.state_end.max(at));
     let new: Vec<u8> = match edit {
         Edit::Insert | Edit::Overwrite => (0..few).map(|_| byte(dice)).collect(),
         _ => Vec::new(),
@@ -75,20 +78,20 @@ pub fn edit<'d>(written: &Written<'d>, dice: &mut Dice<'_>) -> Edited<'d> {
     let (pieces, changed) = match edit {
         Edit::Nothing => (vec![kept(0..size)], None),
         Edit::Insert => (vec![kept(0..at), Piece::New(len), kept(at..size)], Some(at)),
-        Edit::Delete => (vec![kept(0..at), kept((at + few).min(size)..size)], Some(at)),
-        Edit::Duplicate => {
-            (vec![kept(0..record.end), kept(record.start..size)], Some(record.end))
-        }
+        Edit::Delete => (vec![kept(0..at), kept(end..size)], Some(at)),
+        Edit::Duplicate => (vec![kept(0..record.end), kept(record.start..size)], Some(record.end)),
         Edit::Swap => (
-            vec![kept(0..record.start), kept(next.clone()), kept(record.clone()), kept(next.end..size)],
+            vec![
+                kept(0..record.start),
+                kept(next.clone()),
+                kept(record.clone()),
+                kept(next.end..size),
+            ],
             Some(record.start),
         ),
         Edit::Drop => (vec![kept(0..record.start), kept(record.end..size)], Some(record.start)),
         Edit::Truncate => (vec![kept(0..at)], Some(at)),
-        Edit::Overwrite => {
-            let end = (at + len).min(size);
-            (vec![kept(0..at), Piece::New(end - at), kept(end..size)], Some(at))
-        }
+        Edit::Overwrite => (vec![kept(0..at), Piece::New(end - at), kept(end..size)], Some(at)),
     };
     Edited { written: apply(written, &pieces, &new), at: changed, name }
 }
@@ -111,15 +114,6 @@ fn records(written: &Written<'_>) -> Vec<Range<u64>> {
 
 /// Puts a stream together anew.
 fn apply<'d>(written: &Written<'d>, pieces: &[Piece], new: &[u8]) -> Written<'d> {
-    let mut bytes = Vec::with_capacity(written.bytes.len() + new.len());
-    for piece in pieces {
-        match piece {
-            Piece::Kept(range) => {
-                let range = range.start as usize..range.end as usize;
-                bytes.extend_from_slice(written.bytes.get(range).unwrap_or(&[]));
-            }
-            Piece::New(len) => bytes.extend_from_slice(new.get(..*len as usize).unwrap_or(new)),
-        }
-    }
+    let bytes = paste(&written.bytes, pieces, new);
     Written { bytes, map: written.map.spliced(pieces, INSERTED), state_end: written.state_end }
 }

@@ -9,17 +9,32 @@
 //! | oracle | decoder against truth and prediction ([`oracle`]) |
 //! | target | a generator with an oracle: takes bytes, counts what it saw, fails with a reproducer |
 //!
+//! | file | holds |
+//! | --- | --- |
+//! | [`dice`], [`generate`] | choices, and what is made of them |
+//! | [`edit`], [`mutate`] | changes of generated streams, and of real ones |
+//! | [`ambiguity`], [`oracle`] | the second opinion, and the decoder held against it |
+//! | [`targets`] | the bodies of the targets |
+//! | [`pool`], [`seed`], [`dictionary`] | the corpus for fuzzing, seeds and dictionary from it |
+//! | [`smoke`], [`counters`] | runs without a fuzzer; counts of any run |
+//!
 //! Nothing here may panic on any input: a failure is a value, and the glue in `fuzz/` makes a
 //! crash of it.
 
 pub mod ambiguity;
 pub mod counters;
 pub mod dice;
+pub mod dictionary;
 pub mod edit;
 pub mod generate;
+pub mod mutate;
 pub mod oracle;
+pub mod pool;
+pub mod seed;
 pub mod smoke;
 pub mod targets;
+#[cfg(test)]
+mod tests;
 
 /// Why a target failed: a text with everything needed to understand it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,10 +54,15 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 3] = [
+pub const TARGETS: [Target; 8] = [
     Target { name: "subsection_decode", run: targets::subsection_decode::run },
     Target { name: "section_decode", run: targets::section_decode::run },
+    Target { name: "stream_decode", run: targets::stream_decode::run },
+    Target { name: "fixture_mutate", run: targets::fixture_mutate::run },
     Target { name: "feed_independence", run: targets::feed_independence::run },
+    Target { name: "roundtrip", run: targets::roundtrip::run },
+    Target { name: "description_parse", run: targets::description_parse::run },
+    Target { name: "import_parse", run: targets::import_parse::run },
 ];
 
 /// The target of that name.

@@ -15,7 +15,7 @@ use super::{Failure, Outcome};
 use crate::dialect::Dialect;
 use crate::stream::{Destination, Loaded, record};
 use crate::trace::{Difference, Verdict, verdict};
-use crate::wire::Feed;
+use crate::wire::{Feed, Kind, Map};
 
 /// A destination as the oracle needs it: compiled, and as it was described.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,8 @@ pub struct To<'c> {
     pub side: &'c Side,
     /// As compiled, with the rules.
     pub compiled: &'c Destination,
+    /// The rules as they should be.
+    pub expected: &'c Dialect,
 }
 
 /// Whether misparses that the protocol allows are failures, too: `CROSSLOAD_STRICT=1`.
@@ -47,7 +49,7 @@ pub fn check(
     counts: &mut Counts,
 ) -> Outcome {
     let (verdict, difference) = verdict::reading(truth.map, loaded);
-    let dialect = &to.compiled.dialect;
+    let dialect = to.expected;
     let kept = verdict == Verdict::Faithful && !loaded.absent.is_empty();
     counts.verdict(to.rules, if kept { Verdict::Defaulted } else { verdict });
     let fail = |why: &str, prediction: Option<Prediction>| {
@@ -65,8 +67,13 @@ pub fn check(
     match prediction {
         Prediction::Agrees if loaded.refused.is_some() => fail("refused for no reason"),
         Prediction::Agrees if parts.is_some() => fail("read otherwise for no reason"),
-        Prediction::Refuses { .. } if loaded.refused.is_none() => fail("accepted what must be refused"),
+        Prediction::Refuses { .. } if loaded.refused.is_none() => {
+            fail("accepted what must be refused")
+        }
         Prediction::Refuses { .. } if parts.is_some() => fail("read otherwise before the refusal"),
+        Prediction::Refuses { offset, .. } if refused_elsewhere(loaded, offset) => {
+            fail("refused elsewhere than predicted")
+        }
         Prediction::Parts { offset, .. } if parts.is_some_and(|at| at != offset) => {
             fail("reading parts from meaning elsewhere than predicted")
         }
@@ -75,11 +82,15 @@ pub fn check(
         }
         Prediction::Parts { offset, cause } if loaded.refused.is_none() => {
             let Some(cause) = cause else { return fail("misparsed, and nothing explains it") };
-            let Some(unnoticed) = unnoticed(truth, dialect, loaded, offset) else {
+            let Some(unnoticed) = unnoticed(truth.bytes, truth.map, dialect, loaded, offset) else {
                 return fail("misparsed past a section footer");
             };
             counts.explained(cause.name(), unnoticed);
-            if strict() { fail(&format!("misparsed: {}; {unnoticed}", cause.name())) } else { Ok(()) }
+            if strict() {
+                fail(&format!("misparsed: {}; {unnoticed}", cause.name()))
+            } else {
+                Ok(())
+            }
         }
         Prediction::Open(_) if verdict == Verdict::Misparsed => {
             fail("misparsed where the descriptions leave something open")
@@ -88,8 +99,17 @@ pub fn check(
     }
 }
 
-/// Offsets inside the input, and work in proportion to it.
-fn bounds(size: usize, loaded: &Loaded<'_>) -> Result<(), String> {
+/// Whether something was refused, and not just missing, at another place than this.
+fn refused_elsewhere(loaded: &Loaded<'_>, offset: u64) -> bool {
+    let error = loaded.refused.as_ref();
+    error.is_some_and(|e| !matches!(e.kind, Kind::EndOfInput { .. }) && e.offset != offset)
+}
+
+/// Offsets inside the input, and items in proportion to it.
+///
+/// # Errors
+/// What is out of bounds, in words.
+pub fn bounds(size: usize, loaded: &Loaded<'_>) -> Result<(), String> {
     let size = size as u64;
     if loaded.stopped > size || loaded.taken > size {
         return Err(format!("{} read and {} taken of {size} bytes", loaded.stopped, loaded.taken));
@@ -109,31 +129,32 @@ fn bounds(size: usize, loaded: &Loaded<'_>) -> Result<(), String> {
     Ok(())
 }
 
+/// Names of records, and of what ends a section, in maps.
+const RECORDS: [&str; 5] =
+    ["section header", "section part header", "section footer", "command", "end of stream"];
+
 /// Why no check of the protocol noticed that reading parted from meaning at `offset`; `None` if a
 /// footer should have.
-fn unnoticed(
-    truth: Truth<'_, '_>,
+pub fn unnoticed(
+    bytes: &[u8],
+    map: &Map<'_>,
     dialect: &Dialect,
     loaded: &Loaded<'_>,
     offset: u64,
 ) -> Option<&'static str> {
-    let footer = if dialect.footers { 5 } else { 0 };
-    let section = loaded.sections.iter().rev().find(|s| s.offset <= offset);
-    let Some(section) = section.filter(|s| offset < s.end + footer) else {
-        return Some("it is between sections");
-    };
-    let next = truth.map.spans().iter().find(|s| {
-        s.offset > section.offset
-            && ["section header", "section footer", "end of stream"].contains(&s.name)
-    });
-    if next.is_some_and(|s| s.offset == section.end) {
-        return Some("the section ended where it should");
-    }
     if !dialect.footers {
         return Some("there are no footers");
     }
+    let section = loaded.sections.iter().rev().find(|s| s.offset <= offset);
+    let Some(section) = section.filter(|s| offset < s.end + 5) else {
+        return Some("it is between sections");
+    };
+    let mut records = map.spans().iter().filter(|s| RECORDS.contains(&s.name));
+    if records.find(|s| s.offset > section.offset).is_some_and(|s| s.offset == section.end) {
+        return Some("the section ended where it should");
+    }
     let end = usize::try_from(section.end).ok()?;
-    let footer = truth.bytes.get(end..end.checked_add(5)?)?;
+    let footer = bytes.get(end..end.checked_add(5)?)?;
     let (kind, id) = footer.split_first()?;
     (*kind == record::FOOTER && id == section.id.to_be_bytes()).then_some("data spell its footer")
 }
@@ -156,14 +177,25 @@ fn report(
     };
     if let Some(Difference { offset, written, read }) = difference {
         let item = |i: &Option<crate::trace::compare::Item>| {
-            i.as_ref().map_or("nothing".to_string(), |i| format!("{} ({}, {} bytes)", i.path, i.info, i.len))
+            i.as_ref().map_or("nothing".to_string(), |i| {
+                format!("{} ({}, {} bytes)", i.path, i.info, i.len)
+            })
         };
-        let _ = writeln!(text, "first difference at {offset:#x}: written as {}, read as {}", item(written), item(read));
+        let _ = writeln!(
+            text,
+            "first difference at {offset:#x}: written as {}, read as {}",
+            item(written),
+            item(read)
+        );
     }
     for (title, side) in [("source", truth.source), ("destination", to.side)] {
         let _ = writeln!(text, "--- {title}");
         for handler in &side.handlers.handlers {
-            let _ = writeln!(text, "section {} v{} = {:?}", handler.idstr, handler.version_id, handler.body);
+            let _ = writeln!(
+                text,
+                "section {} v{} = {:?}",
+                handler.idstr, handler.version_id, handler.body
+            );
         }
         let _ = writeln!(text, "observed {:?}", side.handlers.observed);
         for (key, vmsd) in &side.tables.vmsd {

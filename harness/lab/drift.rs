@@ -95,7 +95,9 @@ fn newest<'l>(all: &[&'l Fixture]) -> Vec<&'l Fixture> {
         .collect();
     let busy: Vec<&str> =
         chosen.iter().filter(|f| f.scenario == BUSY).map(|f| f.release.as_str()).collect();
-    chosen.retain(|f| f.scenario == BUSY || f.scenario == QUIET && !busy.contains(&f.release.as_str()));
+    chosen.retain(|f| {
+        f.scenario == BUSY || f.scenario == QUIET && !busy.contains(&f.release.as_str())
+    });
     chosen
 }
 
@@ -115,7 +117,7 @@ pub fn run(library: &Library, selection: &Selection) -> Result<Vec<Drift>, Drift
         .par_iter()
         .map(|(fixture, rule)| {
             let Some(base) = Base::of(library, fixture, *rule)? else { return Ok(None) };
-            tally::drift(&base).map(Some)
+            Ok(Some(tally::drift(&base)))
         })
         .collect::<Result<_, DriftError>>()?;
     Ok(drifts.into_iter().flatten().collect())

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`designs`] | the protocol changes that were proposed or shipped, side by side |
 //! | [`drift`] | a device's state is changed and nobody says so: where is it detected? |
+//! | [`vendors`] | downstream releases: can this machine go to that vendor's build? |
 //!
 //! The rooms below it know nothing of it.
 
@@ -12,3 +13,4 @@
 
 pub mod designs;
 pub mod drift;
+pub mod vendors;

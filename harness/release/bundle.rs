@@ -22,7 +22,6 @@ mod handlers;
 mod inherit;
 mod settle;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 mod trace_log;
 

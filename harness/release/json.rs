@@ -67,7 +67,6 @@ fn end_rows(close: char, depth: usize, out: &mut String) {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use serde_json::json;

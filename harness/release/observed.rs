@@ -194,7 +194,6 @@ impl<'de> Deserialize<'de> for Hex {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

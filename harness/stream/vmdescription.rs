@@ -270,7 +270,6 @@ fn instance_id<E: serde::de::Error>(value: i64) -> Result<u32, E> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use super::*;
 

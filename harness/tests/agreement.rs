@@ -43,5 +43,7 @@ fn told(one: &Compared) -> Option<String> {
     let Compared { source, destination, machine, scenario, change, feed, disagreement, .. } = one;
     let change = change.as_ref().map_or("as it is".to_string(), |op| op.describe());
     let disagreement = disagreement.as_ref()?;
-    Some(format!("{source} to {destination} {machine}.{scenario}, {change}, {feed}: {disagreement}"))
+    Some(format!(
+        "{source} to {destination} {machine}.{scenario}, {change}, {feed}: {disagreement}"
+    ))
 }

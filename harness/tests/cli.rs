@@ -1,6 +1,6 @@
 //! The command as its users meet it: output, exit status, what it says of bad input.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 use std::io::Read as _;
 use std::process::{Command, Output, Stdio};

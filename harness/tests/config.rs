@@ -1,6 +1,6 @@
 //! What `matrix.toml` must not say: every mistake is an error that tells where it is.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use crossload::matrix::config::{Config, ConfigError, default_for, missing_from};
 use crossload::matrix::plan::{Filter, Plan, PlanError};

@@ -25,9 +25,7 @@ const PREFIXES: u64 = 40;
 const EVERY_PREFIX: [&str; 2] = ["0.13.0/pc-0.12.idle", "11.1/pc-i440fx-5.2.idle"];
 
 #[rstest]
-fn loads_into_its_own_release_to_the_last_byte(
-    #[files("corpus/*/*.stream.zst")] path: PathBuf,
-) {
+fn loads_into_its_own_release_to_the_last_byte(#[files("corpus/*/*.stream.zst")] path: PathBuf) {
     let fixture = fixture(&path);
     let (own, stream) = (own(fixture), stream(fixture));
     let meaning = Meaning::of(&own, &stream).expect("a fixture");

@@ -1,7 +1,7 @@
 //! `inspect`: the dump of every release, the three ways to read a stream held against each other,
 //! bad input, and memory that does not grow with the stream.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Cursor, Write};

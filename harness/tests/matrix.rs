@@ -1,6 +1,6 @@
 //! The matrix of the repository: its grids, its findings, and that its policy holds.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 use std::sync::LazyLock;
 

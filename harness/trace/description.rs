@@ -36,12 +36,18 @@ pub fn differences(description: &Description, loaded: &Loaded<'_>) -> Vec<String
 
 fn difference(device: &Device, loaded: &Loaded<'_>) -> Option<String> {
     let name = format!("{} {}", device.name, device.instance_id);
-    let section = loaded.sections.iter().find(|s| {
-        s.idstr == device.name.as_bytes() && s.instance_id == device.instance_id
-    });
-    let Some(section) = section else { return Some(format!("{name}: the map has no such section")) };
+    let section = loaded
+        .sections
+        .iter()
+        .find(|s| s.idstr == device.name.as_bytes() && s.instance_id == device.instance_id);
+    let Some(section) = section else {
+        return Some(format!("{name}: the map has no such section"));
+    };
     if device.body.version.is_some_and(|v| v != section.version_id) {
-        return Some(format!("{name}: described as version {:?}, sent as {}", device.body.version, section.version_id));
+        return Some(format!(
+            "{name}: described as version {:?}, sent as {}",
+            device.body.version, section.version_id
+        ));
     }
     let mut described = Vec::new();
     if device.body.vmsd_name.is_none() {
@@ -61,11 +67,15 @@ fn difference(device: &Device, loaded: &Loaded<'_>) -> Option<String> {
             let Some(found) = read.next_if(|r| expected.covers(&r.path)) else {
                 let found = read.peek().map_or("nothing", |r| r.path.as_str());
                 let path = &expected.path;
-                return Some(format!("{name}: {left} more bytes of {path} described at {at:#x}, read was {found}"));
+                return Some(format!(
+                    "{name}: {left} more bytes of {path} described at {at:#x}, read was {found}"
+                ));
             };
             let Some(rest) = left.checked_sub(found.len) else {
                 let (len, path) = (found.len, &found.path);
-                return Some(format!("{name}: {path} has {left} bytes described at {at:#x}, read were {len}"));
+                return Some(format!(
+                    "{name}: {path} has {left} bytes described at {at:#x}, read were {len}"
+                ));
             };
             left = rest;
             at += found.len;

@@ -170,11 +170,9 @@ pub fn judge(meaning: &Meaning<'_>, stream: &[u8], to: &Destination, feed: &Feed
 #[must_use]
 pub fn reading(meaning: &Map<'_>, loaded: &Loaded<'_>) -> (Verdict, Option<Difference>) {
     let Some(error) = &loaded.refused else {
-        let state = meaning.spans().iter().rev().find(|s| s.name != "vmdescription");
-        let state_end = state.map_or(0, |s| s.offset + s.len);
+        let state_end = state_end(meaning).max(state_end(&loaded.map));
         let difference = compare::first_difference(meaning, &loaded.map, state_end, false);
-        let verdict =
-            if difference.is_some() { Verdict::Misparsed } else { Verdict::Faithful };
+        let verdict = if difference.is_some() { Verdict::Misparsed } else { Verdict::Faithful };
         return (verdict, difference);
     };
     let difference = compare::first_difference(meaning, &loaded.map, error.offset, true);
@@ -184,6 +182,12 @@ pub fn reading(meaning: &Map<'_>, loaded: &Loaded<'_>) -> (Verdict, Option<Diffe
         _ => Verdict::Refused,
     };
     (verdict, difference)
+}
+
+/// Where the state ends: behind the last item that has nothing to do with a description.
+fn state_end(map: &Map<'_>) -> u64 {
+    let described = |name: &str| matches!(name, "vmdescription" | "description missing");
+    map.spans().iter().rev().find(|s| !described(s.name)).map_or(0, |s| s.offset + s.len)
 }
 
 /// The end of the stream as the destination saw it, where the source wrote something else.

@@ -354,9 +354,7 @@ impl Set {
             schema::Count::Field { name, multiply, .. } => {
                 Count::Many(slot(vmsd, at, name, *multiply))
             }
-            schema::Count::Local { value } => {
-                Count::Many(local_amount(vmsd, field, *value))
-            }
+            schema::Count::Local { value } => Count::Many(local_amount(vmsd, field, *value)),
         };
         Ok(Field {
             name: field.name.clone(),
@@ -408,7 +406,10 @@ fn slot(vmsd: &schema::Vmsd, at: usize, name: &str, multiply: u32) -> Amount {
     let factor = u64::from(multiply);
     match vmsd.fields.iter().take(at).rposition(|f| f.name == name) {
         Some(index) => Amount::Slot(index, factor),
-        None => Amount::Unknown(format!("count of {} by {name}, which is no field before it", vmsd.name)),
+        None => Amount::Unknown(format!(
+            "count of {} by {name}, which is no field before it",
+            vmsd.name
+        )),
     }
 }
 

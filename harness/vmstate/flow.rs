@@ -248,8 +248,7 @@ impl<'d> Flow<'d> for Loader<'_, 'd> {
             Err(e) => return Err(self.map.place(e, "subsection")),
         };
         let version = self.reader.be32().map_err(|e| self.map.place(e, found.0))?;
-        let item =
-            Item { info: "subsection", ..Item::framing(found.0) };
+        let item = Item { info: "subsection", ..Item::framing(found.0) };
         self.map.note(item, at, self.reader.offset() - at);
         // The loader keeps the version in 8 bits, in every release.
         Ok(Some((found.1, version & 0xff)))
@@ -314,7 +313,7 @@ impl<'v, 'd, V: Values> Saver<'v, 'd, V> {
         let at = self.writer.offset();
         let mut left = total;
         let mut last = 0u64;
-        let mut piece = [0u8; 4096];
+        let mut piece = [0u8; 256];
         while left > 0 {
             let n = left.min(piece.len() as u64) as usize;
             let Some(part) = piece.get_mut(..n) else { break };

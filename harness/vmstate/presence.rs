@@ -52,9 +52,8 @@ pub fn validation(text: &str) -> Option<&'static str> {
 /// The predicate behind a hook's symbol, on a machine type of a release.
 #[must_use]
 pub fn predicate(symbol: &str, release: Version, machine: &str) -> Predicate {
-    let from = |major, minor| {
-        Generation::of(machine).is_none_or(|g| g >= Generation::new(major, minor))
-    };
+    let from =
+        |major, minor| Generation::of(machine).is_none_or(|g| g >= Generation::new(major, minor));
     match symbol {
         "fpregs_is_0" => Predicate::Fpregs(Fpregs::Extended),
         "fpregs_is_1_mmx" => Predicate::Fpregs(Fpregs::Mmx),

@@ -53,10 +53,20 @@ impl std::fmt::Debug for Reader<'_> {
 impl<'s> Reader<'s> {
     /// Reads `source` from its present position, which becomes offset 0, under `feed`.
     pub fn new(source: &'s mut dyn Read, feed: &Feed) -> Self {
+        Reader::with_window(source, feed, WINDOW)
+    }
+
+    /// The same for a source that is known to have at most `most` bytes: the window is no larger
+    /// than needed for them, which nobody can tell but by the time it takes.
+    pub fn of_at_most(source: &'s mut dyn Read, feed: &Feed, most: usize) -> Self {
+        Reader::with_window(source, feed, most.saturating_add(1).min(WINDOW))
+    }
+
+    fn with_window(source: &'s mut dyn Read, feed: &Feed, size: usize) -> Self {
         Reader {
             source,
             feed: FeedState::new(feed),
-            window: vec![0; WINDOW].into_boxed_slice(),
+            window: vec![0; size].into_boxed_slice(),
             start: 0,
             end: 0,
             offset: 0,
@@ -94,7 +104,7 @@ impl<'s> Reader<'s> {
             self.end -= self.start;
             self.start = 0;
         }
-        let most = self.feed.next().min(WINDOW - self.end);
+        let most = self.feed.next().min(self.window.len() - self.end);
         let mut got = 0;
         while got < most {
             let Some(free) = self.window.get_mut(self.end..self.end + most - got) else { break };

@@ -46,7 +46,9 @@ impl<'t, 's> Reader<'t, '_, 's> {
                 let field = owner.fields.iter().find(|f| f.name == name)?;
                 match &field.kind {
                     Kind::Struct { vmsd } => tables.get(vmsd).map(|v| (v, v.version_id)),
-                    Kind::Vstruct { vmsd, version_id } => tables.get(vmsd).map(|v| (v, *version_id)),
+                    Kind::Vstruct { vmsd, version_id } => {
+                        tables.get(vmsd).map(|v| (v, *version_id))
+                    }
                     Kind::Nested { vmsd, .. } => tables.get(vmsd).map(|v| (v, field.version_id)),
                     Kind::Leaf { .. } | Kind::Unknown { .. } => None,
                 }
@@ -57,13 +59,13 @@ impl<'t, 's> Reader<'t, '_, 's> {
 
     /// The reason for parting here: of what was touched since the last item that was right, the
     /// first (innermost) that is not the same on both sides.
-    pub(super) fn blame(&self) -> Option<Cause> {
+    pub(super) fn blame(&self, offset: u64) -> Option<Cause> {
         let left = self.left.iter().copied();
         let open = self.stack.iter().rev().map(|frame| (Some(*frame), None));
         let found = left.chain(open).find_map(|(frame, cause)| {
             cause.or_else(|| frame.and_then(|frame| self.differs(frame)))
         });
-        found.or_else(|| self.truth.edited.filter(|e| *e <= self.at).map(|_| Cause::Edited))
+        found.or_else(|| self.truth.edited.filter(|e| *e <= offset).map(|_| Cause::Edited))
     }
 
     /// How a description differs from the writer's, if it does.

@@ -6,7 +6,7 @@ use crate::fuzzing::dice::Dice;
 use crate::fuzzing::edit::edit;
 use crate::fuzzing::generate::case::{Case, by_every_rule};
 use crate::fuzzing::{Failure, Outcome};
-use crate::stream::{Loaded, load};
+use crate::stream::{Loaded, load_bytes};
 use crate::trace::verdict;
 use crate::wire::{Feed, Refill};
 
@@ -34,12 +34,12 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         _ => Feed::Random(u64::from(dice.byte())),
     };
     by_every_rule(&mut to, &case.destination, case.framing, |to| {
-        let whole = load(to.compiled, &mut &stream[..], &Feed::Bulk);
-        let pieces = load(to.compiled, &mut &stream[..], &feed);
+        let whole = load_bytes(to.compiled, &stream, &Feed::Bulk);
+        let pieces = load_bytes(to.compiled, &stream, &feed);
         counts.verdict(to.rules, verdict::reading(&written.map, &pieces).0);
         match differs(&whole, &pieces) {
             None => Ok(()),
-            Some(_) if to.compiled.dialect.look_ahead == Refill::Once && gives_up(&pieces, &whole) => {
+            Some(_) if to.expected.look_ahead == Refill::Once && gives_up(&pieces, &whole) => {
                 counts.explained("single refill (1.0)", "the outcome hangs on the feed");
                 Ok(())
             }

@@ -1,5 +1,18 @@
 //! Bodies of the fuzz targets, one file each.
+//!
+//! | target | truth |
+//! | --- | --- |
+//! | [`subsection_decode`], [`section_decode`] | the generator's map, and the second opinion |
+//! | [`roundtrip`] | the stream itself |
+//! | [`feed_independence`] | the same bytes in one piece |
+//! | [`fixture_mutate`] | the meaning of the unchanged fixture |
+//! | [`stream_decode`], [`description_parse`], [`import_parse`] | none: bounds, and no panic |
 
+pub mod description_parse;
 pub mod feed_independence;
+pub mod fixture_mutate;
+pub mod import_parse;
+pub mod roundtrip;
 pub mod section_decode;
+pub mod stream_decode;
 pub mod subsection_decode;

@@ -11,8 +11,10 @@ pub type Id = u64;
 /// A device description (`VMStateDescription`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Desc {
-    /// Name.
+    /// Name: of a section, what it is found by.
     pub name: String,
+    /// What the names of its subsections begin with.
+    pub prefix: String,
     /// Version as QEMU counts it: bumped for fields, not for optional parts.
     pub version: u32,
     /// Lowest version accepted.

@@ -35,11 +35,11 @@ pub fn take_all<L: Layout>(
             return Ok(());
         }
         let len = io.cursor.peek(1, 1, full).first().map_or(0, |n| usize::from(*n));
-        if len <= desc.name.len() {
+        if len <= desc.prefix.len() {
             return Ok(());
         }
         let name = io.cursor.peek(2, len, full);
-        if name.len() < len || !name.starts_with(desc.name.as_bytes()) {
+        if name.len() < len || !name.starts_with(desc.prefix.as_bytes()) {
             return Ok(());
         }
         if desc.optional.iter().all(|o| o.desc.name.as_bytes() != name) {

@@ -6,8 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
+
+use super::evolve::Case;
 use super::model::{Desc, Device, Field, Kind, Machine, Optional, Slot, State};
-use crate::lab::drift::DriftError;
+use super::run::{Counts, judge};
+use super::sink::Truth;
+use super::{ALL, Evolution};
+use crate::lab::drift::{DriftError, Selection};
 use crate::release::library::Library;
 use crate::release::provenance::Fixture;
 use crate::stream::Body;
@@ -49,7 +55,12 @@ impl Real {
             release: fixture.release.clone(),
             machine: Machine::default(),
             states: Vec::new(),
-            knows: own.set.vmsds.iter().flat_map(|v| v.subsections.iter().map(|s| s.0.clone())).collect(),
+            knows: own
+                .set
+                .vmsds
+                .iter()
+                .flat_map(|v| v.subsections.iter().map(|s| s.0.clone()))
+                .collect(),
             sent: 0,
         };
         for section in &meaning.loaded.sections {
@@ -65,8 +76,13 @@ impl Real {
             let from = spans.partition_point(|s| s.offset < section.body);
             let to = spans.partition_point(|s| s.offset < section.end);
             let mut tree = Tree::default();
+            let mut seen: BTreeMap<u64, u64> = BTreeMap::new();
             for span in spans.get(from..to).unwrap_or(&[]) {
-                tree.add(span, &map.nodes(span), &stream);
+                // Several fields of one name are told apart by their order.
+                let times = seen.entry(span.identity).or_default();
+                let id = span.identity.wrapping_add(times.wrapping_mul(AGAIN));
+                *times += 1;
+                tree.add(&Span { identity: id, ..*span }, &map.nodes(span), &stream);
             }
             // Sections are paired by device and ordinal, as verdicts do it.
             let name = match handler.ordinal {
@@ -82,6 +98,9 @@ impl Real {
         Ok(real)
     }
 }
+
+/// What the meaning of a field grows by when its name comes again.
+const AGAIN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A part of a section, being collected.
 #[derive(Debug, Default)]
@@ -142,7 +161,9 @@ impl Tree {
     /// A name that no field has yet: some descriptions have several of one name.
     fn unique(&self, name: &str) -> String {
         let same = self.items.iter().filter(|item| match item {
-            Item::Bytes { name: n, .. } => n == name || n.strip_prefix(name).is_some_and(|r| r.starts_with('~')),
+            Item::Bytes { name: n, .. } => {
+                n == name || n.strip_prefix(name).is_some_and(|r| r.starts_with('~'))
+            }
             _ => false,
         });
         match same.count() {
@@ -151,10 +172,26 @@ impl Tree {
         }
     }
 
+    /// The description's own name, as its subsections tell it; what they begin with.
+    fn prefix(&self, name: &str) -> String {
+        let subsection = self.items.iter().find_map(|item| match item {
+            Item::Optional { name, .. } => Some(name.as_str()),
+            _ => None,
+        });
+        match subsection {
+            Some(part) if !part.starts_with(name) => {
+                let cut = part.find('/').or_else(|| part.find('_'));
+                part.get(..cut.unwrap_or(part.len())).unwrap_or(part).to_string()
+            }
+            _ => name.to_string(),
+        }
+    }
+
     /// The part as description and state.
     fn part(&self, name: &str) -> (Desc, State) {
         let mut desc = Desc {
             name: name.to_string(),
+            prefix: self.prefix(name),
             version: 1,
             minimum: 1,
             linear: 1,
@@ -204,7 +241,9 @@ fn plain(name: &str, id: u64, kind: Kind) -> Field {
 pub fn align(from: &mut Real, to: &mut Real) -> Vec<u64> {
     let mut differing = Vec::new();
     for device in &mut from.machine.devices {
-        let Some(other) = to.machine.devices.iter_mut().find(|d| d.id == device.id) else { continue };
+        let Some(other) = to.machine.devices.iter_mut().find(|d| d.id == device.id) else {
+            continue;
+        };
         learn(&mut other.desc, &device.desc, &to.knows);
         let announced = device.desc.version != other.desc.version;
         let (ours, theirs) = (leaves(&device.desc), leaves(&other.desc));
@@ -219,12 +258,72 @@ pub fn align(from: &mut Real, to: &mut Real) -> Vec<u64> {
     differing
 }
 
+/// The machines that overhead is measured on: of every third release the newest machine type
+/// that the drift experiment would take.
+///
+/// # Errors
+/// A fixture that its own release does not load.
+pub fn samples(library: &Library) -> Result<Vec<Real>, DriftError> {
+    let fixtures = Selection::default().of(library)?;
+    fixtures.iter().step_by(3).map(|fixture| Real::of(library, fixture)).collect()
+}
+
+/// Real evolutions through all designs: neighbouring releases on one machine type and scenario,
+/// both ways, each differing device with the one that follows it. Counts by design.
+///
+/// # Errors
+/// A fixture that its own release does not load.
+pub fn run(library: &Library) -> Result<Vec<Counts>, DriftError> {
+    let mut by: BTreeMap<(&str, &str), Vec<&Fixture>> = BTreeMap::new();
+    for fixture in library.fixtures() {
+        by.entry((&fixture.machine, &fixture.scenario)).or_default().push(fixture);
+    }
+    let pairs: Vec<[&Fixture; 2]> = by
+        .values()
+        .flat_map(|list| list.windows(2).filter_map(|w| Some([*w.first()?, *w.get(1)?])))
+        .flat_map(|[a, b]| [[a, b], [b, a]])
+        .collect();
+    let all: Vec<Vec<Counts>> = pairs
+        .par_iter()
+        .map(|[from, to]| Ok(one(&mut Real::of(library, from)?, &mut Real::of(library, to)?)))
+        .collect::<Result<_, DriftError>>()?;
+    let mut counts = vec![Counts::default(); ALL.len()];
+    for more in all {
+        counts.iter_mut().zip(&more).for_each(|(sum, n)| sum.merge(n));
+    }
+    Ok(counts)
+}
+
+/// One pair of releases through all designs.
+fn one(from: &mut Real, to: &mut Real) -> Vec<Counts> {
+    let mut counts = vec![Counts::default(); ALL.len()];
+    for id in align(from, to) {
+        let Some(at) = from.machine.devices.iter().position(|d| d.id == id) else { continue };
+        let devices = from.machine.devices.iter().zip(&from.states).skip(at).take(2);
+        let (devices, states): (Vec<Device>, Vec<State>) =
+            devices.map(|(d, s)| (d.clone(), s.clone())).unzip();
+        let source = Machine { devices, generation: 0, new_type: true };
+        let target = Machine { generation: 0, new_type: true, ..to.machine.clone() };
+        let evolution = Evolution::default();
+        let case = Case { evolution, from: source, states, to: target, piece: usize::MAX };
+        let truth = Truth::of(&case.from, &case.states);
+        for (design, counts) in ALL.iter().zip(&mut counts) {
+            let bytes = design.encode(&case.from, &case.states);
+            counts.add(judge(*design, &case, &truth, &bytes, false));
+        }
+    }
+    counts
+}
+
 /// Adds the optional parts of `other` that the release knows by name.
 fn learn(desc: &mut Desc, other: &Desc, knows: &BTreeSet<String>) {
     for optional in &other.optional {
         match desc.optional.iter_mut().find(|o| o.desc.name == optional.desc.name) {
             Some(own) => learn(&mut own.desc, &optional.desc, knows),
-            None if knows.contains(&optional.desc.name) => desc.optional.push(optional.clone()),
+            None if knows.contains(&optional.desc.name) => {
+                desc.prefix.clone_from(&other.prefix);
+                desc.optional.push(optional.clone());
+            }
             None => {}
         }
     }
@@ -261,7 +360,8 @@ fn leaves(desc: &Desc) -> BTreeMap<u64, usize> {
 
 /// A name as a meaning.
 fn named(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+    name.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Marks what `desc` has and the other side has not; with the version below it, if announced.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::model::{Desc, Id, Kind, Machine, Slot, State, within};
+use super::model::{Desc, Device, Id, Kind, Machine, Slot, State, within};
 
 /// A refusal, in words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -160,6 +160,17 @@ impl Truth {
     }
 }
 
+/// Whether anything was put into a device.
+fn touches(place: Id, desc: &Desc, seen: &HashMap<Id, ()>) -> bool {
+    desc.fields.iter().any(|field| {
+        let id = within(place, field.id);
+        match &field.kind {
+            Kind::Struct(desc) => touches(id, desc, seen),
+            Kind::Bytes(_) => seen.contains_key(&id),
+        }
+    })
+}
+
 /// Whether the destination has fields that nothing was put into. Optional parts not in use are
 /// in their default state by definition.
 fn keeps_defaults(to: &Machine, seen: &HashMap<Id, ()>) -> bool {
@@ -172,5 +183,7 @@ fn keeps_defaults(to: &Machine, seen: &HashMap<Id, ()>) -> bool {
             }
         })
     }
-    to.devices.iter().any(|device| any(device.id, &device.desc, seen))
+    // Devices that nothing came for are another question.
+    let came = |device: &&Device| touches(device.id, &device.desc, seen);
+    to.devices.iter().filter(came).any(|device| any(device.id, &device.desc, seen))
 }

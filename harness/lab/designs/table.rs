@@ -132,6 +132,40 @@ fn hex(bytes: &[u8]) -> String {
     format!("{}{more}", shown.join(" "))
 }
 
+/// The table of real evolutions; see [`super::real::run`].
+#[must_use]
+pub fn real(counts: &[Counts]) -> String {
+    let rows = ALL.iter().zip(counts).map(|(d, c)| (d.name().to_string(), *c));
+    verdicts("Real evolutions: devices that differ between neighbouring releases, both ways", rows)
+}
+
+/// Time that each design takes for the state of real machines: encode and decode, microseconds.
+#[must_use]
+pub fn cost(reals: &[Real]) -> String {
+    const TURNS: u32 = 20;
+    let mut text = "Microseconds for all real fixtures above: encode, decode\n\n".to_string();
+    for design in ALL {
+        let (mut encode, mut decode) = (0, 0);
+        for real in reals {
+            let began = std::time::Instant::now();
+            let mut bytes = Vec::new();
+            for _ in 0..TURNS {
+                bytes = design.encode(&real.machine, &real.states);
+            }
+            encode += began.elapsed().as_micros() / u128::from(TURNS);
+            let began = std::time::Instant::now();
+            for _ in 0..TURNS {
+                let stream = super::cursor::Stream { bytes: &bytes, piece: usize::MAX };
+                // Its own stream: whatever it says, the time is what is asked for.
+                let _ = design.decode(stream, &real.machine, &mut Sink::default());
+            }
+            decode += began.elapsed().as_micros() / u128::from(TURNS);
+        }
+        let _ = writeln!(text, "{:<28}{encode:>9}{decode:>9}", design.name());
+    }
+    text
+}
+
 /// Bytes of framing and naming that each design adds to the state of real machines.
 #[must_use]
 pub fn overhead(reals: &[Real]) -> String {

@@ -14,9 +14,9 @@ pub fn summary(drifts: &[Drift]) -> String {
     let total: u64 = drifts.iter().map(|d| d.total().total(None)).sum();
     let _ = writeln!(text, "{total} changed streams\n");
     text += "Shares by framing rules (every fixture that loads under them)\n\n";
-    let rules = Rule::ALL.into_iter().map(|rule| {
-        (rule.name().to_string(), sum(drifts.iter().filter(|d| d.rule == rule)))
-    });
+    let rules = Rule::ALL
+        .into_iter()
+        .map(|rule| (rule.name().to_string(), sum(drifts.iter().filter(|d| d.rule == rule))));
     shares(&mut text, rules, None);
     text += "\nShares by fixture, under the rules that the release has for its machine type\n\n";
     let own = drifts.iter().filter(|d| d.own).map(|d| (d.fixture.clone(), d.total()));
@@ -27,7 +27,8 @@ pub fn summary(drifts: &[Drift]) -> String {
         (format!("{} {name}", d.fixture), d.total())
     });
     shares(&mut text, other, None);
-    text += "\nShares by kind of change, under the releases' own rules without and with footers\n\n";
+    text +=
+        "\nShares by kind of change, under the releases' own rules without and with footers\n\n";
     for footers in [false, true] {
         let own = sum(drifts.iter().filter(|d| d.own && d.rule.footers == footers));
         let rows = Family::ALL.into_iter().map(|family| {
@@ -87,21 +88,30 @@ fn share(count: u64, total: u64) -> String {
     format!("{}.{:03}%", thousandths / 1000, thousandths % 1000)
 }
 
-/// The worst place of each fixture under its release's own rules, for one byte more or less and
-/// for all other changes: the change that does most harm and is never detected.
+/// For each set of framing rules that some release has, and each kind of change: the change that
+/// does most harm and is never detected.
 #[must_use]
 pub fn worst(drifts: &[Drift]) -> Vec<String> {
-    let one = |e: &&Example| matches!(e.change.family(), Family::InsertOne | Family::DeleteOne);
     let mut sentences = Vec::new();
-    for drift in drifts.iter().filter(|d| d.own) {
-        let (bytes, others): (Vec<&Example>, Vec<&Example>) = drift.missed.iter().partition(one);
-        for group in [bytes, others] {
+    for rule in Rule::ALL {
+        for family in Family::ALL {
+            let own = drifts.iter().filter(|d| d.own && d.rule == rule);
+            let missed = own.flat_map(|d| d.missed.iter().map(move |e| (d, e)));
+            let of_family = missed.filter(|(_, e)| e.change.family() == family);
             // The first of several that do the same harm.
-            let worst = group.into_iter().rev().max_by_key(|e| harm(&e.outcome));
-            sentences.extend(worst.map(|e| sentence(drift, e)));
+            let worst = of_family.reduce(|best, next| {
+                if harm(&next.1.outcome) > harm(&best.1.outcome) { next } else { best }
+            });
+            sentences.extend(worst.map(|(drift, example)| sentence(drift, example)));
         }
     }
     sentences
+}
+
+/// Every section's worst missed change of each kind, as sentences.
+#[must_use]
+pub fn missed(drift: &Drift) -> String {
+    drift.missed.iter().map(|e| format!("- {}\n", sentence(drift, e))).collect()
 }
 
 /// A missed change as a sentence.
@@ -119,7 +129,11 @@ pub fn sentence(drift: &Drift, example: &Example) -> String {
         ),
         Cause::Refused(class) => format!("it is refused only by {class}"),
     };
-    format!("{}, {}: {change} `{path}` is never detected, because {because}.", drift.fixture, drift.rule.name())
+    format!(
+        "{}, {}: {change} `{path}` is never detected, because {because}.",
+        drift.fixture,
+        drift.rule.name()
+    )
 }
 
 /// Sections of one drift: counts in all classes.

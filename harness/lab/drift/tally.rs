@@ -3,7 +3,6 @@
 use super::base::{Base, Rule};
 use super::change::{Change, Edit, Family, places};
 use super::outcome::{self, Class, Outcome};
-use super::DriftError;
 use crate::stream::{Body, Section, load};
 use crate::wire::Feed;
 
@@ -29,10 +28,8 @@ pub struct Latest {
 impl Tally {
     /// Counts one outcome.
     pub fn add(&mut self, family: Family, outcome: &Outcome) {
-        if let Some(count) = self
-            .counts
-            .get_mut(family as usize)
-            .and_then(|row| row.get_mut(outcome.class as usize))
+        if let Some(count) =
+            self.counts.get_mut(family as usize).and_then(|row| row.get_mut(outcome.class as usize))
         {
             *count += 1;
         }
@@ -131,10 +128,8 @@ pub struct Case {
 }
 
 /// Makes every change of a fixture under a rule, and judges it.
-///
-/// # Errors
-/// None at present; kept so that callers need not change.
-pub fn drift(base: &Base) -> Result<Drift, DriftError> {
+#[must_use]
+pub fn drift(base: &Base) -> Drift {
     let mut drift = Drift {
         fixture: base.fixture.clone(),
         machine: base.to.machine.clone(),
@@ -145,7 +140,8 @@ pub fn drift(base: &Base) -> Result<Drift, DriftError> {
     };
     each(base, |case| {
         let family = case.edit.change.family();
-        let path_is_last = drift.fields.last().is_some_and(|f| f.path == case.path && f.section == case.section);
+        let path_is_last =
+            drift.fields.last().is_some_and(|f| f.path == case.path && f.section == case.section);
         if !path_is_last {
             let (section, path) = (case.section.clone(), case.path.clone());
             drift.fields.push(FieldTally { section, path, tally: Tally::default() });
@@ -157,7 +153,7 @@ pub fn drift(base: &Base) -> Result<Drift, DriftError> {
             remember(&mut drift.missed, case);
         }
     });
-    Ok(drift)
+    drift
 }
 
 /// Keeps, of each section and family, the example with the most harm: state that was never read,
@@ -184,6 +180,22 @@ pub fn harm(outcome: &Outcome) -> u64 {
         outcome::Cause::FalseEnd { bytes, .. } => bytes.saturating_add(outcome.bytes),
         _ => outcome.bytes,
     }
+}
+
+/// Every `step`th change of a fixture under its release's own rules, with its verdict: what a
+/// replay on a real binary is held against. The bytes of a case are [`Edit::bytes`] of the base's
+/// stream.
+#[must_use]
+pub fn cases(base: &Base, step: usize) -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut n = 0;
+    each(base, |case| {
+        if n % step.max(1) == 0 {
+            cases.push(case);
+        }
+        n += 1;
+    });
+    cases
 }
 
 /// Calls `with` for every change of every field of every device section, in stream order.

@@ -115,7 +115,6 @@ fn entry_form(field: &mut DraftField, entry: &DescField) -> Option<Form> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::stream::vmdescription::parse;

@@ -328,7 +328,6 @@ fn layout(described: &Described) -> (String, Vec<String>) {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::super::trace_log::parse;
     use super::*;

@@ -1,5 +1,4 @@
 //! A hand-made corpus, whole and damaged.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 

@@ -1,5 +1,4 @@
 //! Hand-made debugger files, good and bad.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use rstest::rstest;
 use serde_json::{Value, json};

@@ -1,5 +1,4 @@
 //! Imports of hand-made folders: twice, in parts, and damaged.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 

@@ -186,7 +186,6 @@ pub fn run_lengths(entries: &[DescField]) -> Vec<u32> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use super::*;
     use crate::stream::vmdescription::parse;

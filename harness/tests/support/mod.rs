@@ -16,9 +16,8 @@ pub fn folder() -> PathBuf {
 
 /// The corpus of the repository with its tables.
 pub fn library() -> &'static Library {
-    static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
-        Library::open(Corpus::open(&folder()).expect("corpus")).expect("library")
-    });
+    static LIBRARY: LazyLock<Library> =
+        LazyLock::new(|| Library::open(Corpus::open(&folder()).expect("corpus")).expect("library"));
     &LIBRARY
 }
 

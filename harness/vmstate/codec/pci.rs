@@ -3,8 +3,8 @@
 //! A loader compares the received configuration with its own: vendor, device, revision, class,
 //! header type, the capability-list bit and pointer, the type bits of BARs, and capabilities
 //! apart from what they make writable. The rest is taken over. The local configuration is the
-//! one in the destination's own fixture; BAR sizes are not on the wire, so address bits below
-//! them are not compared here.
+//! one in the destination's own fixture. Of a BAR, the bits below its size are compared; sizes are
+//! not on the wire, so [`BAR_SIZES`] has those of the usual devices.
 
 use super::super::flow::{Flow, Name};
 use super::super::walk::Walk;
@@ -21,12 +21,35 @@ const STATUS_CAPABILITIES: u8 = 0x10;
 const BARS: usize = 0x10;
 const CAPABILITY_POINTER: usize = 0x34;
 
+/// Sizes of BARs by device: those that are the same in every release. For another device only the
+/// type bits of a BAR that is not all zero are compared.
+const BAR_SIZES: [(&str, usize, u32); 14] = [
+    ("ide", 4, 0x10),
+    ("uhci", 4, 0x20),
+    ("e1000", 0, 0x2_0000),
+    ("e1000", 1, 0x40),
+    ("rtl8139", 0, 0x100),
+    ("rtl8139", 1, 0x100),
+    ("pcnet", 0, 0x20),
+    ("pcnet", 1, 0x20),
+    ("ne2000", 0, 0x100),
+    ("lsiscsi", 0, 0x100),
+    ("lsiscsi", 1, 0x400),
+    ("lsiscsi", 2, 0x2000),
+    ("cirrus_vga", 0, 0x200_0000),
+    ("cirrus_vga", 1, 0x1000),
+];
+
 /// Transfers configuration space of `size` bytes and compares it with the local one. Leaves the
 /// number of MSI-X vectors in the walk's memory.
 ///
 /// # Errors
 /// The reader's, or [`Kind::PciConfig`] at the first compared byte that differs.
-pub fn config<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>, size: u64) -> Result<u64> {
+pub fn config<'d, F: Flow<'d>>(
+    walk: &mut Walk<'d, '_, F>,
+    name: Name<'d>,
+    size: u64,
+) -> Result<u64> {
     let at = walk.flow.offset();
     let mut space = [0u8; EXPRESS];
     let size = size.saturating_sub(u64::from(planted(Fault::PciConfigShort)));
@@ -37,7 +60,7 @@ pub fn config<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>, size:
     let local = walk.scene.local.bytes(identity);
     walk.memory.msix_vectors = msix_vectors(local.unwrap_or(received));
     let Some(local) = local.filter(|_| walk.flow.loads()) else { return Ok(0) };
-    let mask = compared(local);
+    let mask = compared(local, walk.device);
     for (i, ((own, got), mask)) in local.iter().zip(received.iter()).zip(mask).enumerate() {
         if (own ^ got) & mask != 0 {
             let kind = Kind::PciConfig { at: i as u32, received: *got, local: *own };
@@ -74,7 +97,7 @@ fn set(mask: &mut [u8; CONFIG], at: usize, bits: u8) {
 }
 
 /// Which bits of each byte are compared (`cmask & ~wmask & ~w1cmask`).
-fn compared(local: &[u8]) -> [u8; CONFIG] {
+fn compared(local: &[u8], device: &str) -> [u8; CONFIG] {
     let mut mask = [0u8; CONFIG];
     for at in HEADER {
         set(&mut mask, at, 0xff);
@@ -85,8 +108,13 @@ fn compared(local: &[u8]) -> [u8; CONFIG] {
     while bar < 6 {
         let at = BARS + 4 * bar;
         let low = byte(local, at);
+        let known = BAR_SIZES.iter().find(|(name, index, _)| *name == device && *index == bar);
         // A BAR that is all zero may not be implemented, and then nothing is compared.
-        if low & 1 != 0 {
+        if let Some((_, _, size)) = known {
+            for (i, bits) in (size - 1).to_le_bytes().into_iter().enumerate() {
+                set(&mut mask, at + i, bits);
+            }
+        } else if low & 1 != 0 {
             set(&mut mask, at, 0x03);
         } else if low & 0x0e != 0 {
             set(&mut mask, at, 0x0f);
@@ -119,9 +147,9 @@ pub fn capabilities(space: &[u8]) -> impl Iterator<Item = usize> + '_ {
 /// Number of MSI-X vectors of a device, 0 without the capability.
 #[must_use]
 pub fn msix_vectors(space: &[u8]) -> u64 {
-    capabilities(space)
-        .find(|at| byte(space, *at) == 0x11)
-        .map_or(0, |at| u64::from(byte(space, at + 2)) + 1 + (u64::from(byte(space, at + 3) & 0x07) << 8))
+    capabilities(space).find(|at| byte(space, *at) == 0x11).map_or(0, |at| {
+        u64::from(byte(space, at + 2)) + 1 + (u64::from(byte(space, at + 3) & 0x07) << 8)
+    })
 }
 
 /// A capability's bytes are compared unless the capability itself made them writable.
@@ -171,9 +199,10 @@ mod tests {
         space[0x42] = 2;
         space[0x10] = 1;
         assert_eq!(msix_vectors(&space), 3);
-        let mask = compared(&space);
+        let mask = compared(&space, "");
         assert_eq!((mask[0x00], mask[0x04], mask[0x10], mask[0x14]), (0xff, 0, 3, 0));
         assert_eq!((mask[0x42], mask[0x43], mask[0x44], mask[0x4c]), (0xff, 0x3f, 0xff, 0));
+        assert_eq!(compared(&space, "ide")[0x20], 0x0f);
         space[0x41] = 0x40;
         assert!(capabilities(&space).count() <= 48, "a loop in the list ends");
     }

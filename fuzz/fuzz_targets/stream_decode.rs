@@ -1,0 +1,10 @@
+//! See `crossload::fuzzing::targets::stream_decode`; structure-aware unless `CROSSLOAD_PLAIN` is set.
+#![cfg_attr(fuzzing, no_main)]
+
+crossload_fuzz::target!("stream_decode");
+
+#[cfg(fuzzing)]
+mod structure {
+    use crossload::fuzzing::targets::stream_decode::{cross, mutate};
+    crossload_fuzz::structured!(mutate, cross);
+}

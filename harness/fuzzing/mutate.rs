@@ -1,0 +1,273 @@
+//! Structure-aware changes of a real stream, by its map: fields, subsections, sections.
+//!
+//! | level | changes |
+//! | --- | --- |
+//! | field | other value, deleted, doubled, bytes before it, cut behind it |
+//! | subsection | deleted, doubled, moved behind the next item, renamed |
+//! | section | deleted, doubled, swapped with the next, header or footer changed |
+//!
+//! The truth moves along: changed values keep their meaning, new bytes have none.
+
+use std::ops::Range;
+
+use super::dice::Dice;
+use crate::stream::{Destination, Loaded, Section, load_bytes};
+use crate::wire::map::Piece;
+use crate::wire::{Feed, Map};
+
+/// Bytes that mean something to a loader.
+const MAGIC: [u8; 8] = [0x05, 0x00, 0x7e, 0x04, 0x02, 0x03, 0x08, 0xff];
+/// Name of new bytes, in maps.
+const INSERTED: &str = "inserted bytes";
+
+/// A stream with its truth, to be changed.
+#[derive(Debug, Clone)]
+pub struct Mutant<'d> {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// What is where.
+    pub map: Map<'d>,
+    /// The first byte that is not what it was.
+    pub changed: Option<u64>,
+    /// Records, each from its header to behind its footer.
+    records: Vec<Range<u64>>,
+}
+
+impl<'d> Mutant<'d> {
+    /// An unchanged stream.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>, map: Map<'d>, sections: &[Section]) -> Self {
+        let ends = sections.iter().skip(1).map(|s| s.offset);
+        let last = map.spans().iter().rev().find(|s| s.name == "end of stream").map(|s| s.offset);
+        let ends = ends.chain([last.unwrap_or(bytes.len() as u64)]);
+        let records = sections.iter().zip(ends).map(|(s, end)| s.offset..end.max(s.offset));
+        Mutant { records: records.collect(), bytes, map, changed: None }
+    }
+
+    /// Makes one change. Returns its name for counts.
+    pub fn change(&mut self, dice: &mut Dice<'_>) -> &'static str {
+        match dice.below(4) {
+            0 | 1 => self.field(dice),
+            2 => self.subsection(dice),
+            _ => self.section(dice),
+        }
+    }
+
+    fn field(&mut self, dice: &mut Dice<'_>) -> &'static str {
+        let count = self.map.spans().len();
+        let Some(span) = self.map.spans().get(dice.index(count)) else { return "nothing" };
+        let range = span.offset..span.offset + span.len;
+        match dice.below(6) {
+            0 | 1 => {
+                self.fill(range, dice);
+                "field: value"
+            }
+            2 => {
+                self.delete(range);
+                "field: deleted"
+            }
+            3 => {
+                self.double(range);
+                "field: doubled"
+            }
+            4 => {
+                let new: Vec<u8> = (0..1 + dice.below(8)).map(|_| magic(dice)).collect();
+                self.insert(range.start, &new);
+                "field: bytes before"
+            }
+            _ => {
+                let size = self.size();
+                self.delete(range.end..size);
+                "field: cut behind"
+            }
+        }
+    }
+
+    fn subsection(&mut self, dice: &mut Dice<'_>) -> &'static str {
+        let heads: Vec<usize> = (0..self.map.spans().len())
+            .filter(|i| self.map.spans().get(*i).is_some_and(|s| s.info == "subsection"))
+            .collect();
+        let Some(head) = dice.of(&heads).copied() else { return self.field(dice) };
+        let (range, head_end) = self.record(head);
+        match dice.below(4) {
+            0 => {
+                self.delete(range);
+                "subsection: deleted"
+            }
+            1 => {
+                self.double(range);
+                "subsection: doubled"
+            }
+            2 => {
+                let next = self.map.spans().iter().find(|s| s.offset >= range.end);
+                let end = next.map_or(range.end, |s| s.offset + s.len);
+                self.swap(range.clone(), range.end..end);
+                "subsection: moved"
+            }
+            _ => {
+                let name = (range.start + 2).min(head_end)..head_end.saturating_sub(4);
+                let at =
+                    name.start + dice.below((name.end.saturating_sub(name.start)) as usize) as u64;
+                self.set(at, &[magic(dice)]);
+                "subsection: renamed"
+            }
+        }
+    }
+
+    fn section(&mut self, dice: &mut Dice<'_>) -> &'static str {
+        let which = dice.below(self.records.len().min(256));
+        let Some(range) = self.records.get(which).cloned() else { return self.field(dice) };
+        match dice.below(5) {
+            0 => {
+                self.delete(range);
+                "section: deleted"
+            }
+            1 => {
+                self.double(range);
+                "section: doubled"
+            }
+            2 => {
+                let next = self.records.get(which + 1).cloned().unwrap_or(range.end..range.end);
+                self.swap(range, next);
+                "section: swapped"
+            }
+            3 => {
+                // Type, id, name, instance, version: whatever is there.
+                let at = range.start + dice.below(32) as u64;
+                self.set(at, &[magic(dice)]);
+                "section: header changed"
+            }
+            _ => {
+                let at = range.end.saturating_sub(1 + dice.below(5) as u64);
+                self.set(at, &[magic(dice)]);
+                "section: end changed"
+            }
+        }
+    }
+
+    /// A subsection's record with all that belongs to it, and where its head ends.
+    fn record(&self, head: usize) -> (Range<u64>, u64) {
+        let spans = self.map.spans();
+        let Some(first) = spans.get(head) else { return (0..0, 0) };
+        let owner = self.map.trail(first).len();
+        let head_end = first.offset + first.len;
+        let inside = |s: &&crate::wire::Span<'d>| {
+            self.map.trail(s).get(owner).is_some_and(|node| node.1 == first.name)
+        };
+        let body = spans.iter().skip(head + 1).take_while(inside).last();
+        (first.offset..body.map_or(head_end, |s| s.offset + s.len), head_end)
+    }
+
+    fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn touch(&mut self, at: u64) {
+        self.changed = Some(self.changed.map_or(at, |c| c.min(at)));
+    }
+
+    /// Other values in place; what is where stays.
+    fn fill(&mut self, range: Range<u64>, dice: &mut Dice<'_>) {
+        let len = (range.end - range.start).min(16);
+        let new: Vec<u8> = (0..len).map(|_| magic(dice)).collect();
+        self.set(range.start, &new);
+    }
+
+    fn set(&mut self, at: u64, new: &[u8]) {
+        let from = at as usize;
+        if let Some(place) = self.bytes.get_mut(from..from + new.len()) {
+            place.copy_from_slice(new);
+            self.touch(at);
+        }
+    }
+
+    fn delete(&mut self, range: Range<u64>) {
+        self.splice(&[Piece::Kept(0..range.start), Piece::Kept(range.end..self.size())], &[]);
+        self.touch(range.start);
+    }
+
+    fn double(&mut self, range: Range<u64>) {
+        self.splice(&[Piece::Kept(0..range.end), Piece::Kept(range.start..self.size())], &[]);
+        self.touch(range.end);
+    }
+
+    fn insert(&mut self, at: u64, new: &[u8]) {
+        let len = new.len() as u64;
+        self.splice(&[Piece::Kept(0..at), Piece::New(len), Piece::Kept(at..self.size())], new);
+        self.touch(at);
+    }
+
+    /// Swaps a range with the one that follows it.
+    fn swap(&mut self, first: Range<u64>, second: Range<u64>) {
+        let rest = second.end..self.size();
+        let start = first.start;
+        self.splice(
+            &[Piece::Kept(0..start), Piece::Kept(second), Piece::Kept(first), Piece::Kept(rest)],
+            &[],
+        );
+        self.touch(start);
+    }
+
+    fn splice(&mut self, pieces: &[Piece], new: &[u8]) {
+        self.map = self.map.spliced(pieces, INSERTED);
+        self.bytes = paste(&self.bytes, pieces, new);
+        // Where records are is not followed; later changes take what is left as it is.
+        let size = self.size();
+        for record in &mut self.records {
+            *record = record.start.min(size)..record.end.min(size);
+        }
+    }
+}
+
+/// Puts a stream together anew.
+#[must_use]
+pub fn paste(bytes: &[u8], pieces: &[Piece], new: &[u8]) -> Vec<u8> {
+    let mut pasted = Vec::with_capacity(bytes.len() + new.len());
+    for piece in pieces {
+        match piece {
+            Piece::Kept(range) => {
+                let range = range.start as usize..range.end as usize;
+                pasted.extend_from_slice(bytes.get(range).unwrap_or(&[]));
+            }
+            Piece::New(len) => pasted.extend_from_slice(new.get(..*len as usize).unwrap_or(new)),
+        }
+    }
+    pasted
+}
+
+fn magic(dice: &mut Dice<'_>) -> u8 {
+    match dice.byte() {
+        choice @ 0x80.. => MAGIC.get(usize::from(choice) % MAGIC.len()).copied().unwrap_or(0),
+        plain => plain,
+    }
+}
+
+/// Changes a stream as a destination reads it: for the fuzzer's own mutation of its inputs.
+#[must_use]
+pub fn mutated(stream: &[u8], by: &Destination, choices: &[u8]) -> Vec<u8> {
+    let mut mutant = reading(stream, by);
+    let mut dice = Dice::new(choices);
+    for _ in 0..1 + dice.below(3) {
+        mutant.change(&mut dice);
+    }
+    mutant.bytes
+}
+
+/// The beginning of one stream and the rest of another, cut between items of each.
+#[must_use]
+pub fn crossed(one: &[u8], other: &[u8], by: &Destination, choices: &[u8]) -> Vec<u8> {
+    let mut dice = Dice::new(choices);
+    let mut cut = |stream: &[u8]| {
+        let mutant = reading(stream, by);
+        let spans = mutant.map.spans();
+        spans.get(dice.index(spans.len())).map_or(0, |s| s.offset as usize)
+    };
+    let (head, tail) = (cut(one), cut(other));
+    let head = one.get(..head).unwrap_or(one);
+    [head, other.get(tail..).unwrap_or(&[])].concat()
+}
+
+fn reading<'d>(stream: &[u8], by: &'d Destination) -> Mutant<'d> {
+    let Loaded { map, sections, .. } = load_bytes(by, stream, &Feed::Bulk);
+    Mutant::new(stream.to_vec(), map, &sections)
+}

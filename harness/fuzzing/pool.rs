@@ -1,0 +1,157 @@
+//! The embedded corpus for fuzzing: fixtures with their meaning, and the destinations of their
+//! machine and devices. Everything is read when it is first used, and kept.
+
+use std::sync::OnceLock;
+
+use crate::release::corpus::Corpus;
+use crate::release::library::Library;
+use crate::release::provenance::Fixture;
+use crate::stream::{Destination, Section, load_bytes};
+use crate::trace::{Meaning, verdict};
+use crate::wire::{Feed, Map};
+
+/// Largest fixture that is used, in bytes: executions per second matter more.
+const LARGEST: u64 = 160 * 1024;
+
+/// See the module documentation.
+#[derive(Debug)]
+pub struct Pool {
+    library: Library,
+    fixtures: Vec<(Fixture, OnceLock<Option<Original>>)>,
+    /// Release, machine type and scenario of each destination.
+    destinations: Vec<([String; 3], OnceLock<Option<Destination>>)>,
+    /// Fixtures with the destinations of their machine type and scenario.
+    pairs: Vec<(usize, usize, OnceLock<Baseline>)>,
+}
+
+/// A fixture with its meaning.
+#[derive(Debug)]
+pub struct Original {
+    /// The bytes.
+    pub stream: Vec<u8>,
+    /// What is where.
+    pub map: Map<'static>,
+    /// Its records.
+    pub sections: Vec<Section>,
+}
+
+/// How the unchanged fixture is read by the destination.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Baseline {
+    /// Where reading parts from meaning, if it does.
+    pub parts: Option<u64>,
+    /// Whether it is accepted.
+    pub accepted: bool,
+}
+
+/// A fixture and a destination for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair {
+    /// Provenance.
+    pub fixture: &'static Fixture,
+    /// The stream.
+    pub original: &'static Original,
+    /// Where it is loaded.
+    pub to: &'static Destination,
+    /// What comes of that.
+    pub baseline: Baseline,
+}
+
+/// The pool, or `None` if the embedded corpus cannot be used, which its own tests would tell.
+#[must_use]
+pub fn pool() -> Option<&'static Pool> {
+    static POOL: OnceLock<Option<Pool>> = OnceLock::new();
+    POOL.get_or_init(open).as_ref()
+}
+
+fn open() -> Option<Pool> {
+    let library = Library::open(Corpus::embedded().ok()?).ok()?;
+    let mut destinations = Vec::new();
+    for (release, _) in library.releases() {
+        for (machine, scenario) in library.corpus().destinations(release) {
+            destinations.push(([release.clone(), machine, scenario], OnceLock::new()));
+        }
+    }
+    let small = library.fixtures().iter().filter(|f| f.size <= LARGEST);
+    let fixtures: Vec<_> = small.map(|f| (f.clone(), OnceLock::new())).collect();
+    let mut pairs = Vec::new();
+    for (i, (fixture, _)) in fixtures.iter().enumerate() {
+        for (k, ([_, machine, scenario], _)) in destinations.iter().enumerate() {
+            if *machine == fixture.machine && *scenario == fixture.scenario {
+                pairs.push((i, k, OnceLock::new()));
+            }
+        }
+    }
+    Some(Pool { library, fixtures, destinations, pairs })
+}
+
+impl Pool {
+    /// How many pairs there are.
+    #[must_use]
+    pub fn pairs(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// How many destinations there are.
+    #[must_use]
+    pub fn destinations(&self) -> usize {
+        self.destinations.len()
+    }
+
+    /// The corpus.
+    #[must_use]
+    pub fn corpus(&self) -> &Corpus {
+        self.library.corpus()
+    }
+
+    /// A pair by number.
+    #[must_use]
+    pub fn pair(&'static self, number: usize) -> Option<Pair> {
+        let (i, k, baseline) = self.pairs.get(number)?;
+        let (fixture, _) = self.fixtures.get(*i)?;
+        let original = self.original(*i)?;
+        let to = self.destination(*k)?;
+        let baseline = *baseline.get_or_init(|| {
+            let loaded = load_bytes(to, &original.stream, &Feed::Bulk);
+            let (_, difference) = verdict::reading(&original.map, &loaded);
+            Baseline { parts: difference.map(|d| d.offset), accepted: loaded.refused.is_none() }
+        });
+        Some(Pair { fixture, original, to, baseline })
+    }
+
+    /// A destination by number.
+    #[must_use]
+    pub fn destination(&'static self, number: usize) -> Option<&'static Destination> {
+        let ([release, machine, scenario], place) = self.destinations.get(number)?;
+        let make = || self.library.destination(release, machine, scenario).ok().flatten();
+        place.get_or_init(make).as_ref()
+    }
+
+    /// The number of the destination that is a fixture's own release.
+    #[must_use]
+    pub fn own(&self, fixture: &Fixture) -> Option<usize> {
+        let name = [&fixture.release, &fixture.machine, &fixture.scenario];
+        self.destinations.iter().position(|(d, _)| d.each_ref() == name)
+    }
+
+    fn original(&'static self, i: usize) -> Option<&'static Original> {
+        let (fixture, place) = self.fixtures.get(i)?;
+        let make = || {
+            let stream = self.library.corpus().stream(fixture).ok()?;
+            let by = self.destination(self.own(fixture)?)?;
+            let meaning = Meaning::of(by, &stream).ok()?;
+            Some(Original { map: meaning.loaded.map, sections: meaning.loaded.sections, stream })
+        };
+        place.get_or_init(make).as_ref()
+    }
+
+    /// All fixtures with the number of their own destination.
+    pub fn originals(
+        &'static self,
+    ) -> impl Iterator<Item = (&'static Fixture, usize, &'static Original)> {
+        (0..self.fixtures.len()).filter_map(|i| {
+            let fixture = &self.fixtures.get(i)?.0;
+            Some((fixture, self.own(fixture)?, self.original(i)?))
+        })
+    }
+}

@@ -1,0 +1,165 @@
+//! Seeds: inputs from which a fuzzer starts, into `fuzz/corpus/<target>`.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use super::pool::{Pool, pool};
+use super::targets::{import_parse, stream_decode};
+use super::{Target, dictionary, smoke, target};
+use crate::stream::vmdescription::locate;
+
+/// Inputs of a generated target.
+const GENERATED: u64 = 200;
+/// Largest text that is a seed, in bytes.
+const LARGEST: usize = 256 * 1024;
+
+/// Why seeds were not written.
+#[derive(Debug, thiserror::Error)]
+pub enum SeedError {
+    /// The target's name.
+    #[error("no target is called '{name}': expected one of {known}, or dictionary")]
+    NoTarget {
+        /// As given.
+        name: String,
+        /// All names.
+        known: String,
+    },
+    /// The corpus in this program.
+    #[error("the embedded corpus cannot be used")]
+    Corpus,
+    /// Writing.
+    #[error("{path}: {source}")]
+    Write {
+        /// The file or folder.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+/// Writes the seeds of a target into `dir`, or for `dictionary` the file `crossload.dict`.
+/// Returns how many files were written.
+///
+/// # Errors
+/// See [`SeedError`].
+pub fn write_seeds(name: &str, dir: &Path) -> Result<usize, SeedError> {
+    let failed = |source| SeedError::Write { path: dir.display().to_string(), source };
+    std::fs::create_dir_all(dir).map_err(failed)?;
+    if name == "dictionary" {
+        let text = dictionary::dictionary().ok_or(SeedError::Corpus)?;
+        return put(dir, "crossload.dict", text.as_bytes()).map(|()| 1);
+    }
+    let Some(found) = target(name) else {
+        let known: Vec<&str> = super::TARGETS.iter().map(|t| t.name).collect();
+        return Err(SeedError::NoTarget { name: name.to_string(), known: known.join(", ") });
+    };
+    let seeds = seeds(found).ok_or(SeedError::Corpus)?;
+    for (name, bytes) in &seeds {
+        put(dir, name, bytes)?;
+    }
+    Ok(seeds.len())
+}
+
+/// The seeds of a target, by file name; `None` if they need a corpus and there is none.
+#[must_use]
+pub fn seeds(target: &Target) -> Option<Vec<(String, Vec<u8>)>> {
+    let generated = || (0..GENERATED).map(|i| (format!("generated-{i}"), smoke::input(1, i)));
+    match target.name {
+        "stream_decode" => Some(streams(pool()?)),
+        "description_parse" => Some(descriptions(pool()?)),
+        "import_parse" => Some(texts(pool()?)),
+        _ => Some(generated().collect()),
+    }
+}
+
+/// Every fixture, for its own destination.
+fn streams(pool: &'static Pool) -> Vec<(String, Vec<u8>)> {
+    let seed = |(fixture, own, original): (
+        &crate::release::provenance::Fixture,
+        usize,
+        &super::pool::Original,
+    )| {
+        let head = u16::try_from(own).unwrap_or(0).to_be_bytes();
+        let bytes = [&head[..stream_decode::HEAD], &original.stream].concat();
+        (fixture.id().replace('/', "-"), bytes)
+    };
+    pool.originals().map(seed).collect()
+}
+
+fn descriptions(pool: &'static Pool) -> Vec<(String, Vec<u8>)> {
+    let json = |stream: &[u8]| {
+        let (at, len) = locate(stream)?;
+        stream.get(at..at.checked_add(len)?).map(<[u8]>::to_vec)
+    };
+    pool.originals()
+        .filter_map(|(fixture, _, original)| {
+            Some((fixture.id().replace('/', "-"), json(&original.stream)?))
+        })
+        .collect()
+}
+
+/// Files of the corpus, each with the byte that says what it is, and small ones of the other forms.
+fn texts(pool: &'static Pool) -> Vec<(String, Vec<u8>)> {
+    let mut seeds = Vec::new();
+    let mut add = |form: &str, name: String, text: &str| {
+        let choice = import_parse::FORMS.iter().position(|f| *f == form).unwrap_or(0);
+        if text.len() <= LARGEST {
+            seeds.push((name, [&[choice as u8][..], text.as_bytes()].concat()));
+        }
+    };
+    let corpus = pool.corpus();
+    let text = |path: &str| corpus.text(path).ok().flatten().unwrap_or_default();
+    for release in corpus.releases() {
+        add("tables", format!("tables-{release}"), &text(&format!("{release}/tables.json")));
+        for (machine, scenario) in corpus.destinations(&release).into_iter().take(2) {
+            let stem = format!("{machine}.{scenario}");
+            let name = format!("{release}-{stem}");
+            add(
+                "handlers",
+                format!("handlers-{name}"),
+                &text(&format!("{release}/destinations/{stem}.json")),
+            );
+            add(
+                "provenance",
+                format!("provenance-{name}"),
+                &text(&format!("{release}/{stem}.toml")),
+            );
+        }
+    }
+    add("renames", "renames".to_string(), &text("renames.toml"));
+    add("matrix", "matrix".to_string(), &text("matrix.toml"));
+    for (form, text) in SMALL {
+        add(form, format!("small-{}", form.replace(' ', "-")), text);
+    }
+    seeds
+}
+
+/// The least of each form that the corpus has no file of.
+const SMALL: [(&str, &str); 4] = [
+    (
+        "debugger tables",
+        r#"{"release":"2.3.1","flags":{"VMS_SINGLE":1},"vmsd":{"vmstate_a":{"name":"a","version_id":1,"minimum_version_id":1,"fields":[{"name":"x","flags":1,"size":4,"offset":0,"version_id":0,"info":"uint32"}],"subsections":[]}}}"#,
+    ),
+    (
+        "debugger handlers",
+        r#"[{"idstr":"a","instance_id":0,"alias_id":-1,"version_id":1,"section_id":1,"vmsd":"vmstate_a"}]"#,
+    ),
+    (
+        "trace log",
+        "qemu_loadvm_state_section 4\nqemu_loadvm_state_section_startfull 1(a) 0 1\nvmstate_load a, a\nvmstate_load_state a v1\nvmstate_load_state_field a:x\nvmstate_load_state_end a end/0\n",
+    ),
+    (
+        "dump-vmstate",
+        r#"{"a":{"Name":"a","version_id":1,"minimum_version_id":1,"Description":{"vmsd_name":"a","version_id":1,"minimum_version_id":1,"Fields":[{"field":"x","version_id":0,"field_exists":false,"size":4}]}}}"#,
+    ),
+];
+
+/// Writes one file whole, or not at all.
+fn put(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), SeedError> {
+    let path = dir.join(name);
+    let failed = |source| SeedError::Write { path: path.display().to_string(), source };
+    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.persist(&path).map_err(|e| failed(e.error))?;
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! A captured stream with structure-aware changes, loaded into any destination of its machine;
+//! the original's meaning, moved along with the bytes, is the truth.
+
+use crate::fuzzing::counters::Counts;
+use crate::fuzzing::dice::Dice;
+use crate::fuzzing::mutate::Mutant;
+use crate::fuzzing::pool::{Pair, pool};
+use crate::fuzzing::{Failure, Outcome, oracle};
+use crate::stream::load_bytes;
+use crate::trace::{Verdict, verdict};
+use crate::wire::Feed;
+
+/// How far a look-ahead reaches: what is read there can hang on bytes so far behind it.
+const LOOK_AHEAD: u64 = 2 + 255;
+
+/// Runs one input.
+///
+/// # Errors
+/// A reproducer in words.
+pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
+    counts.executions += 1;
+    let mut dice = Dice::new(bytes);
+    let Some(pool) = pool() else { return Err(Failure("the corpus cannot be used".to_string())) };
+    let Some(pair) = pool.pair(dice.index(pool.pairs())) else {
+        counts.other("no such pair");
+        return Ok(());
+    };
+    counts.cases += 1;
+    let original = pair.original;
+    let mut mutant = Mutant::new(original.stream.clone(), original.map.clone(), &original.sections);
+    for _ in 0..dice.below(4) {
+        counts.other(mutant.change(&mut dice));
+    }
+    check(&pair, &mutant, counts)
+}
+
+fn check(pair: &Pair, mutant: &Mutant<'_>, counts: &mut Counts) -> Outcome {
+    let loaded = load_bytes(pair.to, &mutant.bytes, &Feed::Bulk);
+    let (verdict, difference) = verdict::reading(&mutant.map, &loaded);
+    counts.verdict("corpus", verdict);
+    let fail = |why: &str| {
+        let told = loaded.refused.as_ref().map_or("accepted".to_string(), |e| e.to_string());
+        Err(Failure(format!(
+            "{why}: {} into {}, changed from {:?} on; {told}; {difference:?}; {:?}",
+            pair.fixture.id(),
+            pair.to.release,
+            mutant.changed,
+            pair.baseline,
+        )))
+    };
+    if let Err(why) = oracle::bounds(mutant.bytes.len(), &loaded) {
+        return fail(&why);
+    }
+    let parts = difference.as_ref().map(|d| d.offset);
+    let Some(changed) = mutant.changed else {
+        let same =
+            parts == pair.baseline.parts && loaded.refused.is_none() == pair.baseline.accepted;
+        return if same { Ok(()) } else { fail("an unchanged stream is read otherwise") };
+    };
+    let Some(offset) = parts else { return Ok(()) };
+    if pair.baseline.parts != Some(offset) && offset + LOOK_AHEAD < changed {
+        return fail("read otherwise before the change");
+    }
+    if verdict != Verdict::Misparsed {
+        return Ok(());
+    }
+    let dialect = &pair.to.dialect;
+    let cause = if pair.baseline.parts == Some(offset) { "as unchanged" } else { "edited bytes" };
+    match oracle::unnoticed(&mutant.bytes, &mutant.map, dialect, &loaded, offset) {
+        Some(unnoticed) => {
+            counts.explained(cause, unnoticed);
+            if oracle::strict() { fail("misparsed") } else { Ok(()) }
+        }
+        None => fail("misparsed past a section footer"),
+    }
+}

@@ -1,0 +1,48 @@
+//! Encode, decode, encode: whatever a destination accepts, it writes again byte for byte.
+
+use crate::fuzzing::ambiguity::Truth;
+use crate::fuzzing::counters::Counts;
+use crate::fuzzing::dice::Dice;
+use crate::fuzzing::generate::case::{Case, by_every_rule};
+use crate::fuzzing::{Failure, Outcome, oracle};
+use crate::stream::{load_bytes, save};
+
+/// Runs one input.
+///
+/// # Errors
+/// A reproducer in words.
+pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
+    counts.executions += 1;
+    let mut dice = Dice::new(bytes);
+    let evolves = dice.one_in(2);
+    let Some((case, mut to)) = Case::make(&mut dice, evolves, counts) else { return Ok(()) };
+    let Some(written) = case.write(&mut dice, counts) else { return Ok(()) };
+    let truth =
+        Truth { bytes: &written.bytes, map: &written.map, source: &case.source, edited: None };
+    by_every_rule(&mut to, &case.destination, case.framing, |to| {
+        let loaded = load_bytes(to.compiled, &written.bytes, &case.feed);
+        oracle::check(truth, to, &case.feed, &loaded, counts)?;
+        if loaded.refused.is_some() {
+            return Ok(());
+        }
+        let fail = |what: String| {
+            Err(Failure(format!("rules {}: {what}\nstream {:02x?}", to.rules, written.bytes)))
+        };
+        match save::again(to.compiled, &loaded, &written.bytes) {
+            Ok((again, map)) if again == written.bytes => {
+                counts.other("saved again");
+                // Framing is not in the saver's map.
+                let state = |s: &&crate::wire::Span<'_>| s.info != "framing";
+                let one = loaded.map.spans().iter().filter(state);
+                let other = map.spans().iter().filter(state);
+                if one.map(|s| (s.offset, s.identity)).eq(other.map(|s| (s.offset, s.identity))) {
+                    Ok(())
+                } else {
+                    fail("the two maps differ".to_string())
+                }
+            }
+            Ok((again, _)) => fail(format!("saved again otherwise: {again:02x?}")),
+            Err(error) => fail(format!("not saved again: {error}")),
+        }
+    })
+}

@@ -1,0 +1,93 @@
+//! Any bytes into any destination of the corpus: two bytes choose the destination.
+
+use crate::fuzzing::counters::Counts;
+use crate::fuzzing::pool::pool;
+use crate::fuzzing::{Failure, Outcome, mutate, oracle};
+use crate::stream::{Destination, load_bytes, save};
+use crate::trace::Verdict;
+use crate::wire::{Feed, Kind, Refill};
+
+/// Bytes that choose the destination.
+pub const HEAD: usize = 2;
+
+/// Runs one input.
+///
+/// # Errors
+/// A reproducer in words.
+pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
+    counts.executions += 1;
+    let Some((to, stream)) = choose(bytes) else {
+        counts.other("no destination");
+        return Ok(());
+    };
+    counts.cases += 1;
+    let whole = load_bytes(to, stream, &Feed::Bulk);
+    let verdict = match &whole.refused {
+        None => Verdict::Faithful,
+        Some(error) if matches!(error.kind, Kind::Undetermined(_)) => Verdict::Undetermined,
+        Some(error) => {
+            counts.refused(error.kind.class());
+            Verdict::Refused
+        }
+    };
+    counts.verdict("corpus", verdict);
+    let fail = |why: &str| {
+        Err(Failure(format!(
+            "{why}: {}/{}.{}, {:?}",
+            to.release, to.machine, to.scenario, whole.refused
+        )))
+    };
+    if let Err(why) = oracle::bounds(stream.len(), &whole) {
+        return fail(&why);
+    }
+    if to.dialect.look_ahead == Refill::Full {
+        let pieces = load_bytes(to, stream, &Feed::Trickle(7));
+        if pieces.refused != whole.refused || pieces.map.spans() != whole.map.spans() {
+            return fail("the outcome hangs on the feed");
+        }
+    }
+    if whole.refused.is_none() {
+        match save::again(to, &whole, stream) {
+            Ok((again, _)) if again == stream => counts.other("saved again"),
+            Ok((again, _)) => {
+                // A name is compared up to its NUL; what is behind it is not kept.
+                let reread = load_bytes(to, &again, &Feed::Bulk);
+                let names = |l: &crate::stream::Loaded<'_>| {
+                    l.map.spans().iter().map(|s| s.identity).collect::<Vec<_>>()
+                };
+                if names(&reread) != names(&whole) {
+                    return fail("saved again otherwise");
+                }
+                counts.other("saved again, shorter names");
+            }
+            Err(_) => counts.other("not saved again"),
+        }
+    }
+    Ok(())
+}
+
+/// The destination that an input chooses, and the stream for it.
+fn choose(bytes: &[u8]) -> Option<(&'static Destination, &[u8])> {
+    let pool = pool()?;
+    let (head, stream) = bytes.split_first_chunk::<HEAD>()?;
+    let number = usize::from(u16::from_be_bytes(*head)).checked_rem(pool.destinations())?;
+    Some((pool.destination(number)?, stream))
+}
+
+/// Changes an input by its structure: the custom mutator.
+#[must_use]
+pub fn mutate(bytes: &[u8], choices: &[u8]) -> Vec<u8> {
+    let Some((to, stream)) = choose(bytes) else { return bytes.to_vec() };
+    let mut mutated = bytes.get(..HEAD).unwrap_or(&[]).to_vec();
+    mutated.extend(mutate::mutated(stream, to, choices));
+    mutated
+}
+
+/// Crosses two inputs between items of their streams: the custom crossover.
+#[must_use]
+pub fn cross(one: &[u8], other: &[u8], choices: &[u8]) -> Vec<u8> {
+    let Some((to, stream)) = choose(one) else { return other.to_vec() };
+    let mut crossed = one.get(..HEAD).unwrap_or(&[]).to_vec();
+    crossed.extend(mutate::crossed(stream, other.get(HEAD..).unwrap_or(&[]), to, choices));
+    crossed
+}

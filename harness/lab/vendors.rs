@@ -1,0 +1,45 @@
+//! Vendors: downstream releases, described by what they add to a base release, and the question
+//! whether a machine can go from one vendor's build to another's.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`file`] | `corpus/vendors.toml`: the only list of downstream releases |
+//! | [`derive`] | a downstream's descriptions, made from those of its base |
+//! | [`layout`] | a section's layout, field by field, as one release writes or reads it |
+//! | [`migrate`] | the answer: yes, no, or only if certain features are not in use |
+//!
+//! A name is `VENDOR:RELEASE`, or `RELEASE` alone for upstream.
+
+pub mod derive;
+pub mod file;
+pub mod layout;
+pub mod migrate;
+
+pub use derive::Build;
+pub use file::Vendors;
+pub use migrate::{Answer, can_migrate};
+
+use crate::release::corpus::CorpusError;
+use crate::release::library::LibraryError;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum VendorError {
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+    #[error("{file}: {source}")]
+    Toml { file: String, source: Box<toml::de::Error> },
+    #[error("{file}: {vendor}: {problem}")]
+    Entry { file: String, vendor: String, problem: String },
+    #[error("no release '{asked}': expected RELEASE or VENDOR:RELEASE, one of {known}")]
+    NoRelease { asked: String, known: String },
+    #[error("{from} and {to} have no machine type and devices in common")]
+    NothingInCommon { from: String, to: String },
+    #[error("{0}")]
+    Tables(String),
+    #[error("the stream is none of {from}: {why}")]
+    Stream { from: String, why: String },
+}

@@ -1,0 +1,194 @@
+//! The lab: its tables are as reviewed, the claims of designs hold, vendors' questions are
+//! answered.
+
+#![expect(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use std::sync::LazyLock;
+
+use crossload::lab::designs::cursor::Stream;
+use crossload::lab::designs::model::Machine;
+use crossload::lab::designs::sink::{Sink, Truth, Verdict};
+use crossload::lab::designs::{self, evolve, real, run};
+use crossload::lab::drift::{self, Base, Class, Rule, Selection};
+use crossload::lab::vendors::migrate::{can_migrate_all, can_migrate_stream};
+use crossload::lab::vendors::{Answer, Build, VendorError, Vendors};
+use crossload::release::corpus::Corpus;
+use crossload::release::library::Library;
+
+static LIBRARY: LazyLock<Library> =
+    LazyLock::new(|| Library::open(Corpus::embedded().unwrap()).unwrap());
+
+fn snapshots() -> insta::internals::SettingsBindDropGuard {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots/lab"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind_to_scope()
+}
+
+/// Takes about a minute without optimisation.
+#[test]
+fn the_drift_table_is_as_reviewed() {
+    let _scope = snapshots();
+    let drifts = drift::run(&LIBRARY, &Selection::default()).unwrap();
+    insta::assert_snapshot!("drift", drift::table::summary(&drifts));
+    let mut sections = String::new();
+    for drift in drifts.iter().filter(|d| d.own) {
+        sections += &drift::table::sections(drift);
+        sections += "\n";
+    }
+    insta::assert_snapshot!("drift-sections", sections);
+}
+
+#[test]
+fn the_design_tables_are_as_reviewed() {
+    let _scope = snapshots();
+    let report = run::generated(0, 20_000, false);
+    assert_eq!(report.broken_claims(), 0);
+    let counts = real::run(&LIBRARY).unwrap();
+    let machines = real::samples(&LIBRARY).unwrap();
+    let table = designs::table::generated(&report)
+        + "\n"
+        + &designs::table::real(&counts)
+        + "\n"
+        + &designs::table::overhead(&machines);
+    insta::assert_snapshot!("designs", table);
+}
+
+/// 10 million cases by `crossload designs --claims --cases 10000000`; here other seeds, fewer.
+#[test]
+fn a_design_that_calls_itself_unambiguous_misparses_nothing_that_it_claims() {
+    assert_eq!(run::generated(1 << 40, 30_000, true).broken_claims(), 0);
+}
+
+#[test]
+fn every_design_reads_what_it_writes() {
+    for seed in 0..2_000 {
+        let mut case = evolve::case(seed);
+        case.to = Machine { ..case.from.clone() };
+        case.piece = usize::MAX;
+        let truth = Truth::of(&case.from, &case.states);
+        for (number, design) in designs::ALL.iter().enumerate() {
+            let bytes = design.encode(&case.from, &case.states);
+            let mut sink = Sink::default();
+            let outcome =
+                design.decode(Stream { bytes: &bytes, piece: usize::MAX }, &case.to, &mut sink);
+            let verdict = truth.judge(&case.to, &outcome, &sink, design.gives_up()).verdict;
+            // Ambiguous ones may fail on what looks like a subsection.
+            let may_fail = matches!(number, 1..=5 | 7 | 9 | 10 | 13);
+            if !may_fail {
+                assert!(
+                    verdict <= Verdict::Defaulted,
+                    "{} seed {seed}: {outcome:?}",
+                    design.name()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn real_machines_survive_every_design_between_equals() {
+    for machine in real::samples(&LIBRARY).unwrap() {
+        let truth = Truth::of(&machine.machine, &machine.states);
+        for design in designs::ALL {
+            let bytes = design.encode(&machine.machine, &machine.states);
+            let mut sink = Sink::default();
+            let stream = Stream { bytes: &bytes, piece: usize::MAX };
+            let outcome = design.decode(stream, &machine.machine, &mut sink);
+            let judged = truth.judge(&machine.machine, &outcome, &sink, false);
+            // The one-byte rule of 0.13 fails on real state, too.
+            if design.name() != "2 one byte (0.13)" {
+                assert_eq!(
+                    judged.verdict,
+                    Verdict::Faithful,
+                    "{} {}: {outcome:?}",
+                    machine.fixture,
+                    design.name()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn footers_catch_every_change_of_length_but_those_that_undo_themselves() {
+    let fixture = LIBRARY.fixture("2.4.1", "pc-i440fx-2.4", "idle").unwrap();
+    let rule = Rule::ALL[7];
+    let base = Base::of(&LIBRARY, fixture, rule).unwrap().expect("its own rules");
+    assert!(base.own);
+    let cases = drift::tally::cases(&base, 7);
+    assert!(cases.len() > 200);
+    for case in &cases {
+        let length = case.edit.bytes(&base.stream).len();
+        if case.outcome.class == Class::Never {
+            assert_eq!(length, base.stream.len(), "{} {}", case.edit.change, case.path);
+        }
+    }
+}
+
+fn build(vendors: &Vendors, name: &str) -> Build {
+    Build::of(&LIBRARY, vendors, name).unwrap()
+}
+
+#[test]
+fn the_worked_downstreams_are_answered() {
+    let _scope = snapshots();
+    let vendors = Vendors::of(&LIBRARY).unwrap();
+    let mut text = String::new();
+    for (from, to, machine) in [
+        ("1.4.2", "com.example.enterprise:6.9", "pc-1.0"),
+        ("com.example.enterprise:6.9", "1.4.2", "pc-1.0"),
+        ("com.example.enterprise:6.9", "2.3.1", "pc-1.0"),
+        ("2.3.1", "com.example.enterprise:6.9", "pc-1.0"),
+        ("com.example.enterprise:6.9", "net.example.telco:6.9-1", "pc-1.0"),
+        ("7.2", "com.example.cloud:7.2-4", "pc-i440fx-7.2"),
+        ("com.example.cloud:7.2-4", "7.2", "pc-i440fx-7.2"),
+        ("com.example.cloud:7.2-4", "10.0", "pc-i440fx-7.2"),
+    ] {
+        let (a, b) = (build(&vendors, from), build(&vendors, to));
+        // Scenarios with the same answer as the one before are not repeated.
+        let mut last = None;
+        for (name, answer) in can_migrate_all(&LIBRARY, &a, &b, Some(machine)).unwrap() {
+            if last.as_ref() != Some(&answer) {
+                text += &format!("{from} to {to}, {name}: {answer}\n");
+            }
+            last = Some(answer);
+        }
+    }
+    insta::assert_snapshot!("can-migrate", text);
+}
+
+#[test]
+fn a_stream_decides_which_features_are_in_use() {
+    let vendors = Vendors::of(&LIBRARY).unwrap();
+    let (a, b) = (build(&vendors, "2.3.1"), build(&vendors, "com.example.enterprise:6.9"));
+    for (scenario, expected) in [("idle", true), ("legacy", false)] {
+        let fixture = LIBRARY.fixture("2.3.1", "pc-1.0", scenario).unwrap();
+        let stream = LIBRARY.corpus().stream(fixture).unwrap();
+        let (answer, judged) =
+            can_migrate_stream(&LIBRARY, &a, &b, ("pc-1.0", scenario), &stream).unwrap();
+        assert_eq!(answer == Answer::Yes, expected, "{scenario}: {answer} {judged:?}");
+    }
+}
+
+#[test]
+fn bad_vendor_lists_are_refused() {
+    let entry = |id: &str, base: &str, derived: &str| {
+        format!("[[vendor]]\nid='{id}'\nrelease='1'\nbase='{base}'\nderived='{derived}'\n")
+    };
+    let good = entry("com.a", "1.0", "x");
+    assert!(Vendors::parse(&good, &["1.0"]).is_ok());
+    for bad in [
+        entry("com.a", "2.0", "x"),
+        entry("a", "1.0", "x"),
+        entry("com.a", "1.0", " "),
+        format!("{good}{good}"),
+        good.replace("release", "relaese"),
+        format!("{good}colour='red'\n"),
+    ] {
+        assert!(Vendors::parse(&bad, &["1.0"]).is_err(), "{bad}");
+    }
+    let unknown = Build::of(&LIBRARY, &Vendors::default(), "com.nobody:1");
+    assert!(matches!(unknown, Err(VendorError::NoRelease { .. })));
+}
