@@ -16,6 +16,8 @@ mod import;
 mod input;
 mod inspect;
 mod matrix;
+#[cfg(unix)]
+mod observe;
 mod observed;
 #[cfg(feature = "fuzzing")]
 mod seed;
@@ -81,6 +83,9 @@ enum Verb {
     /// Load streams into real binaries, beside the model
     #[cfg(unix)]
     Verify(verify::Args),
+    /// Load fixtures into real binaries and record what they did
+    #[cfg(unix)]
+    Observe(observe::Args),
     /// Run scenarios in a real binary and keep the streams
     #[cfg(unix)]
     Capture(capture::Args),
@@ -119,6 +124,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Verb::Seed(args)) => seed::run(&args),
         #[cfg(unix)]
         Some(Verb::Verify(args)) => verify::run(&args),
+        #[cfg(unix)]
+        Some(Verb::Observe(args)) => observe::run(&args),
         #[cfg(unix)]
         Some(Verb::Capture(args)) => capture::run(&args),
         #[cfg(unix)]

@@ -82,7 +82,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     if all.is_empty() {
         return Err(CliError::NothingToLoad);
     }
-    let verified = with_progress(&library, &all, args)?;
+    let verified = with_progress(&library, &all, args.jobs, args.limit)?;
     if let Some(folder) = &args.keep {
         keep(folder, &verified)?;
     }
@@ -94,7 +94,7 @@ fn wanted(list: &[String], name: &str) -> bool {
 }
 
 /// The binaries, and which releases of the corpus they are.
-fn known(
+pub(super) fn known(
     library: &Library,
     paths: &[PathBuf],
     named: Option<&str>,
@@ -122,13 +122,14 @@ fn known(
 }
 
 /// Runs the cases under a progress bar, which shows on a terminal only.
-fn with_progress(
+pub(super) fn with_progress(
     library: &Library,
     all: &[Case<'_>],
-    args: &Args,
+    jobs: Option<usize>,
+    limit: u64,
 ) -> Result<Vec<Verified>, QemuError> {
-    let jobs = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let options = Options { jobs, limit: Duration::from_secs(args.limit), save: true };
+    let jobs = jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let options = Options { jobs, limit: Duration::from_secs(limit), save: true };
     let done = Arc::new(AtomicU64::new(0));
     let over = AtomicBool::new(false);
     let bar = ProgressBar::new(all.len() as u64);

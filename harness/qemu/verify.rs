@@ -63,6 +63,8 @@ pub struct Verified {
     pub compared: Compared,
     /// What the binary did.
     pub real: Real,
+    /// Length of the stream in bytes.
+    pub size: u64,
     /// The stream, where they disagree.
     pub stream: Option<Vec<u8>>,
     /// What did not come back as it was sent.
@@ -197,8 +199,9 @@ fn one(library: &Library, case: &Case<'_>, options: &Options) -> Result<Verified
         explained: beyond(&real).filter(|_| disagreement.is_some()),
         disagreement,
     };
+    let size = stream.len() as u64;
     let stream = compared.disagreement.is_some().then_some(stream);
-    Ok(Verified { compared, real, stream, changes: changed })
+    Ok(Verified { compared, real, size, stream, changes: changed })
 }
 
 /// The check that refused, if it is about more than the stream.

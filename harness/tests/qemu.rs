@@ -14,6 +14,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use crossload::matrix::Config;
+use crossload::matrix::agreement::Agreement;
 use crossload::qemu::add::{Order, add};
 use crossload::qemu::binary::MachineType;
 use crossload::qemu::capture::capture;
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
         Some(_) => String::new(),
         None => "no qemu-system-x86_64 in PATH, and CROSSLOAD_QEMU not set".to_owned(),
     };
-    let real: [(&str, fn(&Path)); 5] = [
+    let real: [(&str, Test); 5] = [
         ("captures_exercise_what_they_are_for", captures),
         ("fixtures_load_as_the_model_says", fixtures),
         ("changed_fixtures_load_as_the_model_says", changed),
@@ -58,6 +59,9 @@ fn main() -> ExitCode {
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
+
+/// A test of the binary at this path.
+type Test = fn(&Path);
 
 fn always(name: &str, test: fn()) -> Trial {
     Trial::test(name, move || outcome(test))
@@ -193,8 +197,8 @@ fn all_agree(library: &Library, config: &Config, list: &[Case<'_>]) {
     assert!(!list.is_empty());
     let options = Options { jobs: 2, limit: Duration::from_secs(60), save: false };
     let verified = verify(library, list, &options, &Arc::new(AtomicU64::new(0))).unwrap();
-    let mut agreement = crossload::matrix::agreement::Agreement::default();
-    agreement.cells = verified.into_iter().map(|v| v.compared).collect();
+    let cells = verified.into_iter().map(|v| v.compared).collect();
+    let mut agreement = Agreement { cells, changed: Vec::new() };
     let _ = agreement.explain(config);
     for one in agreement.cells.iter().filter(|one| one.explained.is_none()) {
         assert_eq!(one.disagreement, None, "{} {}.{}", one.source, one.machine, one.scenario);
