@@ -1,7 +1,7 @@
 //! The lab: its tables are as reviewed, the claims of designs hold, vendors' questions are
 //! answered.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::sync::LazyLock;
 
@@ -12,8 +12,12 @@ use crossload::lab::designs::{self, evolve, real, run};
 use crossload::lab::drift::{self, Base, Class, Rule, Selection};
 use crossload::lab::vendors::migrate::{can_migrate_all, can_migrate_stream};
 use crossload::lab::vendors::{Answer, Build, VendorError, Vendors};
+use crossload::matrix::agreement::disagreement;
+use crossload::qemu::incoming::{self, Wanted};
+use crossload::qemu::{Binary, Guest, Setup};
 use crossload::release::corpus::Corpus;
 use crossload::release::library::Library;
+use crossload::wire::Feed;
 
 static LIBRARY: LazyLock<Library> =
     LazyLock::new(|| Library::open(Corpus::embedded().unwrap()).unwrap());
@@ -191,4 +195,48 @@ fn bad_vendor_lists_are_refused() {
     }
     let unknown = Build::of(&LIBRARY, &Vendors::default(), "com.nobody:1");
     assert!(matches!(unknown, Err(VendorError::NoRelease { .. })));
+}
+
+/// Drift cases on a real binary: verdict and the byte where the load stopped must be the model's.
+#[test]
+#[ignore = "needs qemu-system-x86_64 of a release in the corpus, which it starts 220 times"]
+fn the_drift_table_agrees_with_the_installed_binary() {
+    const CASES: usize = 110;
+    let found = ["/usr/bin/qemu-system-x86_64", "/usr/local/bin/qemu-system-x86_64"]
+        .iter()
+        .find_map(|path| Binary::at(path.as_ref()).ok());
+    let binary = found.expect("qemu-system-x86_64 is installed");
+    let receipts = LIBRARY.fixtures().iter().map(|f| (f.release.as_str(), f.binary.as_str()));
+    let release = binary.release(receipts).expect("a release of the corpus").to_string();
+    // With footers and without: the newest and the oldest machine type with a busy guest.
+    let own: Vec<_> = LIBRARY
+        .fixtures()
+        .iter()
+        .filter(|f| f.release == release && f.scenario == "legacy" && binary.has(&f.machine))
+        .collect();
+    let mut wrong = Vec::new();
+    let mut replayed = 0;
+    for fixture in [own.first().unwrap(), own.last().unwrap()] {
+        let own = |rule: &Rule| Base::of(&LIBRARY, fixture, *rule).unwrap().filter(|b| b.own);
+        let base = Rule::ALL.iter().find_map(own).expect("its own rules");
+        let all = drift::tally::drift(&base).total().total(None) as usize;
+        for case in drift::tally::cases(&base, all / CASES) {
+            let stream = case.edit.bytes(&base.stream);
+            let setup = Setup {
+                machine: fixture.machine.clone(),
+                guest: Guest::Idle,
+                arguments: fixture.arguments.clone(),
+            };
+            let limit = std::time::Duration::from_secs(30);
+            let wanted = Wanted { feed: Feed::Bulk, trace: false, save: false, limit };
+            let real = incoming::load(&binary, &setup, &stream, &wanted).unwrap();
+            let outcome = real.outcome(&Feed::Bulk);
+            replayed += 1;
+            if let Some(why) = disagreement(Some(&base.to), Some(&stream), &Feed::Bulk, &outcome) {
+                wrong.push(format!("{}: {} {}: {why}", base.fixture, case.edit.change, case.path));
+            }
+        }
+    }
+    assert!(replayed >= 200, "{replayed} cases");
+    assert!(wrong.is_empty(), "{} of {replayed}:\n{}", wrong.len(), wrong.join("\n"));
 }
