@@ -41,7 +41,7 @@ pub enum Role {
     Load {
         /// What becomes its standard input.
         from: OwnedFd,
-        /// Whether it writes what it reads to [`TRACE`].
+        /// Whether it writes what it reads to a log.
         trace: bool,
     },
 }
