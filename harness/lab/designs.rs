@@ -180,9 +180,6 @@ impl Evolution {
     /// Whether some version or name tells of it.
     #[must_use]
     pub fn is_announced(self) -> bool {
-        !matches!(
-            self,
-            Evolution::Forgotten | Evolution::GrownForgotten | Evolution::StrayByte
-        )
+        !matches!(self, Evolution::Forgotten | Evolution::GrownForgotten | Evolution::StrayByte)
     }
 }

@@ -95,7 +95,9 @@ fn newest<'l>(all: &[&'l Fixture]) -> Vec<&'l Fixture> {
         .collect();
     let busy: Vec<&str> =
         chosen.iter().filter(|f| f.scenario == BUSY).map(|f| f.release.as_str()).collect();
-    chosen.retain(|f| f.scenario == BUSY || f.scenario == QUIET && !busy.contains(&f.release.as_str()));
+    chosen.retain(|f| {
+        f.scenario == BUSY || f.scenario == QUIET && !busy.contains(&f.release.as_str())
+    });
     chosen
 }
 

@@ -75,12 +75,17 @@ fn every_design_reads_what_it_writes() {
         for (number, design) in designs::ALL.iter().enumerate() {
             let bytes = design.encode(&case.from, &case.states);
             let mut sink = Sink::default();
-            let outcome = design.decode(Stream { bytes: &bytes, piece: usize::MAX }, &case.to, &mut sink);
+            let outcome =
+                design.decode(Stream { bytes: &bytes, piece: usize::MAX }, &case.to, &mut sink);
             let verdict = truth.judge(&case.to, &outcome, &sink, design.gives_up()).verdict;
             // Ambiguous ones may fail on what looks like a subsection.
             let may_fail = matches!(number, 1..=5 | 7 | 9 | 10 | 13);
             if !may_fail {
-                assert!(verdict <= Verdict::Defaulted, "{} seed {seed}: {outcome:?}", design.name());
+                assert!(
+                    verdict <= Verdict::Defaulted,
+                    "{} seed {seed}: {outcome:?}",
+                    design.name()
+                );
             }
         }
     }
@@ -98,7 +103,13 @@ fn real_machines_survive_every_design_between_equals() {
             let judged = truth.judge(&machine.machine, &outcome, &sink, false);
             // The one-byte rule of 0.13 fails on real state, too.
             if design.name() != "2 one byte (0.13)" {
-                assert_eq!(judged.verdict, Verdict::Faithful, "{} {}: {outcome:?}", machine.fixture, design.name());
+                assert_eq!(
+                    judged.verdict,
+                    Verdict::Faithful,
+                    "{} {}: {outcome:?}",
+                    machine.fixture,
+                    design.name()
+                );
             }
         }
     }

@@ -89,7 +89,15 @@ fn desc(rng: &mut Rng, name: &str, depth: usize) -> Desc {
 
 /// A field that every version has.
 fn field(rng: &mut Rng, name: &str, kind: Kind) -> Field {
-    Field { name: name.to_string(), id: rng.next(), since: 0, linear: 0, feature: None, generation: 0, kind }
+    Field {
+        name: name.to_string(),
+        id: rng.next(),
+        since: 0,
+        linear: 0,
+        feature: None,
+        generation: 0,
+        kind,
+    }
 }
 
 fn optional(rng: &mut Rng, owner: &str, name: &str, vendor: &str) -> Optional {
@@ -133,11 +141,8 @@ fn state(rng: &mut Rng, desc: &Desc, lures: &[Vec<u8>]) -> State {
             Kind::Struct(desc) => Slot::Struct(state(rng, desc, lures)),
         })
         .collect();
-    let optional = desc
-        .optional
-        .iter()
-        .map(|o| rng.one_in(2).then(|| state(rng, &o.desc, lures)))
-        .collect();
+    let optional =
+        desc.optional.iter().map(|o| rng.one_in(2).then(|| state(rng, &o.desc, lures))).collect();
     State { fields, optional }
 }
 
@@ -179,7 +184,8 @@ fn pair(rng: &mut Rng, evolution: Evolution, base: &Machine) -> (Machine, Machin
         }
         Evolution::Forgotten => {
             let at = rng.below(end + 1);
-            b.fields.insert(at, Field { generation: 0, feature: None, ..fresh(rng, "new", UPSTREAM) });
+            b.fields
+                .insert(at, Field { generation: 0, feature: None, ..fresh(rng, "new", UPSTREAM) });
         }
         Evolution::Bumped => {
             b.version += 1;
@@ -217,7 +223,8 @@ fn pair(rng: &mut Rng, evolution: Evolution, base: &Machine) -> (Machine, Machin
         }
         Evolution::SameName if rng.one_in(2) => {
             let new = fresh(rng, "new", UPSTREAM);
-            let theirs = Field { id: rng.next(), feature: Some(format!("{DOWNSTREAM}:new")), ..new.clone() };
+            let theirs =
+                Field { id: rng.next(), feature: Some(format!("{DOWNSTREAM}:new")), ..new.clone() };
             announced(a, end, new);
             announced(b, end, theirs);
         }

@@ -102,7 +102,13 @@ pub trait Layout: Sync {
     ///
     /// # Errors
     /// What the design refuses.
-    fn take_beside(&self, _: &mut Io<'_, '_>, _: &Machine, _: &[u8], _: u32) -> Result<bool, Refusal> {
+    fn take_beside(
+        &self,
+        _: &mut Io<'_, '_>,
+        _: &Machine,
+        _: &[u8],
+        _: u32,
+    ) -> Result<bool, Refusal> {
         Ok(false)
     }
 }

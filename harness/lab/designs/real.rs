@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use super::evolve::Case;
+use super::model::{Desc, Device, Field, Kind, Machine, Optional, Slot, State};
 use super::run::{Counts, judge};
 use super::sink::Truth;
 use super::{ALL, Evolution};
-use super::model::{Desc, Device, Field, Kind, Machine, Optional, Slot, State};
 use crate::lab::drift::{DriftError, Selection};
 use crate::release::library::Library;
 use crate::release::provenance::Fixture;
@@ -55,7 +55,12 @@ impl Real {
             release: fixture.release.clone(),
             machine: Machine::default(),
             states: Vec::new(),
-            knows: own.set.vmsds.iter().flat_map(|v| v.subsections.iter().map(|s| s.0.clone())).collect(),
+            knows: own
+                .set
+                .vmsds
+                .iter()
+                .flat_map(|v| v.subsections.iter().map(|s| s.0.clone()))
+                .collect(),
             sent: 0,
         };
         for section in &meaning.loaded.sections {
@@ -156,7 +161,9 @@ impl Tree {
     /// A name that no field has yet: some descriptions have several of one name.
     fn unique(&self, name: &str) -> String {
         let same = self.items.iter().filter(|item| match item {
-            Item::Bytes { name: n, .. } => n == name || n.strip_prefix(name).is_some_and(|r| r.starts_with('~')),
+            Item::Bytes { name: n, .. } => {
+                n == name || n.strip_prefix(name).is_some_and(|r| r.starts_with('~'))
+            }
             _ => false,
         });
         match same.count() {
@@ -234,7 +241,9 @@ fn plain(name: &str, id: u64, kind: Kind) -> Field {
 pub fn align(from: &mut Real, to: &mut Real) -> Vec<u64> {
     let mut differing = Vec::new();
     for device in &mut from.machine.devices {
-        let Some(other) = to.machine.devices.iter_mut().find(|d| d.id == device.id) else { continue };
+        let Some(other) = to.machine.devices.iter_mut().find(|d| d.id == device.id) else {
+            continue;
+        };
         learn(&mut other.desc, &device.desc, &to.knows);
         let announced = device.desc.version != other.desc.version;
         let (ours, theirs) = (leaves(&device.desc), leaves(&other.desc));
@@ -351,7 +360,8 @@ fn leaves(desc: &Desc) -> BTreeMap<u64, usize> {
 
 /// A name as a meaning.
 fn named(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+    name.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Marks what `desc` has and the other side has not; with the version below it, if announced.

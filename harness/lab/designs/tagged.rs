@@ -60,7 +60,9 @@ fn take(content: &[u8], desc: &Desc, spot: Spot<'_>, sink: &mut Sink) -> Result<
         let seen = if kind == OPTIONAL {
             let found = desc.optional.iter().zip(&mut optional);
             let mut found = found.filter(|(o, _)| o.desc.name.as_bytes() == name);
-            let Some((part, seen)) = found.next() else { return Err(Refusal::Optional(shown(name))) };
+            let Some((part, seen)) = found.next() else {
+                return Err(Refusal::Optional(shown(name)));
+            };
             take(value, &part.desc, spot.inside(part.id), sink)?;
             seen
         } else {

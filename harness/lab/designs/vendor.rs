@@ -84,7 +84,13 @@ fn key(feature: &str, path: &str) -> String {
 }
 
 /// The contents of the features in use, by key.
-fn in_use(desc: &Desc, state: &State, path: &str, spot: Spot<'_>, all: &mut Vec<(String, Vec<u8>)>) {
+fn in_use(
+    desc: &Desc,
+    state: &State,
+    path: &str,
+    spot: Spot<'_>,
+    all: &mut Vec<(String, Vec<u8>)>,
+) {
     for (field, slot) in desc.with(state) {
         let path = format!("{path}.{}", field.name);
         match (slot, &field.kind) {

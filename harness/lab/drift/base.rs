@@ -72,7 +72,11 @@ impl Base {
     ///
     /// # Errors
     /// A fixture that its own release does not load.
-    pub fn of(library: &Library, fixture: &Fixture, rule: Rule) -> std::result::Result<Option<Self>, DriftError> {
+    pub fn of(
+        library: &Library,
+        fixture: &Fixture,
+        rule: Rule,
+    ) -> std::result::Result<Option<Self>, DriftError> {
         let wrong = |why: String| DriftError::Fixture { fixture: fixture.id(), why };
         let Some(mut to) =
             library.destination(&fixture.release, &fixture.machine, &fixture.scenario)?
@@ -119,9 +123,10 @@ fn reframed(meaning: &Meaning<'_>, stream: &[u8], footers: bool) -> Result<Vec<u
         writer.put(slice(stream, done, section.body)?);
         let ram = from.handlers.get(section.handler).is_some_and(|h| h.body == Body::Ram);
         if ram {
-            let records = loaded.map.spans().iter().filter(|s| {
-                s.info == "ram" && s.offset >= section.body && s.offset < section.end
-            });
+            let records =
+                loaded.map.spans().iter().filter(|s| {
+                    s.info == "ram" && s.offset >= section.body && s.offset < section.end
+                });
             for record in records.filter(|s| s.name != "pages") {
                 writer.put(slice(stream, record.offset, record.offset + record.len)?);
             }

@@ -107,7 +107,8 @@ impl Change {
 impl fmt::Display for Change {
     /// What was done, to be followed by the field's path.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = |n: &usize| if *n == 1 { "one byte".to_string() } else { format!("{n} bytes") };
+        let plural =
+            |n: &usize| if *n == 1 { "one byte".to_string() } else { format!("{n} bytes") };
         match self {
             Change::Insert(n, Fill::Zero) => write!(f, "{} (00) more after", plural(n)),
             Change::Insert(n, Fill::Ones) => write!(f, "{} (ff) more after", plural(n)),
@@ -274,11 +275,7 @@ impl Place<'_, '_> {
         ];
         let mut edits: Vec<Edit> = Vec::with_capacity(fills.len());
         for (fill, bytes) in fills {
-            let pieces = [
-                Piece::Kept(0..at),
-                Piece::New(bytes),
-                Piece::Kept(at..base.len()),
-            ];
+            let pieces = [Piece::Kept(0..at), Piece::New(bytes), Piece::Kept(at..base.len())];
             // A neighbour of zeros is no second case.
             if edits.iter().all(|e| e.pieces != pieces) {
                 edits.push(Edit::new(Change::Insert(n, fill), at, pieces));
@@ -296,9 +293,9 @@ impl Place<'_, '_> {
 
     /// Two neighbours, whatever they are, if the bytes differ then.
     fn swap(&self, base: &[u8]) -> Option<Edit> {
-        let next = self.next.filter(|n| n.info != "subsection" && self.span.info != "subsection")?;
-        let (from, middle, to) =
-            (size(self.span.offset), self.end(), size(next.offset + next.len));
+        let next =
+            self.next.filter(|n| n.info != "subsection" && self.span.info != "subsection")?;
+        let (from, middle, to) = (size(self.span.offset), self.end(), size(next.offset + next.len));
         exchanged(Change::Swap, base, from, middle, to)
     }
 

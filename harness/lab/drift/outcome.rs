@@ -107,7 +107,13 @@ pub fn outcome(base: &Loaded<'_>, changed: usize, edit: &Edit, read: &Loaded<'_>
     let after = read.sections.len().saturating_sub(changed + 1);
     let Some(error) = &read.refused else {
         if wrong.is_none_or(|w| w.offset > end) {
-            return Outcome { class: Class::Understood, bytes: 0, fields: 0, sections: 0, cause: Cause::End };
+            return Outcome {
+                class: Class::Understood,
+                bytes: 0,
+                fields: 0,
+                sections: 0,
+                cause: Cause::End,
+            };
         }
         return accepted(base, &sent, reading.get(matching..).unwrap_or(&[]), end, after, read);
     };
@@ -123,13 +129,7 @@ pub fn outcome(base: &Loaded<'_>, changed: usize, edit: &Edit, read: &Loaded<'_>
             Some(_) => Class::Later,
         },
     };
-    Outcome {
-        class,
-        bytes: error.offset.saturating_sub(wrong_at),
-        fields,
-        sections: after,
-        cause,
-    }
+    Outcome { class, bytes: error.offset.saturating_sub(wrong_at), fields, sections: after, cause }
 }
 
 fn accepted(
@@ -141,11 +141,12 @@ fn accepted(
     read: &Loaded<'_>,
 ) -> Outcome {
     let sent: HashSet<&Sent> = sent.iter().collect();
-    let misread = wrong
-        .iter()
-        .filter(|w| w.name != "vmdescription" && !sent.contains(&(w.offset, w.len, Some(w.identity))));
+    let misread = wrong.iter().filter(|w| {
+        w.name != "vmdescription" && !sent.contains(&(w.offset, w.len, Some(w.identity)))
+    });
     let (fields, bytes) = misread.fold((0, 0), |(n, bytes), w| (n + 1, bytes + w.len));
-    let stopped = wrong.iter().find(|s| Some(s.identity) == end_of_stream(base)).map_or(end, |s| s.offset);
+    let stopped =
+        wrong.iter().find(|s| Some(s.identity) == end_of_stream(base)).map_or(end, |s| s.offset);
     let cause = if stopped < end {
         let sections = base.sections.len().saturating_sub(read.sections.len());
         Cause::FalseEnd { bytes: end - stopped, sections }
@@ -157,7 +158,8 @@ fn accepted(
 
 /// Identity of the record that ends a stream.
 fn end_of_stream(base: &Loaded<'_>) -> Option<u64> {
-    let found = base.map.spans().iter().rev().find(|s| s.name == "end of stream" && s.info == "framing");
+    let found =
+        base.map.spans().iter().rev().find(|s| s.name == "end of stream" && s.info == "framing");
     found.map(|s| s.identity)
 }
 
@@ -180,7 +182,8 @@ fn sent(base: &[Span<'_>], edit: &Edit) -> Vec<Sent> {
                     sent.extend(inside.filter_map(|s| {
                         let (start, end) = (s.offset.max(from), (s.offset + s.len).min(to));
                         // The first span that reaches beyond what is as it was.
-                        (shift(end) > edit.at as u64).then(|| (shift(start), end - start, Some(s.identity)))
+                        (shift(end) > edit.at as u64)
+                            .then(|| (shift(start), end - start, Some(s.identity)))
                     }));
                 }
                 offset += to - from;

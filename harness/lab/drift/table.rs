@@ -14,9 +14,9 @@ pub fn summary(drifts: &[Drift]) -> String {
     let total: u64 = drifts.iter().map(|d| d.total().total(None)).sum();
     let _ = writeln!(text, "{total} changed streams\n");
     text += "Shares by framing rules (every fixture that loads under them)\n\n";
-    let rules = Rule::ALL.into_iter().map(|rule| {
-        (rule.name().to_string(), sum(drifts.iter().filter(|d| d.rule == rule)))
-    });
+    let rules = Rule::ALL
+        .into_iter()
+        .map(|rule| (rule.name().to_string(), sum(drifts.iter().filter(|d| d.rule == rule))));
     shares(&mut text, rules, None);
     text += "\nOf those never detected: because a zero byte is taken for the end of the stream\n\n";
     for rule in Rule::ALL {
@@ -33,7 +33,8 @@ pub fn summary(drifts: &[Drift]) -> String {
         (format!("{} {name}", d.fixture), d.total())
     });
     shares(&mut text, other, None);
-    text += "\nShares by kind of change, under the releases' own rules without and with footers\n\n";
+    text +=
+        "\nShares by kind of change, under the releases' own rules without and with footers\n\n";
     for footers in [false, true] {
         let own = sum(drifts.iter().filter(|d| d.own && d.rule.footers == footers));
         let rows = Family::ALL.into_iter().map(|family| {
@@ -134,7 +135,11 @@ pub fn sentence(drift: &Drift, example: &Example) -> String {
         ),
         Cause::Refused(class) => format!("it is refused only by {class}"),
     };
-    format!("{}, {}: {change} `{path}` is never detected, because {because}.", drift.fixture, drift.rule.name())
+    format!(
+        "{}, {}: {change} `{path}` is never detected, because {because}.",
+        drift.fixture,
+        drift.rule.name()
+    )
 }
 
 /// Sections of one drift: counts in all classes.

@@ -30,10 +30,8 @@ pub struct Latest {
 impl Tally {
     /// Counts one outcome.
     pub fn add(&mut self, family: Family, outcome: &Outcome) {
-        if let Some(count) = self
-            .counts
-            .get_mut(family as usize)
-            .and_then(|row| row.get_mut(outcome.class as usize))
+        if let Some(count) =
+            self.counts.get_mut(family as usize).and_then(|row| row.get_mut(outcome.class as usize))
         {
             *count += 1;
         }
@@ -147,7 +145,8 @@ pub fn drift(base: &Base) -> Drift {
     };
     each(base, |case| {
         let family = case.edit.change.family();
-        let path_is_last = drift.fields.last().is_some_and(|f| f.path == case.path && f.section == case.section);
+        let path_is_last =
+            drift.fields.last().is_some_and(|f| f.path == case.path && f.section == case.section);
         if !path_is_last {
             let (section, path) = (case.section.clone(), case.path.clone());
             drift.fields.push(FieldTally { section, path, tally: Tally::default() });

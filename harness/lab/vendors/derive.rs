@@ -33,7 +33,10 @@ impl Build {
             let upstream = library.releases().iter().map(|r| r.0.clone());
             let known: Vec<String> =
                 upstream.chain(vendors.vendor.iter().map(Vendor::name)).collect();
-            return Err(VendorError::NoRelease { asked: name.to_string(), known: known.join(", ") });
+            return Err(VendorError::NoRelease {
+                asked: name.to_string(),
+                known: known.join(", "),
+            });
         };
         Ok(Build { name: name.to_string(), release: name.to_string(), tables: tables.clone() })
     }
@@ -52,7 +55,8 @@ impl Build {
         let Some(upstream) = library.destination(&self.release, machine, scenario)? else {
             return Ok(None);
         };
-        let Some(mut handlers) = library.corpus().handlers(&self.release, machine, scenario)? else {
+        let Some(mut handlers) = library.corpus().handlers(&self.release, machine, scenario)?
+        else {
             return Ok(None);
         };
         // A bumped description bumps the section that it is the body of.
@@ -92,7 +96,12 @@ impl Build {
         owner.ok_or_else(|| format!("owner '{key}': the tables of {release} have no such key"))
     }
 
-    fn subsection(&mut self, library: &Library, vendor: &str, new: &Subsection) -> Result<(), String> {
+    fn subsection(
+        &mut self,
+        library: &Library,
+        vendor: &str,
+        new: &Subsection,
+    ) -> Result<(), String> {
         let from = library.tables(&new.from);
         let from = from.ok_or_else(|| format!("from '{}': no such release", new.from))?;
         let listed = from.vmsd.values().flat_map(|v| &v.subsections);
@@ -148,7 +157,8 @@ impl Build {
             None => owner.fields.len(),
             Some(name) => {
                 let found = owner.fields.iter().position(|f| f.name == *name);
-                1 + found.ok_or_else(|| format!("after '{name}': '{}' has no such field", new.owner))?
+                1 + found
+                    .ok_or_else(|| format!("after '{name}': '{}' has no such field", new.owner))?
             }
         };
         if new.bump {

@@ -103,8 +103,10 @@ impl Vendors {
     /// # Errors
     /// As [`Vendors::of`].
     pub fn parse(text: &str, upstream: &[&str]) -> Result<Self, VendorError> {
-        let vendors: Vendors = toml::from_str(text)
-            .map_err(|source| VendorError::Toml { file: FILE.to_string(), source: Box::new(source) })?;
+        let vendors: Vendors = toml::from_str(text).map_err(|source| VendorError::Toml {
+            file: FILE.to_string(),
+            source: Box::new(source),
+        })?;
         let mut known: Vec<String> = upstream.iter().map(|r| (*r).to_string()).collect();
         for vendor in &vendors.vendor {
             let wrong = |problem: String| VendorError::Entry {
@@ -122,7 +124,9 @@ impl Vendors {
             }
             let domain = vendor.id.split('.').all(|part| !part.is_empty());
             if !domain || !vendor.id.contains('.') || vendor.id.contains(':') {
-                return Err(wrong("id: expected a reversed domain, such as com.example".to_string()));
+                return Err(wrong(
+                    "id: expected a reversed domain, such as com.example".to_string(),
+                ));
             }
             if vendor.derived.trim().is_empty() {
                 return Err(wrong("derived must say where the description comes from".to_string()));

@@ -188,7 +188,9 @@ pub fn parts_company(writes: &[Leaf], reads: &[Leaf]) -> Option<String> {
         };
         let same = a.path == b.path;
         let fits = match (&a.shape, &b.shape) {
-            (Shape::Elements(x), Shape::Elements(y)) => same && (x == y || x.is_none() || y.is_none()),
+            (Shape::Elements(x), Shape::Elements(y)) => {
+                same && (x == y || x.is_none() || y.is_none())
+            }
             (Shape::Bytes(x), Shape::Bytes(y)) => match () {
                 () if x == y => same || b.unused && (a.dropped || a.unused),
                 // Dropped fields are read as one run of unused bytes.

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::VendorError;
 use super::derive::Build;
 use super::layout::{Part, layout, parts_company};
-use super::VendorError;
 use crate::release::library::Library;
 use crate::stream::{Body, Destination, Handler};
 use crate::trace::{Judged, Meaning, Verdict, judge};
@@ -171,7 +171,12 @@ impl Found {
     }
 
     /// Why a section does not fit, apart from its optional parts, which are collected.
-    fn reason(&mut self, from: &Destination, handler: &Handler, to: &Destination) -> Option<String> {
+    fn reason(
+        &mut self,
+        from: &Destination,
+        handler: &Handler,
+        to: &Destination,
+    ) -> Option<String> {
         let found = to.find(handler.idstr.as_bytes(), handler.instance_id);
         let Some(other) = found.and_then(|index| to.handlers.get(index)) else {
             return Some("is not known".to_string());
