@@ -66,7 +66,9 @@ fn files(target: &Target, args: &[String]) -> Result<String, String> {
         && flag == "--smoke"
     {
         let executions = number.parse().map_err(|e| format!("--smoke {number}: {e}"))?;
-        return smoke::smoke(target, 1, executions).map(|c| c.to_string()).map_err(|f| f.to_string());
+        return smoke::smoke(target, 1, executions)
+            .map(|c| c.to_string())
+            .map_err(|f| f.to_string());
     }
     if let [flag, dir] = args
         && flag == "--seeds"
@@ -109,22 +111,24 @@ macro_rules! target {
 #[macro_export]
 macro_rules! structured {
     ($mutate:path, $cross:path) => {
-        $crate::libfuzzer_sys::fuzz_mutator!(
-            |data: &mut [u8], size: usize, max_size: usize, seed: u32| {
-                if seed % 2 == 0 || $crate::plain() {
-                    return $crate::libfuzzer_sys::fuzzer_mutate(data, size, max_size);
-                }
-                let new = $mutate(&data[..size], &$crate::choices(seed));
-                $crate::put(&new, data, max_size)
+        $crate::libfuzzer_sys::fuzz_mutator!(|data: &mut [u8],
+                                              size: usize,
+                                              max_size: usize,
+                                              seed: u32| {
+            if seed % 2 == 0 || $crate::plain() {
+                return $crate::libfuzzer_sys::fuzzer_mutate(data, size, max_size);
             }
-        );
-        $crate::libfuzzer_sys::fuzz_crossover!(
-            |one: &[u8], other: &[u8], out: &mut [u8], seed: u32| {
-                let new = $cross(one, other, &$crate::choices(seed));
-                let room = out.len();
-                $crate::put(&new, out, room)
-            }
-        );
+            let new = $mutate(&data[..size], &$crate::choices(seed));
+            $crate::put(&new, data, max_size)
+        });
+        $crate::libfuzzer_sys::fuzz_crossover!(|one: &[u8],
+                                                other: &[u8],
+                                                out: &mut [u8],
+                                                seed: u32| {
+            let new = $cross(one, other, &$crate::choices(seed));
+            let room = out.len();
+            $crate::put(&new, out, room)
+        });
     };
 }
 

@@ -43,10 +43,8 @@ fn judged(bencher: Bencher, scenario: &str) {
         .map(|(stream, own)| (Meaning::of(own, stream).expect("own release"), stream.as_slice()))
         .collect();
     let lawful = |m: &Meaning, to: &Destination| m.source.machine == to.machine;
-    let count: usize = meanings
-        .iter()
-        .map(|(m, _)| destinations.iter().filter(|to| lawful(m, to)).count())
-        .sum();
+    let count: usize =
+        meanings.iter().map(|(m, _)| destinations.iter().filter(|to| lawful(m, to)).count()).sum();
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
         for (meaning, stream) in &meanings {
             for to in destinations.iter().filter(|to| lawful(meaning, to)) {

@@ -53,7 +53,10 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     };
     let added = add(&order)?;
     let Some((config, run)) = &added.run else {
-        return Ok(Said { text: format!("{release} is there already: nothing changed.\n"), holds: true });
+        return Ok(Said {
+            text: format!("{release} is there already: nothing changed.\n"),
+            holds: true,
+        });
     };
     let mut text = format!("{release}: {}\n\n", binary.about);
     for note in &added.notes {

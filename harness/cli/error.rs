@@ -33,6 +33,9 @@ pub enum CliError {
     Import(#[from] ImportError),
     #[error(transparent)]
     File(#[from] FileError),
+    #[cfg(feature = "fuzzing")]
+    #[error(transparent)]
+    Seed(#[from] crate::fuzzing::seed::SeedError),
     #[cfg(unix)]
     #[error(transparent)]
     Qemu(#[from] crate::qemu::QemuError),

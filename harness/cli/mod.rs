@@ -5,9 +5,9 @@
 
 #[cfg(unix)]
 mod add;
+mod can_migrate;
 #[cfg(unix)]
 mod capture;
-mod can_migrate;
 mod designs;
 mod drift;
 mod error;
@@ -16,7 +16,11 @@ mod import;
 mod input;
 mod inspect;
 mod matrix;
+#[cfg(unix)]
+mod observe;
 mod observed;
+#[cfg(feature = "fuzzing")]
+mod seed;
 mod source;
 #[cfg(unix)]
 mod verify;
@@ -73,9 +77,15 @@ enum Verb {
     CanMigrate(can_migrate::Args),
     /// Hold the model against what real binaries did
     Observed(observed::Args),
+    /// Write the inputs from which a fuzz target starts
+    #[cfg(feature = "fuzzing")]
+    Seed(seed::Args),
     /// Load streams into real binaries, beside the model
     #[cfg(unix)]
     Verify(verify::Args),
+    /// Load fixtures into real binaries and record what they did
+    #[cfg(unix)]
+    Observe(observe::Args),
     /// Run scenarios in a real binary and keep the streams
     #[cfg(unix)]
     Capture(capture::Args),
@@ -110,8 +120,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Verb::Designs(args)) => designs::run(&args),
         Some(Verb::CanMigrate(args)) => can_migrate::run(&args),
         Some(Verb::Observed(args)) => observed::run(&args),
+        #[cfg(feature = "fuzzing")]
+        Some(Verb::Seed(args)) => seed::run(&args),
         #[cfg(unix)]
         Some(Verb::Verify(args)) => verify::run(&args),
+        #[cfg(unix)]
+        Some(Verb::Observe(args)) => observe::run(&args),
         #[cfg(unix)]
         Some(Verb::Capture(args)) => capture::run(&args),
         #[cfg(unix)]

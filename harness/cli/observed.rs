@@ -71,7 +71,11 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         let explained = list.len() - agreeing - open;
         holds &= open == 0;
         text += &format!("{what}: {agreeing} of {} agree", list.len());
-        text += &if explained > 0 { format!(", {explained} more are explained\n") } else { "\n".into() };
+        text += &if explained > 0 {
+            format!(", {explained} more are explained\n")
+        } else {
+            "\n".into()
+        };
     }
     // On part of the observations an entry may well explain nothing.
     if args.observed.is_empty() {

@@ -82,7 +82,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     if all.is_empty() {
         return Err(CliError::NothingToLoad);
     }
-    let verified = with_progress(&library, &all, args)?;
+    let verified = with_progress(&library, &all, args.jobs, args.limit)?;
     if let Some(folder) = &args.keep {
         keep(folder, &verified)?;
     }
@@ -94,7 +94,11 @@ fn wanted(list: &[String], name: &str) -> bool {
 }
 
 /// The binaries, and which releases of the corpus they are.
-fn known(library: &Library, paths: &[PathBuf], named: Option<&str>) -> Result<Vec<Known>, CliError> {
+pub(super) fn known(
+    library: &Library,
+    paths: &[PathBuf],
+    named: Option<&str>,
+) -> Result<Vec<Known>, CliError> {
     let mut binaries = Vec::new();
     for path in paths {
         let binary = Binary::at(path).map_err(|e: BinaryError| QemuError::from(e))?;
@@ -106,7 +110,11 @@ fn known(library: &Library, paths: &[PathBuf], named: Option<&str>) -> Result<Ve
         let Some(release) = release.map(str::to_owned) else {
             let known: Vec<&str> = library.releases().iter().map(|r| r.0.as_str()).collect();
             let about = named.map_or(binary.about, str::to_owned);
-            return Err(CliError::UnknownBinary { path: path.clone(), about, known: known.join(", ") });
+            return Err(CliError::UnknownBinary {
+                path: path.clone(),
+                about,
+                known: known.join(", "),
+            });
         };
         binaries.push(Known { binary, release });
     }
@@ -114,13 +122,14 @@ fn known(library: &Library, paths: &[PathBuf], named: Option<&str>) -> Result<Ve
 }
 
 /// Runs the cases under a progress bar, which shows on a terminal only.
-fn with_progress(
+pub(super) fn with_progress(
     library: &Library,
     all: &[Case<'_>],
-    args: &Args,
+    jobs: Option<usize>,
+    limit: u64,
 ) -> Result<Vec<Verified>, QemuError> {
-    let jobs = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let options = Options { jobs, limit: Duration::from_secs(args.limit), save: true };
+    let jobs = jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let options = Options { jobs, limit: Duration::from_secs(limit), save: true };
     let done = Arc::new(AtomicU64::new(0));
     let over = AtomicBool::new(false);
     let bar = ProgressBar::new(all.len() as u64);
@@ -164,7 +173,8 @@ fn told(config: &Config, binaries: &[Known], verified: Vec<Verified>, changes: b
             text += &format!("{}: {change}\n", title(&one.compared));
         }
     }
-    let (cells, changed) = verified.into_iter().map(|one| one.compared).partition(|c| c.change.is_none());
+    let (cells, changed) =
+        verified.into_iter().map(|one| one.compared).partition(|c| c.change.is_none());
     let mut agreement = Agreement { cells, changed };
     // Entries that explain nothing here may explain something on another day: this is a sample.
     let _ = agreement.explain(config);
@@ -188,7 +198,9 @@ fn told(config: &Config, binaries: &[Known], verified: Vec<Verified>, changes: b
         }
         for (feed, (total, agree, explained)) in feeds {
             let about = &known.binary.about;
-            text += &format!("{about}, {feed}: {agree} of {total} loads agree, {explained} are explained\n");
+            text += &format!(
+                "{about}, {feed}: {agree} of {total} loads agree, {explained} are explained\n"
+            );
         }
     }
     Said { text, holds }

@@ -144,9 +144,8 @@ impl Dialect {
         let from = |major, minor| version >= Version::new(major, minor, 0);
         let framed = from(2, 4) && generation.is_none_or(|g| g >= Generation::new(2, 4));
         // Back-ports of 2.1's validation to the stable lines.
-        let validates = from(2, 1)
-            || version.is_stable_from(1, 7, 2)
-            || version.is_stable_from(2, 0, 2);
+        let validates =
+            from(2, 1) || version.is_stable_from(1, 7, 2) || version.is_stable_from(2, 0, 2);
         Dialect {
             subsections: match () {
                 () if from(1, 0) && !planted(Fault::OneByteRule) => Subsections::Prefix,

@@ -31,7 +31,8 @@ impl FromStr for Version {
     /// Reads `MAJOR.MINOR[.MICRO]`; anything after a following `-`, `+` or `~` (a distribution's
     /// suffix) is ignored.
     fn from_str(s: &str) -> Result<Self, String> {
-        let bad = || format!("'{s}' is not a release number: expected MAJOR.MINOR or MAJOR.MINOR.MICRO");
+        let bad =
+            || format!("'{s}' is not a release number: expected MAJOR.MINOR or MAJOR.MINOR.MICRO");
         let plain = s.split(['-', '+', '~']).next().unwrap_or(s);
         let parts: Vec<u32> =
             plain.split('.').map(str::parse).collect::<Result<_, _>>().map_err(|_| bad())?;
@@ -55,7 +56,8 @@ mod tests {
 
     #[test]
     fn numbers_are_ordered_as_released() {
-        let names = ["0.12.5", "0.13.0", "0.15.1", "1.0", "1.7.2", "2.0.0", "2.10", "7.2.22", "11.1"];
+        let names =
+            ["0.12.5", "0.13.0", "0.15.1", "1.0", "1.7.2", "2.0.0", "2.10", "7.2.22", "11.1"];
         let versions: Vec<Version> = names.iter().map(|n| n.parse().expect(n)).collect();
         assert!(versions.is_sorted());
         assert_eq!("7.2.9+ds-1".parse(), Ok(Version::new(7, 2, 9)));

@@ -79,18 +79,19 @@ pub fn edit<'d>(written: &Written<'d>, dice: &mut Dice<'_>) -> Edited<'d> {
         Edit::Nothing => (vec![kept(0..size)], None),
         Edit::Insert => (vec![kept(0..at), Piece::New(len), kept(at..size)], Some(at)),
         Edit::Delete => (vec![kept(0..at), kept(end..size)], Some(at)),
-        Edit::Duplicate => {
-            (vec![kept(0..record.end), kept(record.start..size)], Some(record.end))
-        }
+        Edit::Duplicate => (vec![kept(0..record.end), kept(record.start..size)], Some(record.end)),
         Edit::Swap => (
-            vec![kept(0..record.start), kept(next.clone()), kept(record.clone()), kept(next.end..size)],
+            vec![
+                kept(0..record.start),
+                kept(next.clone()),
+                kept(record.clone()),
+                kept(next.end..size),
+            ],
             Some(record.start),
         ),
         Edit::Drop => (vec![kept(0..record.start), kept(record.end..size)], Some(record.start)),
         Edit::Truncate => (vec![kept(0..at)], Some(at)),
-        Edit::Overwrite => {
-            (vec![kept(0..at), Piece::New(end - at), kept(end..size)], Some(at))
-        }
+        Edit::Overwrite => (vec![kept(0..at), Piece::New(end - at), kept(end..size)], Some(at)),
     };
     Edited { written: apply(written, &pieces, &new), at: changed, name }
 }

@@ -106,7 +106,8 @@ impl<'d> Mutant<'d> {
             }
             _ => {
                 let name = (range.start + 2).min(head_end)..head_end.saturating_sub(4);
-                let at = name.start + dice.below((name.end.saturating_sub(name.start)) as usize) as u64;
+                let at =
+                    name.start + dice.below((name.end.saturating_sub(name.start)) as usize) as u64;
                 self.set(at, &[magic(dice)]);
                 "subsection: renamed"
             }

@@ -15,7 +15,7 @@ use super::{Failure, Outcome};
 use crate::dialect::Dialect;
 use crate::stream::{Destination, Loaded, record};
 use crate::trace::{Difference, Verdict, verdict};
-use crate::wire::{Feed, Map};
+use crate::wire::{Feed, Kind, Map};
 
 /// A destination as the oracle needs it: compiled, and as it was described.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,8 @@ pub struct To<'c> {
     pub side: &'c Side,
     /// As compiled, with the rules.
     pub compiled: &'c Destination,
+    /// The rules as they should be.
+    pub expected: &'c Dialect,
 }
 
 /// Whether misparses that the protocol allows are failures, too: `CROSSLOAD_STRICT=1`.
@@ -47,7 +49,7 @@ pub fn check(
     counts: &mut Counts,
 ) -> Outcome {
     let (verdict, difference) = verdict::reading(truth.map, loaded);
-    let dialect = &to.compiled.dialect;
+    let dialect = to.expected;
     let kept = verdict == Verdict::Faithful && !loaded.absent.is_empty();
     counts.verdict(to.rules, if kept { Verdict::Defaulted } else { verdict });
     let fail = |why: &str, prediction: Option<Prediction>| {
@@ -65,8 +67,13 @@ pub fn check(
     match prediction {
         Prediction::Agrees if loaded.refused.is_some() => fail("refused for no reason"),
         Prediction::Agrees if parts.is_some() => fail("read otherwise for no reason"),
-        Prediction::Refuses { .. } if loaded.refused.is_none() => fail("accepted what must be refused"),
+        Prediction::Refuses { .. } if loaded.refused.is_none() => {
+            fail("accepted what must be refused")
+        }
         Prediction::Refuses { .. } if parts.is_some() => fail("read otherwise before the refusal"),
+        Prediction::Refuses { offset, .. } if refused_elsewhere(loaded, offset) => {
+            fail("refused elsewhere than predicted")
+        }
         Prediction::Parts { offset, .. } if parts.is_some_and(|at| at != offset) => {
             fail("reading parts from meaning elsewhere than predicted")
         }
@@ -79,13 +86,23 @@ pub fn check(
                 return fail("misparsed past a section footer");
             };
             counts.explained(cause.name(), unnoticed);
-            if strict() { fail(&format!("misparsed: {}; {unnoticed}", cause.name())) } else { Ok(()) }
+            if strict() {
+                fail(&format!("misparsed: {}; {unnoticed}", cause.name()))
+            } else {
+                Ok(())
+            }
         }
         Prediction::Open(_) if verdict == Verdict::Misparsed => {
             fail("misparsed where the descriptions leave something open")
         }
         _ => Ok(()),
     }
+}
+
+/// Whether something was refused, and not just missing, at another place than this.
+fn refused_elsewhere(loaded: &Loaded<'_>, offset: u64) -> bool {
+    let error = loaded.refused.as_ref();
+    error.is_some_and(|e| !matches!(e.kind, Kind::EndOfInput { .. }) && e.offset != offset)
 }
 
 /// Offsets inside the input, and items in proportion to it.
@@ -160,14 +177,25 @@ fn report(
     };
     if let Some(Difference { offset, written, read }) = difference {
         let item = |i: &Option<crate::trace::compare::Item>| {
-            i.as_ref().map_or("nothing".to_string(), |i| format!("{} ({}, {} bytes)", i.path, i.info, i.len))
+            i.as_ref().map_or("nothing".to_string(), |i| {
+                format!("{} ({}, {} bytes)", i.path, i.info, i.len)
+            })
         };
-        let _ = writeln!(text, "first difference at {offset:#x}: written as {}, read as {}", item(written), item(read));
+        let _ = writeln!(
+            text,
+            "first difference at {offset:#x}: written as {}, read as {}",
+            item(written),
+            item(read)
+        );
     }
     for (title, side) in [("source", truth.source), ("destination", to.side)] {
         let _ = writeln!(text, "--- {title}");
         for handler in &side.handlers.handlers {
-            let _ = writeln!(text, "section {} v{} = {:?}", handler.idstr, handler.version_id, handler.body);
+            let _ = writeln!(
+                text,
+                "section {} v{} = {:?}",
+                handler.idstr, handler.version_id, handler.body
+            );
         }
         let _ = writeln!(text, "observed {:?}", side.handlers.observed);
         for (key, vmsd) in &side.tables.vmsd {

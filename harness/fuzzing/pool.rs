@@ -114,10 +114,7 @@ impl Pool {
         let baseline = *baseline.get_or_init(|| {
             let loaded = load_bytes(to, &original.stream, &Feed::Bulk);
             let (_, difference) = verdict::reading(&original.map, &loaded);
-            Baseline {
-                parts: difference.map(|d| d.offset),
-                accepted: loaded.refused.is_none(),
-            }
+            Baseline { parts: difference.map(|d| d.offset), accepted: loaded.refused.is_none() }
         });
         Some(Pair { fixture, original, to, baseline })
     }
@@ -149,7 +146,9 @@ impl Pool {
     }
 
     /// All fixtures with the number of their own destination.
-    pub fn originals(&'static self) -> impl Iterator<Item = (&'static Fixture, usize, &'static Original)> {
+    pub fn originals(
+        &'static self,
+    ) -> impl Iterator<Item = (&'static Fixture, usize, &'static Original)> {
         (0..self.fixtures.len()).filter_map(|i| {
             let fixture = &self.fixtures.get(i)?.0;
             Some((fixture, self.own(fixture)?, self.original(i)?))

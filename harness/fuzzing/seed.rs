@@ -74,7 +74,11 @@ pub fn seeds(target: &Target) -> Option<Vec<(String, Vec<u8>)>> {
 
 /// Every fixture, for its own destination.
 fn streams(pool: &'static Pool) -> Vec<(String, Vec<u8>)> {
-    let seed = |(fixture, own, original): (&crate::release::provenance::Fixture, usize, &super::pool::Original)| {
+    let seed = |(fixture, own, original): (
+        &crate::release::provenance::Fixture,
+        usize,
+        &super::pool::Original,
+    )| {
         let head = u16::try_from(own).unwrap_or(0).to_be_bytes();
         let bytes = [&head[..stream_decode::HEAD], &original.stream].concat();
         (fixture.id().replace('/', "-"), bytes)
@@ -110,8 +114,16 @@ fn texts(pool: &'static Pool) -> Vec<(String, Vec<u8>)> {
         for (machine, scenario) in corpus.destinations(&release).into_iter().take(2) {
             let stem = format!("{machine}.{scenario}");
             let name = format!("{release}-{stem}");
-            add("handlers", format!("handlers-{name}"), &text(&format!("{release}/destinations/{stem}.json")));
-            add("provenance", format!("provenance-{name}"), &text(&format!("{release}/{stem}.toml")));
+            add(
+                "handlers",
+                format!("handlers-{name}"),
+                &text(&format!("{release}/destinations/{stem}.json")),
+            );
+            add(
+                "provenance",
+                format!("provenance-{name}"),
+                &text(&format!("{release}/{stem}.toml")),
+            );
         }
     }
     add("renames", "renames".to_string(), &text("renames.toml"));

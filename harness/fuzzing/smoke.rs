@@ -16,7 +16,10 @@ pub fn smoke(target: &Target, seed: u64, executions: u64) -> Result<Counts, Fail
         let input = input(seed, turn);
         if let Err(failure) = (target.run)(&input, &mut counts) {
             let hex: String = input.iter().map(|b| format!("{b:02x}")).collect();
-            return Err(Failure(format!("{} {seed}:{turn}: {hex}\n{failure}\n{counts}", target.name)));
+            return Err(Failure(format!(
+                "{} {seed}:{turn}: {hex}\n{failure}\n{counts}",
+                target.name
+            )));
         }
     }
     Ok(counts)
@@ -25,7 +28,8 @@ pub fn smoke(target: &Target, seed: u64, executions: u64) -> Result<Counts, Fail
 /// Input `turn` of a sequence: SplitMix64, up to [`LENGTH`] bytes.
 #[must_use]
 pub fn input(seed: u64, turn: u64) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ turn.wrapping_mul(0xd134_2543_de82_ef95);
+    let mut state =
+        seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ turn.wrapping_mul(0xd134_2543_de82_ef95);
     let mut next = || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

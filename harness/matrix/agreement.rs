@@ -76,16 +76,14 @@ impl Agreement {
     pub fn explain(&mut self, config: &Config) -> Vec<usize> {
         let mut stale = Vec::new();
         for entry in &config.runtime {
-            let fits = |c: &Compared| {
-                entry.selection.has(&c.cell()) && c.stderr.contains(&entry.message)
-            };
+            let fits =
+                |c: &Compared| entry.selection.has(&c.cell()) && c.stderr.contains(&entry.message);
             stale.extend((!mark(&mut self.cells, fits, &entry.reason)).then_some(entry.line));
         }
         for entry in &config.mutations {
             let fits = |c: &Compared| {
-                let same = |op: &Op| {
-                    op.what() == entry.what && entry.at.is_none_or(|at| at == op.at())
-                };
+                let same =
+                    |op: &Op| op.what() == entry.what && entry.at.is_none_or(|at| at == op.at());
                 entry.selection.has(&c.cell()) && c.change.as_ref().is_some_and(same)
             };
             stale.extend((!mark(&mut self.changed, fits, &entry.reason)).then_some(entry.line));
@@ -140,7 +138,8 @@ pub fn agreement(
         .par_iter()
         .map(|[release, machine, scenario]| library.destination(release, machine, scenario))
         .collect::<Result<_, _>>()?;
-    let destinations: BTreeMap<[&str; 3], Option<Destination>> = keys.into_iter().zip(built).collect();
+    let destinations: BTreeMap<[&str; 3], Option<Destination>> =
+        keys.into_iter().zip(built).collect();
 
     let cells = observed
         .par_iter()

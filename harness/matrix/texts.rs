@@ -73,7 +73,9 @@ fn classes(line: &str) -> Vec<&'static str> {
     // `4 != 6c`: two numbers in hex, and nothing else but the program's name.
     let bare = line.rsplit(": ").next().unwrap_or(line);
     if let Some((local, received)) = bare.split_once(" != ")
-        && [local, received].iter().all(|n| !n.is_empty() && n.chars().all(|c| c.is_ascii_hexdigit()))
+        && [local, received]
+            .iter()
+            .all(|n| !n.is_empty() && n.chars().all(|c| c.is_ascii_hexdigit()))
     {
         return vec!["value"];
     }

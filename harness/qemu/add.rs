@@ -187,7 +187,9 @@ fn between(
     told: &mut BTreeSet<String>,
 ) {
     told.extend(new.difference(old).map(|what| format!("new: {what}")));
-    told.extend(old.difference(new).map(|what| format!("no longer sent: {what}, which {before} sent")));
+    told.extend(
+        old.difference(new).map(|what| format!("no longer sent: {what}, which {before} sent")),
+    );
 }
 
 /// Versions that differ, of descriptions that both know.

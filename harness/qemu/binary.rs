@@ -95,14 +95,18 @@ impl Binary {
     /// The release that a corpus knows it as: the one whose provenance has this very version, or
     /// has the same number of parts of it as its name.
     #[must_use]
-    pub fn release<'a>(&self, known: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<&'a str> {
+    pub fn release<'a>(
+        &self,
+        known: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Option<&'a str> {
         let number = self.about.split(' ').next().unwrap_or("");
         let mut near = None;
         for (name, about) in known {
             if about == self.about {
                 return Some(name);
             }
-            let same = number == name || number.strip_prefix(name).is_some_and(|r| r.starts_with('.'));
+            let same =
+                number == name || number.strip_prefix(name).is_some_and(|r| r.starts_with('.'));
             near = near.or(same.then_some(name));
         }
         near
@@ -156,6 +160,9 @@ mod tests {
                     pc-i440fx-7.2  Standard PC (i440FX + PIIX, 1996) (default)\n\
                     pc-i440fx-7.1  Standard PC (i440FX + PIIX, 1996)\n";
         let machine = |name: &str, default| MachineType { name: name.to_owned(), default };
-        assert_eq!(machines(said), [machine("pc-i440fx-7.2", true), machine("pc-i440fx-7.1", false)]);
+        assert_eq!(
+            machines(said),
+            [machine("pc-i440fx-7.2", true), machine("pc-i440fx-7.1", false)]
+        );
     }
 }

@@ -68,7 +68,8 @@ pub fn with(text: &str, new: &Release) -> Result<String, String> {
     all.insert(place, new.name.clone());
 
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
-    let entry = format!("[[release]]\nname = {}\nabout = {}\n", quoted(&new.name), quoted(&new.about));
+    let entry =
+        format!("[[release]]\nname = {}\nabout = {}\n", quoted(&new.name), quoted(&new.about));
     let before = place.checked_sub(1).and_then(|index| file.release.get(index));
     edits.push(match before {
         Some(before) => after(text, before.name.span().end.max(before.about.span().end), &entry),
@@ -76,14 +77,22 @@ pub fn with(text: &str, new: &Release) -> Result<String, String> {
     });
     for (list, has) in [(&file.machine, &new.machines), (&file.scenario, &new.scenarios)] {
         for one in list {
-            edits.extend(range(text, one, &old, &all, &new.name, has.contains(one.name.get_ref()))?);
+            edits.extend(range(
+                text,
+                one,
+                &old,
+                &all,
+                &new.name,
+                has.contains(one.name.get_ref()),
+            )?);
         }
     }
     let listed = |name: &String| file.machine.iter().any(|m| m.name.get_ref() == name);
     let mut machines = String::new();
     for name in new.machines.iter().filter(|name| !listed(name)) {
         let from = ranges(std::slice::from_ref(&new.name), &all);
-        machines += &format!("\n[[machine]]\nname = {}\nreleases = {}\n", quoted(name), quoted(&from));
+        machines +=
+            &format!("\n[[machine]]\nname = {}\nreleases = {}\n", quoted(name), quoted(&from));
     }
     if let (Some(last), false) = (file.machine.last(), machines.is_empty()) {
         let end = last.releases.as_ref().map_or(0, |r| r.span().end).max(last.name.span().end);
@@ -106,7 +115,8 @@ fn range(
             return Ok(None);
         }
         let (at, entry) = after(text, one.name.span().end, "");
-        let entry = format!("{}releases = {}\n", entry.trim_start_matches('\n'), quoted(&ranges(old, all)));
+        let entry =
+            format!("{}releases = {}\n", entry.trim_start_matches('\n'), quoted(&ranges(old, all)));
         return Ok(Some((at, format!("\n{}", entry.trim_end()))));
     };
     let mut chosen = select::releases(said.get_ref(), old)?;
@@ -165,7 +175,6 @@ fn quoted(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -208,8 +217,14 @@ name = \"idle\"
     fn the_newest_goes_last_and_brings_its_machine_type() {
         let text = with(TEXT, &release("8.2", &["both", "new", "pc-8.2"])).unwrap();
         let expected = TEXT
-            .replace("\"seven\"\n", "\"seven\"\n\n[[release]]\nname = \"8.2\"\nabout = \"built here\"\n")
-            .replace("\"7.2..\"\n", "\"7.2..\"\n\n[[machine]]\nname = \"pc-8.2\"\nreleases = \"8.2..\"\n");
+            .replace(
+                "\"seven\"\n",
+                "\"seven\"\n\n[[release]]\nname = \"8.2\"\nabout = \"built here\"\n",
+            )
+            .replace(
+                "\"7.2..\"\n",
+                "\"7.2..\"\n\n[[machine]]\nname = \"pc-8.2\"\nreleases = \"8.2..\"\n",
+            );
         assert_eq!(text, expected);
         assert_eq!(with(&text, &release("8.2", &["both", "new", "pc-8.2"])).unwrap(), text);
     }
@@ -217,7 +232,11 @@ name = \"idle\"
     #[test]
     fn ranges_say_what_it_has_and_comments_stay() {
         let text = with(TEXT, &release("8.2", &["old", "new"])).unwrap();
-        assert!(text.contains("releases = \"5.2, 8.2..\" # gone since") || text.contains("releases = \"..5.2, 8.2..\" # gone since"), "{text}");
+        assert!(
+            text.contains("releases = \"5.2, 8.2..\" # gone since")
+                || text.contains("releases = \"..5.2, 8.2..\" # gone since"),
+            "{text}"
+        );
         assert!(text.contains("name = \"both\"\nreleases = \"..7.2\"\n"), "{text}");
         let text = with(TEXT, &release("6.0", &["both"])).unwrap();
         assert!(text.contains("\"five\"\n\n[[release]]\nname = \"6.0\""), "{text}");

@@ -5,9 +5,9 @@
 //! that no shell and no file is between.
 
 use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -61,11 +61,30 @@ const TRACE_LIMIT: u64 = 256 << 20;
 
 /// Option ROMs that the devices of a scenario ask for by name.
 const ROMS: [&str; 24] = [
-    "efi-e1000.rom", "efi-e1000e.rom", "efi-eepro100.rom", "efi-ne2k_pci.rom", "efi-pcnet.rom",
-    "efi-rtl8139.rom", "efi-virtio.rom", "efi-vmxnet3.rom", "kvmvapic.bin", "linuxboot.bin",
-    "linuxboot_dma.bin", "multiboot.bin", "pxe-e1000.bin", "pxe-ne2k_pci.bin", "pxe-pcnet.bin",
-    "pxe-rtl8139.bin", "pxe-virtio.bin", "pxe-e1000.rom", "vgabios.bin", "vgabios-cirrus.bin",
-    "vgabios-stdvga.bin", "vgabios-virtio.bin", "vgabios-qxl.bin", "vgabios-bochs-display.bin",
+    "efi-e1000.rom",
+    "efi-e1000e.rom",
+    "efi-eepro100.rom",
+    "efi-ne2k_pci.rom",
+    "efi-pcnet.rom",
+    "efi-rtl8139.rom",
+    "efi-virtio.rom",
+    "efi-vmxnet3.rom",
+    "kvmvapic.bin",
+    "linuxboot.bin",
+    "linuxboot_dma.bin",
+    "multiboot.bin",
+    "pxe-e1000.bin",
+    "pxe-ne2k_pci.bin",
+    "pxe-pcnet.bin",
+    "pxe-rtl8139.bin",
+    "pxe-virtio.bin",
+    "pxe-e1000.rom",
+    "vgabios.bin",
+    "vgabios-cirrus.bin",
+    "vgabios-stdvga.bin",
+    "vgabios-virtio.bin",
+    "vgabios-qxl.bin",
+    "vgabios-bochs-display.bin",
 ];
 
 /// Size of an option ROM of ours, in bytes.
@@ -104,7 +123,8 @@ impl Emulator {
             arguments.extend(["-S", "-incoming", "fd:0"].map(str::to_owned));
             stdin = Some(from);
             if trace {
-                arguments.extend(EVENTS.iter().flat_map(|e| ["-trace".to_owned(), (*e).to_owned()]));
+                arguments
+                    .extend(EVENTS.iter().flat_map(|e| ["-trace".to_owned(), (*e).to_owned()]));
                 arguments.extend(["-D", TRACE].map(str::to_owned));
             }
         }
@@ -246,7 +266,8 @@ pub fn command_line(setup: &Setup) -> Vec<String> {
 /// A folder with everything that a machine needs.
 fn prepare(guest: Guest) -> Result<TempDir, QemuError> {
     let firmware = guest.firmware()?;
-    let folder = tempfile::Builder::new().prefix("crossload-").tempdir().map_err(QemuError::files)?;
+    let folder =
+        tempfile::Builder::new().prefix("crossload-").tempdir().map_err(QemuError::files)?;
     let fill = |folder: &Path| -> std::io::Result<()> {
         fs::write(folder.join("guest.bin"), &firmware)?;
         for (disk, size) in DISKS {

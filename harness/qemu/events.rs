@@ -44,7 +44,8 @@ impl fmt::Display for Event {
 /// Reads a trace log; lines that are not about a load are passed over.
 #[must_use]
 pub fn traced(log: &str, to: &Destination) -> Vec<Event> {
-    let mut reading = Traced { to, events: Vec::new(), open: Vec::new(), field: None, last: None, whole: false };
+    let mut reading =
+        Traced { to, events: Vec::new(), open: Vec::new(), field: None, last: None, whole: false };
     for line in log.lines() {
         let (event, rest) = without_prefix(line).split_once(' ').unwrap_or((line, ""));
         reading.line(event, rest);
@@ -171,7 +172,8 @@ pub fn difference(real: &[Event], model: &[Event], accepted: bool) -> Option<Str
     if over == 0 || (!accepted && over <= 1) {
         return None;
     }
-    let told = |events: &[Event]| events.get(same).map_or("nothing more".to_owned(), Event::to_string);
+    let told =
+        |events: &[Event]| events.get(same).map_or("nothing more".to_owned(), Event::to_string);
     let within = real.iter().take(same).rev().find(|e| matches!(e, Event::Section { .. }));
     let within = within.map_or(String::new(), |section| format!("in {section}: "));
     let before = real.get(same.wrapping_sub(1)).map_or(String::new(), |e| format!(" (after {e})"));

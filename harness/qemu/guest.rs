@@ -84,7 +84,8 @@ impl FromStr for Guest {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let found = Guest::ALL.into_iter().find(|guest| guest.to_string() == name);
-        found.ok_or_else(|| format!("no guest program '{name}': expected idle, misc, all or virtio"))
+        found
+            .ok_or_else(|| format!("no guest program '{name}': expected idle, misc, all or virtio"))
     }
 }
 

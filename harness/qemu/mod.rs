@@ -15,18 +15,22 @@
 //! | [`bundle`] | captures as a folder that can be imported |
 //! | [`claim`] | a release in matrix.toml |
 //! | [`add`] | the whole act of adding a release |
+//! | [`observe`] | outcomes as observations of the corpus |
+//! | [`checks`] | refusals for what no stream tells |
 //! | [`verify`] | loads by a binary beside the model's |
 
 pub mod add;
 pub mod binary;
 pub mod bundle;
 pub mod capture;
+pub mod checks;
 pub mod claim;
 pub mod emulator;
 pub mod events;
 pub mod guest;
 pub mod incoming;
 pub mod mutate;
+pub mod observe;
 pub mod process;
 pub mod qmp;
 pub mod restored;

@@ -145,6 +145,8 @@ fn section(random: &mut Random, loaded: &Loaded<'_>) -> Option<Op> {
     Some(match random.below(3) {
         0 => Op::Delete { at, n, what: format!("section {idstr}") },
         1 => Op::Dup { at, n, what: format!("section {idstr}") },
-        _ => Op::Move { at, n, m: after.checked_sub(next.offset)?, what: format!("section {idstr}") },
+        _ => {
+            Op::Move { at, n, m: after.checked_sub(next.offset)?, what: format!("section {idstr}") }
+        }
     })
 }

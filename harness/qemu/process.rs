@@ -161,7 +161,14 @@ impl Process {
             .map_err(spawn)?;
         let stdout = Drain::start(child.stdout.take());
         let stderr = Drain::start(child.stderr.take());
-        Ok(Process { group: Some(Pid::from_child(&child)), program, child, ended: None, stdout, stderr })
+        Ok(Process {
+            group: Some(Pid::from_child(&child)),
+            program,
+            child,
+            ended: None,
+            stdout,
+            stderr,
+        })
     }
 
     /// How it ended; `None` while it runs.

@@ -80,9 +80,13 @@ impl Qmp {
         let greeting = qmp.message("greeting", deadline)?;
         let version = &greeting["QMP"]["version"];
         if version.is_null() {
-            return Err(QmpError::Garbage { doing: "greeting".into(), found: greeting.to_string() });
+            return Err(QmpError::Garbage {
+                doing: "greeting".into(),
+                found: greeting.to_string(),
+            });
         }
-        qmp.version = ["major", "minor", "micro"].map(|part| version["qemu"][part].as_u64().unwrap_or(0));
+        qmp.version =
+            ["major", "minor", "micro"].map(|part| version["qemu"][part].as_u64().unwrap_or(0));
         qmp.package = version["package"].as_str().unwrap_or("").trim().to_owned();
         qmp.command("qmp_capabilities", deadline)?;
         Ok(qmp)
@@ -172,5 +176,8 @@ impl Qmp {
 
 fn garbage(doing: &str, bytes: &[u8]) -> QmpError {
     let shown: Vec<u8> = bytes.iter().copied().take(80).collect();
-    QmpError::Garbage { doing: doing.to_owned(), found: String::from_utf8_lossy(&shown).into_owned() }
+    QmpError::Garbage {
+        doing: doing.to_owned(),
+        found: String::from_utf8_lossy(&shown).into_owned(),
+    }
 }

@@ -49,7 +49,7 @@ pub fn changes(to: &Destination, stream: &[u8], saved: &[u8]) -> Result<Vec<Chan
     for (key, (path, value)) in &sent {
         let now = again.get(key).map(|(_, now)| *now);
         if now != Some(*value) {
-            let saved = now.map(|now| hex(now));
+            let saved = now.map(hex);
             changes.push(Change { path: path.clone(), sent: Some(hex(value)), saved });
         }
     }

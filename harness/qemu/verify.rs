@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::QemuError;
 use super::binary::Binary;
+use super::checks;
 use super::emulator::Setup;
 use super::events;
 use super::guest::Guest;
@@ -62,6 +63,8 @@ pub struct Verified {
     pub compared: Compared,
     /// What the binary did.
     pub real: Real,
+    /// Length of the stream in bytes.
+    pub size: u64,
     /// The stream, where they disagree.
     pub stream: Option<Vec<u8>>,
     /// What did not come back as it was sent.
@@ -169,12 +172,8 @@ fn one(library: &Library, case: &Case<'_>, options: &Options) -> Result<Verified
         guest: Guest::Idle,
         arguments: fixture.arguments.clone(),
     };
-    let wanted = Wanted {
-        feed: feed.clone(),
-        trace: true,
-        save: options.save,
-        limit: options.limit,
-    };
+    let wanted =
+        Wanted { feed: feed.clone(), trace: true, save: options.save, limit: options.limit };
     let real = load(&known.binary, &setup, &stream, &wanted)?;
     let mut changed = Vec::new();
     let mut disagreement = disagreement(to.as_ref(), Some(&stream), feed, &real.outcome(feed));
@@ -197,11 +196,18 @@ fn one(library: &Library, case: &Case<'_>, options: &Options) -> Result<Verified
         change: case.change.clone(),
         feed: feed.clone(),
         stderr: real.stderr.clone(),
-        explained: None,
+        explained: beyond(&real).filter(|_| disagreement.is_some()),
         disagreement,
     };
+    let size = stream.len() as u64;
     let stream = compared.disagreement.is_some().then_some(stream);
-    Ok(Verified { compared, real, stream, changes: changed })
+    Ok(Verified { compared, real, size, stream, changes: changed })
+}
+
+/// The check that refused, if it is about more than the stream.
+fn beyond(real: &Real) -> Option<String> {
+    let refused = real.verdict == ObservedVerdict::Refused;
+    checks::beyond(&real.stderr).filter(|_| refused).map(str::to_owned)
 }
 
 /// Where the fields that the binary read part from those that the model read.

@@ -238,10 +238,8 @@ pub fn build(
 /// streams carry them only in use (wire reference 2.1, 6.2).
 fn live_handlers(handlers: &mut Vec<Handler>, version: Version) {
     let from = |major, minor| version >= Version::new(major, minor, 0);
-    let live = [
-        ("block", !from(9, 1), Body::Block),
-        ("dirty-bitmap", from(2, 12), Body::DirtyBitmap),
-    ];
+    let live =
+        [("block", !from(9, 1), Body::Block), ("dirty-bitmap", from(2, 12), Body::DirtyBitmap)];
     for (idstr, registered, body) in live {
         if registered && handlers.iter().all(|h| h.idstr != idstr) {
             handlers.push(Handler {
@@ -284,7 +282,8 @@ fn loader(
 pub fn local(own: &Destination, stream: &[u8]) -> Local {
     let mut source = stream;
     let loaded = load(own, &mut source, &Feed::Bulk);
-    let mut local = Local { blocks: loaded.blocks, from: Some(own.release.clone()), ..Local::default() };
+    let mut local =
+        Local { blocks: loaded.blocks, from: Some(own.release.clone()), ..Local::default() };
     for span in loaded.map.spans().iter().filter(|span| span.info == "subsection") {
         local.subsections.push((loaded.map.path(span), span.name.to_string()));
     }

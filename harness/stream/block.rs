@@ -60,8 +60,7 @@ pub fn dirty_bitmap(io: &mut Loader<'_, '_>, version_id: u32) -> Result<()> {
     loop {
         let at = io.reader.offset();
         let flags = bitmap_record(io).map_err(|e| io.map.place(e, "record"))?;
-        let item =
-            Item { info: "dirty-bitmap", join: true, ..Item::framing("records") };
+        let item = Item { info: "dirty-bitmap", join: true, ..Item::framing("records") };
         io.map.note(item, at, io.reader.offset() - at);
         if flags & dirty::EOS != 0 {
             return Ok(());

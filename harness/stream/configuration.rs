@@ -133,4 +133,3 @@ fn refuse(kind: Kind, offset: u64) -> Box<Error> {
     error.section = Some(NAME.to_string());
     error
 }
-

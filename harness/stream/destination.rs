@@ -94,7 +94,8 @@ impl Handler {
         for handler in handlers {
             let own = (&handler.device, &handler.idstr, handler.instance_id);
             handler.ordinal =
-                keys.iter().filter(|(d, i, n)| *d == *own.0 && (i, *n) < (own.1, own.2)).count() as u32;
+                keys.iter().filter(|(d, i, n)| *d == *own.0 && (i, *n) < (own.1, own.2)).count()
+                    as u32;
         }
     }
 }

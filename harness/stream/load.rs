@@ -5,8 +5,8 @@ use std::io::Read;
 use super::destination::{Body, Destination, Handler};
 use super::ram::{self, RamState};
 use super::{FORMAT, MAGIC, block, command, configuration, record};
-use crate::dialect::{Dialect, PartLookup};
 use crate::dialect::machine::Generation;
+use crate::dialect::{Dialect, PartLookup};
 use crate::vmstate::codec::virtio;
 use crate::vmstate::flow::c_string;
 use crate::vmstate::walk::Scene;
@@ -173,7 +173,9 @@ impl<'s, 'd> Load<'s, 'd> {
 
     fn unmigratable(&self) -> Option<String> {
         self.to.handlers.iter().find_map(|handler| match handler.body {
-            Body::Vmsd(index) if self.to.set.get(index)?.unmigratable => Some(handler.idstr.clone()),
+            Body::Vmsd(index) if self.to.set.get(index)?.unmigratable => {
+                Some(handler.idstr.clone())
+            }
             _ => None,
         })
     }
@@ -239,8 +241,17 @@ impl<'s, 'd> Load<'s, 'd> {
         if let Some(place) = self.remembered.get_mut(index) {
             *place = (id, version_id);
         }
-        let section =
-            Section { record: kind, offset: at, id, idstr, instance_id, version_id, handler: index, body: 0, end: 0 };
+        let section = Section {
+            record: kind,
+            offset: at,
+            id,
+            idstr,
+            instance_id,
+            version_id,
+            handler: index,
+            body: 0,
+            end: 0,
+        };
         self.payload(section)
     }
 
@@ -249,14 +260,12 @@ impl<'s, 'd> Load<'s, 'd> {
         let id = self.io.reader.be32()?;
         self.framing("section part header", at);
         let found = match self.dialect().part_lookup {
-            PartLookup::Newest => {
-                self.started.iter().rev().find(|s| s.0 == id).map(|s| (s.1, s.2))
-            }
-            PartLookup::Handlers => {
-                self.remembered.iter().position(|r| r.0 == id).and_then(|index| {
-                    self.remembered.get(index).map(|r| (index, r.1))
-                })
-            }
+            PartLookup::Newest => self.started.iter().rev().find(|s| s.0 == id).map(|s| (s.1, s.2)),
+            PartLookup::Handlers => self
+                .remembered
+                .iter()
+                .position(|r| r.0 == id)
+                .and_then(|index| self.remembered.get(index).map(|r| (index, r.1))),
         };
         let Some((handler, version_id)) = found else {
             return Err(Kind::UnknownSectionId { id }.at(at));
@@ -356,7 +365,8 @@ impl<'s, 'd> Load<'s, 'd> {
             }
         };
         if found != record::VMDESCRIPTION {
-            self.notes.push(format!("byte {found:#04x} at {at:#x} where a description was expected"));
+            self.notes
+                .push(format!("byte {found:#04x} at {at:#x} where a description was expected"));
             self.framing("description missing", at);
             return Ok(());
         }

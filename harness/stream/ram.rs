@@ -187,7 +187,11 @@ impl Record {
         }
         let len = load.io.reader.be16().map_err(|e| load.io.map.place(e, "length"))?;
         if u64::from(len) > PAGE_SIZE {
-            return refuse(load, self.at, format!("difference of {len} bytes, at most {PAGE_SIZE}"));
+            return refuse(
+                load,
+                self.at,
+                format!("difference of {len} bytes, at most {PAGE_SIZE}"),
+            );
         }
         load.io.reader.skip(u64::from(len)).map_err(|e| load.io.map.place(e, "difference"))
     }
@@ -202,13 +206,14 @@ impl Record {
             load.ram.last = Some(c_string(&name).to_vec());
         }
         let Some(name) = load.ram.last.clone() else {
-            return refuse(load, self.at, "page continues a block, but none came before".to_string());
+            return refuse(
+                load,
+                self.at,
+                "page continues a block, but none came before".to_string(),
+            );
         };
-        let known = if load.to.local.blocks.is_empty() {
-            &load.ram.blocks
-        } else {
-            &load.to.local.blocks
-        };
+        let known =
+            if load.to.local.blocks.is_empty() { &load.ram.blocks } else { &load.to.local.blocks };
         // The received length wins where a block was resized.
         let announced = load.ram.blocks.iter().find(|b| b.0 == name);
         let Some((_, len)) = announced.or_else(|| known.iter().find(|b| b.0 == name)) else {
@@ -240,7 +245,9 @@ fn mapped(load: &mut Load<'_, '_>, len: u64) -> Result<()> {
     let here = load.io.reader.offset();
     match pages.checked_add(len).and_then(|end| end.checked_sub(here)) {
         Some(rest) => load.io.reader.skip(rest),
-        None => refuse(load, at, format!("pages of a mapped block at {pages:#x}, before {here:#x}")),
+        None => {
+            refuse(load, at, format!("pages of a mapped block at {pages:#x}, before {here:#x}"))
+        }
     }
 }
 

@@ -78,7 +78,11 @@ pub fn payload<'d, V: Values>(
 ///
 /// # Errors
 /// A map that does not fit the descriptions, with the place.
-pub fn again<'d>(by: &'d Destination, loaded: &Loaded<'d>, stream: &[u8]) -> Result<(Vec<u8>, Map<'d>)> {
+pub fn again<'d>(
+    by: &'d Destination,
+    loaded: &Loaded<'d>,
+    stream: &[u8],
+) -> Result<(Vec<u8>, Map<'d>)> {
     let mut values = Recorded { map: &loaded.map, stream, at: 0, within: 0 };
     let mut saver = Saver::new(&mut values);
     let raw = |from: u64, to: u64| slice(stream, from, to);
@@ -158,11 +162,7 @@ impl Values for Recorded<'_, '_> {
         Ok(())
     }
 
-    fn subsection(
-        &mut self,
-        map: &Map<'_>,
-        owner: &compile::Vmsd,
-    ) -> Result<Option<(usize, u32)>> {
+    fn subsection(&mut self, map: &Map<'_>, owner: &compile::Vmsd) -> Result<Option<(usize, u32)>> {
         let Some(span) = self.map.spans().get(self.at) else { return Ok(None) };
         if span.info != "subsection" || span.identity != map.identity(span.name) {
             return Ok(None);

@@ -32,6 +32,10 @@ fn snapshots() -> insta::internals::SettingsBindDropGuard {
 
 /// Takes about a minute without optimisation.
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "takes a minute without optimisation: cargo test --release --test lab"
+)]
 fn the_drift_table_is_as_reviewed() {
     let _scope = snapshots();
     let drifts = drift::run(&LIBRARY, &Selection::default()).unwrap();
@@ -45,6 +49,10 @@ fn the_drift_table_is_as_reviewed() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "takes a minute without optimisation: cargo test --release --test lab"
+)]
 fn the_design_tables_are_as_reviewed() {
     let _scope = snapshots();
     let report = run::generated(0, 20_000, false);

@@ -33,7 +33,9 @@ fn verbs_are_those_of_the_command() {
     let help = crossload(&["--help"]);
     let readme = readme();
     let commands = help.split("Commands:").nth(1).and_then(|h| h.split("Options:").next());
-    for verb in commands.expect("help lists verbs").lines().filter_map(|l| l.split_whitespace().next()) {
+    for verb in
+        commands.expect("help lists verbs").lines().filter_map(|l| l.split_whitespace().next())
+    {
         let known = verb == "help" || readme.contains(&format!("`crossload {verb}"));
         assert!(known, "README does not mention the verb {verb}");
     }

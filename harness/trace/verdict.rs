@@ -172,8 +172,7 @@ pub fn reading(meaning: &Map<'_>, loaded: &Loaded<'_>) -> (Verdict, Option<Diffe
     let Some(error) = &loaded.refused else {
         let state_end = state_end(meaning).max(state_end(&loaded.map));
         let difference = compare::first_difference(meaning, &loaded.map, state_end, false);
-        let verdict =
-            if difference.is_some() { Verdict::Misparsed } else { Verdict::Faithful };
+        let verdict = if difference.is_some() { Verdict::Misparsed } else { Verdict::Faithful };
         return (verdict, difference);
     };
     let difference = compare::first_difference(meaning, &loaded.map, error.offset, true);

@@ -22,9 +22,23 @@ pub struct Memory {
 
 /// Names of run states over all releases (QAPI `RunState`).
 const RUN_STATES: [&str; 17] = [
-    "debug", "inmigrate", "internal-error", "io-error", "paused", "postmigrate", "prelaunch",
-    "finish-migrate", "restore-vm", "running", "save-vm", "shutdown", "suspended", "watchdog",
-    "guest-panicked", "colo", "preconfig",
+    "debug",
+    "inmigrate",
+    "internal-error",
+    "io-error",
+    "paused",
+    "postmigrate",
+    "prelaunch",
+    "finish-migrate",
+    "restore-vm",
+    "running",
+    "save-vm",
+    "shutdown",
+    "suspended",
+    "watchdog",
+    "guest-panicked",
+    "colo",
+    "preconfig",
 ];
 
 /// The value of the field whose name is or ends with `.name`; 0 if there is none.
@@ -87,7 +101,11 @@ pub fn post_load(
             // The table has six entries; up to 0.15 the check let index 6 pass.
             let most = if from(1, 0) { 5 } else { 6 };
             let index = value(vmsd, values, "end_transfer_fn_idx");
-            if index > most { refuse(format!("transfer function {index}, at most {most}")) } else { Ok(()) }
+            if index > most {
+                refuse(format!("transfer function {index}, at most {most}"))
+            } else {
+                Ok(())
+            }
         }
         "serial/tsr" => {
             memory.tsr_retry = value(vmsd, values, "tsr_retry");

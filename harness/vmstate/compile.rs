@@ -354,9 +354,7 @@ impl Set {
             schema::Count::Field { name, multiply, .. } => {
                 Count::Many(slot(vmsd, at, name, *multiply))
             }
-            schema::Count::Local { value } => {
-                Count::Many(local_amount(vmsd, field, *value))
-            }
+            schema::Count::Local { value } => Count::Many(local_amount(vmsd, field, *value)),
         };
         Ok(Field {
             name: field.name.clone(),
@@ -392,10 +390,15 @@ fn exists(
                 _ => known,
             }
         }
-        schema::Presence::Observed(key) => match target.observed.get(key) {
-            Some(seen) => Predicate::Fixed(*seen),
-            None => Predicate::Unknown(format!("presence of {key}")),
-        },
+        schema::Presence::Observed(key) => {
+            // A trace shows that a check passed once, not what it checks; its text tells that.
+            let check = presence::validation(&field.name).filter(|_| field.must_exist);
+            match (check, target.observed.get(key)) {
+                (Some(symbol), _) => presence::predicate(symbol, target.release, target.machine),
+                (None, Some(seen)) => Predicate::Fixed(*seen),
+                (None, None) => Predicate::Unknown(format!("presence of {key}")),
+            }
+        }
     })
 }
 
@@ -403,7 +406,10 @@ fn slot(vmsd: &schema::Vmsd, at: usize, name: &str, multiply: u32) -> Amount {
     let factor = u64::from(multiply);
     match vmsd.fields.iter().take(at).rposition(|f| f.name == name) {
         Some(index) => Amount::Slot(index, factor),
-        None => Amount::Unknown(format!("count of {} by {name}, which is no field before it", vmsd.name)),
+        None => Amount::Unknown(format!(
+            "count of {} by {name}, which is no field before it",
+            vmsd.name
+        )),
     }
 }
 

@@ -248,8 +248,7 @@ impl<'d> Flow<'d> for Loader<'_, 'd> {
             Err(e) => return Err(self.map.place(e, "subsection")),
         };
         let version = self.reader.be32().map_err(|e| self.map.place(e, found.0))?;
-        let item =
-            Item { info: "subsection", ..Item::framing(found.0) };
+        let item = Item { info: "subsection", ..Item::framing(found.0) };
         self.map.note(item, at, self.reader.offset() - at);
         // The loader keeps the version in 8 bits, in every release.
         Ok(Some((found.1, version & 0xff)))

@@ -103,8 +103,16 @@ fn pit(release: Version) -> Vec<Field> {
         fields.push(scalar(&named("count"), "int32"));
         fields.push(scalar(&named("latched_count"), "uint16"));
         for name in [
-            "count_latched", "status_latched", "status", "read_state", "write_state", "write_latch",
-            "rw_mode", "mode", "bcd", "gate",
+            "count_latched",
+            "status_latched",
+            "status",
+            "read_state",
+            "write_state",
+            "write_latch",
+            "rw_mode",
+            "mode",
+            "bcd",
+            "gate",
         ] {
             fields.push(scalar(&named(name), "uint8"));
         }
@@ -121,16 +129,16 @@ fn pit(release: Version) -> Vec<Field> {
 
 /// piix4_pm v1 and v2 as 1.3 to 4.1 read them: the layout of 0.15 to 1.2, whatever was sent.
 fn acpi() -> Vec<Field> {
-    let mut fields: Vec<Field> = ["ar.pm1.evt.sts", "ar.pm1.evt.en", "ar.pm1.cnt.cnt"]
-        .map(|n| scalar(n, "uint16"))
-        .into();
+    let mut fields: Vec<Field> =
+        ["ar.pm1.evt.sts", "ar.pm1.evt.en", "ar.pm1.cnt.cnt"].map(|n| scalar(n, "uint16")).into();
     fields.extend(["apm.apmc", "apm.apms"].map(|n| scalar(n, "uint8")));
     fields.push(scalar("ar.tmr.timer", "timer"));
     fields.push(scalar("ar.tmr.overflow_time", "int64"));
     fields.push(array("ar.gpe.sts", "uint16", 4));
     fields.push(array("ar.gpe.en", "uint16", 4));
-    fields.extend(["up", "down"].map(|n| {
-        scalar(&format!("acpi_pci_hotplug.acpi_pcihp_pci_status[0x0].{n}"), "uint32")
-    }));
+    fields
+        .extend(["up", "down"].map(|n| {
+            scalar(&format!("acpi_pci_hotplug.acpi_pcihp_pci_status[0x0].{n}"), "uint32")
+        }));
     fields
 }

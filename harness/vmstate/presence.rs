@@ -39,12 +39,21 @@ pub enum Fpregs {
     NoMmx,
 }
 
+/// The symbol of the hook behind a check (`VMSTATE_VALIDATE`), by the text that it is named with;
+/// for tables that come from a trace, which has no symbols.
+#[must_use]
+pub fn validation(text: &str) -> Option<&'static str> {
+    match text {
+        "num_timers in range" | "num_timers must match" => Some("hpet_validate_num_timers"),
+        _ => None,
+    }
+}
+
 /// The predicate behind a hook's symbol, on a machine type of a release.
 #[must_use]
 pub fn predicate(symbol: &str, release: Version, machine: &str) -> Predicate {
-    let from = |major, minor| {
-        Generation::of(machine).is_none_or(|g| g >= Generation::new(major, minor))
-    };
+    let from =
+        |major, minor| Generation::of(machine).is_none_or(|g| g >= Generation::new(major, minor));
     match symbol {
         "fpregs_is_0" => Predicate::Fpregs(Fpregs::Extended),
         "fpregs_is_1_mmx" => Predicate::Fpregs(Fpregs::Mmx),

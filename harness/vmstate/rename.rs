@@ -112,7 +112,9 @@ mod tests {
         assert_eq!(table.canonical("cpu", "env.regs"), "regs");
         assert_eq!(table.canonical("cpu/xss", "env.xss"), "xss");
         assert_eq!(table.canonical("apic", "env.x"), "env.x");
-        assert!(Renames::parse("[[rename]]\nvmsd=\"a\"\nfrom=\"b\"\nto=\"c\"\nreason=\"\"").is_err());
+        assert!(
+            Renames::parse("[[rename]]\nvmsd=\"a\"\nfrom=\"b\"\nto=\"c\"\nreason=\"\"").is_err()
+        );
         assert!(Renames::parse("[[rename]]\nvmsd=\"a\"\nfrom=\"b\"\nto=\"c\"").is_err());
         assert!(Renames::parse("[[renames]]").is_err());
     }

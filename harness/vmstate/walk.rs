@@ -53,7 +53,15 @@ pub struct Walk<'d, 'f, F> {
 impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     /// A walk for one section of `device`.
     pub fn new(scene: Scene<'d>, device: &'d str, flow: &'f mut F) -> Self {
-        Walk { scene, flow, device, values: Vec::new(), depth: 0, idle: 0, memory: Memory::default() }
+        Walk {
+            scene,
+            flow,
+            device,
+            values: Vec::new(),
+            depth: 0,
+            idle: 0,
+            memory: Memory::default(),
+        }
     }
 
     /// Walks description `index` at `version`.
@@ -117,16 +125,17 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         let usable = |old: &&Old| version >= old.minimum_version_id;
         match (self.scene.dialect.old_versions, vmsd.old.as_ref().filter(usable)) {
             (OldVersions::Never, _) | (_, None) => Err(self.fail(refused, "")),
-            (OldVersions::Always | OldVersions::WithHook, Some(Old { load: Some(hook), layouts, .. })) => {
-                match layouts.get(&version).and_then(|i| self.scene.set.get(*i)) {
-                    Some(layout) => {
-                        let base = self.fields(layout, version)?;
-                        self.values.truncate(base);
-                        Ok(())
-                    }
-                    None => Err(self.undetermined(format!("{hook} for version {version}"))),
+            (
+                OldVersions::Always | OldVersions::WithHook,
+                Some(Old { load: Some(hook), layouts, .. }),
+            ) => match layouts.get(&version).and_then(|i| self.scene.set.get(*i)) {
+                Some(layout) => {
+                    let base = self.fields(layout, version)?;
+                    self.values.truncate(base);
+                    Ok(())
                 }
-            }
+                None => Err(self.undetermined(format!("{hook} for version {version}"))),
+            },
             (OldVersions::Always, Some(_)) => {
                 Err(self.fail(Kind::Abort(format!("{}: no load_state_old", vmsd.name)), ""))
             }
@@ -160,7 +169,8 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
                 match predicate.holds(version, |name| check::value(vmsd, values, name), timers) {
                     Ok(present) => present,
                     Err(symbol) => {
-                        let what = format!("presence hook {symbol} of {}/{}", vmsd.name, field.name);
+                        let what =
+                            format!("presence hook {symbol} of {}/{}", vmsd.name, field.name);
                         return Err(self.undetermined(what));
                     }
                 }
@@ -232,8 +242,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
                     0x31 => {}
                     0x30 => continue,
                     found => {
-                        let kind =
-                            Kind::BadMarker { found: found as u8, expected: "0x30 or 0x31" };
+                        let kind = Kind::BadMarker { found: found as u8, expected: "0x30 or 0x31" };
                         return Err(self.flow.fail(kind, at, &field.name));
                     }
                 }
@@ -332,8 +341,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     /// # Errors
     /// Whatever is not a refusal.
     pub fn ignoring_refusal(&mut self, part: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        let (position, values, depth) =
-            (self.flow.map().position(), self.values.len(), self.depth);
+        let (position, values, depth) = (self.flow.map().position(), self.values.len(), self.depth);
         match part(self) {
             Err(e) if e.kind.is_refusal() => {
                 self.flow.map().resume(position);
@@ -353,7 +361,6 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     pub fn unmodelled(&mut self, info: &str) -> Box<crate::wire::Error> {
         self.undetermined(format!("codec '{info}'"))
     }
-
 }
 
 fn field_name<'d>(field: &'d Field, info: &'d str) -> Name<'d> {

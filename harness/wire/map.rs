@@ -183,11 +183,8 @@ impl<'d> Map<'d> {
     /// struct itself is not compared, only what is in it.
     pub fn enter(&mut self, name: &'d str, canonical: &str, index: Option<u32>) {
         // A wrapper that only one side has is compared as if it were not there.
-        let mut identity = if canonical.is_empty() {
-            self.current_identity()
-        } else {
-            self.identity(canonical)
-        };
+        let mut identity =
+            if canonical.is_empty() { self.current_identity() } else { self.identity(canonical) };
         if let Some(i) = index
             && !canonical.is_empty()
         {

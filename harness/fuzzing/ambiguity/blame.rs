@@ -46,7 +46,9 @@ impl<'t, 's> Reader<'t, '_, 's> {
                 let field = owner.fields.iter().find(|f| f.name == name)?;
                 match &field.kind {
                     Kind::Struct { vmsd } => tables.get(vmsd).map(|v| (v, v.version_id)),
-                    Kind::Vstruct { vmsd, version_id } => tables.get(vmsd).map(|v| (v, *version_id)),
+                    Kind::Vstruct { vmsd, version_id } => {
+                        tables.get(vmsd).map(|v| (v, *version_id))
+                    }
                     Kind::Nested { vmsd, .. } => tables.get(vmsd).map(|v| (v, field.version_id)),
                     Kind::Leaf { .. } | Kind::Unknown { .. } => None,
                 }

@@ -61,7 +61,8 @@ impl<'s> Reader<'_, '_, 's> {
                     return Err(self.refuses("subsection not in the list"));
                 };
                 let inner = self.side.tables.vmsd.get(key);
-                if self.dialect.flat_subsections && inner.is_some_and(|v| !v.subsections.is_empty()) {
+                if self.dialect.flat_subsections && inner.is_some_and(|v| !v.subsections.is_empty())
+                {
                     return Err(self.refuses("subsection with subsections"));
                 }
                 self.head(key, len)

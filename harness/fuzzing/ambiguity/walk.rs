@@ -176,7 +176,10 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
                 match self.item(&field.name, 1)? {
                     0x30 => continue,
                     0x31 => {}
-                    _ => return Err(self.refuses("pointer marker")),
+                    _ => {
+                        let offset = self.at.saturating_sub(1);
+                        return Err(Prediction::Refuses { offset, why: "pointer marker" });
+                    }
                 }
             }
             self.element(field, indexed.then_some(i as u32))?;

@@ -3,23 +3,62 @@
 use super::evolve::evolve;
 use super::stream::{self, Framing, Written};
 use super::values::Generated;
-use super::{Features, Side};
-use crate::dialect::Version;
+use super::{Feature, Features, Side};
+use crate::dialect::{Dialect, Subsections, Version};
 use crate::fuzzing::Outcome;
+use crate::fuzzing::ambiguity::Truth;
 use crate::fuzzing::counters::Counts;
 use crate::fuzzing::dice::Dice;
 use crate::fuzzing::oracle::{self, To};
-use crate::fuzzing::ambiguity::Truth;
 use crate::stream::{Destination, load_bytes};
-use crate::wire::Feed;
+use crate::wire::{Feed, Refill};
 
-/// The sets of rules that differ in how subsections are found, with a release of each.
-pub const RULES: [(&str, Version); 5] = [
-    ("0.12", Version::new(0, 12, 5)),
-    ("0.13", Version::new(0, 13, 0)),
-    ("0.14", Version::new(0, 14, 1)),
-    ("1.0", Version::new(1, 0, 1)),
-    ("2.1", Version::new(10, 0, 0)),
+/// What a destination must do about subsections. Said once more here, beside the dialect room, so
+/// that a mistake there is noticed.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// Name in tables of counts: the first release with these rules.
+    pub name: &'static str,
+    /// A release that has them.
+    pub release: Version,
+    /// How a subsection is recognised.
+    pub subsections: Subsections,
+    /// How hard the look-ahead tries.
+    pub look_ahead: Refill,
+    /// Whether the error flag is looked at after each element.
+    pub checks_elements: bool,
+}
+
+impl Rules {
+    const fn new(name: &'static str, release: Version, subsections: Subsections) -> Self {
+        let look_ahead = Refill::Once;
+        Rules { name, release, subsections, look_ahead, checks_elements: false }
+    }
+
+    /// These rules, with all else as in `dialect`.
+    #[must_use]
+    pub fn applied(self, dialect: &Dialect) -> Dialect {
+        Dialect {
+            subsections: self.subsections,
+            look_ahead: self.look_ahead,
+            checks_elements: self.checks_elements,
+            flat_subsections: self.subsections == Subsections::OneByteListed,
+            ..dialect.clone()
+        }
+    }
+}
+
+/// The sets of rules that differ in how subsections are found.
+pub const RULES: [Rules; 5] = [
+    Rules::new("0.12", Version::new(0, 12, 5), Subsections::None),
+    Rules::new("0.13", Version::new(0, 13, 0), Subsections::OneByte),
+    Rules::new("0.14", Version::new(0, 14, 1), Subsections::OneByteListed),
+    Rules::new("1.0", Version::new(1, 0, 1), Subsections::Prefix),
+    Rules {
+        look_ahead: Refill::Full,
+        checks_elements: true,
+        ..Rules::new("2.1", Version::new(10, 0, 0), Subsections::Prefix)
+    },
 ];
 
 /// See the module documentation.
@@ -43,7 +82,11 @@ impl Case {
     /// Makes a case whose destination evolved from the source, if `evolves`, and compiles that
     /// destination. `None` if the
     /// generator made something that does not compile, which is counted.
-    pub fn make(dice: &mut Dice<'_>, evolves: bool, counts: &mut Counts) -> Option<(Self, Destination)> {
+    pub fn make(
+        dice: &mut Dice<'_>,
+        evolves: bool,
+        counts: &mut Counts,
+    ) -> Option<(Self, Destination)> {
         let mut features = Features::default();
         let framing = Framing::choose(dice, &mut features);
         let feed = feed(dice);
@@ -51,6 +94,10 @@ impl Case {
         let mut destination = source.clone();
         if evolves {
             evolve(&mut source, &mut destination, dice, &mut features);
+            if dice.one_in(3) && destination.is_sound() {
+                features.add(Feature::NewerToOlder);
+                std::mem::swap(&mut source, &mut destination);
+            }
         }
         let (Ok(mut by), Ok(to)) = (source.compile(), destination.compile()) else {
             counts.other("not compiled");
@@ -87,9 +134,10 @@ pub fn by_every_rule(
     framing: Framing,
     mut each: impl FnMut(To<'_>) -> Outcome,
 ) -> Outcome {
-    for (rules, version) in RULES {
-        to.dialect = framing.dialect(version);
-        each(To { rules, side, compiled: to })?;
+    for rules in RULES {
+        to.dialect = framing.dialect(rules.release);
+        let expected = rules.applied(&to.dialect);
+        each(To { rules: rules.name, side, compiled: to, expected: &expected })?;
     }
     Ok(())
 }

@@ -122,16 +122,12 @@ fn rename_or_remove(vmsd: &mut Vmsd, key: &str, dice: &mut Dice<'_>, features: &
         vmsd.subsections.remove(dice.below(vmsd.subsections.len()));
     } else if key != "k0" {
         features.add(Feature::SubsectionRenamed);
-        vmsd.name = if dice.below(2) == 1 { "other".to_string() } else { format!("{}2", vmsd.name) };
+        vmsd.name =
+            if dice.below(2) == 1 { "other".to_string() } else { format!("{}2", vmsd.name) };
     }
 }
 
-fn add_subsection(
-    destination: &mut Side,
-    key: &str,
-    dice: &mut Dice<'_>,
-    features: &mut Features,
-) {
+fn add_subsection(destination: &mut Side, key: &str, dice: &mut Dice<'_>, features: &mut Features) {
     let owner = destination.tables.vmsd.get(key).map_or_else(String::new, |v| v.name.clone());
     features.add(Feature::SubsectionAdded);
     let mut tree = Tree { tables: &mut destination.tables, dice, features };

@@ -14,8 +14,8 @@ pub mod stream;
 pub mod tree;
 pub mod values;
 
-use crate::stream::Destination;
 use crate::release::library;
+use crate::stream::Destination;
 use crate::vmstate::Renames;
 use crate::vmstate::schema::{Handlers, Tables};
 
@@ -29,6 +29,16 @@ pub struct Side {
 }
 
 impl Side {
+    /// Whether it could be a source: no description lists two subsections of one name.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let name = |key: &str| self.tables.vmsd.get(key).map(|v| v.name.as_str());
+        self.tables.vmsd.values().all(|vmsd| {
+            let names: Vec<_> = vmsd.subsections.iter().map(|s| name(&s.vmsd)).collect();
+            names.iter().enumerate().all(|(i, name)| !names.iter().take(i).any(|n| n == name))
+        })
+    }
+
     /// Compiles both into something that a stream can be loaded into.
     ///
     /// # Errors
@@ -74,6 +84,7 @@ pub enum Feature {
     MinimumRaised,
     GatedField,
     Unmodelled,
+    NewerToOlder,
     Footers,
     SeveralSections,
     Description,

@@ -36,11 +36,8 @@ impl Framing {
     /// A framing, noted as features.
     pub fn choose(dice: &mut Dice<'_>, features: &mut Features) -> Self {
         let bits = dice.byte();
-        let framing = Framing {
-            footers: bits & 1 != 0,
-            description: bits & 2 != 0,
-            markers: bits & 4 != 0,
-        };
+        let framing =
+            Framing { footers: bits & 1 != 0, description: bits & 2 != 0, markers: bits & 4 != 0 };
         for (on, feature) in
             [(framing.footers, Feature::Footers), (framing.description, Feature::Description)]
         {

@@ -145,8 +145,11 @@ impl Tree<'_, '_> {
         let name = self.name(&vmsd.name);
         let inner = self.vmsd(name, depth + 1, most);
         self.features.add(Feature::NestedStruct);
-        let (version, sends) =
-            self.tables.vmsd.get(&inner).map_or((0, false), |v| (v.version_id, !v.subsections.is_empty()));
+        let (version, sends) = self
+            .tables
+            .vmsd
+            .get(&inner)
+            .map_or((0, false), |v| (v.version_id, !v.subsections.is_empty()));
         if sends {
             self.features.add(Feature::SubsectionOfNested);
         }

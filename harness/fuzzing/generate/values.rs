@@ -74,7 +74,8 @@ impl Values for Generated<'_, '_> {
         let small = match name.info {
             "list mark" => {
                 // At most three elements in a row.
-                self.list = if self.list < 3 && self.dice.below(2) == 1 { self.list + 1 } else { 0 };
+                self.list =
+                    if self.list < 3 && self.dice.below(2) == 1 { self.list + 1 } else { 0 };
                 Some(u8::from(self.list > 0))
             }
             "ptr-marker" => Some(0x31 - self.dice.below(2) as u8),
@@ -91,11 +92,7 @@ impl Values for Generated<'_, '_> {
         Ok(())
     }
 
-    fn subsection(
-        &mut self,
-        map: &Map<'_>,
-        owner: &compile::Vmsd,
-    ) -> Result<Option<(usize, u32)>> {
+    fn subsection(&mut self, map: &Map<'_>, owner: &compile::Vmsd) -> Result<Option<(usize, u32)>> {
         if owner.subsections.is_empty() {
             return Ok(None);
         }

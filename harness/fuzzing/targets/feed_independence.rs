@@ -39,7 +39,7 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         counts.verdict(to.rules, verdict::reading(&written.map, &pieces).0);
         match differs(&whole, &pieces) {
             None => Ok(()),
-            Some(_) if to.compiled.dialect.look_ahead == Refill::Once && gives_up(&pieces, &whole) => {
+            Some(_) if to.expected.look_ahead == Refill::Once && gives_up(&pieces, &whole) => {
                 counts.explained("single refill (1.0)", "the outcome hangs on the feed");
                 Ok(())
             }

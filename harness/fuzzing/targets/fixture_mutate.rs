@@ -27,8 +27,7 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     };
     counts.cases += 1;
     let original = pair.original;
-    let mut mutant =
-        Mutant::new(original.stream.clone(), original.map.clone(), &original.sections);
+    let mut mutant = Mutant::new(original.stream.clone(), original.map.clone(), &original.sections);
     for _ in 0..dice.below(4) {
         counts.other(mutant.change(&mut dice));
     }
@@ -54,7 +53,8 @@ fn check(pair: &Pair, mutant: &Mutant<'_>, counts: &mut Counts) -> Outcome {
     }
     let parts = difference.as_ref().map(|d| d.offset);
     let Some(changed) = mutant.changed else {
-        let same = parts == pair.baseline.parts && loaded.refused.is_none() == pair.baseline.accepted;
+        let same =
+            parts == pair.baseline.parts && loaded.refused.is_none() == pair.baseline.accepted;
         return if same { Ok(()) } else { fail("an unchanged stream is read otherwise") };
     };
     let Some(offset) = parts else { return Ok(()) };

@@ -32,7 +32,10 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     };
     counts.verdict("corpus", verdict);
     let fail = |why: &str| {
-        Err(Failure(format!("{why}: {}/{}.{}, {:?}", to.release, to.machine, to.scenario, whole.refused)))
+        Err(Failure(format!(
+            "{why}: {}/{}.{}, {:?}",
+            to.release, to.machine, to.scenario, whole.refused
+        )))
     };
     if let Err(why) = oracle::bounds(stream.len(), &whole) {
         return fail(&why);

@@ -15,7 +15,8 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     let mut dice = Dice::new(bytes);
     let Some((case, mut to)) = Case::make(&mut dice, true, counts) else { return Ok(()) };
     let Some(written) = case.write(&mut dice, counts) else { return Ok(()) };
-    let truth = Truth { bytes: &written.bytes, map: &written.map, source: &case.source, edited: None };
+    let truth =
+        Truth { bytes: &written.bytes, map: &written.map, source: &case.source, edited: None };
     by_every_rule(&mut to, &case.destination, case.framing, |to| {
         decode(truth, to, &case.feed, counts)
     })

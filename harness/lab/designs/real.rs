@@ -142,7 +142,7 @@ impl Tree {
             Some(i) => format!("{}[{i}]", next.name),
             None => next.name.to_string(),
         };
-        let is_head = self.heads.iter().any(|h| *h == name);
+        let is_head = self.heads.contains(&name);
         let last = self.items.iter_mut().rev().find_map(|item| match item {
             Item::Optional { name: n, tree } if is_head && *n == name => Some(tree),
             Item::Struct { name: n, tree } if !is_head && *n == name => Some(tree),

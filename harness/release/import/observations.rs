@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{ImportError, Run, bytes, json_error, parse, text};
-use crate::release::observed::{Mutation, Observed};
 use crate::release::corpus::{Corpus, CorpusError, SavedAgain, json_lines};
 use crate::release::files::{self, LIMIT};
+use crate::release::observed::{Mutation, Observed};
 use crate::release::provenance::machine_scenario;
 
 /// Path of the changed streams' observations, in the input and in the corpus.

@@ -73,7 +73,11 @@ pub fn leaf<'d, F: Flow<'d>>(
             let len = walk.flow.scalars(name, 4, 1)?;
             walk.flow.bytes(name, len).map(|()| 0)
         }
-        Codec::Equal(_) | Codec::LessOrEqual | Codec::PciConfig | Codec::PciIrqState | Codec::Virtio => {
+        Codec::Equal(_)
+        | Codec::LessOrEqual
+        | Codec::PciConfig
+        | Codec::PciIrqState
+        | Codec::Virtio => {
             let mut value = 0;
             for _ in 0..count {
                 value = match codec {
@@ -113,12 +117,13 @@ fn equal<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>, width: u32
         Some(local) if walk.flow.loads() => local,
         _ => return Ok(received),
     };
-    let fits = if reversed {
-        local as u32 as i32 <= received as u32 as i32
+    let fits =
+        if reversed { local as u32 as i32 <= received as u32 as i32 } else { local == received };
+    if fits {
+        Ok(received)
     } else {
-        local == received
-    };
-    if fits { Ok(received) } else { Err(walk.flow.fail(Kind::NotEqual { received, local }, at, name.shown)) }
+        Err(walk.flow.fail(Kind::NotEqual { received, local }, at, name.shown))
+    }
 }
 
 /// be32 that must not exceed what the destination has.
@@ -132,8 +137,8 @@ fn less_or_equal<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>) ->
     };
     let value = received as u32 as i32;
     // 2.0.0 had the sense right but let negative values pass.
-    let negative_passes = walk.scene.release == Version::new(2, 0, 0)
-        || walk.scene.release == Version::new(2, 0, 1);
+    let negative_passes =
+        walk.scene.release == Version::new(2, 0, 0) || walk.scene.release == Version::new(2, 0, 1);
     if value <= local && (value >= 0 || negative_passes) {
         Ok(received)
     } else {

@@ -45,7 +45,11 @@ const BAR_SIZES: [(&str, usize, u32); 14] = [
 ///
 /// # Errors
 /// The reader's, or [`Kind::PciConfig`] at the first compared byte that differs.
-pub fn config<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>, size: u64) -> Result<u64> {
+pub fn config<'d, F: Flow<'d>>(
+    walk: &mut Walk<'d, '_, F>,
+    name: Name<'d>,
+    size: u64,
+) -> Result<u64> {
     let at = walk.flow.offset();
     let mut space = [0u8; EXPRESS];
     let size = size.saturating_sub(u64::from(planted(Fault::PciConfigShort)));
@@ -143,9 +147,9 @@ pub fn capabilities(space: &[u8]) -> impl Iterator<Item = usize> + '_ {
 /// Number of MSI-X vectors of a device, 0 without the capability.
 #[must_use]
 pub fn msix_vectors(space: &[u8]) -> u64 {
-    capabilities(space)
-        .find(|at| byte(space, *at) == 0x11)
-        .map_or(0, |at| u64::from(byte(space, at + 2)) + 1 + (u64::from(byte(space, at + 3) & 0x07) << 8))
+    capabilities(space).find(|at| byte(space, *at) == 0x11).map_or(0, |at| {
+        u64::from(byte(space, at + 2)) + 1 + (u64::from(byte(space, at + 3) & 0x07) << 8)
+    })
 }
 
 /// A capability's bytes are compared unless the capability itself made them writable.

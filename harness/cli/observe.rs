@@ -1,0 +1,58 @@
+//! `crossload observe`: what real binaries do with the fixtures, on record.
+
+use std::path::PathBuf;
+
+use super::input::{Input, beside};
+use super::verify::{known, with_progress};
+use super::{CliError, Said};
+use crate::qemu::observe::{observations, record};
+use crate::qemu::verify::cases;
+use crate::wire::Feed;
+
+/// Options of the verb.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Example:
+  crossload observe --qemu /usr/bin/qemu-system-x86_64 && crossload observed --matrix matrix.toml
+
+Loads every fixture whose machine type a binary has, in bulk and eight bytes at a time. New pairs
+are added to the corpus; those on record stay. Exit status is 1 if one is contradicted.")]
+pub(super) struct Args {
+    /// A binary; may be given more than once
+    #[arg(long, value_name = "BIN", required = true)]
+    qemu: Vec<PathBuf>,
+    /// The release that the binaries are, where their version does not tell
+    #[arg(long, value_name = "NAME")]
+    release: Option<String>,
+    /// The claims whose corpus is added to
+    #[arg(long, value_name = "FILE", default_value = "matrix.toml")]
+    matrix: PathBuf,
+    /// Loads at a time [default: as many as there are processors]
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Time for each load, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    limit: u64,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+    let input = Input { matrix: Some(args.matrix.clone()) };
+    let (library, _) = input.open()?;
+    let binaries = known(&library, &args.qemu, args.release.as_deref())?;
+    let all = cases(&library, &binaries, &[Feed::Bulk, Feed::Trickle(8)])?;
+    if all.is_empty() {
+        return Err(CliError::NothingToLoad);
+    }
+    let verified = with_progress(&library, &all, args.jobs, args.limit)?;
+    let recorded = record(&beside(&args.matrix), observations(&verified))?;
+    let mut text = String::new();
+    for path in &recorded.written {
+        text += &format!("wrote {path}\n");
+    }
+    for pair in &recorded.contradicted {
+        text += &format!("contradicted: {pair}\n");
+    }
+    text += &format!("{} pairs were on record and are the same.\n", recorded.same);
+    Ok(Said { text, holds: recorded.contradicted.is_empty() })
+}

@@ -1,0 +1,124 @@
+//! Outcomes of real loads as observations of the corpus: `corpus/observed/<machine>.<scenario>.json`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::QemuError;
+use super::verify::Verified;
+use crate::release::corpus::Corpus;
+use crate::release::files;
+use crate::release::json;
+use crate::release::observed::{Observed, ObservedCell, Outcome};
+use crate::wire::Feed;
+
+/// Machine type and scenario, or source and destination.
+type Two<'n> = (&'n str, &'n str);
+
+/// The two outcomes of one pair, as far as they are known.
+#[derive(Default)]
+struct Pair {
+    size: u64,
+    bulk: Option<Outcome>,
+    trickle8: Option<Outcome>,
+}
+
+/// Observations of loads that were made under both feeds of the record, by file.
+#[must_use]
+pub fn observations(verified: &[Verified]) -> Vec<Observed> {
+    let mut groups: BTreeMap<Two<'_>, BTreeMap<Two<'_>, Pair>> = BTreeMap::new();
+    for one in verified.iter().filter(|one| one.compared.change.is_none()) {
+        let of = &one.compared;
+        let group = groups.entry((&of.machine, &of.scenario)).or_default();
+        let pair = group.entry((&of.source, &of.destination)).or_default();
+        let outcome = one.real.outcome(&of.feed);
+        pair.size = one.size;
+        match of.feed {
+            Feed::Bulk => pair.bulk = Some(outcome),
+            Feed::Trickle(8) => pair.trickle8 = Some(outcome),
+            _ => {}
+        }
+    }
+    groups
+        .into_iter()
+        .map(|((machine, scenario), pairs)| Observed {
+            machine: machine.to_owned(),
+            scenario: scenario.to_owned(),
+            cells: pairs.into_iter().filter_map(cell).collect(),
+        })
+        .collect()
+}
+
+fn cell(((source, destination), pair): (Two<'_>, Pair)) -> Option<ObservedCell> {
+    Some(ObservedCell {
+        source: source.to_owned(),
+        destination: destination.to_owned(),
+        size: pair.size,
+        bulk: pair.bulk?,
+        trickle8: pair.trickle8?,
+        // Lengths are on record for states that are kept; these are not.
+        saved_again: None,
+    })
+}
+
+/// What recording came to.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    /// Files that were written, as paths in the corpus.
+    pub written: Vec<String>,
+    /// Pairs that were on record already and are told the same way.
+    pub same: usize,
+    /// Pairs that are on record with another verdict or another place: nothing of them is changed.
+    pub contradicted: Vec<String>,
+}
+
+/// Adds observations to a corpus. What is on record stays; only new pairs are added.
+///
+/// # Errors
+/// A corpus that cannot be read or written.
+pub fn record(folder: &Path, new: Vec<Observed>) -> Result<Recorded, QemuError> {
+    let known = Corpus::open(folder)?.observed()?;
+    let mut recorded = Recorded::default();
+    for group in new {
+        let old =
+            known.iter().find(|o| (&o.machine, &o.scenario) == (&group.machine, &group.scenario));
+        let mut all =
+            old.cloned().unwrap_or_else(|| Observed { cells: Vec::new(), ..group.clone() });
+        let before = all.cells.len();
+        for cell in group.cells {
+            let pair = (&cell.source, &cell.destination);
+            match all.cells.iter().find(|c| (&c.source, &c.destination) == pair) {
+                None => all.cells.push(cell),
+                Some(was) if alike(was, &cell) => recorded.same += 1,
+                Some(was) => recorded.contradicted.push(format!(
+                    "{}.{}: {} into {}: on record {:?} at {:?}, now {:?} at {:?}",
+                    group.machine,
+                    group.scenario,
+                    was.source,
+                    was.destination,
+                    was.trickle8.verdict,
+                    was.trickle8.consumed,
+                    cell.trickle8.verdict,
+                    cell.trickle8.consumed
+                )),
+            }
+        }
+        if all.cells.len() == before {
+            continue;
+        }
+        let path = format!("observed/{}.{}.json", all.machine, all.scenario);
+        let text = json::layout(&all).map_err(|e| QemuError::files(std::io::Error::other(e)))?;
+        if files::write_if_changed(&folder.join(&path), text.as_bytes())? {
+            recorded.written.push(path);
+        }
+    }
+    Ok(recorded)
+}
+
+/// Whether two observations tell the same; what was printed beside the refusal may differ.
+fn alike(was: &ObservedCell, now: &ObservedCell) -> bool {
+    let place = |o: &Outcome| o.consumed.unwrap_or(0) / 8;
+    was.size == now.size
+        && was.bulk.verdict == now.bulk.verdict
+        && was.trickle8.verdict == now.trickle8.verdict
+        && place(&was.trickle8).abs_diff(place(&now.trickle8)) <= 1
+}

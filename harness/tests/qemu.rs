@@ -1,0 +1,262 @@
+//! Real binaries: the driver against fakes that misbehave, and, where there is a binary, capture,
+//! verify and add. Without one those are shown as ignored, with the reason.
+//!
+//! `CROSSLOAD_QEMU` names the binary; otherwise it is `qemu-system-x86_64` in `PATH`.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+
+use crossload::matrix::Config;
+use crossload::matrix::agreement::Agreement;
+use crossload::qemu::add::{Order, add};
+use crossload::qemu::binary::MachineType;
+use crossload::qemu::capture::capture;
+use crossload::qemu::incoming::{Real, Wanted, load};
+use crossload::qemu::process::Ended;
+use crossload::qemu::verify::{Case, Known, Options, cases, mutations, verify};
+use crossload::qemu::{Binary, Guest, Setup};
+use crossload::release::corpus::Corpus;
+use crossload::release::library::Library;
+use crossload::release::observed::ObservedVerdict;
+use crossload::wire::Feed;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// Changed streams of one run; `.ci/run` asks the command for more.
+const MUTATIONS: usize = 50;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let mut trials = vec![
+        always("one_that_hangs_is_a_result", hangs),
+        always("one_that_dies_is_a_result", dies),
+        always("one_that_floods_is_a_result", floods),
+        always("one_that_is_no_qemu_is_an_error", is_no_qemu),
+        always("one_that_is_not_there_is_an_error", is_not_there),
+    ];
+    let binary = binary();
+    let reason = match &binary {
+        Some(_) => String::new(),
+        None => "no qemu-system-x86_64 in PATH, and CROSSLOAD_QEMU not set".to_owned(),
+    };
+    let real: [(&str, Test); 5] = [
+        ("captures_exercise_what_they_are_for", captures),
+        ("fixtures_load_as_the_model_says", fixtures),
+        ("changed_fixtures_load_as_the_model_says", changed),
+        ("a_release_is_added_once", added),
+        ("a_state_is_saved_again_as_it_was", saved),
+    ];
+    for (name, test) in real {
+        let path = binary.clone().unwrap_or_default();
+        let trial = Trial::test(name, move || outcome(|| test(&path)));
+        trials.push(trial.with_ignored_flag(binary.is_none()).with_kind(&reason));
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// A test of the binary at this path.
+type Test = fn(&Path);
+
+fn always(name: &str, test: fn()) -> Trial {
+    Trial::test(name, move || outcome(test))
+}
+
+fn outcome(test: impl FnOnce() + std::panic::UnwindSafe) -> Result<(), Failed> {
+    test();
+    Ok(())
+}
+
+/// The binary that the tests use.
+fn binary() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("CROSSLOAD_QEMU") {
+        return Some(named.into());
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join("qemu-system-x86_64")).find(|f| f.is_file())
+}
+
+// ---- Fakes -------------------------------------------------------------------------------------
+
+/// A script that stands for a binary.
+struct Fake {
+    _folder: tempfile::TempDir,
+    binary: Binary,
+}
+
+fn fake(script: &str) -> Fake {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fake");
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let machine = MachineType { name: "pc".to_owned(), default: true };
+    let binary = Binary {
+        path,
+        version: "7.2.0".parse().unwrap(),
+        about: "7.2.0 (fake)".to_owned(),
+        machines: vec![machine],
+    };
+    Fake { _folder: folder, binary }
+}
+
+fn run(fake: &Fake, limit: Duration) -> Real {
+    let setup = Setup { machine: "pc".to_owned(), guest: Guest::Idle, arguments: vec![] };
+    let wanted = Wanted { feed: Feed::Bulk, trace: true, save: true, limit };
+    load(&fake.binary, &setup, b"QEVM", &wanted).unwrap()
+}
+
+fn hangs() {
+    let fake = fake("sleep 987 & echo $! >child; cp child \"$(dirname \"$0\")\"; wait");
+    let begun = Instant::now();
+    let real = run(&fake, Duration::from_millis(500));
+    assert_eq!(real.verdict, ObservedVerdict::Hang);
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    // Its child went with it.
+    let child = fs::read_to_string(fake.binary.path.with_file_name("child")).unwrap();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", child.trim())).unwrap_or_default();
+    assert!(stat.is_empty() || stat.contains(") Z"), "{stat}");
+}
+
+fn dies() {
+    let real = run(&fake("echo no such machine >&2; exit 1"), Duration::from_secs(20));
+    assert_eq!(real.verdict, ObservedVerdict::Refused);
+    assert_eq!((real.consumed, real.ended), (None, Some(Ended::Exited(1))));
+    assert_eq!(real.stderr, "no such machine\n");
+    let real = run(&fake("kill -SEGV $$"), Duration::from_secs(20));
+    assert_eq!(real.ended, Some(Ended::Signalled(11)));
+}
+
+fn floods() {
+    let real =
+        run(&fake("head -c 5000000 /dev/zero | tr '\\0' x >&2; exit 1"), Duration::from_secs(20));
+    assert_eq!((real.verdict, real.stderr.len()), (ObservedVerdict::Refused, 5_000_000));
+}
+
+fn is_no_qemu() {
+    let e = Binary::at(&fake("echo hello").binary.path).unwrap_err().to_string();
+    assert!(e.contains("expected 'QEMU emulator version") && e.contains("hello"), "{e}");
+    let e = Binary::at(&fake("echo bad option >&2; exit 2").binary.path).unwrap_err().to_string();
+    assert!(e.ends_with("ended with status 2; it said: bad option"), "{e}");
+}
+
+fn is_not_there() {
+    let e = Binary::at(Path::new("no/such/qemu")).unwrap_err().to_string();
+    assert!(e.contains("no/such/qemu: cannot be started"), "{e}");
+}
+
+// ---- A real one --------------------------------------------------------------------------------
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn corpus() -> (Library, Config) {
+    let library = Library::open(Corpus::open(&root().join("corpus")).unwrap()).unwrap();
+    let text = fs::read_to_string(root().join("matrix.toml")).unwrap();
+    (library, Config::parse("matrix.toml", &text).unwrap())
+}
+
+fn known(path: &Path, library: &Library) -> Known {
+    let binary = Binary::at(path).unwrap();
+    let receipts = library.fixtures().iter().map(|f| (f.release.as_str(), f.binary.as_str()));
+    let release = binary.release(receipts).expect("the corpus knows the binary").to_owned();
+    Known { binary, release }
+}
+
+/// What each guest program is for, as the stream must have it.
+fn captures(path: &Path) {
+    let binary = Binary::at(path).unwrap();
+    let (_, config) = corpus();
+    let machine = binary.machines.iter().find(|m| m.default).unwrap();
+    for scenario in &config.scenarios {
+        let setup = Setup {
+            machine: machine.name.clone(),
+            guest: scenario.guest.parse().unwrap(),
+            arguments: scenario.arguments.clone(),
+        };
+        let limit = Duration::from_secs(60);
+        let one = capture(&binary, "0.0", &scenario.name, &setup, limit).unwrap();
+        let has = |name: &str| one.stream.windows(name.len()).any(|w| w == name.as_bytes());
+        let wanted: &[&str] = match setup.guest {
+            Guest::All => &["ide_drive/pio_state", "serial/recv_fifo", "pckbd_outport"],
+            Guest::Misc => &["pckbd_outport"],
+            Guest::Idle | Guest::Virtio => &[],
+        };
+        for name in wanted {
+            assert!(has(name), "{}: no {name}", scenario.name);
+        }
+    }
+}
+
+fn all_agree(library: &Library, config: &Config, list: &[Case<'_>]) {
+    assert!(!list.is_empty());
+    let options = Options { jobs: 2, limit: Duration::from_secs(60), save: false };
+    let verified = verify(library, list, &options, &Arc::new(AtomicU64::new(0))).unwrap();
+    let cells = verified.into_iter().map(|v| v.compared).collect();
+    let mut agreement = Agreement { cells, changed: Vec::new() };
+    let _ = agreement.explain(config);
+    for one in agreement.cells.iter().filter(|one| one.explained.is_none()) {
+        assert_eq!(one.disagreement, None, "{} {}.{}", one.source, one.machine, one.scenario);
+    }
+}
+
+fn fixtures(path: &Path) {
+    let (library, config) = corpus();
+    let known = [known(path, &library)];
+    all_agree(&library, &config, &cases(&library, &known, &[Feed::Bulk, Feed::Random(1)]).unwrap());
+}
+
+fn changed(path: &Path) {
+    let (library, config) = corpus();
+    let known = [known(path, &library)];
+    let list = mutations(&library, &known, MUTATIONS, 7, &[Feed::Bulk]).unwrap();
+    all_agree(&library, &config, &list);
+}
+
+fn saved(path: &Path) {
+    let (library, _) = corpus();
+    let known = [known(path, &library)];
+    let own = |case: &Case<'_>| case.fixture.release == known[0].release;
+    let mut list = cases(&library, &known, &[Feed::Bulk]).unwrap();
+    list.retain(own);
+    let options = Options { jobs: 2, limit: Duration::from_secs(60), save: true };
+    let verified = verify(&library, &list, &options, &Arc::new(AtomicU64::new(0))).unwrap();
+    for one in verified {
+        assert!(one.real.saved.is_some(), "{}", one.compared.machine);
+        // Clocks run on between load and save; nothing else may differ.
+        let lost: Vec<_> = one.changes.iter().filter(|c| c.saved.is_none()).collect();
+        assert!(lost.is_empty(), "{}: {lost:?}", one.compared.scenario);
+    }
+}
+
+fn added(path: &Path) {
+    let folder = tempfile::tempdir().unwrap();
+    let corpus = folder.path().join("corpus");
+    for file in crossload::release::files::walk(&root().join("corpus")).unwrap() {
+        fs::create_dir_all(corpus.join(&file).parent().unwrap()).unwrap();
+        fs::copy(root().join("corpus").join(&file), corpus.join(&file)).unwrap();
+    }
+    let matrix = folder.path().join("matrix.toml");
+    fs::copy(root().join("matrix.toml"), &matrix).unwrap();
+    let binary = Binary::at(path).unwrap();
+    let order = Order {
+        binary: &binary,
+        release: binary.about.split(' ').next().unwrap().to_owned(),
+        matrix: &matrix,
+        corpus: &corpus,
+        jobs: 2,
+        limit: Duration::from_secs(60),
+    };
+    let added = add(&order).unwrap();
+    let (_, run) = added.run.as_ref().unwrap();
+    let misparsed = run.cells.iter().filter(|c| c.outcome.name() == "misparsed").count();
+    assert_eq!(misparsed, 0);
+    assert!(added.written.iter().any(|path| path.ends_with("/tables.json")), "{:?}", added.written);
+    // A second run has nothing to do.
+    assert!(add(&order).unwrap().written.is_empty());
+}
