@@ -115,7 +115,7 @@ impl fmt::Display for Change {
             Change::Insert(n, Fill::Neighbour) => write!(f, "{} (copied) more after", plural(n)),
             Change::Insert(n, Fill::Five) => write!(f, "{} (05) more after", plural(n)),
             Change::Delete(n) => write!(f, "{} less after", plural(n)),
-            Change::Swap => write!(f, "the next field before"),
+            Change::Swap => write!(f, "the next field sent before"),
             Change::Widen => write!(f, "twice the width of"),
             Change::Longer => write!(f, "one element more in"),
             Change::Shorter => write!(f, "one element less in"),

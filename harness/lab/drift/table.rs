@@ -18,6 +18,12 @@ pub fn summary(drifts: &[Drift]) -> String {
         .into_iter()
         .map(|rule| (rule.name().to_string(), sum(drifts.iter().filter(|d| d.rule == rule))));
     shares(&mut text, rules, None);
+    text += "\nOf those never detected: because a zero byte is taken for the end of the stream\n\n";
+    for rule in Rule::ALL {
+        let tally = sum(drifts.iter().filter(|d| d.rule == rule));
+        let never = tally.count(None, Class::Never);
+        let _ = writeln!(text, "{:<38}{:>13}", rule.name(), share(tally.false_ends, never));
+    }
     text += "\nShares by fixture, under the rules that the release has for its machine type\n\n";
     let own = drifts.iter().filter(|d| d.own).map(|d| (d.fixture.clone(), d.total()));
     shares(&mut text, own, None);

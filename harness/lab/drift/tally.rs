@@ -10,6 +10,8 @@ use crate::wire::Feed;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     counts: [[u64; Class::ALL.len()]; Family::ALL.len()],
+    /// Of those never detected: so many because a zero byte was taken for the end of the stream.
+    pub false_ends: u64,
     /// The farthest that a reader went on before it refused in a later section.
     pub latest: Latest,
 }
@@ -33,6 +35,8 @@ impl Tally {
         {
             *count += 1;
         }
+        let false_end = matches!(outcome.cause, outcome::Cause::FalseEnd { .. });
+        self.false_ends += u64::from(outcome.class == Class::Never && false_end);
         if outcome.class == Class::Later {
             let Outcome { bytes, fields, sections, .. } = *outcome;
             self.latest = self.latest.max(Latest { sections, bytes, fields });
@@ -44,6 +48,7 @@ impl Tally {
         for (row, more) in self.counts.iter_mut().zip(&other.counts) {
             row.iter_mut().zip(more).for_each(|(count, n)| *count += n);
         }
+        self.false_ends += other.false_ends;
         self.latest = self.latest.max(other.latest);
     }
 
