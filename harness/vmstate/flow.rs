@@ -61,6 +61,11 @@ pub trait Flow<'d> {
     /// The reader's, with section and path.
     fn scalars(&mut self, name: Name<'d>, width: u32, count: u64) -> Result<u64>;
 
+    /// Transfers one scalar that its codec looks at before it asks whether the stream has ended:
+    /// missing bytes read as zero (`qemu_get_byte` at the end), so that a wrong value is refused as
+    /// such. The end is the second half of the outcome, for after the comparison.
+    fn compared(&mut self, name: Name<'d>, width: u32) -> (u64, Result<()>);
+
     /// Transfers `len` raw bytes without keeping them.
     ///
     /// # Errors
@@ -220,6 +225,13 @@ impl<'d> Flow<'d> for Loader<'_, 'd> {
         value.map_err(|e| self.map.place(e, name.shown))
     }
 
+    fn compared(&mut self, name: Name<'d>, width: u32) -> (u64, Result<()>) {
+        let at = self.reader.offset();
+        let (value, outcome) = self.reader.be_padded(width as usize);
+        self.map.note(name.item(width), at, self.reader.offset() - at);
+        (value, outcome.map_err(|e| self.map.place(e, name.shown)))
+    }
+
     fn bytes(&mut self, name: Name<'d>, len: u64) -> Result<()> {
         let at = self.reader.offset();
         let outcome = self.reader.skip(len);
@@ -341,6 +353,13 @@ impl<'d, V: Values> Flow<'d> for Saver<'_, 'd, V> {
     fn scalars(&mut self, name: Name<'d>, width: u32, count: u64) -> Result<u64> {
         let value = self.item(name, width, count.saturating_mul(u64::from(width)))?;
         Ok(if width >= 8 { value } else { value & ((1u64 << (8 * width)) - 1) })
+    }
+
+    fn compared(&mut self, name: Name<'d>, width: u32) -> (u64, Result<()>) {
+        match self.scalars(name, width, 1) {
+            Ok(value) => (value, Ok(())),
+            Err(e) => (0, Err(e)),
+        }
     }
 
     fn bytes(&mut self, name: Name<'d>, len: u64) -> Result<()> {

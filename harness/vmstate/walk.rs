@@ -238,10 +238,11 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             let began = self.flow.offset();
             if marked {
                 let at = self.flow.offset();
-                match self.flow.scalars(name("ptr-marker"), 1, 1)? {
-                    0x31 => {}
-                    0x30 => continue,
-                    found => {
+                match self.flow.compared(name("ptr-marker"), 1) {
+                    (_, Err(e)) if !self.flow.loads() => return Err(e),
+                    (0x31, _) => {}
+                    (0x30, _) => continue,
+                    (found, _) => {
                         let kind = Kind::BadMarker { found: found as u8, expected: "0x30 or 0x31" };
                         return Err(self.flow.fail(kind, at, &field.name));
                     }

@@ -77,11 +77,12 @@ pub fn config<'d, F: Flow<'d>>(
 pub fn irq_state<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>) -> Result<u64> {
     for pin in 0..4 {
         let at = walk.flow.offset();
-        let level = walk.flow.scalars(name, 4, 1)?;
+        let (level, outcome) = walk.flow.compared(name, 4);
         if level > 1 && walk.flow.loads() {
             let kind = Kind::Check(format!("irq state {pin} is {level:#x}: must be 0 or 1"));
             return Err(walk.flow.fail(kind, at, name.shown));
         }
+        outcome?;
     }
     Ok(0)
 }
