@@ -102,10 +102,14 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         if self.flow.loads() {
             let at = self.flow.offset();
             let values = self.values.get(base..).unwrap_or(&[]);
-            let (map, known) = (&*self.flow.map(), self.scene.local);
-            let local = |name: &str| known.scalar(map.identity(name));
-            let outcome =
-                check::post_load(vmsd, self.scene.release, values, &mut self.memory, local);
+            let (flow, known) = (&*self.flow, self.scene.local);
+            let around = check::Around {
+                release: self.scene.release,
+                local: known,
+                scalar: &|name| known.scalar(flow.made().identity(name)),
+                guest: &|address| flow.guest_byte(address),
+            };
+            let outcome = check::post_load(vmsd, values, &mut self.memory, &around);
             if let Err(kind) = outcome {
                 return Err(self.flow.fail(kind, at, ""));
             }
