@@ -7,6 +7,7 @@
 //! | [`binary`] | version receipt, machine types |
 //! | [`guest`] | firmware of our own, assembled |
 //! | [`emulator`] | a running machine: command line, files, halt, save |
+//! | [`scenario`] | a scenario of matrix.toml in a binary: where it runs, what it lacks, what it must carry |
 //! | [`capture`] | a scenario run to its halt, saved, and loaded by the same binary |
 //! | [`incoming`] | one load under a metered feed: how it ended, where, what was traced, what was saved again |
 //! | [`events`] | the fields that a traced load read, beside those that the model read |
@@ -34,6 +35,7 @@ pub mod observe;
 pub mod process;
 pub mod qmp;
 pub mod restored;
+pub mod scenario;
 pub mod verify;
 
 use std::time::Duration;

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crossload::qemu::binary::MachineType;
 use crossload::qemu::capture::capture;
 use crossload::qemu::incoming::{Real, Wanted, load};
 use crossload::qemu::process::Ended;
+use crossload::qemu::scenario::{lacks, newest};
 use crossload::qemu::verify::{Case, Known, Options, cases, mutations, verify};
 use crossload::qemu::{Binary, Guest, Setup};
 use crossload::release::corpus::Corpus;
@@ -94,12 +96,13 @@ fn fake(script: &str) -> Fake {
     let path = folder.path().join("fake");
     fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    let machine = MachineType { name: "pc".to_owned(), default: true };
+    let machine = MachineType { name: "pc".to_owned(), newest: true };
     let binary = Binary {
         path,
         version: "7.2.0".parse().unwrap(),
         about: "7.2.0 (fake)".to_owned(),
         machines: vec![machine],
+        devices: BTreeSet::new(),
     };
     Fake { _folder: folder, binary }
 }
@@ -172,25 +175,20 @@ fn known(path: &Path, library: &Library) -> Known {
 fn captures(path: &Path) {
     let binary = Binary::at(path).unwrap();
     let (_, config) = corpus();
-    let machine = binary.machines.iter().find(|m| m.default).unwrap();
     for scenario in &config.scenarios {
-        let setup = Setup {
-            machine: machine.name.clone(),
-            guest: scenario.guest.parse().unwrap(),
-            arguments: scenario.arguments.clone(),
-        };
-        let limit = Duration::from_secs(60);
-        let one = capture(&binary, "0.0", &scenario.name, &setup, limit).unwrap();
-        let has = |name: &str| one.stream.windows(name.len()).any(|w| w == name.as_bytes());
-        let wanted: &[&str] = match setup.guest {
-            Guest::All => &["ide_drive/pio_state", "serial/recv_fifo", "pckbd_outport"],
-            Guest::Misc => &["pckbd_outport"],
-            Guest::Idle | Guest::Virtio => &[],
-        };
-        for name in wanted {
-            assert!(has(name), "{}: no {name}", scenario.name);
+        assert_eq!(lacks(&binary, scenario), None, "{}", scenario.name);
+        assert!(!scenario.exercises.is_empty(), "{}", scenario.name);
+        for machine in newest(&binary, scenario) {
+            // A stream that lacks what the scenario is for is an error.
+            capture(&binary, "0.0", scenario, &machine.name, Duration::from_secs(60)).unwrap();
         }
     }
+    // The same device under a guest that does not touch it.
+    let mut hollow = config.scenarios.iter().find(|s| s.name == "legacy").unwrap().clone();
+    hollow.guest = "idle".to_owned();
+    let machine = &newest(&binary, &hollow)[0].name;
+    let e = capture(&binary, "0.0", &hollow, machine, Duration::from_secs(60)).unwrap_err();
+    assert!(e.to_string().contains("carries no ide_drive/pio_state"), "{e}");
 }
 
 fn all_agree(library: &Library, config: &Config, list: &[Case<'_>]) {
