@@ -83,7 +83,8 @@ impl Binary {
         if machines.is_empty() {
             return Err(BinaryError::Machines { path, found: first_line(&said) });
         }
-        let said = ask(&["-device", "help"]).or_else(|_| ask(&["-device", "?"])).unwrap_or_default();
+        let said =
+            ask(&["-device", "help"]).or_else(|_| ask(&["-device", "?"])).unwrap_or_default();
         Ok(Binary { path, version, about, machines, devices: devices(&said) })
     }
 

@@ -142,11 +142,7 @@ fn a_cut_in_a_compared_value_is_a_wrong_value() {
 #[case::with_one(2, 0x200, true)]
 #[case::near_one(2, 0x3ff, true)]
 #[case::beside_one(2, 0x400, false)]
-fn the_vapic_wants_its_option_rom(
-    #[case] state: u32,
-    #[case] place: u32,
-    #[case] accepted: bool,
-) {
+fn the_vapic_wants_its_option_rom(#[case] state: u32, #[case] place: u32, #[case] accepted: bool) {
     let is = |f: &&crossload::release::provenance::Fixture| {
         f.release == "7.2" && f.machine == "pc-i440fx-7.2" && f.scenario == "idle"
     };

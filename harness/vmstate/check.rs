@@ -154,7 +154,8 @@ pub fn post_load(
         // vapic_post_load (1.1 on): a state other than inactive, or one that an old qemu-kvm could not
         // tell from it, wants its option ROM in main memory, and the ROM has a length.
         "kvm-tpr-opt" => {
-            let (state, place) = (value(vmsd, values, "state"), value(vmsd, values, "rom_state_paddr"));
+            let (state, place) =
+                (value(vmsd, values, "state"), value(vmsd, values, "rom_state_paddr"));
             let Some((_, size)) = local.blocks.iter().find(|b| b.0 == local::MAIN) else {
                 return Ok(());
             };
@@ -171,8 +172,10 @@ pub fn post_load(
         "fw_cfg/acpi_mr" => {
             let too_long = ACPI_BLOCKS.into_iter().find_map(|(field, block)| {
                 let (_, own) = local.blocks.iter().find(|b| b.0 == block.as_bytes())?;
-                let (size, most) =
-                    (value(vmsd, values, field), local::max_length(block.as_bytes(), *own, release));
+                let (size, most) = (
+                    value(vmsd, values, field),
+                    local::max_length(block.as_bytes(), *own, release),
+                );
                 (size > most).then(|| format!("{field} {size:#x}: {block} has at most {most:#x}"))
             });
             too_long.map_or(Ok(()), |text| Err(Kind::Abort(text)))

@@ -74,6 +74,8 @@ pub fn leaf<'d, F: Flow<'d>>(
             let len = walk.flow.scalars(name, 4, 1)?;
             walk.flow.bytes(name, len).map(|()| 0)
         }
+        Codec::Msix => pci::msix(walk, [name, name]).map(|()| 0),
+        Codec::VirtioGpu => virtio::gpu::transfer(walk).map(|()| 0),
         Codec::Equal(_)
         | Codec::LessOrEqual
         | Codec::PciConfig

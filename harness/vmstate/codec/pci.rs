@@ -87,6 +87,21 @@ pub fn irq_state<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>) ->
     Ok(0)
 }
 
+/// Transfers MSI-X state: the table of vectors, and the bits of those that are pending. How many
+/// there are is in the configuration space that came before; a device without the capability sends
+/// nothing.
+///
+/// # Errors
+/// The reader's.
+pub fn msix<'d, F: Flow<'d>>(
+    walk: &mut Walk<'d, '_, F>,
+    [table, pending]: [Name<'d>; 2],
+) -> Result<()> {
+    let vectors = walk.memory.msix_vectors;
+    walk.flow.bytes(table, 16 * vectors)?;
+    walk.flow.bytes(pending, vectors.div_ceil(8))
+}
+
 fn byte(space: &[u8], at: usize) -> u8 {
     space.get(at).copied().unwrap_or(0)
 }
