@@ -36,6 +36,9 @@ pub(super) struct Args {
     /// Scenario; may be given more than once [default: all]
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
+    /// Drive the binary by its human monitor, as releases before 0.14 always are
+    #[arg(long)]
+    human_monitor: bool,
     /// Time for each, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     limit: u64,
@@ -44,7 +47,8 @@ pub(super) struct Args {
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let config = args.input.claims()?;
-    let binary = Binary::at(&args.qemu).map_err(QemuError::from)?;
+    let mut binary = Binary::at(&args.qemu).map_err(QemuError::from)?;
+    binary.human |= args.human_monitor;
     let release = args.release.clone().unwrap_or_else(|| binary.series());
     let mut captured = Vec::new();
     let mut text = String::new();

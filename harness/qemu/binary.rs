@@ -12,6 +12,9 @@ use crate::dialect::Version;
 /// How long a binary may take to tell its version or list its machine types.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// The first release whose QMP passes on commands of the human monitor.
+const HUMAN_COMMANDS: Version = Version::new(0, 14, 0);
+
 /// Names that stand for the newest machine type of a chipset.
 const CHIPSETS: [&str; 2] = ["pc", "q35"];
 
@@ -40,6 +43,8 @@ pub struct Binary {
     pub about: String,
     /// Its machine types, without aliases, as it lists them.
     pub machines: Vec<MachineType>,
+    /// Whether it is driven by its human monitor, as it must be where QMP cannot yet do it.
+    pub human: bool,
     /// Its devices; none if it does not list them.
     pub devices: BTreeSet<String>,
 }
@@ -85,7 +90,8 @@ impl Binary {
         }
         let said =
             ask(&["-device", "help"]).or_else(|_| ask(&["-device", "?"])).unwrap_or_default();
-        Ok(Binary { path, version, about, machines, devices: devices(&said) })
+        let human = version < HUMAN_COMMANDS;
+        Ok(Binary { path, version, about, machines, human, devices: devices(&said) })
     }
 
     /// Whether it has a machine type of this name.

@@ -42,7 +42,7 @@ pub fn capture(
     let deadline = Deadline::within(limit);
     let mut emulator = Emulator::start(binary, setup, Role::Run, deadline)?;
     emulator.wait_for_halt(deadline)?;
-    emulator.stop(deadline)?;
+    emulator.monitor.stop(deadline)?;
     let stream = emulator.save(deadline)?;
     drop(emulator);
     let fixture = Fixture {

@@ -101,6 +101,7 @@ mod tests {
             version: "7.2.0".parse().unwrap(),
             about: "7.2.0".to_owned(),
             machines: Vec::new(),
+            human: false,
             devices: ["e1000".to_owned()].into(),
         };
         assert_eq!(lacks(&binary, &scenario(&[], &["-device", "e1000,id=a"])), None);
