@@ -71,7 +71,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FOLDER", default_value = "disagreements")]
     keep: PathBuf,
     /// Loads spent on making each of those as small as it can be
-    #[arg(long, value_name = "N", default_value_t = 400)]
+    #[arg(long, value_name = "N", default_value_t = 200)]
     shrink: usize,
     /// Print every field that a destination did not save again as it was sent
     #[arg(long)]

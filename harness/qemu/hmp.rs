@@ -79,13 +79,15 @@ mod tests {
         let server = thread::spawn(move || {
             let mut stream = UnixStream::connect(socket).unwrap();
             let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-            for answer in answers {
+            let (last, others) = answers.split_last().unwrap();
+            for answer in others {
                 stream.write_all(answer.as_bytes()).unwrap();
                 let Some(Ok(line)) = lines.next() else { return };
                 let echo: String =
                     line.chars().map(|c| format!("{c}\u{1b}[K\u{1b}[D{c}")).collect();
                 stream.write_all(format!("{echo}\r\n").as_bytes()).unwrap();
             }
+            stream.write_all(last.as_bytes()).unwrap();
         });
         let (program, folder) = (Path::new("sleep"), Path::new("/"));
         let task = Task { program, arguments: vec!["60".to_owned()], folder, stdin: None };

@@ -173,15 +173,24 @@ fn one(library: &Library, case: &Case<'_>, options: &Options) -> Result<Verified
     let mut verified = beside(case, to.as_ref(), stream, options)?;
     let open = verified.compared.disagreement.is_some() && verified.compared.explained.is_none();
     if let Some(to) = to.as_ref().filter(|_| open && options.shrink > 0) {
+        let shown = verified.compared.disagreement.clone().unwrap_or_default();
+        let shown = kind(&shown);
         let smallest = shrink(to, &unchanged, stream, options.shrink, |candidate| {
             let again = beside(case, Some(to), candidate, options)?.compared;
-            Ok::<_, QemuError>(again.disagreement.is_some() && again.explained.is_none())
+            let why = again.disagreement.as_deref().filter(|_| again.explained.is_none());
+            Ok::<_, QemuError>(why.is_some_and(|why| kind(why) == shown))
         })?;
         // What the smallest one shows is what is told.
         verified = beside(case, Some(to), &smallest, options)?;
         verified.shrunk_from = Some(stream.len() as u64);
     }
     Ok(verified)
+}
+
+/// What kind of disagreement it is: what is said before the first number. Another kind may lie in
+/// a smaller stream, but is another matter.
+fn kind(why: &str) -> &str {
+    why.split(|c: char| c.is_ascii_digit()).next().unwrap_or(why)
 }
 
 /// One stream into the binary, and into the model.
@@ -255,7 +264,7 @@ fn fields(to: &Destination, stream: &[u8], feed: &Feed, real: &Real) -> Option<S
     let loaded = model(to, &mut &stream[..], feed);
     let traced = events::traced(&real.trace, to);
     let modelled = events::modelled(to, &loaded, stream);
-    events::difference(&traced, &modelled, real.verdict == ObservedVerdict::Accepted)
+    events::difference(to, &traced, &modelled, real.verdict == ObservedVerdict::Accepted)
 }
 
 fn destination(
