@@ -1,5 +1,6 @@
 //! The main loop: a stream into a destination (`qemu_loadvm_state`, wire reference 2, 3 and 9.3).
 
+use std::collections::HashMap;
 use std::io::Read;
 
 use super::destination::{Body, Destination, Handler};
@@ -67,8 +68,8 @@ pub(super) struct Load<'s, 'd> {
     pub(super) sections: Vec<Section>,
     pub(super) ram: RamState,
     pub(super) notes: Vec<String>,
-    /// What PART and END look up: (id, handler, version), newest last.
-    started: Vec<(u32, usize, u32)>,
+    /// Up to 2.9: what PART and END look up, handler and version of the newest record of an id.
+    started: HashMap<u32, (usize, u32)>,
     /// 2.10 on: what each handler remembers of the record that it was started by.
     remembered: Vec<(u32, u32)>,
     /// Packages being loaded.
@@ -130,7 +131,7 @@ impl<'s, 'd> Load<'s, 'd> {
             sections: Vec::new(),
             ram: RamState::default(),
             notes: Vec::new(),
-            started: Vec::new(),
+            started: HashMap::new(),
             remembered: vec![(0, 0); to.handlers.len()],
             packages: 0,
         }
@@ -237,7 +238,13 @@ impl<'s, 'd> Load<'s, 'd> {
         if version_id > supported && !planted(Fault::SectionVersionUnchecked) {
             return Err(Kind::SectionTooNew { idstr: shown(), version_id, supported }.at(at));
         }
-        self.started.push((id, index, version_id));
+        if self.dialect().part_lookup == PartLookup::Newest {
+            if self.started.len() >= MAX_SECTIONS {
+                let what = format!("more than {MAX_SECTIONS} section ids");
+                return Err(Kind::Limit(what).at(at));
+            }
+            self.started.insert(id, (index, version_id));
+        }
         if let Some(place) = self.remembered.get_mut(index) {
             *place = (id, version_id);
         }
@@ -260,7 +267,7 @@ impl<'s, 'd> Load<'s, 'd> {
         let id = self.io.reader.be32()?;
         self.framing("section part header", at);
         let found = match self.dialect().part_lookup {
-            PartLookup::Newest => self.started.iter().rev().find(|s| s.0 == id).map(|s| (s.1, s.2)),
+            PartLookup::Newest => self.started.get(&id).copied(),
             PartLookup::Handlers => self
                 .remembered
                 .iter()
@@ -379,7 +386,7 @@ impl<'s, 'd> Load<'s, 'd> {
     }
 }
 
-/// Sections remembered for reports; a stream may have any number.
+/// Sections remembered for reports, and ids for later parts; a hostile stream may have any number.
 const MAX_SECTIONS: usize = 1 << 16;
 
 fn zero_at_end(error: Box<Error>) -> Result<u32> {
