@@ -6,7 +6,8 @@
 //! | [`file`] | `corpus/vendors.toml`: the only list of downstream releases |
 //! | [`derive`] | a downstream's descriptions, made from those of its base |
 //! | [`layout`] | a section's layout, field by field, as one release writes or reads it |
-//! | [`migrate`] | the answer: yes, no, or only if certain features are not in use |
+//! | [`migrate`] | the answer for any state: yes, no, or only if certain features are not in use |
+//! | [`state`] | the answer for the state in a stream |
 //!
 //! A name is `VENDOR:RELEASE`, or `RELEASE` alone for upstream.
 
@@ -14,10 +15,12 @@ pub mod derive;
 pub mod file;
 pub mod layout;
 pub mod migrate;
+pub mod state;
 
 pub use derive::Build;
 pub use file::Vendors;
-pub use migrate::{Answer, can_migrate};
+pub use migrate::{Answer, Feature, can_migrate};
+pub use state::Decision;
 
 use crate::release::corpus::CorpusError;
 use crate::release::library::LibraryError;
@@ -40,6 +43,10 @@ pub enum VendorError {
     NothingInCommon { from: String, to: String },
     #[error("{0}")]
     Tables(String),
-    #[error("the stream is none of {from}: {why}")]
+    #[error("{from} reads the stream as nothing that the corpus has:\n  {why}")]
     Stream { from: String, why: String },
+    #[error("the stream is of {machine} {scenario} of {from}, which {to} does not have")]
+    NoPlace { from: String, to: String, machine: String, scenario: String },
+    #[error("cannot read the stream: {source}")]
+    Unreadable { source: std::io::Error },
 }

@@ -1,5 +1,4 @@
-//! The lab: its tables are as reviewed, the claims of designs hold, vendors' questions are
-//! answered.
+//! The lab: its tables are as reviewed, and the claims of designs hold.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
@@ -10,8 +9,6 @@ use crossload::lab::designs::model::Machine;
 use crossload::lab::designs::sink::{Sink, Truth, Verdict};
 use crossload::lab::designs::{self, evolve, real, run};
 use crossload::lab::drift::{self, Base, Class, Rule, Selection};
-use crossload::lab::vendors::migrate::{can_migrate_all, can_migrate_stream};
-use crossload::lab::vendors::{Answer, Build, VendorError, Vendors};
 use crossload::matrix::agreement::disagreement;
 use crossload::qemu::incoming::{self, Wanted};
 use crossload::qemu::{Binary, Guest, Setup};
@@ -136,72 +133,6 @@ fn footers_catch_every_change_of_length_but_those_that_undo_themselves() {
             assert_eq!(length, base.stream.len(), "{} {}", case.edit.change, case.path);
         }
     }
-}
-
-fn build(vendors: &Vendors, name: &str) -> Build {
-    Build::of(&LIBRARY, vendors, name).unwrap()
-}
-
-#[test]
-fn the_worked_downstreams_are_answered() {
-    let _scope = snapshots();
-    let vendors = Vendors::of(&LIBRARY).unwrap();
-    let mut text = String::new();
-    for (from, to, machine) in [
-        ("1.4.2", "com.example.enterprise:6.9", "pc-1.0"),
-        ("com.example.enterprise:6.9", "1.4.2", "pc-1.0"),
-        ("com.example.enterprise:6.9", "2.3.1", "pc-1.0"),
-        ("2.3.1", "com.example.enterprise:6.9", "pc-1.0"),
-        ("com.example.enterprise:6.9", "net.example.telco:6.9-1", "pc-1.0"),
-        ("7.2", "com.example.cloud:7.2-4", "pc-i440fx-7.2"),
-        ("com.example.cloud:7.2-4", "7.2", "pc-i440fx-7.2"),
-        ("com.example.cloud:7.2-4", "10.0", "pc-i440fx-7.2"),
-    ] {
-        let (a, b) = (build(&vendors, from), build(&vendors, to));
-        // Scenarios with the same answer as the one before are not repeated.
-        let mut last = None;
-        for (name, answer) in can_migrate_all(&LIBRARY, &a, &b, Some(machine)).unwrap() {
-            if last.as_ref() != Some(&answer) {
-                text += &format!("{from} to {to}, {name}: {answer}\n");
-            }
-            last = Some(answer);
-        }
-    }
-    insta::assert_snapshot!("can-migrate", text);
-}
-
-#[test]
-fn a_stream_decides_which_features_are_in_use() {
-    let vendors = Vendors::of(&LIBRARY).unwrap();
-    let (a, b) = (build(&vendors, "2.3.1"), build(&vendors, "com.example.enterprise:6.9"));
-    for (scenario, expected) in [("idle", true), ("legacy", false)] {
-        let fixture = LIBRARY.fixture("2.3.1", "pc-1.0", scenario).unwrap();
-        let stream = LIBRARY.corpus().stream(fixture).unwrap();
-        let (answer, judged) =
-            can_migrate_stream(&LIBRARY, &a, &b, ("pc-1.0", scenario), &stream).unwrap();
-        assert_eq!(answer == Answer::Yes, expected, "{scenario}: {answer} {judged:?}");
-    }
-}
-
-#[test]
-fn bad_vendor_lists_are_refused() {
-    let entry = |id: &str, base: &str, derived: &str| {
-        format!("[[vendor]]\nid='{id}'\nrelease='1'\nbase='{base}'\nderived='{derived}'\n")
-    };
-    let good = entry("com.a", "1.0", "x");
-    assert!(Vendors::parse(&good, &["1.0"]).is_ok());
-    for bad in [
-        entry("com.a", "2.0", "x"),
-        entry("a", "1.0", "x"),
-        entry("com.a", "1.0", " "),
-        format!("{good}{good}"),
-        good.replace("release", "relaese"),
-        format!("{good}colour='red'\n"),
-    ] {
-        assert!(Vendors::parse(&bad, &["1.0"]).is_err(), "{bad}");
-    }
-    let unknown = Build::of(&LIBRARY, &Vendors::default(), "com.nobody:1");
-    assert!(matches!(unknown, Err(VendorError::NoRelease { .. })));
 }
 
 /// Drift cases on a real binary: verdict and the byte where the load stopped must be the model's.
