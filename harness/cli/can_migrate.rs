@@ -8,7 +8,7 @@ use super::source::Source;
 use super::{CliError, Said};
 use crate::lab::vendors::migrate::can_migrate_all;
 use crate::lab::vendors::state::can_migrate_stream;
-use crate::lab::vendors::{Answer, Build, Vendors};
+use crate::lab::vendors::{Answer, Build};
 
 /// Options of the verb.
 #[derive(Debug, Clone, clap::Args)]
@@ -18,7 +18,7 @@ Examples:
   crossload can-migrate --from 2.3.1 --to com.example.enterprise:6.9 2.3.1/pc-1.0.legacy
   crossload can-migrate --from 7.2 --to 10.0 --machine pc-i440fx-7.2 vm.stream
 
-A build is RELEASE or VENDOR:RELEASE; downstream builds are listed in vendors.toml of the corpus.
+A build is RELEASE or VENDOR:RELEASE; downstream builds are the vendors in matrix.toml.
 Exit status is 0 for yes, 1 for no and for only-if, 2 if there is no answer.")]
 pub(super) struct Args {
     /// The build that the machine runs on
@@ -40,10 +40,9 @@ pub(super) struct Args {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let (library, _) = args.input.open()?;
-    let vendors = Vendors::of(&library)?;
-    let from = Build::of(&library, &vendors, &args.from)?;
-    let to = Build::of(&library, &vendors, &args.to)?;
+    let (library, config) = args.input.open()?;
+    let from = Build::of(&library, &config.vendors, &args.from)?;
+    let to = Build::of(&library, &config.vendors, &args.to)?;
     let asked = |machine: &str| args.machine.as_ref().is_none_or(|m| m == machine);
     let Some(name) = &args.stream else {
         let answers = can_migrate_all(&library, &from, &to, args.machine.as_deref())?;

@@ -1,7 +1,8 @@
 //! Designs: the protocol changes that were proposed or shipped, side by side.
 //!
 //! Each is a small encoder and decoder over the same descriptions ([`model`]) and goes through the
-//! same evolutions: real ones between releases ([`real`]) and generated ones ([`evolve`]).
+//! same evolutions: real ones between releases ([`neighbours`], on the machines of [`real`]) and
+//! generated ones ([`evolve`]).
 //!
 //! | file | design |
 //! | --- | --- |
@@ -28,6 +29,7 @@ pub mod frame;
 pub mod length;
 pub mod linear;
 pub mod model;
+pub mod neighbours;
 pub mod one_byte;
 pub mod own_sections;
 pub mod prefix;

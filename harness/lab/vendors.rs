@@ -1,9 +1,9 @@
-//! Vendors: downstream releases, described by what they add to a base release, and the question
-//! whether a machine can go from one vendor's build to another's.
+//! Vendors: downstream releases, which `matrix.toml` describes by what they add to a base release
+//! ([`crate::matrix::vendors`]), and the question whether a machine can go from one vendor's build
+//! to another's.
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | [`file`] | `corpus/vendors.toml`: the only list of downstream releases |
 //! | [`derive`] | a downstream's descriptions, made from those of its base |
 //! | [`layout`] | a section's layout, field by field, as one release writes or reads it |
 //! | [`migrate`] | the answer for any state: yes, no, or only if certain features are not in use |
@@ -12,13 +12,11 @@
 //! A name is `VENDOR:RELEASE`, or `RELEASE` alone for upstream.
 
 pub mod derive;
-pub mod file;
 pub mod layout;
 pub mod migrate;
 pub mod state;
 
 pub use derive::Build;
-pub use file::Vendors;
 pub use migrate::{Answer, Feature, can_migrate};
 pub use state::Decision;
 
@@ -33,10 +31,8 @@ pub enum VendorError {
     Corpus(#[from] CorpusError),
     #[error(transparent)]
     Library(#[from] LibraryError),
-    #[error("{file}: {source}")]
-    Toml { file: String, source: Box<toml::de::Error> },
-    #[error("{file}: {vendor}: {problem}")]
-    Entry { file: String, vendor: String, problem: String },
+    #[error("vendor {vendor}: {problem}")]
+    Entry { vendor: String, problem: String },
     #[error("no release '{asked}': expected RELEASE or VENDOR:RELEASE, one of {known}")]
     NoRelease { asked: String, known: String },
     #[error("{from} and {to} have no machine type and devices in common")]

@@ -10,7 +10,9 @@ use std::process::{Command, Output};
 
 use crossload::lab::vendors::migrate::{can_migrate, can_migrate_all};
 use crossload::lab::vendors::state::can_migrate_stream;
-use crossload::lab::vendors::{Answer, Build, Decision, VendorError, Vendors};
+use crossload::lab::vendors::{Answer, Build, Decision, VendorError};
+use crossload::matrix::Config;
+use crossload::matrix::vendors::Vendor;
 use crossload::release::library::Library;
 use crossload::release::provenance::Fixture;
 use support::library;
@@ -23,14 +25,20 @@ fn snapshots() -> insta::internals::SettingsBindDropGuard {
     settings.bind_to_scope()
 }
 
-fn build(vendors: &Vendors, name: &str) -> Build {
+const MATRIX: &str = include_str!("../../matrix.toml");
+
+fn vendors() -> Vec<Vendor> {
+    Config::parse("matrix.toml", MATRIX).unwrap().vendors
+}
+
+fn build(vendors: &[Vendor], name: &str) -> Build {
     Build::of(library(), vendors, name).unwrap()
 }
 
 #[test]
 fn the_worked_downstreams_are_answered() {
     let _scope = snapshots();
-    let vendors = Vendors::of(library()).unwrap();
+    let vendors = vendors();
     let mut text = String::new();
     for (from, to, machine) in [
         ("1.4.2", "com.example.enterprise:6.9", "pc-1.0"),
@@ -67,9 +75,9 @@ fn decide(library: &Library, from: &Build, to: &Build, fixture: &Fixture) -> Dec
 /// the load fails, never `no` where it does not, and where it depends, on what is in the stream.
 #[test]
 fn answers_agree_with_what_becomes_of_every_fixture() {
-    let (library, vendors) = (library(), Vendors::default());
+    let library = library();
     let names = library.releases().iter().map(|release| release.0.as_str());
-    let builds: Vec<Build> = names.map(|name| build(&vendors, name)).collect();
+    let builds: Vec<Build> = names.map(|name| build(&[], name)).collect();
     let (mut cells, mut wrong) = ([0; 3], Vec::new());
     for fixture in library.fixtures() {
         let from = builds.iter().find(|b| b.name == fixture.release).unwrap();
@@ -153,23 +161,32 @@ fn a_stream_that_cannot_be_read_is_status_2(#[case] more: &[&str], #[case] says:
     assert!(stderr.contains(says), "{stderr}");
 }
 
-#[test]
-fn bad_vendor_lists_are_refused() {
-    let entry = |id: &str, base: &str, derived: &str| {
-        format!("[[vendor]]\nid='{id}'\nrelease='1'\nbase='{base}'\nderived='{derived}'\n")
-    };
-    let good = entry("com.a", "1.0", "x");
-    assert!(Vendors::parse(&good, &["1.0"]).is_ok());
-    for bad in [
-        entry("com.a", "2.0", "x"),
-        entry("a", "1.0", "x"),
-        entry("com.a", "1.0", " "),
-        format!("{good}{good}"),
-        good.replace("release", "relaese"),
-        format!("{good}colour='red'\n"),
-    ] {
-        assert!(Vendors::parse(&bad, &["1.0"]).is_err(), "{bad}");
+#[rstest::rstest]
+#[case("", "")]
+#[case("base='9.9'", "base: '9.9': expected one of 0.12.5, ")]
+#[case("id='a'", "id: expected a reversed domain")]
+#[case("derived=' '", "derived: must say where")]
+#[case("release=''", "release: must not be empty")]
+#[case("relaese='1'", "unknown field `relaese`")]
+#[case("release='6.9'\nid='com.example.enterprise'", "listed twice")]
+fn bad_vendors_are_refused(#[case] change: &str, #[case] says: &str) {
+    let mut entry = toml::toml! { id = "com.a" release = "1" base = "1.0.1" derived = "x" };
+    let change: toml::Table = toml::from_str(change).unwrap();
+    entry.extend(change);
+    let text = format!("{MATRIX}\n[[vendor]]\n{entry}");
+    match Config::parse("matrix.toml", &text) {
+        Ok(_) => assert_eq!(says, ""),
+        Err(error) => assert!(!says.is_empty() && error.to_string().contains(says), "{error}"),
     }
-    let unknown = Build::of(library(), &Vendors::default(), "com.nobody:1");
+}
+
+#[test]
+fn a_vendor_that_does_not_fit_its_base_is_refused() {
+    let mut vendors = vendors();
+    let unknown = Build::of(library(), &vendors, "com.nobody:1");
     assert!(matches!(unknown, Err(VendorError::NoRelease { .. })));
+    let name = vendors[0].name();
+    vendors[0].subsection[0].owner = "nothing".to_string();
+    let error = Build::of(library(), &vendors, &name).unwrap_err().to_string();
+    assert!(error.contains("owner 'nothing': the tables of 1.4.2 have no such key"), "{error}");
 }

@@ -98,11 +98,17 @@ impl Report {
         sum
     }
 
-    /// The smallest undamaged misparse of a design.
+    /// The smallest misparse of a design among these evolutions.
     #[must_use]
-    pub fn smallest(&self, design: usize, damaged: bool) -> Option<(Evolution, Example)> {
-        let of = self.smallest.iter().filter(|(key, _)| key.0 == design && key.2 == damaged);
-        of.map(|(key, example)| (key.1, *example)).min_by_key(|(_, example)| *example)
+    pub fn smallest(
+        &self,
+        design: usize,
+        damaged: bool,
+        of: impl Fn(Evolution) -> bool,
+    ) -> Option<(Evolution, Example)> {
+        let own = self.smallest.iter().filter(|(key, _)| key.0 == design && key.2 == damaged);
+        let own = own.filter(|(key, _)| of(key.1)).map(|(key, example)| (key.1, *example));
+        own.min_by_key(|(_, example)| *example)
     }
 
     /// Misparses that a design claims are impossible.
