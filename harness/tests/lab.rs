@@ -43,7 +43,7 @@ fn the_drift_table_is_as_reviewed() {
 #[test]
 #[cfg_attr(
     debug_assertions,
-    ignore = "a million streams take over a minute unoptimised: cargo test --release --test lab"
+    ignore = "half a million streams take over a minute unoptimised: cargo test --release --test lab"
 )]
 fn the_design_tables_are_as_reviewed() {
     let _scope = snapshots();
