@@ -41,10 +41,6 @@ fn the_drift_table_is_as_reviewed() {
 }
 
 #[test]
-#[cfg_attr(
-    debug_assertions,
-    ignore = "half a million streams take over a minute unoptimised: cargo test --release --test lab"
-)]
 fn the_design_tables_are_as_reviewed() {
     let _scope = snapshots();
     let report = run::generated(0, 20_000, false);

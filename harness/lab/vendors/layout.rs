@@ -62,8 +62,7 @@ pub struct Layout {
     pub parts: Vec<Part>,
 }
 
-/// The layout of a description at a version, which for a reader can be one that an old loader
-/// takes.
+/// The layout of a description at a version.
 #[must_use]
 pub fn layout(set: &Set, vmsd: usize, version: u32) -> Layout {
     let mut layout = Layout::default();
