@@ -229,13 +229,13 @@ impl<'s, 'd> Load<'s, 'd> {
         let instance_id = reader.be32()?;
         let version_id = reader.be32()?;
         self.framing("section header", at);
-        let shown = String::from_utf8_lossy(c_string(&idstr)).into_owned();
+        let shown = || String::from_utf8_lossy(c_string(&idstr)).into_owned();
         let Some(index) = self.to.find(&idstr, instance_id) else {
-            return Err(Kind::UnknownSection { idstr: shown, instance_id }.at(at));
+            return Err(Kind::UnknownSection { idstr: shown(), instance_id }.at(at));
         };
         let supported = self.to.handlers.get(index).map_or(0, |h| h.version_id);
         if version_id > supported && !planted(Fault::SectionVersionUnchecked) {
-            return Err(Kind::SectionTooNew { idstr: shown, version_id, supported }.at(at));
+            return Err(Kind::SectionTooNew { idstr: shown(), version_id, supported }.at(at));
         }
         self.started.push((id, index, version_id));
         if let Some(place) = self.remembered.get_mut(index) {
@@ -286,7 +286,7 @@ impl<'s, 'd> Load<'s, 'd> {
 
     fn payload(&mut self, mut section: Section) -> Result<()> {
         let Some(handler) = self.to.handlers.get(section.handler) else { return Ok(()) };
-        self.io.map.set_section(Some(handler.idstr.clone()));
+        self.io.map.set_section(Some(&handler.idstr));
         section.body = self.io.reader.offset();
         let index = (handler.ordinal > 0).then_some(handler.ordinal);
         self.io.map.enter(&handler.device, &handler.device, index);

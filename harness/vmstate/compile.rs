@@ -378,11 +378,12 @@ fn exists(
     field: &schema::Field,
     target: &Target<'_>,
 ) -> Option<Predicate> {
+    let exists = field.exists.as_ref()?;
     let occurrence =
         vmsd.fields.iter().take(at).filter(|earlier| earlier.name == field.name).count();
     let key = format!("{}/{}/{occurrence}", vmsd.name, field.name);
     let seen = target.observed.get(&key).copied();
-    Some(match field.exists.as_ref()? {
+    Some(match exists {
         schema::Presence::Hook(symbol) => {
             let known = presence::predicate(symbol, target.release, target.machine);
             match seen {
