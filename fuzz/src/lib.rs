@@ -2,17 +2,43 @@
 //!
 //! Without libFuzzer (stable toolchain) each target is a program that runs the files it is given,
 //! or `--smoke N` inputs of a fixed sequence, or writes its seeds (`--seeds FOLDER`).
+//!
+//! The allocator is capped: an input that asks for more than [`MEMORY`] beyond what the program has
+//! already ends it, as a crash.
 
+use std::alloc::System;
 use std::cell::RefCell;
 use std::io::Write;
 use std::process::ExitCode;
 
 use crossload::fuzzing::counters::Counts;
-use crossload::fuzzing::{Target, seed, smoke, target};
+use crossload::fuzzing::oracle::Strict;
+use crossload::fuzzing::{Outcome, Target, seed, smoke, target};
 
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use libfuzzer_sys;
+
+/// Bytes that one input may have allocated at a time: the largest captured stream several times
+/// over, with what is made of it.
+pub const MEMORY: usize = 64 << 20;
+
+#[global_allocator]
+static ALLOCATOR: cap::Cap<System> = cap::Cap::new(System, usize::MAX);
+
+/// Runs one input under the cap. What the first input makes is not counted: the corpus is read then.
+fn capped(target: &Target, bytes: &[u8], counts: &mut Counts) -> Outcome {
+    static CORPUS: std::sync::Once = std::sync::Once::new();
+    CORPUS.call_once(|| {
+        let _ = crossload::fuzzing::pool::pool();
+    });
+    let limit = ALLOCATOR.allocated().saturating_add(MEMORY);
+    // Only ever raised to usize::MAX or lowered to what is not reached yet.
+    let _ = ALLOCATOR.set_limit(limit);
+    let outcome = (target.run)(bytes, counts);
+    let _ = ALLOCATOR.set_limit(usize::MAX);
+    outcome
+}
 
 /// Counts of this process; told when it ends.
 struct Told(Counts);
@@ -29,7 +55,14 @@ impl Drop for Told {
 }
 
 thread_local! {
-    static COUNTS: RefCell<Told> = RefCell::new(Told(Counts::default()));
+    static COUNTS: RefCell<Told> = RefCell::new(Told(counts()));
+}
+
+fn counts() -> Counts {
+    match Strict::from_environment() {
+        Ok(strict) => Counts { strict, ..Counts::default() },
+        Err(text) => panic!("{text}"),
+    }
 }
 
 /// Runs one input of a target.
@@ -38,7 +71,7 @@ thread_local! {
 /// When the target fails: the panic is the crash that a fuzzer looks for.
 pub fn run(name: &str, bytes: &[u8]) {
     let Some(target) = target(name) else { panic!("no target is called {name}") };
-    let outcome = COUNTS.with_borrow_mut(|told| (target.run)(bytes, &mut told.0));
+    let outcome = COUNTS.with_borrow_mut(|told| capped(target, bytes, &mut told.0));
     if let Err(failure) = outcome {
         panic!("{failure}");
     }
@@ -66,7 +99,7 @@ fn files(target: &Target, args: &[String]) -> Result<String, String> {
         && flag == "--smoke"
     {
         let executions = number.parse().map_err(|e| format!("--smoke {number}: {e}"))?;
-        return smoke::smoke(target, 1, executions)
+        return smoke::smoke(target, 1, executions, Strict::from_environment()?)
             .map(|c| c.to_string())
             .map_err(|f| f.to_string());
     }
@@ -76,10 +109,10 @@ fn files(target: &Target, args: &[String]) -> Result<String, String> {
         let written = seed::write_seeds(target.name, std::path::Path::new(dir));
         return written.map(|n| format!("{n} seeds")).map_err(|e| e.to_string());
     }
-    let mut counts = Counts::default();
+    let mut counts = Counts { strict: Strict::from_environment()?, ..Counts::default() };
     for path in args {
         let bytes = std::fs::read(path).map_err(|e| format!("{path}: {e}"))?;
-        (target.run)(&bytes, &mut counts).map_err(|failure| format!("{path}: {failure}"))?;
+        capped(target, &bytes, &mut counts).map_err(|failure| format!("{path}: {failure}"))?;
     }
     Ok(counts.to_string())
 }
@@ -111,16 +144,7 @@ macro_rules! target {
 #[macro_export]
 macro_rules! structured {
     ($mutate:path, $cross:path) => {
-        $crate::libfuzzer_sys::fuzz_mutator!(|data: &mut [u8],
-                                              size: usize,
-                                              max_size: usize,
-                                              seed: u32| {
-            if seed % 2 == 0 || $crate::plain() {
-                return $crate::libfuzzer_sys::fuzzer_mutate(data, size, max_size);
-            }
-            let new = $mutate(&data[..size], &$crate::choices(seed));
-            $crate::put(&new, data, max_size)
-        });
+        $crate::mutator!($mutate, 2);
         $crate::libfuzzer_sys::fuzz_crossover!(|one: &[u8],
                                                 other: &[u8],
                                                 out: &mut [u8],
@@ -131,6 +155,37 @@ macro_rules! structured {
         });
     };
 }
+
+/// Custom mutator: one input in `$often` is `$mutate(input, choices)`, the others are changed as
+/// libFuzzer likes.
+#[cfg(fuzzing)]
+#[macro_export]
+macro_rules! mutator {
+    ($mutate:path, $often:literal) => {
+        $crate::libfuzzer_sys::fuzz_mutator!(|data: &mut [u8],
+                                              size: usize,
+                                              max_size: usize,
+                                              seed: u32| {
+            if seed % $often != 0 || $crate::plain() {
+                return $crate::libfuzzer_sys::fuzzer_mutate(data, size, max_size);
+            }
+            let new = $mutate(&data[..size], &$crate::choices(seed));
+            $crate::put(&new, data, max_size)
+        });
+    };
+}
+
+/// A target whose input is choices for a generator: now and then they are new ones.
+#[macro_export]
+macro_rules! generated {
+    ($name:literal) => {
+        $crate::target!($name);
+        #[cfg(fuzzing)]
+        $crate::mutator!($crate::fresh, 8);
+    };
+}
+
+pub use crossload::fuzzing::smoke::fresh;
 
 /// Whether inputs are to be changed without regard to their structure.
 #[must_use]
@@ -145,4 +200,23 @@ pub fn choices(seed: u32) -> Vec<u8> {
     let mut bytes = smoke::input(u64::from(seed), 0);
     bytes.extend(seed.to_le_bytes());
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn greedy(bytes: &[u8], _: &mut Counts) -> Outcome {
+        let wanted = MEMORY / 2 * bytes.len();
+        let reserved = Vec::<u8>::new().try_reserve_exact(wanted);
+        reserved.map_err(|e| crossload::fuzzing::Failure(e.to_string()))
+    }
+
+    #[test]
+    fn an_input_that_wants_too_much_memory_does_not_get_it() {
+        let target = Target { name: "greedy", run: greedy };
+        assert_eq!(capped(&target, &[0], &mut Counts::default()), Ok(()));
+        assert!(capped(&target, &[0; 3], &mut Counts::default()).is_err());
+        assert_eq!(greedy(&[0; 3], &mut Counts::default()), Ok(()), "the cap is lifted again");
+    }
 }

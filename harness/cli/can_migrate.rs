@@ -1,10 +1,14 @@
 //! `crossload can-migrate`: can a machine go from this build to that one?
 
-use super::input::Input;
+use std::io::Cursor;
+use std::path::Path;
+
+use super::input::{Input, find};
+use super::source::Source;
 use super::{CliError, Said};
-use crate::lab::vendors::migrate::{can_migrate_all, can_migrate_stream};
-use crate::lab::vendors::{Answer, Build, Vendors};
-use crate::release::provenance::{Fixture, machine_scenario};
+use crate::lab::vendors::migrate::can_migrate_all;
+use crate::lab::vendors::state::can_migrate_stream;
+use crate::lab::vendors::{Answer, Build};
 
 /// Options of the verb.
 #[derive(Debug, Clone, clap::Args)]
@@ -12,9 +16,10 @@ use crate::release::provenance::{Fixture, machine_scenario};
 Examples:
   crossload can-migrate --from 7.2 --to com.example.cloud:7.2-4
   crossload can-migrate --from 2.3.1 --to com.example.enterprise:6.9 2.3.1/pc-1.0.legacy
+  crossload can-migrate --from 7.2 --to 10.0 --machine pc-i440fx-7.2 vm.stream
 
-A build is RELEASE or VENDOR:RELEASE; downstream builds are listed in vendors.toml of the corpus.
-Exit status is 0 for yes, 1 for no and for only-if.")]
+A build is RELEASE or VENDOR:RELEASE; downstream builds are the vendors in matrix.toml.
+Exit status is 0 for yes, 1 for no and for only-if, 2 if there is no answer.")]
 pub(super) struct Args {
     /// The build that the machine runs on
     #[arg(long, value_name = "VENDOR:RELEASE")]
@@ -25,39 +30,41 @@ pub(super) struct Args {
     /// Only for this machine type
     #[arg(long, value_name = "MACHINE")]
     machine: Option<String>,
-    /// The state that it has: RELEASE/MACHINE.SCENARIO. Without it the answer is for any state
-    #[arg(value_name = "FIXTURE")]
-    fixture: Option<String>,
+    /// The state that it has: a fixture (RELEASE/MACHINE.SCENARIO), a file, plain or compressed
+    /// with zstd, or - for standard input. Without it the answer is for any state
+    #[arg(value_name = "STREAM")]
+    stream: Option<String>,
     #[command(flatten)]
     input: Input,
 }
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let (library, _) = args.input.open()?;
-    let vendors = Vendors::of(&library)?;
-    let from = Build::of(&library, &vendors, &args.from)?;
-    let to = Build::of(&library, &vendors, &args.to)?;
-    let mut text = String::new();
-    let mut answers = Vec::new();
-    if let Some(name) = &args.fixture {
-        let found = name.split_once('/').and_then(|(release, stem)| {
-            let (machine, scenario) = machine_scenario(stem)?;
-            library.fixture(release, machine, scenario)
-        });
-        let fixture = found.ok_or_else(|| CliError::NoFixture {
-            asked: name.clone(),
-            example: library.fixtures().first().map_or_else(String::new, Fixture::id),
-        })?;
-        let stream = library.corpus().stream(fixture)?;
-        let place = (fixture.machine.as_str(), fixture.scenario.as_str());
-        let (answer, _) = can_migrate_stream(&library, &from, &to, place, &stream)?;
-        answers.push((fixture.id(), answer));
-    } else {
-        answers = can_migrate_all(&library, &from, &to, args.machine.as_deref())?;
-    }
-    for (name, answer) in &answers {
-        text += &format!("{name}: {answer}\n");
-    }
-    Ok(Said { text, holds: answers.iter().all(|(_, answer)| *answer == Answer::Yes) })
+    let (library, config) = args.input.open()?;
+    let from = Build::of(&library, &config.vendors, &args.from)?;
+    let to = Build::of(&library, &config.vendors, &args.to)?;
+    let asked = |machine: &str| args.machine.as_ref().is_none_or(|m| m == machine);
+    let Some(name) = &args.stream else {
+        let answers = can_migrate_all(&library, &from, &to, args.machine.as_deref())?;
+        let text = answers.iter().map(|(name, answer)| format!("{name}: {answer}\n")).collect();
+        return Ok(Said { text, holds: answers.iter().all(|(_, answer)| *answer == Answer::Yes) });
+    };
+    let decision = match find(&library, name) {
+        Ok(fixture) => {
+            let mut stream = Cursor::new(library.corpus().stream(fixture)?);
+            let own = |machine: &str, scenario: &str| {
+                (machine, scenario) == (&fixture.machine, &fixture.scenario) && asked(machine)
+            };
+            can_migrate_stream(&library, &from, &to, own, &mut stream)?
+        }
+        // Neither is there: what a fixture's name looks like is the better answer.
+        Err(unknown) if name != "-" && !Path::new(name).exists() => return Err(unknown),
+        Err(_) => {
+            let mut source = Source::open(Path::new(name))?;
+            let any = |machine: &str, _: &str| asked(machine);
+            can_migrate_stream(&library, &from, &to, any, &mut source.file)?
+        }
+    };
+    let text = format!("{name}, read as {}: {decision}\n", decision.place);
+    Ok(Said { text, holds: decision.is_yes() })
 }

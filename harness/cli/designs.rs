@@ -2,7 +2,7 @@
 
 use super::input::Input;
 use super::{CliError, Said};
-use crate::lab::designs::{real, run, table};
+use crate::lab::designs::{neighbours, real, run, table};
 
 /// Options of the verb.
 #[derive(Debug, Clone, clap::Args)]
@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     if !args.claims {
         let (library, _) = args.input.open()?;
         text += "\n";
-        text += &table::real(&real::run(&library)?);
+        text += &table::real(&neighbours::run(&library)?);
         let machines = real::samples(&library)?;
         text += "\n";
         text += &table::overhead(&machines);

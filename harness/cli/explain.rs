@@ -1,9 +1,8 @@
 //! `crossload explain`: one load, around the byte where it goes wrong.
 
-use super::input::Input;
+use super::input::{Input, find};
 use super::{CliError, Said};
 use crate::release::library::Library;
-use crate::release::provenance::{Fixture, machine_scenario};
 use crate::report::beside::beside;
 use crate::report::sentence::judged_sentence;
 use crate::stream::{Destination, load};
@@ -60,18 +59,6 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     }
     let arrived = [crate::trace::Verdict::Faithful, crate::trace::Verdict::Defaulted];
     Ok(Said { text, holds: arrived.contains(&judged.verdict) })
-}
-
-/// The fixture of that name.
-fn find<'l>(library: &'l Library, name: &str) -> Result<&'l Fixture, CliError> {
-    let found = name.split_once('/').and_then(|(release, stem)| {
-        let (machine, scenario) = machine_scenario(stem)?;
-        library.fixture(release, machine, scenario)
-    });
-    found.ok_or_else(|| CliError::NoFixture {
-        asked: name.to_owned(),
-        example: library.fixtures().first().map_or_else(String::new, Fixture::id),
-    })
 }
 
 fn destination(

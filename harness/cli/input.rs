@@ -1,4 +1,4 @@
-//! Which `matrix.toml` and which corpus: those in the binary, or those named.
+//! Which `matrix.toml` and which corpus: those in the binary, or those named; fixtures by name.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,7 @@ use crate::matrix::Config;
 use crate::release::corpus::Corpus;
 use crate::release::files;
 use crate::release::library::Library;
+use crate::release::provenance::{Fixture, machine_scenario};
 
 /// Options that every verb on a corpus has.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -38,6 +39,18 @@ impl Input {
             Some(file) => config(file),
         }
     }
+}
+
+/// The fixture of that name: RELEASE/MACHINE.SCENARIO.
+pub(super) fn find<'l>(library: &'l Library, name: &str) -> Result<&'l Fixture, CliError> {
+    let found = name.split_once('/').and_then(|(release, stem)| {
+        let (machine, scenario) = machine_scenario(stem)?;
+        library.fixture(release, machine, scenario)
+    });
+    found.ok_or_else(|| CliError::NoFixture {
+        asked: name.to_owned(),
+        example: library.fixtures().first().map_or_else(String::new, Fixture::id),
+    })
 }
 
 /// The claims in a file.

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::generate::Features;
+use super::oracle::Strict;
 use crate::trace::Verdict;
 
 /// Counts.
 #[derive(Debug, Clone, Default)]
 pub struct Counts {
+    /// Which misparses that the protocol allows are failures, too.
+    pub strict: Strict,
     /// Inputs.
     pub executions: u64,
     /// Inputs that came to something: a stream was loaded, a text was parsed.

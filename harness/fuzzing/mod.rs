@@ -54,7 +54,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "subsection_decode", run: targets::subsection_decode::run },
     Target { name: "section_decode", run: targets::section_decode::run },
     Target { name: "stream_decode", run: targets::stream_decode::run },
@@ -63,6 +63,7 @@ pub const TARGETS: [Target; 8] = [
     Target { name: "roundtrip", run: targets::roundtrip::run },
     Target { name: "description_parse", run: targets::description_parse::run },
     Target { name: "import_parse", run: targets::import_parse::run },
+    Target { name: "designs_decode", run: targets::designs_decode::run },
 ];
 
 /// The target of that name.

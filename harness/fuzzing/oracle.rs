@@ -8,11 +8,11 @@
 
 use std::fmt::Write;
 
-use super::ambiguity::{self, Prediction, Truth};
+use super::ambiguity::{self, Cause, Prediction, Truth};
 use super::counters::Counts;
 use super::generate::Side;
 use super::{Failure, Outcome};
-use crate::dialect::Dialect;
+use crate::dialect::{AfterEnd, Dialect};
 use crate::stream::{Destination, Loaded, record};
 use crate::trace::{Difference, Verdict, verdict};
 use crate::wire::{Feed, Kind, Map};
@@ -30,11 +30,46 @@ pub struct To<'c> {
     pub expected: &'c Dialect,
 }
 
-/// Whether misparses that the protocol allows are failures, too: `CROSSLOAD_STRICT=1`.
-#[must_use]
-pub fn strict() -> bool {
-    static STRICT: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-    *STRICT.get_or_init(|| std::env::var_os("CROSSLOAD_STRICT").is_some_and(|v| v == "1"))
+/// Which misparses that the protocol allows are failures, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Strict {
+    /// None of them.
+    #[default]
+    No,
+    /// All of them.
+    All,
+    /// Those through one gap.
+    Only(Cause),
+}
+
+impl Strict {
+    /// What `CROSSLOAD_STRICT` says: `1`, or the [key](Cause::key) of a cause.
+    ///
+    /// # Errors
+    /// A value that is neither, with those that are expected.
+    pub fn from_environment() -> Result<Self, String> {
+        let value = std::env::var("CROSSLOAD_STRICT").unwrap_or_default();
+        match value.as_str() {
+            "" | "0" => Ok(Strict::No),
+            "1" => Ok(Strict::All),
+            key => match Cause::ALL.into_iter().find(|c| c.key() == key) {
+                Some(cause) => Ok(Strict::Only(cause)),
+                None => {
+                    let keys: Vec<&str> = Cause::ALL.iter().map(|c| c.key()).collect();
+                    Err(format!(
+                        "CROSSLOAD_STRICT={key}: expected 0, 1 or one of {}",
+                        keys.join(", ")
+                    ))
+                }
+            },
+        }
+    }
+
+    /// Whether a misparse through this gap is a failure.
+    #[must_use]
+    pub fn forbids(self, cause: Cause) -> bool {
+        self == Strict::All || self == Strict::Only(cause)
+    }
 }
 
 /// Checks a load of `written`, and counts its verdict.
@@ -67,6 +102,9 @@ pub fn check(
     match prediction {
         Prediction::Agrees if loaded.refused.is_some() => fail("refused for no reason"),
         Prediction::Agrees if parts.is_some() => fail("read otherwise for no reason"),
+        Prediction::Agrees if loaded.stopped != end(truth, dialect) => {
+            fail("stopped elsewhere than at its end")
+        }
         Prediction::Refuses { .. } if loaded.refused.is_none() => {
             fail("accepted what must be refused")
         }
@@ -86,7 +124,7 @@ pub fn check(
                 return fail("misparsed past a section footer");
             };
             counts.explained(cause.name(), unnoticed);
-            if strict() {
+            if counts.strict.forbids(cause) {
                 fail(&format!("misparsed: {}; {unnoticed}", cause.name()))
             } else {
                 Ok(())
@@ -97,6 +135,18 @@ pub fn check(
         }
         _ => Ok(()),
     }
+}
+
+/// Where a loader that read everything as written stops: a description is read or it is left.
+fn end(truth: Truth<'_, '_>, dialect: &Dialect) -> u64 {
+    let spans = truth.map.spans().iter();
+    let description = spans.rev().find(|s| s.name == "vmdescription").map(|s| s.offset);
+    let reads = match dialect.after_end {
+        AfterEnd::Nothing => false,
+        AfterEnd::Always => true,
+        AfterEnd::IfLocal => dialect.description,
+    };
+    description.filter(|_| !reads).unwrap_or(truth.bytes.len() as u64)
 }
 
 /// Whether something was refused, and not just missing, at another place than this.

@@ -36,12 +36,14 @@ pub struct Original {
 }
 
 /// How the unchanged fixture is read by the destination.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Baseline {
     /// Where reading parts from meaning, if it does.
     pub parts: Option<u64>,
     /// Whether it is accepted.
     pub accepted: bool,
+    /// The first byte that is not read.
+    pub stopped: u64,
 }
 
 /// A fixture and a destination for it.
@@ -114,7 +116,11 @@ impl Pool {
         let baseline = *baseline.get_or_init(|| {
             let loaded = load_bytes(to, &original.stream, &Feed::Bulk);
             let (_, difference) = verdict::reading(&original.map, &loaded);
-            Baseline { parts: difference.map(|d| d.offset), accepted: loaded.refused.is_none() }
+            Baseline {
+                parts: difference.map(|d| d.offset),
+                accepted: loaded.refused.is_none(),
+                stopped: loaded.stopped,
+            }
         });
         Some(Pair { fixture, original, to, baseline })
     }

@@ -1,6 +1,7 @@
 //! Without a fuzzer: inputs from fixed seeds, and single inputs from files.
 
 use super::counters::Counts;
+use super::oracle::Strict;
 use super::{Failure, Target};
 
 /// Bytes of one input.
@@ -10,8 +11,13 @@ const LENGTH: usize = 512;
 ///
 /// # Errors
 /// The first failure, with the input in hex before it.
-pub fn smoke(target: &Target, seed: u64, executions: u64) -> Result<Counts, Failure> {
-    let mut counts = Counts::default();
+pub fn smoke(
+    target: &Target,
+    seed: u64,
+    executions: u64,
+    strict: Strict,
+) -> Result<Counts, Failure> {
+    let mut counts = Counts { strict, ..Counts::default() };
     for turn in 0..executions {
         let input = input(seed, turn);
         if let Err(failure) = (target.run)(&input, &mut counts) {
@@ -43,4 +49,17 @@ pub fn input(seed: u64, turn: u64) -> Vec<u8> {
     }
     bytes.truncate(length);
     bytes
+}
+
+/// What a fuzzer tries now and then in the place of an input for a generator: other choices, all of
+/// them or from somewhere on.
+#[must_use]
+pub fn fresh(bytes: &[u8], choices: &[u8]) -> Vec<u8> {
+    let kept = bytes.len().min(choices.first().map_or(0, |b| usize::from(*b)));
+    let mut fresh = bytes.get(..kept).unwrap_or_default().to_vec();
+    if choices.len() % 2 == 0 {
+        fresh.clear();
+    }
+    fresh.extend(choices);
+    fresh
 }

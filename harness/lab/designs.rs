@@ -1,7 +1,8 @@
 //! Designs: the protocol changes that were proposed or shipped, side by side.
 //!
 //! Each is a small encoder and decoder over the same descriptions ([`model`]) and goes through the
-//! same evolutions: real ones between releases ([`real`]) and generated ones ([`evolve`]).
+//! same evolutions: real ones between releases ([`neighbours`], on the machines of [`real`]) and
+//! generated ones ([`evolve`]).
 //!
 //! | file | design |
 //! | --- | --- |
@@ -28,6 +29,7 @@ pub mod frame;
 pub mod length;
 pub mod linear;
 pub mod model;
+pub mod neighbours;
 pub mod one_byte;
 pub mod own_sections;
 pub mod prefix;
@@ -50,8 +52,16 @@ pub trait Design: Sync {
     /// Number and name, for tables.
     fn name(&self) -> &'static str;
 
-    /// Whether the design promises that such a case is never silently misparsed.
-    fn claims(&self, claim: Claim) -> bool;
+    /// Whether the design promises that such a case is never silently misparsed. Most promise
+    /// nothing: what looks like a subsection can be one.
+    fn claims(&self, _: Claim) -> bool {
+        false
+    }
+
+    /// Whether whatever it writes it reads as that. Not so where state can look like framing.
+    fn is_unambiguous(&self) -> bool {
+        false
+    }
 
     /// Whether it leaves out state on purpose, so that what does not arrive is given up, not lost.
     fn gives_up(&self) -> bool {
@@ -181,5 +191,19 @@ impl Evolution {
     #[must_use]
     pub fn is_announced(self) -> bool {
         !matches!(self, Evolution::Forgotten | Evolution::GrownForgotten | Evolution::StrayByte)
+    }
+
+    /// Whether the section's own version numbers tell of it, which all count in one line.
+    #[must_use]
+    pub fn is_upstream(self) -> bool {
+        use Evolution::{AtEnd, Bumped, Grown, Middle, Renamed, Subsection};
+        matches!(self, AtEnd | Middle | Bumped | Subsection | Renamed | Grown)
+    }
+
+    /// Whether two releases have something else of one size under one version number.
+    #[must_use]
+    pub fn is_one_number_for_two(self) -> bool {
+        use Evolution::{BackportedFields, Downstream, SameName};
+        matches!(self, BackportedFields | Downstream | SameName)
     }
 }

@@ -10,6 +10,7 @@
 //! | `[[known]]` | cells that break policy for a known reason: `source`, `destination`, `machines`, `scenarios`, `feeds`, `verdict`, `reason`, `reference` |
 //! | `[[runtime]]` | observed refusals for a value which no table states: `source`, `destination`, `machines`, `scenarios`, `message`, `reason` |
 //! | `[[mutation]]` | changed streams whose outcome is explained: `source`, `destination`, `machine`, `scenario`, `what`, `at`, `reason` |
+//! | `[[vendor]]` | a downstream release: [`super::vendors`] |
 //!
 //! `source`, `destination` and `releases` are release ranges ([`super::select::releases`]). `machines` and
 //! `scenarios` are lists of names, all of them if left out. `feeds` is a list of feeds, any if
@@ -18,6 +19,7 @@
 use super::read::Reader;
 use super::schema;
 use super::select::Selection;
+use super::vendors::Vendor;
 use crate::release::library::Library;
 use crate::release::provenance::Fixture;
 use crate::trace::Verdict;
@@ -175,6 +177,8 @@ pub struct Config {
     pub runtime: Vec<Runtime>,
     /// Explained changes.
     pub mutations: Vec<Mutation>,
+    /// Downstream releases, each after what it is a downstream of.
+    pub vendors: Vec<Vendor>,
 }
 
 impl Config {

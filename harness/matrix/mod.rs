@@ -3,6 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`config`] | `matrix.toml`, checked; its manual |
+//! | [`vendors`] | downstream releases in `matrix.toml` |
 //! | [`select`] | release ranges, and which cells an entry is about |
 //! | [`plan`] | the cells |
 //! | [`run`] | the cells, judged |
@@ -23,6 +24,7 @@ pub mod run;
 mod schema;
 pub mod select;
 pub mod texts;
+pub mod vendors;
 
 pub use crate::release::observed;
 pub use config::Config;

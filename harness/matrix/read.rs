@@ -71,6 +71,16 @@ impl Reader<'_> {
                 return Err(ConfigError::Whole { file, problem: Problem::None(what) });
             }
         }
+        let mut builds = names.clone();
+        let mut vendors = Vec::new();
+        for entry in &raw.vendor {
+            let vendor = entry.get_ref();
+            vendor
+                .check(&builds)
+                .map_err(|(key, problem)| self.at(entry, Problem::Value { key, problem }))?;
+            builds.push(vendor.name());
+            vendors.push(vendor.clone());
+        }
         let lists = Lists {
             releases: names,
             machines: machines.iter().map(|m| m.name.clone()).collect(),
@@ -91,6 +101,7 @@ impl Reader<'_> {
             known,
             runtime,
             mutations,
+            vendors,
         })
     }
 

@@ -4,6 +4,8 @@
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::vendors::Vendor;
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
@@ -20,6 +22,8 @@ pub(super) struct File {
     pub runtime: Vec<Spanned<Runtime>>,
     #[serde(default)]
     pub mutation: Vec<Spanned<Mutation>>,
+    #[serde(default)]
+    pub vendor: Vec<Spanned<Vendor>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -89,13 +89,13 @@ impl Destination {
 impl Handler {
     /// Sets the ordinals of a list of handlers.
     pub fn number(handlers: &mut [Handler]) {
-        let keys: Vec<(String, String, u32)> =
-            handlers.iter().map(|h| (h.device.clone(), h.idstr.clone(), h.instance_id)).collect();
-        for handler in handlers {
-            let own = (&handler.device, &handler.idstr, handler.instance_id);
-            handler.ordinal =
-                keys.iter().filter(|(d, i, n)| *d == *own.0 && (i, *n) < (own.1, own.2)).count()
-                    as u32;
+        let before = |own: &Handler| {
+            let same = handlers.iter().filter(|h| h.device == own.device);
+            same.filter(|h| (&h.idstr, h.instance_id) < (&own.idstr, own.instance_id)).count()
+        };
+        let ordinals: Vec<u32> = handlers.iter().map(|h| before(h) as u32).collect();
+        for (handler, ordinal) in handlers.iter_mut().zip(ordinals) {
+            handler.ordinal = ordinal;
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The main loop: a stream into a destination (`qemu_loadvm_state`, wire reference 2, 3 and 9.3).
 
+use std::collections::HashMap;
 use std::io::Read;
 
 use super::destination::{Body, Destination, Handler};
@@ -67,8 +68,8 @@ pub(super) struct Load<'s, 'd> {
     pub(super) sections: Vec<Section>,
     pub(super) ram: RamState,
     pub(super) notes: Vec<String>,
-    /// What PART and END look up: (id, handler, version), newest last.
-    started: Vec<(u32, usize, u32)>,
+    /// Up to 2.9: what PART and END look up, handler and version of the newest record of an id.
+    started: HashMap<u32, (usize, u32)>,
     /// 2.10 on: what each handler remembers of the record that it was started by.
     remembered: Vec<(u32, u32)>,
     /// Packages being loaded.
@@ -130,7 +131,7 @@ impl<'s, 'd> Load<'s, 'd> {
             sections: Vec::new(),
             ram: RamState::default(),
             notes: Vec::new(),
-            started: Vec::new(),
+            started: HashMap::new(),
             remembered: vec![(0, 0); to.handlers.len()],
             packages: 0,
         }
@@ -232,15 +233,21 @@ impl<'s, 'd> Load<'s, 'd> {
         let instance_id = reader.be32()?;
         let version_id = reader.be32()?;
         self.framing("section header", at);
-        let shown = String::from_utf8_lossy(c_string(&idstr)).into_owned();
+        let shown = || String::from_utf8_lossy(c_string(&idstr)).into_owned();
         let Some(index) = self.to.find(&idstr, instance_id) else {
-            return Err(Kind::UnknownSection { idstr: shown, instance_id }.at(at));
+            return Err(Kind::UnknownSection { idstr: shown(), instance_id }.at(at));
         };
         let supported = self.to.handlers.get(index).map_or(0, |h| h.version_id);
         if version_id > supported && !planted(Fault::SectionVersionUnchecked) {
-            return Err(Kind::SectionTooNew { idstr: shown, version_id, supported }.at(at));
+            return Err(Kind::SectionTooNew { idstr: shown(), version_id, supported }.at(at));
         }
-        self.started.push((id, index, version_id));
+        if self.dialect().part_lookup == PartLookup::Newest {
+            if self.started.len() >= MAX_SECTIONS {
+                let what = format!("more than {MAX_SECTIONS} section ids");
+                return Err(Kind::Limit(what).at(at));
+            }
+            self.started.insert(id, (index, version_id));
+        }
         if let Some(place) = self.remembered.get_mut(index) {
             *place = (id, version_id);
         }
@@ -263,7 +270,7 @@ impl<'s, 'd> Load<'s, 'd> {
         let id = self.io.reader.be32()?;
         self.framing("section part header", at);
         let found = match self.dialect().part_lookup {
-            PartLookup::Newest => self.started.iter().rev().find(|s| s.0 == id).map(|s| (s.1, s.2)),
+            PartLookup::Newest => self.started.get(&id).copied(),
             PartLookup::Handlers => self
                 .remembered
                 .iter()
@@ -289,7 +296,7 @@ impl<'s, 'd> Load<'s, 'd> {
 
     fn payload(&mut self, mut section: Section) -> Result<()> {
         let Some(handler) = self.to.handlers.get(section.handler) else { return Ok(()) };
-        self.io.map.set_section(Some(handler.idstr.clone()));
+        self.io.map.set_section(Some(&handler.idstr));
         section.body = self.io.reader.offset();
         let index = (handler.ordinal > 0).then_some(handler.ordinal);
         self.io.map.enter(&handler.device, &handler.device, index);
@@ -382,7 +389,7 @@ impl<'s, 'd> Load<'s, 'd> {
     }
 }
 
-/// Sections remembered for reports; a stream may have any number.
+/// Sections remembered for reports, and ids for later parts; a hostile stream may have any number.
 const MAX_SECTIONS: usize = 1 << 16;
 
 fn zero_at_end(error: Box<Error>) -> Result<u32> {

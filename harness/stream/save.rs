@@ -58,7 +58,7 @@ pub fn payload<'d, V: Values>(
     };
     let index = (handler.ordinal > 0).then_some(handler.ordinal);
     saver.map.top();
-    saver.map.set_section(Some(handler.idstr.clone()));
+    saver.map.set_section(Some(&handler.idstr));
     saver.map.enter(&handler.device, &handler.device, index);
     let mut walk = Walk::new(scene, &handler.device, saver);
     match &handler.body {

@@ -11,4 +11,4 @@ pub mod values;
 pub mod verdict;
 
 pub use compare::Difference;
-pub use verdict::{Judged, Meaning, Verdict, judge};
+pub use verdict::{Judged, Meaning, Verdict, judge, judge_reading};

@@ -1,6 +1,7 @@
 //! The verdict of a cell: a source's meaning against a destination's reading.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 
 use super::compare::{self, Difference};
 use crate::stream::{Destination, Loaded, load};
@@ -98,11 +99,18 @@ impl<'d> Meaning<'d> {
     /// # Errors
     /// A sentence, if the release does not load it to the last byte: then it is no fixture.
     pub fn of(source: &'d Destination, stream: &[u8]) -> Result<Self, String> {
-        let loaded = load(source, &mut &stream[..], &Feed::Bulk);
+        Meaning::read(source, &mut &stream[..], stream.len() as u64)
+    }
+
+    /// The same for a stream of `size` bytes that is not in memory.
+    ///
+    /// # Errors
+    /// As [`Meaning::of`].
+    pub fn read(source: &'d Destination, stream: &mut dyn Read, size: u64) -> Result<Self, String> {
+        let loaded = load(source, stream, &Feed::Bulk);
         if let Some(error) = &loaded.refused {
             return Err(format!("its own release refuses it: {error}"));
         }
-        let size = stream.len() as u64;
         let covered = compare::end(&loaded.map);
         if loaded.stopped != size || covered != size {
             return Err(format!("its own release reads {covered} of {size} bytes"));
@@ -137,7 +145,12 @@ pub struct Judged {
 /// Loads a fixture into a destination and judges the outcome.
 #[must_use]
 pub fn judge(meaning: &Meaning<'_>, stream: &[u8], to: &Destination, feed: &Feed) -> Judged {
-    let loaded = load(to, &mut &stream[..], feed);
+    judge_reading(meaning, &load(to, &mut &stream[..], feed), to)
+}
+
+/// Judges the outcome of a load, where the stream is not in memory.
+#[must_use]
+pub fn judge_reading(meaning: &Meaning<'_>, loaded: &Loaded<'_>, to: &Destination) -> Judged {
     let mut judged = Judged {
         verdict: Verdict::Faithful,
         stopped: loaded.stopped,
@@ -149,12 +162,12 @@ pub fn judge(meaning: &Meaning<'_>, stream: &[u8], to: &Destination, feed: &Feed
         defaults: Vec::new(),
         gave_up: loaded.gave_up.clone(),
     };
-    (judged.verdict, judged.difference) = reading(&meaning.loaded.map, &loaded);
+    (judged.verdict, judged.difference) = reading(&meaning.loaded.map, loaded);
     if judged.error.is_none() {
-        judged.false_end = false_end(meaning, &loaded);
+        judged.false_end = false_end(meaning, loaded);
     }
     if judged.verdict == Verdict::Faithful {
-        judged.defaults = defaults(meaning, &loaded, to);
+        judged.defaults = defaults(meaning, loaded, to);
         if !judged.defaults.is_empty() {
             judged.verdict = Verdict::Defaulted;
         }

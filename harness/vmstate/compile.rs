@@ -384,6 +384,7 @@ fn exists(
     field: &schema::Field,
     target: &Target<'_>,
 ) -> Option<Predicate> {
+    let exists = field.exists.as_ref()?;
     let occurrence =
         vmsd.fields.iter().take(at).filter(|earlier| earlier.name == field.name).count();
     let key = format!("{}/{}/{occurrence}", vmsd.name, field.name);
@@ -391,7 +392,7 @@ fn exists(
         let alike = target.observed.get(key).copied().map(Predicate::Fixed);
         alike.or_else(|| by_device(target.observed, key))
     };
-    Some(match field.exists.as_ref()? {
+    Some(match exists {
         schema::Presence::Hook(symbol) => {
             let known = presence::predicate(symbol, target.release, target.machine);
             match seen(&key) {

@@ -17,7 +17,7 @@ use crate::wire::{Fault, Kind, Result, planted};
 /// Deepest nesting of descriptions; real ones stay below 10.
 const MAX_DEPTH: u32 = 64;
 /// Elements that one load may walk without a byte in between: only a hostile count gets there.
-const MAX_IDLE: u64 = 1 << 16;
+const MAX_IDLE: u64 = 1 << 12;
 
 /// What a walk reads from and never changes.
 #[derive(Debug, Clone, Copy)]

@@ -37,10 +37,20 @@ pub enum Fault {
     ContinueIgnored,
     /// Names go on after a NUL.
     NulNotEnd,
+    /// The writer puts another section's id into footers.
+    FooterWrittenWrong,
+    /// The writer gives subsections the version of their owner.
+    SubsectionWrittenAsOwner,
+    /// The second opinion knows of no reason why a nested description is read otherwise.
+    NestedUnexplained,
 }
 
 impl Fault {
-    /// All faults.
+    /// Faults of what generates cases and of the second opinion on them, not of the engine.
+    pub const GENERATOR: [Fault; 3] =
+        [Fault::FooterWrittenWrong, Fault::SubsectionWrittenAsOwner, Fault::NestedUnexplained];
+
+    /// All faults of engine and dialect.
     pub const ALL: [Fault; 15] = [
         Fault::OneByteRule,
         Fault::FooterUnchecked,

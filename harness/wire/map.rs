@@ -5,6 +5,8 @@
 //! `identity` is a hash of its full path in *canonical* names (after the rename table), so that
 //! `tally_counters` holding `TxOk` and a flat `tally_counters.TxOk` are the same field.
 
+use std::fmt::Write;
+
 use super::error::{Error, Kind};
 
 /// Index of a path node in its map.
@@ -49,7 +51,7 @@ pub struct Map<'d> {
     spans: Vec<Span<'d>>,
     nodes: Vec<Node<'d>>,
     current: NodeId,
-    section: Option<String>,
+    section: Option<&'d str>,
     /// Most spans, and most nodes, that are kept.
     most: usize,
     /// Once that many are there: how many nodes stay for good.
@@ -161,7 +163,7 @@ impl<'d> Map<'d> {
     }
 
     /// Marks the section that is being transferred, for messages.
-    pub fn set_section(&mut self, idstr: Option<String>) {
+    pub fn set_section(&mut self, idstr: Option<&'d str>) {
         self.section = idstr;
     }
 
@@ -334,9 +336,24 @@ impl<'d> Map<'d> {
         trail
     }
 
-    fn path_of(&self, id: NodeId) -> String {
-        let parts: Vec<String> = self.trail_of(id).into_iter().map(|(_, shown)| shown).collect();
-        parts.join(".")
+    fn path_of(&self, mut id: NodeId) -> String {
+        let mut ids = Vec::new();
+        while id != ROOT && self.node(id).is_some() {
+            ids.push(id);
+            id = self.node(id).map_or(ROOT, |n| n.parent);
+        }
+        let mut path = String::new();
+        for node in ids.iter().rev().filter_map(|id| self.node(*id)) {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(node.name);
+            if let Some(i) = node.index {
+                // Writing to a string does not fail.
+                let _ = write!(path, "[{i}]");
+            }
+        }
+        path
     }
 
     /// An error at `offset`, in the current section, at item `name` of the current node.
@@ -353,7 +370,7 @@ impl<'d> Map<'d> {
         if self.section.is_some() {
             path = path.split_once('.').map_or(String::new(), |(_, rest)| rest.to_string());
         }
-        Box::new(Error { kind, offset, section: self.section.clone(), path })
+        Box::new(Error { kind, offset, section: self.section.map(str::to_string), path })
     }
 
     /// Puts section and path on an error from the reader that has none yet.

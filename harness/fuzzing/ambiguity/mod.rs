@@ -73,6 +73,26 @@ impl Cause {
         Cause::Edited,
     ];
 
+    /// The name in `CROSSLOAD_STRICT`.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Cause::ForgottenBump => "forgotten-bump",
+            Cause::MinimumNotRaised => "minimum-not-raised",
+            Cause::ForgottenNestedBump => "forgotten-nested-bump",
+            Cause::NestedVersion => "nested-version",
+            Cause::LocalPresence => "local-presence",
+            Cause::NoSubsections => "no-subsections",
+            Cause::UnlistedOwner => "unlisted-owner",
+            Cause::OneByteRule => "one-byte-rule",
+            Cause::PrefixRule => "prefix-rule",
+            Cause::PrefixTaken => "prefix-taken",
+            Cause::SingleRefill => "single-refill",
+            Cause::Renamed => "renamed",
+            Cause::Edited => "edited",
+        }
+    }
+
     /// The name in tables of counts.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -47,18 +47,17 @@ fn section<'s>(reader: &mut Reader<'_, '_, 's>) -> Step<()> {
     reader.item("section header", whole)?;
     let idstr = idstr.split(|b| *b == 0).next().unwrap_or(idstr);
     let handlers: &'s [Handler] = &reader.side.handlers.handlers;
-    let fits = |h: &&Handler| {
-        h.idstr.as_bytes() == idstr
-            && (u64::from(h.instance_id) == instance || h.alias_id as u32 as u64 == instance)
-    };
-    let Some(handler) = handlers.iter().find(fits) else {
+    let aliases = reader.dialect.aliases;
+    let Some(handler) = handlers.iter().find(|h| takes(h, idstr, instance, aliases)) else {
         return Err(Prediction::Refuses { offset: begin, why: "unknown section" });
     };
     let Some(version) = u32::try_from(version).ok().filter(|v| *v <= handler.version_id) else {
         return Err(Prediction::Refuses { offset: begin, why: "section version" });
     };
     let Body::Vmsd(key) = &handler.body else { return Err(Prediction::Open("a loader")) };
-    reader.places.enter(&handler.idstr, &handler.idstr, None);
+    // Without its bus path: what the section is about.
+    let device = handler.idstr.rsplit('/').next().unwrap_or_default();
+    reader.places.enter(device, device, None);
     reader.vmsd(key, version, Context::Section)?;
     reader.places.top();
     if reader.dialect.footers {
@@ -69,4 +68,18 @@ fn section<'s>(reader: &mut Reader<'_, '_, 's>) -> Step<()> {
         reader.item("section footer", 5)?;
     }
     Ok(())
+}
+
+/// Whether a handler takes a section of this name and instance: by its own, or by those it had
+/// before its name got a bus path or its instance another number.
+fn takes(handler: &Handler, idstr: &[u8], instance: u64, aliases: bool) -> bool {
+    let known = |n: u32| u64::from(n) == instance || (aliases && alias(handler) == instance);
+    let old = handler.compat.as_ref().filter(|_| aliases);
+    (handler.idstr.as_bytes() == idstr && known(handler.instance_id))
+        || old.is_some_and(|old| old.idstr.as_bytes() == idstr && known(old.instance_id))
+}
+
+/// The other instance that a handler takes; all ones if it has none.
+fn alias(handler: &Handler) -> u64 {
+    u64::from(handler.alias_id as u32)
 }

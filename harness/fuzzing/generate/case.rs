@@ -43,6 +43,7 @@ impl Rules {
             look_ahead: self.look_ahead,
             checks_elements: self.checks_elements,
             flat_subsections: self.subsections == Subsections::OneByteListed,
+            aliases: self.subsections != Subsections::None,
             ..dialect.clone()
         }
     }

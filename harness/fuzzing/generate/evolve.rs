@@ -7,7 +7,7 @@
 use super::tree::{SCALARS, Tree, scalar};
 use super::{Feature, Features, Side};
 use crate::fuzzing::dice::Dice;
-use crate::vmstate::schema::{Kind, Presence, Size, Subsection, Vmsd};
+use crate::vmstate::schema::{Compat, Handlers, Kind, Presence, Size, Subsection, Vmsd};
 
 /// Changes `destination`, which begins as a copy of `source`, in up to three steps. A gated field
 /// changes the source, too: both have the hook, the machine decides.
@@ -78,13 +78,34 @@ fn step(source: &mut Side, destination: &mut Side, dice: &mut Dice<'_>, features
         7 => rename_or_remove(vmsd, &key, dice, features),
         _ => {
             let at = dice.below(vmsd.fields.len());
-            if dice.one_in(4)
-                && let Some(field) = vmsd.fields.get_mut(at)
-            {
-                features.add(Feature::Unmodelled);
-                field.kind = Kind::Unknown { why: "a generated gap".to_string() };
+            match (dice.below(4), vmsd.fields.get_mut(at)) {
+                (3, Some(field)) => {
+                    features.add(Feature::Unmodelled);
+                    field.kind = Kind::Unknown { why: "a generated gap".to_string() };
+                }
+                (2, _) => rename_handler(&mut destination.handlers, dice, features),
+                _ => {}
             }
         }
+    }
+}
+
+/// Gives a section a bus path before its name, or another instance, and lets it be known by the old
+/// one, too.
+fn rename_handler(handlers: &mut Handlers, dice: &mut Dice<'_>, features: &mut Features) {
+    let at = dice.below(handlers.handlers.len());
+    let Some(handler) = handlers.handlers.get_mut(at).filter(|h| h.compat.is_none()) else {
+        return;
+    };
+    if dice.below(2) == 1 {
+        features.add(Feature::SectionPrefixed);
+        let compat = Compat { idstr: handler.idstr.clone(), instance_id: handler.instance_id };
+        handler.idstr = format!("bus/{}", handler.idstr);
+        handler.compat = Some(compat);
+    } else {
+        features.add(Feature::SectionAliased);
+        handler.alias_id = i64::from(handler.instance_id);
+        handler.instance_id += 1;
     }
 }
 

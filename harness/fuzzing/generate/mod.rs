@@ -39,6 +39,15 @@ impl Side {
         })
     }
 
+    /// Whether each subsection's name begins with that of its owner, as the prefix rule asks for.
+    #[must_use]
+    pub fn is_well_named(&self) -> bool {
+        let named = |key: &str, owner: &str| {
+            self.tables.vmsd.get(key).is_some_and(|v| v.name.starts_with(owner) && v.name != owner)
+        };
+        self.tables.vmsd.values().all(|v| v.subsections.iter().all(|s| named(&s.vmsd, &v.name)))
+    }
+
     /// Compiles both into something that a stream can be loaded into.
     ///
     /// # Errors
@@ -88,6 +97,8 @@ pub enum Feature {
     Footers,
     SeveralSections,
     Description,
+    SectionPrefixed,
+    SectionAliased,
 }
 
 /// The features of a case.

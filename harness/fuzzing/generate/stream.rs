@@ -8,7 +8,7 @@ use crate::stream::{Destination, Section, record, save};
 use crate::vmstate::schema::{Body, Handler};
 use crate::vmstate::{Saver, Values};
 use crate::wire::map::Item;
-use crate::wire::{Map, Result};
+use crate::wire::{Fault, Map, Result, planted};
 
 /// A stream with the truth about it.
 #[derive(Debug)]
@@ -119,7 +119,8 @@ pub fn write<'d>(
         save::payload(by, &section, &mut saver)?;
         if framing.footers {
             let at = saver.writer.offset();
-            save::footer(&mut saver.writer, section.id);
+            let wrong = u32::from(planted(Fault::FooterWrittenWrong));
+            save::footer(&mut saver.writer, section.id + wrong);
             saver.map.note(Item::framing("section footer"), at, 5);
         }
     }

@@ -1,10 +1,11 @@
 //! A captured stream with structure-aware changes, loaded into any destination of its machine;
 //! the original's meaning, moved along with the bytes, is the truth.
 
+use crate::fuzzing::ambiguity::Cause;
 use crate::fuzzing::counters::Counts;
 use crate::fuzzing::dice::Dice;
 use crate::fuzzing::mutate::Mutant;
-use crate::fuzzing::pool::{Pair, pool};
+use crate::fuzzing::pool::{Baseline, Pair, pool};
 use crate::fuzzing::{Failure, Outcome, oracle};
 use crate::stream::load_bytes;
 use crate::trace::{Verdict, verdict};
@@ -53,8 +54,8 @@ fn check(pair: &Pair, mutant: &Mutant<'_>, counts: &mut Counts) -> Outcome {
     }
     let parts = difference.as_ref().map(|d| d.offset);
     let Some(changed) = mutant.changed else {
-        let same =
-            parts == pair.baseline.parts && loaded.refused.is_none() == pair.baseline.accepted;
+        let (accepted, stopped) = (loaded.refused.is_none(), loaded.stopped);
+        let same = pair.baseline == Baseline { parts, accepted, stopped };
         return if same { Ok(()) } else { fail("an unchanged stream is read otherwise") };
     };
     let Some(offset) = parts else { return Ok(()) };
@@ -69,7 +70,7 @@ fn check(pair: &Pair, mutant: &Mutant<'_>, counts: &mut Counts) -> Outcome {
     match oracle::unnoticed(&mutant.bytes, &mutant.map, dialect, &loaded, offset) {
         Some(unnoticed) => {
             counts.explained(cause, unnoticed);
-            if oracle::strict() { fail("misparsed") } else { Ok(()) }
+            if counts.strict.forbids(Cause::Edited) { fail("misparsed") } else { Ok(()) }
         }
         None => fail("misparsed past a section footer"),
     }

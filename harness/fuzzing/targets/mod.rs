@@ -3,12 +3,14 @@
 //! | target | truth |
 //! | --- | --- |
 //! | [`subsection_decode`], [`section_decode`] | the generator's map, and the second opinion |
+//! | [`designs_decode`] | the generator's machine, and the claims of each design |
 //! | [`roundtrip`] | the stream itself |
 //! | [`feed_independence`] | the same bytes in one piece |
 //! | [`fixture_mutate`] | the meaning of the unchanged fixture |
 //! | [`stream_decode`], [`description_parse`], [`import_parse`] | none: bounds, and no panic |
 
 pub mod description_parse;
+pub mod designs_decode;
 pub mod feed_independence;
 pub mod fixture_mutate;
 pub mod import_parse;

@@ -96,9 +96,14 @@ impl Design for Chunks {
         "9 chunks with CRC"
     }
 
-    /// No damage goes unnoticed, whatever the evolution is mistaken for without it.
+    /// No damage goes unnoticed, whatever the evolution is mistaken for without it; and no change
+    /// of length.
     fn claims(&self, claim: Claim) -> bool {
-        claim.damaged && claim.hit
+        if claim.damaged { claim.hit } else { !claim.evolution.is_one_number_for_two() }
+    }
+
+    fn is_unambiguous(&self) -> bool {
+        true
     }
 
     fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {

@@ -29,31 +29,36 @@ const DEPTH: usize = 2;
 /// The case of a seed.
 #[must_use]
 pub fn case(seed: u64) -> Case {
-    let mut rng = Rng::new(seed);
+    made(&mut Rng::new(seed))
+}
+
+/// A case made of these numbers.
+#[must_use]
+pub fn made(rng: &mut Rng) -> Case {
     let evolution = rng.pick(&Evolution::ALL);
     let devices = 1 + rng.below(3);
     let names = ["a", "bc", "dev"];
     let mut base = Machine {
-        devices: names.iter().take(devices).map(|n| device(&mut rng, n)).collect(),
+        devices: names.iter().take(devices).map(|n| device(rng, n)).collect(),
         generation: 0,
         new_type: rng.one_in(2),
     };
     // Something to rename or to grow is always there.
     if let Some(first) = base.devices.first_mut() {
-        let field = field(&mut rng, "first", Kind::Bytes(2));
+        let field = field(rng, "first", Kind::Bytes(2));
         first.desc.fields.insert(0, field);
     }
-    let (one, other) = pair(&mut rng, evolution, &base);
+    let (one, other) = pair(rng, evolution, &base);
     let forward = evolution == Evolution::StrayByte || rng.one_in(2);
     let (from, to) = if forward { (other, one) } else { (one, other) };
     let lures = lures(&from);
-    let states = from.devices.iter().map(|d| state(&mut rng, &d.desc, &lures)).collect();
+    let states = from.devices.iter().map(|d| state(rng, &d.desc, &lures)).collect();
     let piece = if rng.one_in(4) { 1 + rng.below(16) } else { usize::MAX };
     Case { evolution, from, states, to, piece }
 }
 
 fn device(rng: &mut Rng, name: &str) -> Device {
-    Device { id: rng.next(), desc: desc(rng, name, 0) }
+    Device { id: rng.id(), desc: desc(rng, name, 0) }
 }
 
 fn desc(rng: &mut Rng, name: &str, depth: usize) -> Desc {
@@ -91,7 +96,7 @@ fn desc(rng: &mut Rng, name: &str, depth: usize) -> Desc {
 fn field(rng: &mut Rng, name: &str, kind: Kind) -> Field {
     Field {
         name: name.to_string(),
-        id: rng.next(),
+        id: rng.id(),
         since: 0,
         linear: 0,
         feature: None,
@@ -103,7 +108,7 @@ fn field(rng: &mut Rng, name: &str, kind: Kind) -> Field {
 fn optional(rng: &mut Rng, owner: &str, name: &str, vendor: &str) -> Optional {
     Optional {
         desc: desc(rng, &format!("{owner}/{name}"), DEPTH),
-        id: rng.next(),
+        id: rng.id(),
         linear: 0,
         feature: format!("{vendor}:{name}"),
         generation: 1,
@@ -224,14 +229,14 @@ fn pair(rng: &mut Rng, evolution: Evolution, base: &Machine) -> (Machine, Machin
         Evolution::SameName if rng.one_in(2) => {
             let new = fresh(rng, "new", UPSTREAM);
             let theirs =
-                Field { id: rng.next(), feature: Some(format!("{DOWNSTREAM}:new")), ..new.clone() };
+                Field { id: rng.id(), feature: Some(format!("{DOWNSTREAM}:new")), ..new.clone() };
             announced(a, end, new);
             announced(b, end, theirs);
         }
         Evolution::SameName => {
             let new = optional(rng, &b.name, "new", UPSTREAM);
             let theirs =
-                Optional { id: rng.next(), feature: format!("{DOWNSTREAM}:new"), ..new.clone() };
+                Optional { id: rng.id(), feature: format!("{DOWNSTREAM}:new"), ..new.clone() };
             add_optional(a, new);
             add_optional(b, theirs);
         }

@@ -7,7 +7,7 @@ use super::cursor::Stream;
 use super::frame::{self, Io, Layout, Spot};
 use super::model::{Desc, Machine, State};
 use super::sink::{Refusal, Sink};
-use super::{Claim, Design, one_byte, prefix};
+use super::{Design, one_byte, prefix};
 use crate::stream::record;
 use crate::wire::Writer;
 
@@ -68,10 +68,6 @@ impl Layout for Footer {
 impl Design for Footer {
     fn name(&self) -> &'static str {
         "8 footers (2.4)"
-    }
-
-    fn claims(&self, _: Claim) -> bool {
-        false
     }
 
     fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {

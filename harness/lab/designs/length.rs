@@ -7,7 +7,7 @@ use super::cursor::{Cursor, Stream};
 use super::frame::{self, Io, Layout, Spot};
 use super::model::{Desc, Machine, State};
 use super::sink::{Refusal, Sink};
-use super::{Claim, Design, one_byte, prefix};
+use super::{Design, one_byte, prefix};
 use crate::wire::Writer;
 
 /// See the module documentation.
@@ -64,10 +64,6 @@ impl Layout for Length {
 impl Design for Length {
     fn name(&self) -> &'static str {
         "7 section lengths"
-    }
-
-    fn claims(&self, _: Claim) -> bool {
-        false
     }
 
     fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {

@@ -70,8 +70,13 @@ impl Design for Linear {
         "1 versions alone"
     }
 
-    fn claims(&self, _: Claim) -> bool {
-        false
+    /// What is counted in one line is read rightly or refused.
+    fn claims(&self, claim: Claim) -> bool {
+        !claim.damaged && claim.evolution.is_upstream()
+    }
+
+    fn is_unambiguous(&self) -> bool {
+        true
     }
 
     fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {

@@ -3,11 +3,11 @@
 //! As in 0.13, where a byte 05 after any description is a subsection, and in 0.14 and 0.15, where
 //! it is one after a description that lists any.
 
+use super::Design;
 use super::cursor::{Stream, shown};
 use super::frame::{self, Io, Layout, SUBSECTION, Spot};
 use super::model::{Desc, Machine, State};
 use super::sink::{Refusal, Sink};
-use super::{Claim, Design};
 use crate::wire::Writer;
 
 /// See the module documentation.
@@ -71,10 +71,6 @@ impl Layout for OneByte {
 impl Design for OneByte {
     fn name(&self) -> &'static str {
         if self.listed { "2 one byte, listed (0.14)" } else { "2 one byte (0.13)" }
-    }
-
-    fn claims(&self, _: Claim) -> bool {
-        false
     }
 
     fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {

@@ -7,7 +7,7 @@ use super::cursor::{Stream, shown};
 use super::frame::{self, Io, Layout, Spot};
 use super::model::{Desc, Kind, Machine, Optional, Slot, State};
 use super::sink::{Refusal, Sink};
-use super::{Claim, Design, one_byte, prefix};
+use super::{Claim, Design, Evolution, one_byte, prefix};
 use crate::wire::Writer;
 
 /// See the module documentation.
@@ -125,8 +125,15 @@ impl Design for OwnSections {
         if self.both { "5 both kinds of subsection" } else { "5 sections of their own" }
     }
 
-    fn claims(&self, _: Claim) -> bool {
-        false
+    /// Alone: what is counted in one line, and optional parts whoever adds them.
+    fn claims(&self, claim: Claim) -> bool {
+        let evolution = claim.evolution;
+        let parts = evolution == Evolution::BackportedSubsections;
+        !self.both && !claim.damaged && (parts || evolution.is_upstream())
+    }
+
+    fn is_unambiguous(&self) -> bool {
+        !self.both
     }
 
     fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {

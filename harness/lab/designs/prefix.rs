@@ -4,12 +4,12 @@
 //! that begins with it. With a single refill (1.0 to 2.0) a look-ahead that meets the end of what
 //! has arrived gives up; with full refills (2.1) it waits.
 
+use super::Design;
 use super::cursor::{Stream, shown};
 use super::frame::{self, Io, Layout, SUBSECTION, Spot};
 use super::model::{Desc, Machine, State};
 use super::one_byte;
 use super::sink::{Refusal, Sink};
-use super::{Claim, Design};
 use crate::wire::Writer;
 
 /// See the module documentation.
@@ -68,10 +68,6 @@ impl Layout for Prefix {
 impl Design for Prefix {
     fn name(&self) -> &'static str {
         if self.full { "3 prefix (2.1)" } else { "3 prefix, one refill (1.0)" }
-    }
-
-    fn claims(&self, _: Claim) -> bool {
-        false
     }
 
     fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {

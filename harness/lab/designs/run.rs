@@ -98,11 +98,17 @@ impl Report {
         sum
     }
 
-    /// The smallest undamaged misparse of a design.
+    /// The smallest misparse of a design among these evolutions.
     #[must_use]
-    pub fn smallest(&self, design: usize, damaged: bool) -> Option<(Evolution, Example)> {
-        let of = self.smallest.iter().filter(|(key, _)| key.0 == design && key.2 == damaged);
-        of.map(|(key, example)| (key.1, *example)).min_by_key(|(_, example)| *example)
+    pub fn smallest(
+        &self,
+        design: usize,
+        damaged: bool,
+        of: impl Fn(Evolution) -> bool,
+    ) -> Option<(Evolution, Example)> {
+        let own = self.smallest.iter().filter(|(key, _)| key.0 == design && key.2 == damaged);
+        let own = own.filter(|(key, _)| of(key.1)).map(|(key, example)| (key.1, *example));
+        own.min_by_key(|(_, example)| *example)
     }
 
     /// Misparses that a design claims are impossible.
@@ -145,27 +151,66 @@ fn one(seed: u64, claims: bool, report: &mut Report) {
     let case = case(seed);
     let truth = Truth::of(&case.from, &case.states);
     for (number, design) in ALL.iter().enumerate().filter(|(_, d)| !claims || is_at_stake(**d)) {
-        let bytes = design.encode(&case.from, &case.states);
-        let whole = judge(*design, &case, &truth, &bytes, false);
-        let damaged_bytes = damaged(&bytes, seed);
-        let damaged = judge(*design, &case, &truth, &damaged_bytes, true);
-        for (judged, is_damaged) in [(whole, false), (damaged, true)] {
+        let tried = Tried::of(*design, &case, &truth, |bytes| damaged(bytes, seed));
+        for is_damaged in [false, true] {
             let key = (number, case.evolution, is_damaged);
             let counts = report.counts.entry(key).or_default();
-            counts.add(judged);
-            if judged.verdict != Verdict::Misparsed {
-                continue;
-            }
-            let hit = is_damaged && whole.verdict != Verdict::Misparsed;
-            let claim = Claim { evolution: case.evolution, damaged: is_damaged, hit };
-            counts.broken_claims += u64::from(design.claims(claim));
+            counts.add(tried.judged(is_damaged));
+            counts.broken_claims += u64::from(tried.breaks_claim(*design, &case, is_damaged));
             // What is misparsed anyway is no example of damage.
-            if !is_damaged || hit {
-                let example = Example { len: bytes.len(), seed };
+            let misparsed = tried.judged(is_damaged).verdict == Verdict::Misparsed;
+            if misparsed && (!is_damaged || tried.hit()) {
+                let example = Example { len: tried.bytes.len(), seed };
                 let smallest = report.smallest.entry(key).or_insert(example);
                 *smallest = example.min(*smallest);
             }
         }
+    }
+}
+
+/// What came of one case in one design.
+#[derive(Debug, Clone)]
+pub struct Tried {
+    /// The stream as it was sent.
+    pub bytes: Vec<u8>,
+    /// The verdict on it.
+    pub whole: Judged,
+    /// The verdict on the stream as it arrived after damage.
+    pub damaged: Judged,
+}
+
+impl Tried {
+    /// Sends a case whole, and with damage.
+    pub fn of(
+        design: &dyn Design,
+        case: &Case,
+        truth: &Truth,
+        damage: impl FnOnce(&[u8]) -> Vec<u8>,
+    ) -> Self {
+        let bytes = design.encode(&case.from, &case.states);
+        let whole = judge(design, case, truth, &bytes, false);
+        let damaged = judge(design, case, truth, &damage(&bytes), true);
+        Tried { bytes, whole, damaged }
+    }
+
+    /// One of the two verdicts.
+    #[must_use]
+    pub fn judged(&self, is_damaged: bool) -> Judged {
+        if is_damaged { self.damaged } else { self.whole }
+    }
+
+    /// Whether without damage it is read rightly or refused.
+    #[must_use]
+    pub fn hit(&self) -> bool {
+        self.whole.verdict != Verdict::Misparsed
+    }
+
+    /// Whether it is misparsed although the design claims that it cannot be.
+    #[must_use]
+    pub fn breaks_claim(&self, design: &dyn Design, case: &Case, is_damaged: bool) -> bool {
+        let hit = is_damaged && self.hit();
+        let claim = Claim { evolution: case.evolution, damaged: is_damaged, hit };
+        self.judged(is_damaged).verdict == Verdict::Misparsed && design.claims(claim)
     }
 }
 
@@ -184,7 +229,12 @@ pub fn judge(design: &dyn Design, case: &Case, truth: &Truth, bytes: &[u8], sent
 /// The stream with one byte changed, put in or left out, or cut.
 #[must_use]
 pub fn damaged(bytes: &[u8], seed: u64) -> Vec<u8> {
-    let mut rng = Rng::new(seed ^ 0xdead_beef);
+    damage(bytes, &mut Rng::new(seed ^ 0xdead_beef))
+}
+
+/// The same by these numbers.
+#[must_use]
+pub fn damage(bytes: &[u8], rng: &mut Rng) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     let at = rng.below(bytes.len());
     match rng.below(8) {

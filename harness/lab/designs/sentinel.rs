@@ -8,7 +8,7 @@ use super::cursor::Stream;
 use super::frame::{self, Io, Layout, SUBSECTION, Spot};
 use super::model::{Desc, Machine, State};
 use super::sink::{Refusal, Sink};
-use super::{Claim, Design, one_byte};
+use super::{Design, one_byte};
 use crate::wire::Writer;
 
 /// The sentinel: no record type, and not the first byte of a subsection.
@@ -47,10 +47,6 @@ impl Layout for Sentinel {
 impl Design for Sentinel {
     fn name(&self) -> &'static str {
         "4 sentinels, new types"
-    }
-
-    fn claims(&self, _: Claim) -> bool {
-        false
     }
 
     fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! What a decoder does to a destination, and the verdict on it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::model::{Desc, Device, Id, Kind, Machine, Slot, State, within};
 
@@ -138,10 +138,10 @@ impl Truth {
         sink: &Sink,
         deliberate: bool,
     ) -> Judged {
-        let mut seen: HashMap<Id, ()> = HashMap::with_capacity(sink.put.len());
+        let mut seen = HashSet::with_capacity(sink.put.len());
         let mut wrong = false;
         for (id, value) in &sink.put {
-            let twice = seen.insert(*id, ()).is_some();
+            let twice = !seen.insert(*id);
             wrong |= twice || self.items.get(id).is_none_or(|(sent, _)| sent != value);
         }
         if outcome.is_err() {
@@ -149,7 +149,7 @@ impl Truth {
             return Judged { verdict, untouched: sink.put.is_empty(), given_up: false };
         }
         // What did not arrive but was in its default state is as it would be.
-        let lost = self.items.iter().any(|(id, (_, zero))| !zero && !seen.contains_key(id));
+        let lost = self.items.iter().any(|(id, (_, zero))| !zero && !seen.contains(id));
         let verdict = match () {
             () if wrong || lost && !(deliberate || sink.skipped > 0) => Verdict::Misparsed,
             () if lost || keeps_defaults(to, &seen) => Verdict::Defaulted,
@@ -160,26 +160,74 @@ impl Truth {
     }
 }
 
+impl Truth {
+    /// The first thing that went wrong in an accepted stream, in words.
+    #[must_use]
+    pub fn wrong(&self, from: &Machine, to: &Machine, sink: &Sink) -> Option<String> {
+        let mut seen = HashSet::new();
+        for (id, value) in &sink.put {
+            let path = || path(to, *id);
+            match self.items.get(id) {
+                _ if !seen.insert(*id) => return Some(format!("`{}` is read twice", path())),
+                None => return Some(format!("`{}` is read, which was not sent", path())),
+                Some((sent, _)) if sent != value => {
+                    return Some(format!("`{}` is read from other bytes", path()));
+                }
+                Some(_) => {}
+            }
+        }
+        // In the order of the source, not of the map.
+        let lost = |id: &Id| self.items.get(id).is_some_and(|i| !i.1) && !seen.contains(id);
+        let first = paths(from).into_iter().find(|(id, _)| lost(id))?;
+        Some(format!("`{}` is sent, and never read", first.1))
+    }
+}
+
+/// All items of a machine with their paths.
+fn paths(machine: &Machine) -> Vec<(Id, String)> {
+    fn add(place: Id, desc: &Desc, path: &str, all: &mut Vec<(Id, String)>) {
+        for field in &desc.fields {
+            let (id, path) = (within(place, field.id), format!("{path}.{}", field.name));
+            match &field.kind {
+                Kind::Struct(desc) => add(id, desc, &path, all),
+                Kind::Bytes(_) => all.push((id, path)),
+            }
+        }
+        for optional in &desc.optional {
+            let path = format!("{path}.{}", optional.desc.name);
+            add(within(place, optional.id), &optional.desc, &path, all);
+        }
+    }
+    let mut all = Vec::new();
+    machine.devices.iter().for_each(|d| add(d.id, &d.desc, &d.desc.name, &mut all));
+    all
+}
+
+fn path(machine: &Machine, id: Id) -> String {
+    let found = paths(machine).into_iter().find(|(own, _)| *own == id);
+    found.map_or_else(|| "?".to_string(), |(_, path)| path)
+}
+
 /// Whether anything was put into a device.
-fn touches(place: Id, desc: &Desc, seen: &HashMap<Id, ()>) -> bool {
+fn touches(place: Id, desc: &Desc, seen: &HashSet<Id>) -> bool {
     desc.fields.iter().any(|field| {
         let id = within(place, field.id);
         match &field.kind {
             Kind::Struct(desc) => touches(id, desc, seen),
-            Kind::Bytes(_) => seen.contains_key(&id),
+            Kind::Bytes(_) => seen.contains(&id),
         }
     })
 }
 
 /// Whether the destination has fields that nothing was put into. Optional parts not in use are
 /// in their default state by definition.
-fn keeps_defaults(to: &Machine, seen: &HashMap<Id, ()>) -> bool {
-    fn any(place: Id, desc: &Desc, seen: &HashMap<Id, ()>) -> bool {
+fn keeps_defaults(to: &Machine, seen: &HashSet<Id>) -> bool {
+    fn any(place: Id, desc: &Desc, seen: &HashSet<Id>) -> bool {
         desc.fields.iter().any(|field| {
             let id = within(place, field.id);
             match &field.kind {
                 Kind::Struct(desc) => any(id, desc, seen),
-                Kind::Bytes(n) => *n > 0 && !seen.contains_key(&id),
+                Kind::Bytes(n) => *n > 0 && !seen.contains(&id),
             }
         })
     }

@@ -9,7 +9,7 @@ use super::footer::{put_footer, take_footer};
 use super::frame::{self, Io, Layout, Spot};
 use super::model::{Desc, Field, Machine, Optional, State};
 use super::sink::{Refusal, Sink};
-use super::{Claim, Design, one_byte, prefix};
+use super::{Design, one_byte, prefix};
 use crate::wire::Writer;
 
 /// See the module documentation.
@@ -74,10 +74,6 @@ impl Layout for Skipped {
 impl Design for Skipped {
     fn name(&self) -> &'static str {
         "11 left out by property"
-    }
-
-    fn claims(&self, _: Claim) -> bool {
-        false
     }
 
     fn gives_up(&self) -> bool {

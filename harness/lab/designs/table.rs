@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::evolve::case;
+use super::neighbours::RealCounts;
 use super::real::Real;
 use super::run::{Counts, Report, damaged};
 use super::sink::{Sink, Truth, Verdict};
@@ -61,7 +62,7 @@ pub fn generated(report: &Report) -> String {
     text += &matrix(report, Verdict::Misparsed);
     text += "\nRefused share (early or late) of whole streams by evolution\n\n";
     text += &matrix(report, Verdict::Refused);
-    text += "\nSmallest misparse of each design\n\n";
+    text += "\nSmallest misparse of each design: of any evolution, of those that count in one line, of damage\n\n";
     text += &examples(report);
     text
 }
@@ -90,14 +91,20 @@ fn matrix(report: &Report, verdict: Verdict) -> String {
     text
 }
 
-/// The smallest misparse of each design, whole and damaged, with its bytes.
+/// The smallest misparses of each design with their bytes: of all; of evolutions in which nobody
+/// did anything wrong, so that the format itself is to blame; of damage.
 #[must_use]
 pub fn examples(report: &Report) -> String {
+    type Of = fn(Evolution) -> bool;
+    let kinds: [(&str, bool, Of); 3] = [
+        ("any", false, |_| true),
+        ("in line", false, Evolution::is_upstream),
+        ("damaged", true, |_| true),
+    ];
     let mut text = String::new();
     for (number, design) in ALL.iter().enumerate() {
-        for is_damaged in [false, true] {
-            let how = if is_damaged { "damaged" } else { "whole" };
-            let Some((evolution, example)) = report.smallest(number, is_damaged) else {
+        for (how, is_damaged, of) in kinds {
+            let Some((evolution, example)) = report.smallest(number, is_damaged, of) else {
                 let _ = writeln!(text, "{} ({how}): none", design.name());
                 continue;
             };
@@ -110,15 +117,18 @@ pub fn examples(report: &Report) -> String {
             let stream = super::cursor::Stream { bytes: &bytes, piece: case.piece };
             let outcome = design.decode(stream, &case.to, &mut sink);
             let truth = Truth::of(&case.from, &case.states);
-            let verdict = truth.judge(&case.to, &outcome, &sink, design.gives_up()).verdict;
+            let wrong = match outcome {
+                Ok(()) => truth.wrong(&case.from, &case.to, &sink),
+                Err(refusal) => Some(refusal.to_string()),
+            };
             let _ = writeln!(
                 text,
-                "{} ({how}): seed {}, {}, {} bytes, {:?}\n    {}",
+                "{} ({how}): seed {}, {}, {} bytes: {}\n    {}",
                 design.name(),
                 example.seed,
                 evolution.name(),
                 bytes.len(),
-                verdict,
+                wrong.unwrap_or_default(),
                 hex(&bytes)
             );
         }
@@ -132,11 +142,17 @@ fn hex(bytes: &[u8]) -> String {
     format!("{}{more}", shown.join(" "))
 }
 
-/// The table of real evolutions; see [`super::real::run`].
+/// The table of real evolutions; see [`super::neighbours::run`].
 #[must_use]
-pub fn real(counts: &[Counts]) -> String {
-    let rows = ALL.iter().zip(counts).map(|(d, c)| (d.name().to_string(), *c));
-    verdicts("Real evolutions: devices that differ between neighbouring releases, both ways", rows)
+pub fn real(counts: &[RealCounts]) -> String {
+    let rows = |which: fn(&RealCounts) -> Counts| {
+        ALL.iter().zip(counts).map(move |(d, c)| (d.name().to_string(), which(c)))
+    };
+    let title = "Real evolutions: devices that differ between neighbouring releases, both ways";
+    let mut text = verdicts(title, rows(|c| c.whole));
+    text.push('\n');
+    text += &verdicts("The same, damaged streams", rows(|c| c.damaged));
+    text
 }
 
 /// Time that each design takes for the state of real machines: encode and decode, microseconds.

@@ -102,6 +102,10 @@ impl Design for Tagged {
         !claim.damaged && claim.evolution != Evolution::SameName
     }
 
+    fn is_unambiguous(&self) -> bool {
+        true
+    }
+
     fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {
         let mut out = Writer::new();
         for (device, state) in from.devices.iter().zip(states) {

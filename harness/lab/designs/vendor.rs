@@ -169,6 +169,10 @@ impl Design for Vendor {
         })
     }
 
+    fn is_unambiguous(&self) -> bool {
+        true
+    }
+
     fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {
         let mut out = Writer::new();
         out.counted(PROTOCOL.0.as_bytes());

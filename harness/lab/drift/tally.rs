@@ -79,7 +79,7 @@ pub struct FieldTally {
     pub tally: Tally,
 }
 
-/// A change that was never detected, or that was very late.
+/// A change that was never detected.
 #[derive(Debug, Clone)]
 pub struct Example {
     /// Name of the section.
@@ -97,8 +97,6 @@ pub struct Example {
 pub struct Drift {
     /// Release, machine type and scenario.
     pub fixture: String,
-    /// Machine type.
-    pub machine: String,
     /// The rules.
     pub rule: Rule,
     /// Whether these are the rules that the release has for this machine type.
@@ -137,7 +135,6 @@ pub struct Case {
 pub fn drift(base: &Base) -> Drift {
     let mut drift = Drift {
         fixture: base.fixture.clone(),
-        machine: base.to.machine.clone(),
         rule: base.rule,
         own: base.own,
         fields: Vec::new(),
@@ -187,8 +184,7 @@ pub fn harm(outcome: &Outcome) -> u64 {
     }
 }
 
-/// Every `step`th change of a fixture under its release's own rules, with its verdict: what a
-/// replay on a real binary is held against. The bytes of a case are [`Edit::bytes`] of the base's
+/// Every `step`th change of a fixture under a rule, with its verdict. The bytes of a case are [`Edit::bytes`] of the base's
 /// stream.
 #[must_use]
 pub fn cases(base: &Base, step: usize) -> Vec<Case> {

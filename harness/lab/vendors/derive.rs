@@ -1,7 +1,7 @@
 //! A build's descriptions: those of an upstream release, with what each downstream of it adds.
 
 use super::VendorError;
-use super::file::{FILE, Field, Subsection, Vendor, Vendors};
+use crate::matrix::vendors::{Field, Subsection, Vendor};
 use crate::release::library::{Library, build};
 use crate::stream::Destination;
 use crate::vmstate::schema::{self, Count, Kind, Size, Tables, Vmsd};
@@ -22,8 +22,8 @@ impl Build {
     ///
     /// # Errors
     /// A name that is not known, or a downstream whose additions do not fit its base.
-    pub fn of(library: &Library, vendors: &Vendors, name: &str) -> Result<Self, VendorError> {
-        if let Some(vendor) = vendors.get(name) {
+    pub fn of(library: &Library, vendors: &[Vendor], name: &str) -> Result<Self, VendorError> {
+        if let Some(vendor) = vendors.iter().find(|vendor| vendor.name() == name) {
             let mut made = Build::of(library, vendors, &vendor.base)?;
             made.name = vendor.name();
             made.add(library, vendor)?;
@@ -31,8 +31,7 @@ impl Build {
         }
         let Some(tables) = library.tables(name) else {
             let upstream = library.releases().iter().map(|r| r.0.clone());
-            let known: Vec<String> =
-                upstream.chain(vendors.vendor.iter().map(Vendor::name)).collect();
+            let known: Vec<String> = upstream.chain(vendors.iter().map(Vendor::name)).collect();
             return Err(VendorError::NoRelease {
                 asked: name.to_string(),
                 known: known.join(", "),
@@ -76,11 +75,7 @@ impl Build {
     }
 
     fn add(&mut self, library: &Library, vendor: &Vendor) -> Result<(), VendorError> {
-        let wrong = |problem: String| VendorError::Entry {
-            file: FILE.to_string(),
-            vendor: vendor.name(),
-            problem,
-        };
+        let wrong = |problem: String| VendorError::Entry { vendor: vendor.name(), problem };
         for subsection in &vendor.subsection {
             self.subsection(library, &vendor.name(), subsection).map_err(wrong)?;
         }

@@ -3,6 +3,7 @@
 
 use crate::vmstate::Set;
 use crate::vmstate::compile::{Amount, Codec, Count, Field, Kind, Vmsd};
+use crate::vmstate::presence::Predicate;
 
 /// An item of a layout.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +96,10 @@ impl Layout {
                 },
             };
             let path = join(path, &field.canonical);
+            if let (Kind::Leaf(Codec::Fpreg, ..), None) = (&field.kind, &conditional) {
+                self.registers(field, &path);
+                continue;
+            }
             match (&field.kind, &field.count) {
                 (Kind::Struct(index, own), Count::One) if conditional.is_none() => {
                     self.inner(set, *index, *own, &path, depth);
@@ -115,6 +120,18 @@ impl Layout {
         }
     }
 
+    /// x87 registers: a codec up to 2.9, since then structs with these two fields.
+    fn registers(&mut self, field: &Field, path: &str) {
+        let plain = |path: String, shape| {
+            let (dropped, unused, raw) = (field.dropped, false, false);
+            Leaf { path, shape, dropped, unused, raw }
+        };
+        let n = if let Count::Many(Amount::Fixed(n)) = &field.count { Some(*n) } else { None };
+        self.leaves.push(plain(format!("{path}[]"), Shape::Elements(n)));
+        self.leaves.push(plain(format!("{path}[].tmp_mant"), Shape::Bytes(8)));
+        self.leaves.push(plain(format!("{path}[].tmp_exp"), Shape::Bytes(2)));
+    }
+
     fn inner(&mut self, set: &Set, index: usize, own: Option<u32>, path: &str, depth: u32) {
         if let Some(inner) = set.get(index) {
             self.add(set, inner, own.unwrap_or(inner.version_id), path, depth + 1);
@@ -122,9 +139,11 @@ impl Layout {
     }
 }
 
-fn is_fixed(predicate: &crate::vmstate::presence::Predicate) -> bool {
-    use crate::vmstate::presence::Predicate::{Fixed, VersionBelow, VersionIs};
-    matches!(predicate, Fixed(_) | VersionIs(_) | VersionBelow(_))
+/// Whether no value of the machine's state decides. The format of x87 registers is a value in the
+/// stream, but every source sends the first one, 0.
+fn is_fixed(predicate: &Predicate) -> bool {
+    use Predicate::{Fixed, Fpregs, VersionBelow, VersionIs};
+    matches!(predicate, Fixed(_) | VersionIs(_) | VersionBelow(_) | Fpregs(_))
 }
 
 fn join(path: &str, name: &str) -> String {

@@ -88,6 +88,12 @@ pub fn add_descriptions(set: &mut Set, target: &Target<'_>) -> std::result::Resu
     tables.vmsd.keys().try_for_each(|key| set.add(&tables, key, target).map(|_| ()))
 }
 
+/// The description whose subsections every virtio device sends, in a destination's set.
+#[must_use]
+pub fn described_parts(set: &Set) -> Option<usize> {
+    set.index_of(tables::VIRTIO)
+}
+
 /// The single field `virtio` of a section description (2.8 on): the whole of a device.
 ///
 /// # Errors
