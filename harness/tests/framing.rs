@@ -172,3 +172,24 @@ fn the_vapic_wants_its_option_rom(#[case] state: u32, #[case] place: u32, #[case
     let class = loaded.refused.as_ref().map(|e| e.kind.class());
     assert_eq!(class, (!accepted).then_some("value"), "{:?}", loaded.refused);
 }
+
+/// The subsystem ids of e1000e are properties of the local device: a load compares them.
+#[rstest]
+#[case("subsys")]
+#[case("subsys_ven")]
+fn e1000e_keeps_its_subsystem(#[case] field: &str) {
+    let mut tried = 0;
+    for fixture in library().fixtures().iter().filter(|f| f.scenario == "q35") {
+        let (own, mut changed) = (own(fixture), stream(fixture));
+        let at = {
+            let whole = load(&own, &mut &changed[..], &Feed::Bulk);
+            let is = |s: &&crossload::wire::map::Span<'_>| s.name == field;
+            whole.map.spans().iter().find(is).map(|s| s.offset as usize).expect("the field")
+        };
+        changed[at] ^= 1;
+        let refused = load(&own, &mut &changed[..], &Feed::Bulk).refused.expect("another board");
+        assert_eq!(refused.kind.class(), "value", "{}: {refused}", fixture.id());
+        tried += 1;
+    }
+    assert!(tried > 0);
+}

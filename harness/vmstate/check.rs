@@ -151,6 +151,13 @@ pub fn post_load(
                 _ => Ok(()),
             }
         }
+        // e1000e_post_load: the ids of the subsystem are properties, which a load does not set.
+        "e1000e" => {
+            let other = ["subsys", "subsys_ven"]
+                .into_iter()
+                .find(|name| scalar(name).is_some_and(|own| own != value(vmsd, values, name)));
+            other.map_or(Ok(()), |name| refuse(format!("{name} is not that of the local device")))
+        }
         // vapic_post_load (1.1 on): a state other than inactive, or one that an old qemu-kvm could not
         // tell from it, wants its option ROM in main memory, and the ROM has a length.
         "kvm-tpr-opt" => {

@@ -41,12 +41,13 @@ impl Local {
 
     /// Whether an item of this codec and name is worth remembering: compared by its codec, or
     /// telling something of the local device that a check needs (`lcyl` and `hcyl`: whether an
-    /// IDE drive is there; `num_timers_save`: how many HPET timers).
+    /// IDE drive is there; `num_timers_save`: how many HPET timers; `subsys` and
+    /// `subsys_ven`: which board e1000e says it is).
     #[must_use]
     pub fn wants(info: &str, name: &str) -> bool {
         info.ends_with(" equal")
             || matches!(info, "int32 le" | "pci config" | COMPARED)
-            || matches!(name, "lcyl" | "hcyl" | "num_timers_save")
+            || matches!(name, "lcyl" | "hcyl" | "num_timers_save" | "subsys" | "subsys_ven")
     }
 }
 
