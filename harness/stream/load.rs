@@ -222,11 +222,14 @@ impl<'s, 'd> Load<'s, 'd> {
     /// START and FULL: the handler is found by name and instance.
     fn first(&mut self, kind: u8, at: u64) -> Result<()> {
         let reader = &mut self.io.reader;
-        let id = reader.be32()?;
-        let idstr = reader.counted()?;
-        if idstr.is_empty() && self.to.dialect.checks_idstr {
-            return Err(Kind::BadIdstr.at(at));
-        }
+        // Whether all of it was there is asked after the name only.
+        let (id, whole) = reader.be_padded(4);
+        let id = id as u32;
+        let idstr = match whole.and_then(|()| reader.counted()) {
+            Ok(idstr) if !idstr.is_empty() => idstr,
+            _ if self.to.dialect.checks_idstr => return Err(Kind::BadIdstr.at(at)),
+            other => other?,
+        };
         let instance_id = reader.be32()?;
         let version_id = reader.be32()?;
         self.framing("section header", at);
