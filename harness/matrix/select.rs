@@ -28,7 +28,8 @@ impl Selection {
 
 /// The releases that `text` names, in the order of `all`, which is oldest first. `text` is a list
 /// of parts with commas between them; a part is a release, `FIRST..LAST` with both ends in it,
-/// `FIRST..` or `..LAST`.
+/// `FIRST..` or `..LAST`. A name stands for the stable releases listed after it, too: `7.2` for
+/// `7.2.22`.
 ///
 /// # Errors
 /// In words: a release that is not in `all`, a range that is the wrong way round, or nothing.
@@ -38,11 +39,18 @@ pub fn releases(text: &str, all: &[String]) -> Result<Vec<String>, String> {
             format!("release '{name}' is not listed: expected one of {}", all.join(", "))
         })
     };
+    let behind = |name: &str| {
+        let at = place(name)? + 1;
+        let stable = |release: &&String| {
+            release.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'))
+        };
+        Ok::<_, String>(at + all.iter().skip(at).take_while(stable).count())
+    };
     let mut chosen = vec![false; all.len()];
     for part in text.split(',').map(str::trim) {
         let (first, last) = part.split_once("..").unwrap_or((part, part));
         let first = if first.is_empty() && part != first { 0 } else { place(first)? };
-        let last = if last.is_empty() && part != last { all.len() } else { place(last)? + 1 };
+        let last = if last.is_empty() && part != last { all.len() } else { behind(last)? };
         let range = chosen
             .get_mut(first..last)
             .filter(|range| !range.is_empty())
@@ -57,16 +65,18 @@ mod tests {
     use super::*;
 
     fn all() -> Vec<String> {
-        ["0.12.5", "0.13.0", "1.0.1", "2.8.1", "11.1"].map(String::from).to_vec()
+        ["0.12.5", "0.13.0", "1.0.1", "2.8.1", "11.1", "11.1.3"].map(String::from).to_vec()
     }
 
     #[rstest::rstest]
     #[case("0.13.0", "0.13.0")]
     #[case("0.13.0..2.8.1", "0.13.0 1.0.1 2.8.1")]
     #[case("..0.13.0", "0.12.5 0.13.0")]
-    #[case("2.8.1..", "2.8.1 11.1")]
-    #[case("..", "0.12.5 0.13.0 1.0.1 2.8.1 11.1")]
-    #[case("11.1, 0.12.5..0.13.0", "0.12.5 0.13.0 11.1")]
+    #[case("2.8.1..", "2.8.1 11.1 11.1.3")]
+    #[case("..", "0.12.5 0.13.0 1.0.1 2.8.1 11.1 11.1.3")]
+    #[case("11.1, 0.12.5..0.13.0", "0.12.5 0.13.0 11.1 11.1.3")]
+    #[case("2.8.1..11.1", "2.8.1 11.1 11.1.3")]
+    #[case("11.1.3", "11.1.3")]
     fn ranges_have_both_their_ends(#[case] text: &str, #[case] expected: &str) {
         assert_eq!(releases(text, &all()).map(|r| r.join(" ")), Ok(expected.to_owned()));
     }
