@@ -18,8 +18,9 @@
 //! | [`vendor`] | 10: vendors, minor versions, features (2009) |
 //! | [`skipped`] | 11: left out by machine-type property (2015) |
 //!
-//! [`frame`] is what the positional ones share, [`key`] what design 10 names features by, [`cursor`] and [`sink`] are the two ends of a
-//! decoder, [`run`] puts cases through all designs, [`table`] prints what came of it.
+//! [`frame`] is what the positional ones share, [`key`] is what design 10 knows features by,
+//! [`cursor`] and [`sink`] are the two ends of a decoder, [`run`] puts cases through all designs,
+//! [`table`] prints what came of it.
 
 pub mod chunks;
 pub mod cursor;

@@ -201,6 +201,11 @@ fn the_prose_of_designs_has_the_figures() {
     assert_eq!((silent("10 ", 7), silent("10 ", 11)), ("–".to_string(), "–".to_string()));
     let (vendors, prefix) = (refused("10 ", 7), refused(PREFIX, 7));
     says(&format!("with none silent and {vendors} refused (prefix refuses {prefix})"));
+    assert_eq!(silent("10 ", 10), "–");
+    let [prefix, chunks, tagged] = [PREFIX, "9 ", "6 "].map(|design| silent(design, 10));
+    says(&format!("{prefix} with prefix, {chunks} with chunks, {tagged} with tagged values"));
+    let (vendors, prefix) = (refused("10 ", 10), refused(PREFIX, 10));
+    says(&format!("none is silent and {vendors} are refused (prefix refuses {prefix})"));
     says(&format!("says nothing is not seen ({} silent)", silent("10 ", 15)));
     says(&format!("{} of its cases give up state", whole("11 ", GIVEN_UP)));
 }

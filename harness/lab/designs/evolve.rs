@@ -287,28 +287,27 @@ fn levels(rng: &mut Rng, base: &Desc) -> [Desc; 3] {
     let mut downstream = upstream.clone();
     let leaves_out = rng.one_in(2);
     let same_name = leaves_out && rng.one_in(2);
-    let second = |downstream: &Desc| if leaves_out { &upstream } else { downstream }.clone();
-    let second = if rng.one_in(2) {
+    let theirs = format!("{SECOND_LEVEL}:X");
+    let mut second;
+    if rng.one_in(2) {
         let x = fresh(rng, "X", DOWNSTREAM);
+        announced(&mut downstream, usize::MAX, x.clone());
+        second = if leaves_out { upstream.clone() } else { downstream.clone() };
         let y = match same_name {
-            true => Field { id: rng.id(), feature: Some(format!("{SECOND_LEVEL}:X")), ..x.clone() },
+            true => Field { id: rng.id(), feature: Some(theirs), ..x },
             false => fresh(rng, "Y", SECOND_LEVEL),
         };
-        announced(&mut downstream, usize::MAX, x);
-        let mut second = second(&downstream);
         announced(&mut second, usize::MAX, y);
-        second
     } else {
         let x = optional(rng, &base.name, "X", DOWNSTREAM);
+        add_optional(&mut downstream, x.clone());
+        second = if leaves_out { upstream.clone() } else { downstream.clone() };
         let y = match same_name {
-            true => Optional { id: rng.id(), feature: format!("{SECOND_LEVEL}:X"), ..x.clone() },
+            true => Optional { id: rng.id(), feature: theirs, ..x },
             false => optional(rng, &base.name, "Y", SECOND_LEVEL),
         };
-        add_optional(&mut downstream, x);
-        let mut second = second(&downstream);
         add_optional(&mut second, y);
-        second
-    };
+    }
     [upstream, downstream, second]
 }
 

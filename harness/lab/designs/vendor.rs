@@ -5,10 +5,11 @@
 //! ```
 //!
 //! Minor 0 is upstream; a vendor's own additions are under the vendor's reversed domain, and a
-//! downstream of a downstream adds its own below that, at a second level of the [`Key`]. What was added after the base version is a
-//! feature with a name; only features in use travel, so that A and C go without B. The manifest
-//! is ahead of all state, so that the question whether a stream can be loaded has an answer before
-//! anything is sent ([`Design::ask`]), and again before anything is put.
+//! downstream of a downstream adds its own below that, at a second level of the [`Key`]. What was
+//! added after the base version is a feature with a name; only features in use travel, so that A
+//! and C go without B. The manifest is ahead of all state, so that the question whether a stream
+//! can be loaded has an answer before anything is sent ([`Design::ask`]), and again before anything
+//! is put.
 
 use super::cursor::{Stream, shown};
 use super::frame::{self, Io, Layout, Spot};

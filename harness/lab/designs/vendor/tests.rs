@@ -19,7 +19,9 @@ const Y_AS_X: &str = "com.example/net.example:X";
 fn machine(features: &[&str]) -> Machine {
     let fields = features.iter().map(|feature| Field {
         name: feature.rsplit(':').next().unwrap_or_default().to_string(),
-        id: feature.bytes().fold(7, |id, byte| id * 31 + Id::from(byte)),
+        id: feature
+            .bytes()
+            .fold(7, |id: Id, byte| id.wrapping_mul(31).wrapping_add(Id::from(byte))),
         since: 0,
         linear: 0,
         feature: Some((*feature).to_string()),
