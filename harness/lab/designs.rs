@@ -18,14 +18,16 @@
 //! | [`vendor`] | 10: vendors, minor versions, features (2009) |
 //! | [`skipped`] | 11: left out by machine-type property (2015) |
 //!
-//! [`frame`] is what the positional ones share, [`cursor`] and [`sink`] are the two ends of a
-//! decoder, [`run`] puts cases through all designs, [`table`] prints what came of it.
+//! [`frame`] is what the positional ones share, [`key`] is what design 10 knows features by,
+//! [`cursor`] and [`sink`] are the two ends of a decoder, [`run`] puts cases through all designs,
+//! [`table`] prints what came of it.
 
 pub mod chunks;
 pub mod cursor;
 pub mod evolve;
 pub mod footer;
 pub mod frame;
+pub mod key;
 pub mod length;
 pub mod linear;
 pub mod model;
@@ -135,6 +137,9 @@ pub enum Evolution {
     BackportedSubsections,
     /// A field that only a downstream has.
     Downstream,
+    /// Upstream, a downstream with X of its own, and a downstream of that with Y of its own, which
+    /// may leave X out; Y may have the name that X has.
+    SecondLevel,
     /// A field or subsection that downstream and upstream have under one name with two meanings.
     SameName,
     /// A field has another name.
@@ -149,7 +154,7 @@ pub enum Evolution {
 
 impl Evolution {
     /// All evolutions.
-    pub const ALL: [Evolution; 14] = [
+    pub const ALL: [Evolution; 15] = [
         Evolution::AtEnd,
         Evolution::Middle,
         Evolution::Nested,
@@ -159,6 +164,7 @@ impl Evolution {
         Evolution::BackportedFields,
         Evolution::BackportedSubsections,
         Evolution::Downstream,
+        Evolution::SecondLevel,
         Evolution::SameName,
         Evolution::Renamed,
         Evolution::Grown,
@@ -179,6 +185,7 @@ impl Evolution {
             Evolution::BackportedFields => "fields A, C without B",
             Evolution::BackportedSubsections => "subsections A, C without B",
             Evolution::Downstream => "downstream only",
+            Evolution::SecondLevel => "downstream of a downstream",
             Evolution::SameName => "one name, two meanings",
             Evolution::Renamed => "renamed",
             Evolution::Grown => "array grown",
@@ -203,7 +210,13 @@ impl Evolution {
     /// Whether two releases have something else of one size under one version number.
     #[must_use]
     pub fn is_one_number_for_two(self) -> bool {
-        use Evolution::{BackportedFields, Downstream, SameName};
-        matches!(self, BackportedFields | Downstream | SameName)
+        use Evolution::{BackportedFields, Downstream};
+        matches!(self, BackportedFields | Downstream) || self.is_one_name_for_two()
+    }
+
+    /// Whether two vendors have something else of one size under one name.
+    #[must_use]
+    pub fn is_one_name_for_two(self) -> bool {
+        matches!(self, Evolution::SameName | Evolution::SecondLevel)
     }
 }

@@ -27,8 +27,8 @@ const OTHER: Table = ("The same fixtures with footers put in", 8);
 const ENDS: Table = ("Of those never detected", 1);
 const WHOLE: Table = ("Generated evolutions, whole", 8);
 const DAMAGED: Table = ("Generated evolutions, damaged", 8);
-const SILENT: Table = ("Misparsed share of whole streams by evolution", 14);
-const REFUSALS: Table = ("Refused share (early or late)", 14);
+const SILENT: Table = ("Misparsed share of whole streams by evolution", 15);
+const REFUSALS: Table = ("Refused share (early or late)", 15);
 const REAL: Table = ("Real evolutions", 8);
 const BYTES: Table = ("Bytes that are not state", 5);
 
@@ -191,16 +191,21 @@ fn the_prose_of_designs_has_the_figures() {
     assert_eq!(after, whole("7 ", MISPARSED));
     says(&format!("are the same net: from {before} to {after}"));
     says(&format!("{} of downstreams that added a field of their own", silent("8 ", 9)));
-    says(&format!("{} of pairs that gave one name two meanings", silent("8 ", 10)));
+    says(&format!("{} of pairs that gave one name two meanings", silent("8 ", 11)));
     says(&format!("({} and {} refused late)", whole("7 ", LATE), whole("8 ", LATE)));
     says(&format!("cost {:.0} times as much as footers", bytes("6 ") / bytes("8 ")));
-    says(&format!("is refused in {} of cases", refused("6 ", 11)));
+    says(&format!("is refused in {} of cases", refused("6 ", 12)));
     says(&format!("they refuse {}, against {} for prefix", real("6 "), real(PREFIX)));
     assert_eq!(figure(DESIGNS, DAMAGED, "9 ", MISPARSED), 0.0);
     says(&format!("in {} % of cases state in use", figure(DESIGNS, WHOLE, "9 ", GIVEN_UP)));
-    assert_eq!((silent("10 ", 7), silent("10 ", 10)), ("–".to_string(), "–".to_string()));
+    assert_eq!((silent("10 ", 7), silent("10 ", 11)), ("–".to_string(), "–".to_string()));
     let (vendors, prefix) = (refused("10 ", 7), refused(PREFIX, 7));
     says(&format!("with none silent and {vendors} refused (prefix refuses {prefix})"));
-    says(&format!("says nothing is not seen ({} silent)", silent("10 ", 14)));
+    assert_eq!(silent("10 ", 10), "–");
+    let [prefix, chunks, tagged] = [PREFIX, "9 ", "6 "].map(|design| silent(design, 10));
+    says(&format!("{prefix} with prefix, {chunks} with chunks, {tagged} with tagged values"));
+    let (vendors, prefix) = (refused("10 ", 10), refused(PREFIX, 10));
+    says(&format!("none is silent and {vendors} are refused (prefix refuses {prefix})"));
+    says(&format!("says nothing is not seen ({} silent)", silent("10 ", 15)));
     says(&format!("{} of its cases give up state", whole("11 ", GIVEN_UP)));
 }

@@ -21,6 +21,8 @@ pub struct Case {
 
 const UPSTREAM: &str = "org.qemu";
 const DOWNSTREAM: &str = "com.example";
+/// A downstream of that downstream, whose id is below.
+const SECOND_LEVEL: &str = "com.example/net.example";
 /// Widths of fields; the long ones have room for what looks like a subsection.
 const WIDTHS: [usize; 8] = [1, 1, 2, 4, 4, 8, 12, 16];
 /// Deepest nesting of generated structs.
@@ -226,6 +228,14 @@ fn pair(rng: &mut Rng, evolution: Evolution, base: &Machine) -> (Machine, Machin
                 announced(a, end, fresh(rng, "next", UPSTREAM));
             }
         }
+        Evolution::SecondLevel => {
+            let [upstream, downstream, second] = levels(rng, a);
+            (*a, *b) = match rng.below(3) {
+                0 => (upstream, downstream),
+                1 => (upstream, second),
+                _ => (downstream, second),
+            };
+        }
         Evolution::SameName if rng.one_in(2) => {
             let new = fresh(rng, "new", UPSTREAM);
             let theirs =
@@ -267,6 +277,38 @@ fn pair(rng: &mut Rng, evolution: Evolution, base: &Machine) -> (Machine, Machin
         }
     }
     (one, other)
+}
+
+/// Upstream with A, a downstream with X of its own, and a downstream of that with Y of its own, with
+/// or without X. Each names and numbers on its own, so that Y may be what the other calls X.
+fn levels(rng: &mut Rng, base: &Desc) -> [Desc; 3] {
+    let mut upstream = base.clone();
+    announced(&mut upstream, usize::MAX, fresh(rng, "A", UPSTREAM));
+    let mut downstream = upstream.clone();
+    let leaves_out = rng.one_in(2);
+    let same_name = leaves_out && rng.one_in(2);
+    let theirs = format!("{SECOND_LEVEL}:X");
+    let mut second;
+    if rng.one_in(2) {
+        let x = fresh(rng, "X", DOWNSTREAM);
+        announced(&mut downstream, usize::MAX, x.clone());
+        second = if leaves_out { upstream.clone() } else { downstream.clone() };
+        let y = match same_name {
+            true => Field { id: rng.id(), feature: Some(theirs), ..x },
+            false => fresh(rng, "Y", SECOND_LEVEL),
+        };
+        announced(&mut second, usize::MAX, y);
+    } else {
+        let x = optional(rng, &base.name, "X", DOWNSTREAM);
+        add_optional(&mut downstream, x.clone());
+        second = if leaves_out { upstream.clone() } else { downstream.clone() };
+        let y = match same_name {
+            true => Optional { id: rng.id(), feature: theirs, ..x },
+            false => optional(rng, &base.name, "Y", SECOND_LEVEL),
+        };
+        add_optional(&mut second, y);
+    }
+    [upstream, downstream, second]
 }
 
 fn nested(field: &mut Field) -> Option<&mut Desc> {

@@ -42,7 +42,8 @@ pub struct Field {
     pub since: u32,
     /// First linear version that has it; 0: all.
     pub linear: u32,
-    /// The feature that it came with, where it was announced as one: `vendor:name`.
+    /// The feature that it came with, where it was announced as one: `vendor:name`, where the vendor
+    /// of a downstream of a downstream is below its own: `vendor/vendor`.
     pub feature: Option<String>,
     /// Machine types before this generation do without it, where it was announced; 0: none do.
     pub generation: u32,
@@ -68,7 +69,7 @@ pub struct Optional {
     pub id: Id,
     /// First linear version that has it.
     pub linear: u32,
-    /// The feature that it is: `vendor:name`.
+    /// The feature that it is, as [`Field::feature`].
     pub feature: String,
     /// Machine types before this generation do without it.
     pub generation: u32,

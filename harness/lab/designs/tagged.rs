@@ -12,7 +12,7 @@ use super::cursor::{Cursor, Stream, shown};
 use super::frame::Spot;
 use super::model::{Desc, Kind, Machine, Slot, State, within};
 use super::sink::{Refusal, Sink};
-use super::{Claim, Design, Evolution};
+use super::{Claim, Design};
 use crate::wire::Writer;
 
 const BYTES: u8 = 0x04;
@@ -99,7 +99,7 @@ impl Design for Tagged {
 
     /// A name that means something else elsewhere is beyond it, and so is damage to a value.
     fn claims(&self, claim: Claim) -> bool {
-        !claim.damaged && claim.evolution != Evolution::SameName
+        !claim.damaged && !claim.evolution.is_one_name_for_two()
     }
 
     fn is_unambiguous(&self) -> bool {

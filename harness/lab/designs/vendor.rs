@@ -1,17 +1,19 @@
 //! Design 10: vendor ids with minor versions, and named features (2009).
 //!
 //! ```text
-//! protocol: vendor minor   manifest: { device base-version { vendor-feature }* }*   bodies
+//! protocol: vendor minor   manifest: { device base-version { key }* }*   bodies
 //! ```
 //!
 //! Minor 0 is upstream; a vendor's own additions are under the vendor's reversed domain, and a
-//! downstream of a downstream adds its own below that. What was added after the base version is a
-//! feature with a name; only features in use travel, so that A and C go without B. The manifest
-//! is ahead of all state, so that the question whether a stream can be loaded has an answer before
-//! anything is sent ([`Design::ask`]), and again before anything is put.
+//! downstream of a downstream adds its own below that, at a second level of the [`Key`]. What was
+//! added after the base version is a feature with a name; only features in use travel, so that A
+//! and C go without B. The manifest is ahead of all state, so that the question whether a stream
+//! can be loaded has an answer before anything is sent ([`Design::ask`]), and again before anything
+//! is put.
 
 use super::cursor::{Stream, shown};
 use super::frame::{self, Io, Layout, Spot};
+use super::key::Key;
 use super::model::{Desc, Field, Kind, Machine, Optional, Slot, State, within};
 use super::sink::{Refusal, Sink};
 use super::{Claim, Design};
@@ -51,8 +53,7 @@ enum Part<'m> {
 /// A feature of a device, in its place.
 #[derive(Debug)]
 struct Feature<'m> {
-    /// Vendor and path.
-    key: String,
+    key: Key,
     part: Part<'m>,
     /// The place of the owner (a field) or of the part itself.
     spot: Spot<'m>,
@@ -63,7 +64,7 @@ fn features<'m>(desc: &'m Desc, path: &str, spot: Spot<'m>, all: &mut Vec<Featur
     for field in &desc.fields {
         let path = format!("{path}.{}", field.name);
         if let Some(feature) = &field.feature {
-            all.push(Feature { key: key(feature, &path), part: Part::Field(field), spot });
+            all.push(Feature { key: Key::of(feature, &path), part: Part::Field(field), spot });
         }
         if let Kind::Struct(desc) = &field.kind {
             features(desc, &path, spot.inside(field.id), all);
@@ -72,25 +73,14 @@ fn features<'m>(desc: &'m Desc, path: &str, spot: Spot<'m>, all: &mut Vec<Featur
     for optional in &desc.optional {
         let path = format!("{path}.{}", optional.desc.name);
         let spot = spot.inside(optional.id);
-        let key = key(&optional.feature, &path);
+        let key = Key::of(&optional.feature, &path);
         all.push(Feature { key, part: Part::Optional(optional), spot });
         features(&optional.desc, &path, spot, all);
     }
 }
 
-fn key(feature: &str, path: &str) -> String {
-    let vendor = feature.split_once(':').map_or(feature, |(vendor, _)| vendor);
-    format!("{vendor}{path}")
-}
-
 /// The contents of the features in use, by key.
-fn in_use(
-    desc: &Desc,
-    state: &State,
-    path: &str,
-    spot: Spot<'_>,
-    all: &mut Vec<(String, Vec<u8>)>,
-) {
+fn in_use(desc: &Desc, state: &State, path: &str, spot: Spot<'_>, all: &mut Vec<(Key, Vec<u8>)>) {
     for (field, slot) in desc.with(state) {
         let path = format!("{path}.{}", field.name);
         match (slot, &field.kind) {
@@ -98,12 +88,12 @@ fn in_use(
                 if let Some(feature) = &field.feature
                     && bytes.iter().any(|b| *b != 0)
                 {
-                    all.push((key(feature, &path), bytes.clone()));
+                    all.push((Key::of(feature, &path), bytes.clone()));
                 }
             }
             (Slot::Struct(state), Kind::Struct(desc)) => {
                 if let Some(feature) = &field.feature {
-                    all.push((key(feature, &path), body(desc, state, spot)));
+                    all.push((Key::of(feature, &path), body(desc, state, spot)));
                 }
                 in_use(desc, state, &path, spot, all);
             }
@@ -112,7 +102,7 @@ fn in_use(
     }
     for (optional, state) in desc.in_use(state) {
         let path = format!("{path}.{}", optional.desc.name);
-        all.push((key(&optional.feature, &path), body(&optional.desc, state, spot)));
+        all.push((Key::of(&optional.feature, &path), body(&optional.desc, state, spot)));
         in_use(&optional.desc, state, &path, spot, all);
     }
 }
@@ -128,7 +118,7 @@ fn accept<'m>(
     machine: &'m Machine,
     name: &str,
     version: u32,
-    keys: &[String],
+    keys: &[Key],
 ) -> Result<(&'m Desc, Spot<'m>, Vec<Feature<'m>>), Refusal> {
     let device = machine.devices.iter().find(|d| d.desc.name == name);
     let Some(device) = device else { return Err(Refusal::Section(name.to_string())) };
@@ -164,7 +154,7 @@ impl Design for Vendor {
             let spot = Spot { machine: from, place: device.id, top: true };
             let mut parts = Vec::new();
             in_use(&device.desc, state, "", spot, &mut parts);
-            let keys: Vec<String> = parts.into_iter().map(|(key, _)| key).collect();
+            let keys: Vec<Key> = parts.into_iter().map(|(key, _)| key).collect();
             accept(to, &device.desc.name, device.desc.base, &keys).err()
         })
     }
@@ -187,10 +177,10 @@ impl Design for Vendor {
             out.be32(desc.base);
             frame::put(&Base, &mut bodies, desc, state, desc.base, spot);
             for (key, content) in parts {
-                out.counted(key.as_bytes());
+                key.put(&mut out);
                 bodies.put(&content);
             }
-            out.counted(&[]);
+            Key::put_end(&mut out);
         }
         out.counted(&[]);
         out.put(bodies.bytes());
@@ -211,12 +201,8 @@ impl Design for Vendor {
             }
             let version = io.cursor.be32()?;
             let mut keys = Vec::new();
-            loop {
-                let key = io.cursor.counted()?;
-                if key.is_empty() {
-                    break;
-                }
-                keys.push(shown(key));
+            while let Some(key) = Key::take(&mut io.cursor)? {
+                keys.push(key);
             }
             devices.push((version, accept(to, &name, version, &keys)?));
         }
@@ -241,3 +227,6 @@ impl Design for Vendor {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
