@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use super::input::Input;
 use super::{CliError, Said};
+use crate::matrix::config::Scenario;
 use crate::qemu::capture::capture;
-use crate::qemu::{Binary, QemuError, Setup, bundle};
+use crate::qemu::scenario::{fits, lacks, newest};
+use crate::qemu::{Binary, QemuError, bundle};
 
 /// Options of the verb.
 #[derive(Debug, Clone, clap::Args)]
@@ -28,12 +30,15 @@ pub(super) struct Args {
     /// Name of the release [default: MAJOR.MINOR of its version]
     #[arg(long, value_name = "NAME")]
     release: Option<String>,
-    /// Machine type; may be given more than once [default: the binary's newest]
+    /// Machine type; may be given more than once [default: the newest of each chipset]
     #[arg(long, value_name = "TYPE")]
     machine: Vec<String>,
     /// Scenario; may be given more than once [default: all]
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
+    /// Drive the binary by its human monitor, as releases before 0.14 always are
+    #[arg(long)]
+    human_monitor: bool,
     /// Time for each, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     limit: u64,
@@ -41,27 +46,25 @@ pub(super) struct Args {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let (_, config) = args.input.open()?;
-    let binary = Binary::at(&args.qemu).map_err(QemuError::from)?;
+    let config = args.input.claims()?;
+    let mut binary = Binary::at(&args.qemu).map_err(QemuError::from)?;
+    binary.human |= args.human_monitor;
     let release = args.release.clone().unwrap_or_else(|| binary.series());
-    let machines: Vec<&str> = match args.machine.as_slice() {
-        [] => binary.machines.iter().filter(|m| m.default).map(|m| m.name.as_str()).collect(),
-        named => named.iter().map(String::as_str).collect(),
-    };
     let mut captured = Vec::new();
     let mut text = String::new();
-    for machine in machines {
-        for scenario in &config.scenarios {
-            if !(args.scenario.is_empty() || args.scenario.contains(&scenario.name)) {
-                continue;
-            }
-            let what = format!("{machine}.{}", scenario.name);
-            let guest = scenario.guest.parse();
-            let guest = guest.map_err(|problem| QemuError::Scenario { what, problem })?;
-            let arguments = scenario.arguments.clone();
-            let setup = Setup { machine: machine.to_owned(), guest, arguments };
+    let wanted = |s: &&Scenario| args.scenario.is_empty() || args.scenario.contains(&s.name);
+    for scenario in config.scenarios.iter().filter(wanted) {
+        if let Some(reason) = lacks(&binary, scenario) {
+            text += &format!("{} left out: {reason}\n", scenario.name);
+            continue;
+        }
+        let machines: Vec<&str> = match args.machine.as_slice() {
+            [] => newest(&binary, scenario).into_iter().map(|m| m.name.as_str()).collect(),
+            named => named.iter().map(String::as_str).filter(|m| fits(scenario, m)).collect(),
+        };
+        for machine in machines {
             let limit = Duration::from_secs(args.limit);
-            let one = capture(&binary, &release, &scenario.name, &setup, limit)?;
+            let one = capture(&binary, &release, scenario, machine, limit)?;
             text += &format!("{}: {} bytes, loads again\n", one.fixture.id(), one.fixture.size);
             captured.push(one);
         }

@@ -22,19 +22,22 @@ impl Input {
     /// The corpus and what is claimed of it, each held against the other.
     pub fn open(&self) -> Result<(Library, Config), CliError> {
         let (library, config) = match &self.matrix {
-            None => {
-                let library = Library::open(Corpus::embedded()?)?;
-                let text = library.corpus().text("matrix.toml")?.ok_or(CliError::NoMatrix)?;
-                let config = Config::parse("matrix.toml", &text)?;
-                (library, config)
-            }
-            Some(file) => {
-                let config = config(file)?;
-                (Library::open(Corpus::open(&beside(file))?)?, config)
-            }
+            None => (Library::open(Corpus::embedded()?)?, self.claims()?),
+            Some(file) => (Library::open(Corpus::open(&beside(file))?)?, self.claims()?),
         };
         config.check(&library)?;
         Ok((library, config))
+    }
+
+    /// What is claimed, where nothing is held against it: a scenario may have no fixture yet.
+    pub fn claims(&self) -> Result<Config, CliError> {
+        match &self.matrix {
+            None => {
+                let text = Corpus::embedded()?.text("matrix.toml")?.ok_or(CliError::NoMatrix)?;
+                Ok(Config::parse("matrix.toml", &text)?)
+            }
+            Some(file) => config(file),
+        }
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     if all.is_empty() {
         return Err(CliError::NothingToLoad);
     }
-    let verified = with_progress(&library, &all, args.jobs, args.limit)?;
+    let verified = with_progress(&library, &all, args.jobs, args.limit, 0)?;
     let recorded = record(&beside(&args.matrix), observations(&verified))?;
     let mut text = String::new();
     for path in &recorded.written {

@@ -20,6 +20,9 @@ use crate::release::files;
 use crate::release::library::Library;
 use crate::wire::Feed;
 
+/// Longest stream that is printed, in bytes.
+const SHOWN: usize = 256;
+
 /// Options of the verb.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
@@ -58,12 +61,18 @@ pub(super) struct Args {
     /// Loads at a time [default: as many as there are processors]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
+    /// Drive the binary by its human monitor, as releases before 0.14 always are
+    #[arg(long)]
+    human_monitor: bool,
     /// Time for each load, in seconds; one that takes longer is killed and counts as hanging
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     limit: u64,
-    /// Write the streams that are not agreed on into this folder
-    #[arg(long, value_name = "FOLDER")]
-    keep: Option<PathBuf>,
+    /// Where a bundle is written of every stream that is not agreed on
+    #[arg(long, value_name = "FOLDER", default_value = "disagreements")]
+    keep: PathBuf,
+    /// Loads spent on making each of those as small as it can be
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    shrink: usize,
     /// Print every field that a destination did not save again as it was sent
     #[arg(long)]
     changes: bool,
@@ -72,7 +81,10 @@ pub(super) struct Args {
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let (library, config) = args.input.open()?;
-    let binaries = known(&library, &args.qemu, args.release.as_deref())?;
+    let mut binaries = known(&library, &args.qemu, args.release.as_deref())?;
+    for known in &mut binaries {
+        known.binary.human |= args.human_monitor;
+    }
     let mut all = match args.mutate {
         None => cases(&library, &binaries, &args.feed)?,
         Some(count) => mutations(&library, &binaries, count, args.seed, &args.feed)?,
@@ -82,11 +94,14 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     if all.is_empty() {
         return Err(CliError::NothingToLoad);
     }
-    let verified = with_progress(&library, &all, args.jobs, args.limit)?;
-    if let Some(folder) = &args.keep {
-        keep(folder, &verified)?;
+    let verified = with_progress(&library, &all, args.jobs, args.limit, args.shrink)?;
+    let kept = keep(&args.keep, &verified)?;
+    let mut said = told(&config, &binaries, verified, args.changes);
+    if kept > 0 {
+        let folder = args.keep.display();
+        said.text += &format!("{kept} streams, as small as they could be made, are in {folder}\n");
     }
-    Ok(told(&config, &binaries, verified, args.changes))
+    Ok(said)
 }
 
 fn wanted(list: &[String], name: &str) -> bool {
@@ -127,9 +142,10 @@ pub(super) fn with_progress(
     all: &[Case<'_>],
     jobs: Option<usize>,
     limit: u64,
+    shrink: usize,
 ) -> Result<Vec<Verified>, QemuError> {
     let jobs = jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let options = Options { jobs, limit: Duration::from_secs(limit), save: true };
+    let options = Options { jobs, limit: Duration::from_secs(limit), save: true, shrink };
     let done = Arc::new(AtomicU64::new(0));
     let over = AtomicBool::new(false);
     let bar = ProgressBar::new(all.len() as u64);
@@ -151,23 +167,55 @@ pub(super) fn with_progress(
     verified
 }
 
-/// Streams that are not agreed on, with what each side did.
-fn keep(folder: &Path, verified: &[Verified]) -> Result<(), CliError> {
+/// A bundle of each stream that is not agreed on: the stream, what the binary traced of it, and
+/// what each side did. Returns how many there are.
+fn keep(folder: &Path, verified: &[Verified]) -> Result<usize, CliError> {
+    let mut kept = 0;
     for (number, one) in verified.iter().enumerate() {
         let (Some(stream), Some(why)) = (&one.stream, &one.compared.disagreement) else { continue };
-        let Compared { source, destination, machine, scenario, .. } = &one.compared;
+        if one.compared.explained.is_some() {
+            continue;
+        }
+        let Compared { source, destination, machine, scenario, feed, .. } = &one.compared;
         let name = format!("{number:04}.{source}-to-{destination}.{machine}.{scenario}");
-        files::write_if_changed(&folder.join(format!("{name}.stream")), stream)?;
-        files::write_if_changed(&folder.join(format!("{name}.trace")), one.real.trace.as_bytes())?;
-        let text = format!("{}\n{why}\n{}", title(&one.compared), one.real.stderr);
-        files::write_if_changed(&folder.join(format!("{name}.txt")), text.as_bytes())?;
+        let bundle = folder.join(name);
+        files::write_if_changed(&bundle.join("smallest.stream"), stream)?;
+        files::write_if_changed(&bundle.join("load.trace"), one.real.trace.as_bytes())?;
+        let text = format!(
+            "{}\n{why}\n{}\nWhat the model reads of it, under feed {feed}:\n  crossload inspect \
+             smallest.stream --as {destination} --machine {machine} --scenario {scenario}\n\n\
+             What the binary said:\n{}",
+            title(&one.compared),
+            smallest(one),
+            one.real.stderr
+        );
+        files::write_if_changed(&bundle.join("about.txt"), text.as_bytes())?;
+        kept += 1;
     }
-    Ok(())
+    Ok(kept)
+}
+
+/// The smallest stream that shows a disagreement, in words and, if it is short, in hex.
+fn smallest(one: &Verified) -> String {
+    let (Some(stream), Some(from)) = (&one.stream, one.shrunk_from) else { return String::new() };
+    let mut text = format!("  smallest: {} of {from} bytes", stream.len());
+    if stream.len() <= SHOWN {
+        let hex: Vec<String> = stream.iter().map(|byte| format!("{byte:02x}")).collect();
+        text += &format!(": {}", hex.join(" "));
+    }
+    text + "\n"
 }
 
 /// The findings, and how many agree.
 fn told(config: &Config, binaries: &[Known], verified: Vec<Verified>, changes: bool) -> Said {
     let mut text = String::new();
+    for one in &verified {
+        for note in &one.notes {
+            text += &format!("{}: {note}\n", title(&one.compared));
+        }
+    }
+    let sizes: BTreeMap<String, String> =
+        verified.iter().map(|one| (title(&one.compared), smallest(one))).collect();
     for one in verified.iter().filter(|one| changes && one.compared.feed == Feed::Bulk) {
         for change in &one.changes {
             text += &format!("{}: {change}\n", title(&one.compared));
@@ -184,6 +232,7 @@ fn told(config: &Config, binaries: &[Known], verified: Vec<Verified>, changes: b
         let Some(disagreement) = &one.disagreement else { continue };
         holds &= one.explained.is_some();
         text += &format!("{}: {disagreement}\n", title(one));
+        text += sizes.get(&title(one)).map_or("", String::as_str);
         if let Some(reason) = &one.explained {
             text += &format!("  explained: {reason}\n");
         }

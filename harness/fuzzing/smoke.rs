@@ -57,7 +57,7 @@ pub fn input(seed: u64, turn: u64) -> Vec<u8> {
 pub fn fresh(bytes: &[u8], choices: &[u8]) -> Vec<u8> {
     let kept = bytes.len().min(choices.first().map_or(0, |b| usize::from(*b)));
     let mut fresh = bytes.get(..kept).unwrap_or_default().to_vec();
-    if choices.len() % 2 == 0 {
+    if choices.len().is_multiple_of(2) {
         fresh.clear();
     }
     fresh.extend(choices);

@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `[[release]]` | `name`, `about`: where the binary came from |
 //! | `[[machine]]` | `name`, `releases`: those that have it (all if left out) |
-//! | `[[scenario]]` | `name`, `about`, `guest`, `arguments`, `releases`: those with its devices (all if left out) |
+//! | `[[scenario]]` | `name`, `about`, `guest`, `arguments`, `chipset` (`i440fx` if left out, or `q35`), `exercises`: sections and subsections that a capture must carry (a section by its device's name, any if left out), `releases`: those with its devices (all if left out) |
 //! | `[policy]` | `forward`: verdicts allowed from a release to itself and to newer ones; `backward`: to older ones |
 //! | `[[known]]` | cells that break policy for a known reason: `source`, `destination`, `machines`, `scenarios`, `feeds`, `verdict`, `reason`, `reference` |
 //! | `[[runtime]]` | observed refusals for a value which no table states: `source`, `destination`, `machines`, `scenarios`, `message`, `reason` |
@@ -96,6 +96,10 @@ pub struct Scenario {
     pub guest: String,
     /// Command line.
     pub arguments: Vec<String>,
+    /// The chipset that it needs: `i440fx` or `q35`.
+    pub chipset: String,
+    /// Sections and subsections that a captured stream must carry.
+    pub exercises: Vec<String>,
     /// Releases that have its devices.
     pub releases: Vec<String>,
 }

@@ -12,6 +12,9 @@ use super::select::{Selection, releases};
 use crate::dialect::Version;
 use crate::trace::Verdict;
 
+/// Chipsets of a PC; the first is meant if none is named.
+const CHIPSETS: [&str; 2] = ["i440fx", "q35"];
+
 /// Wire shapes into checked types.
 pub(super) struct Reader<'t> {
     /// Name of the file.
@@ -53,6 +56,8 @@ impl Reader<'_> {
                 about: s.about.clone(),
                 guest: s.guest.clone(),
                 arguments: s.arguments.clone(),
+                chipset: self.chipset(entry, s.chipset.as_deref())?,
+                exercises: s.exercises.clone().unwrap_or_default(),
                 releases: self.having(entry, s.releases.as_deref(), &names)?,
             });
         }
@@ -98,6 +103,15 @@ impl Reader<'_> {
             mutations,
             vendors,
         })
+    }
+
+    fn chipset<T>(&self, entry: &Spanned<T>, name: Option<&str>) -> Result<String, ConfigError> {
+        let name = name.unwrap_or(CHIPSETS[0]);
+        if CHIPSETS.contains(&name) {
+            return Ok(name.to_owned());
+        }
+        let problem = format!("'{name}', expected {}", CHIPSETS.join(" or "));
+        Err(self.at(entry, Problem::Value { key: "chipset", problem }))
     }
 
     fn policy(&self, entry: &Spanned<schema::Policy>) -> Result<Policy, ConfigError> {

@@ -47,6 +47,8 @@ pub(super) struct Scenario {
     pub about: String,
     pub guest: String,
     pub arguments: Vec<String>,
+    pub chipset: Option<String>,
+    pub exercises: Option<Vec<String>>,
     pub releases: Option<String>,
 }
 

@@ -10,9 +10,10 @@ use rayon::prelude::*;
 
 use super::binary::Binary;
 use super::capture::{Captured, capture};
-use super::emulator::Setup;
 use super::qmp::QmpError;
+use super::scenario::{fits, lacks};
 use super::{QemuError, bundle, claim};
+use crate::matrix::config::Scenario;
 use crate::matrix::{Config, Filter, Plan, Run, run};
 use crate::release::corpus::Corpus;
 use crate::release::files;
@@ -113,33 +114,32 @@ fn captures(
     let known: BTreeSet<(String, String)> =
         corpus.releases().iter().flat_map(|release| corpus.destinations(release)).collect();
     let mut wanted = Vec::new();
-    for machine in order.binary.machines.iter().filter(|m| m.default || listed(&m.name)) {
-        for scenario in &config.scenarios {
+    for scenario in &config.scenarios {
+        if let Some(reason) = lacks(order.binary, scenario) {
+            notes.push(format!("{} left out: {reason}", scenario.name));
+            continue;
+        }
+        let usable = order.binary.machines.iter().filter(|m| m.newest || listed(&m.name));
+        for machine in usable.filter(|m| fits(scenario, &m.name)) {
             let pair = (machine.name.clone(), scenario.name.clone());
-            if !machine.default && !known.contains(&pair) {
-                continue;
+            if machine.newest || known.contains(&pair) {
+                wanted.push((scenario, machine.name.as_str()));
             }
-            let what = format!("{}.{}", machine.name, scenario.name);
-            let guest = scenario.guest.parse();
-            let guest = guest.map_err(|problem| QemuError::Scenario { what, problem })?;
-            let arguments = scenario.arguments.clone();
-            let setup = Setup { machine: machine.name.clone(), guest, arguments };
-            wanted.push((&scenario.name, setup));
         }
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(order.jobs).build();
     let pool = pool.map_err(|e| QemuError::files(std::io::Error::other(e)))?;
-    let one = |(scenario, setup): &(&String, Setup)| {
-        capture(order.binary, &order.release, scenario, setup, order.limit)
+    let one = |(scenario, machine): &(&Scenario, &str)| {
+        capture(order.binary, &order.release, scenario, machine, order.limit)
     };
     let tried: Vec<_> = pool.install(|| wanted.par_iter().map(one).collect());
     let mut captured = Vec::new();
-    for ((scenario, setup), result) in wanted.iter().zip(tried) {
+    for ((scenario, machine), result) in wanted.iter().zip(tried) {
         match result {
             Ok(one) => captured.push(one),
             // It has no such device or option.
             Err(QemuError::Qmp(QmpError::Died { stderr, .. })) => {
-                notes.push(format!("{}.{scenario} left out: {}", setup.machine, stderr.trim()));
+                notes.push(format!("{machine}.{} left out: {}", scenario.name, stderr.trim()));
             }
             Err(error) => return Err(error),
         }

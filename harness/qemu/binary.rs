@@ -1,5 +1,6 @@
 //! A binary and what it says of itself: version, machine types, devices.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +11,12 @@ use crate::dialect::Version;
 
 /// How long a binary may take to tell its version or list its machine types.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// The first release whose QMP passes on commands of the human monitor.
+const HUMAN_COMMANDS: Version = Version::new(0, 14, 0);
+
+/// Names that stand for the newest machine type of a chipset.
+const CHIPSETS: [&str; 2] = ["pc", "q35"];
 
 /// Why a binary cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +43,10 @@ pub struct Binary {
     pub about: String,
     /// Its machine types, without aliases, as it lists them.
     pub machines: Vec<MachineType>,
+    /// Whether it is driven by its human monitor, as it must be where QMP cannot yet do it.
+    pub human: bool,
+    /// Its devices; none if it does not list them.
+    pub devices: BTreeSet<String>,
 }
 
 /// A machine type of a binary.
@@ -43,8 +54,9 @@ pub struct Binary {
 pub struct MachineType {
     /// Its name, never an alias.
     pub name: String,
-    /// Whether it is the one that the binary takes if none is named: the newest PC.
-    pub default: bool,
+    /// Whether it is the newest of its chipset: what the binary takes if none is named, or what the
+    /// plain name of a chipset stands for.
+    pub newest: bool,
 }
 
 impl Binary {
@@ -76,7 +88,10 @@ impl Binary {
         if machines.is_empty() {
             return Err(BinaryError::Machines { path, found: first_line(&said) });
         }
-        Ok(Binary { path, version, about, machines })
+        let said =
+            ask(&["-device", "help"]).or_else(|_| ask(&["-device", "?"])).unwrap_or_default();
+        let human = version < HUMAN_COMMANDS;
+        Ok(Binary { path, version, about, machines, human, devices: devices(&said) })
     }
 
     /// Whether it has a machine type of this name.
@@ -124,6 +139,11 @@ fn about(said: &str) -> Option<String> {
 
 /// Machine types, from `NAME   DESCRIPTION [(alias of OTHER)] [(default)]`.
 fn machines(said: &str) -> Vec<MachineType> {
+    let meant: Vec<&str> = said
+        .lines()
+        .filter(|line| CHIPSETS.iter().any(|name| line.split(' ').next() == Some(name)))
+        .filter_map(|line| line.split_once("(alias of ")?.1.split(')').next())
+        .collect();
     // The headline ends in a colon, and an alias is no machine type.
     said.lines()
         .filter(|line| !line.ends_with(':') && !line.contains("(alias of "))
@@ -131,9 +151,15 @@ fn machines(said: &str) -> Vec<MachineType> {
         .filter(|(name, _)| !name.is_empty())
         .map(|(name, about)| MachineType {
             name: name.to_owned(),
-            default: about.contains("(default)"),
+            newest: about.contains("(default)") || meant.contains(&name),
         })
         .collect()
+}
+
+/// Devices, from `name "NAME", bus ...`.
+fn devices(said: &str) -> BTreeSet<String> {
+    let names = said.lines().filter_map(|line| line.strip_prefix("name \"")?.split('"').next());
+    names.map(str::to_owned).collect()
 }
 
 fn first_line(text: &str) -> String {
@@ -158,11 +184,17 @@ mod tests {
         let said = "Supported machines are:\n\
                     pc        Standard PC (i440FX + PIIX, 1996) (alias of pc-i440fx-7.2)\n\
                     pc-i440fx-7.2  Standard PC (i440FX + PIIX, 1996) (default)\n\
-                    pc-i440fx-7.1  Standard PC (i440FX + PIIX, 1996)\n";
-        let machine = |name: &str, default| MachineType { name: name.to_owned(), default };
+                    pc-i440fx-7.1  Standard PC (i440FX + PIIX, 1996)\n\
+                    q35       Standard PC (Q35 + ICH9, 2009) (alias of pc-q35-7.2)\n\
+                    pc-q35-7.2 Standard PC (Q35 + ICH9, 2009)\n";
+        let machine = |name: &str, newest| MachineType { name: name.to_owned(), newest };
         assert_eq!(
             machines(said),
-            [machine("pc-i440fx-7.2", true), machine("pc-i440fx-7.1", false)]
+            [
+                machine("pc-i440fx-7.2", true),
+                machine("pc-i440fx-7.1", false),
+                machine("pc-q35-7.2", true)
+            ]
         );
     }
 }

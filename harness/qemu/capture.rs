@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use super::QemuError;
 use super::binary::Binary;
-use super::emulator::{COMMON, Emulator, Role, Setup};
+use super::emulator::{COMMON, Emulator, Role};
 use super::incoming::{Real, Wanted, load};
 use super::process::Deadline;
+use super::scenario::{missing, setup};
+use crate::matrix::config::Scenario;
 use crate::release::files::sha256;
 use crate::release::observed::ObservedVerdict;
 use crate::release::provenance::{Fixture, Origin};
@@ -23,29 +25,30 @@ pub struct Captured {
     pub own: Real,
 }
 
-/// Runs a scenario to its halt and saves it; `release` and `scenario` are names for the
+/// Runs a scenario on a machine type to its halt and saves it; `release` is a name for the
 /// provenance, `limit` is for the run and again for the load.
 ///
 /// # Errors
-/// When the binary does not start with these arguments, the guest does not halt, or the binary
-/// does not accept its own stream to the last byte.
+/// When the binary does not start with these arguments, the guest does not halt, the stream does
+/// not carry what the scenario is for, or the binary does not accept it to the last byte.
 pub fn capture(
     binary: &Binary,
     release: &str,
-    scenario: &str,
-    setup: &Setup,
+    scenario: &Scenario,
+    machine: &str,
     limit: Duration,
 ) -> Result<Captured, QemuError> {
+    let setup = &setup(scenario, machine)?;
     let deadline = Deadline::within(limit);
     let mut emulator = Emulator::start(binary, setup, Role::Run, deadline)?;
     emulator.wait_for_halt(deadline)?;
-    emulator.stop(deadline)?;
+    emulator.monitor.stop(deadline)?;
     let stream = emulator.save(deadline)?;
     drop(emulator);
     let fixture = Fixture {
         release: release.to_owned(),
         machine: setup.machine.clone(),
-        scenario: scenario.to_owned(),
+        scenario: scenario.name.clone(),
         binary: binary.about.clone(),
         guest: setup.guest.to_string(),
         common_arguments: COMMON.map(str::to_owned).to_vec(),
@@ -54,6 +57,11 @@ pub fn capture(
         sha256: sha256(&stream),
         origin: Origin::Captured,
     };
+    let missing = missing(scenario, &stream);
+    if !missing.is_empty() {
+        let problem = format!("the stream carries no {}", missing.join(", "));
+        return Err(QemuError::Hollow { what: fixture.id(), problem });
+    }
     let wanted = Wanted { feed: Feed::Bulk, trace: true, save: false, limit };
     let own = load(binary, setup, &stream, &wanted)?;
     let refused = |why: String| QemuError::OwnRefused { what: fixture.id(), why };

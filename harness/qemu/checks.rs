@@ -1,18 +1,11 @@
-//! Checks by which a real loader refuses for something that no stream tells: guest memory as a
-//! program, features of the host. The model cannot follow them; a refusal by one is explained.
+//! Checks by which a real loader refuses for something that no stream tells: features of the host.
+//! The model cannot follow them; a refusal by one is explained.
 
 /// A text on standard error, and the check that it comes from.
-const CHECKS: [(&str, &str); 2] = [
-    (
-        "of device 'kvm-tpr-opt'",
-        "vapic_post_load: a state other than inactive wants the option ROM that patches the guest \
-         to be in guest memory",
-    ),
-    (
-        " unsupported. Allowed features: ",
-        "virtio_set_features: the guest may only have features that the device has here",
-    ),
-];
+const CHECKS: [(&str, &str); 1] = [(
+    " unsupported. Allowed features: ",
+    "virtio_set_features: the guest may only have features that the device has here",
+)];
 
 /// The check behind a refusal, if it is one of those.
 #[must_use]

@@ -12,14 +12,13 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use serde_json::json;
 use tempfile::TempDir;
 
 use super::QemuError;
 use super::binary::Binary;
 use super::guest::Guest;
+use super::monitor::{Migration, Monitor};
 use super::process::{Deadline, POLL, Process, Task};
-use super::qmp::{Qmp, QmpError};
 
 /// A machine: what is the same on both sides of a migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +51,9 @@ pub const COMMON: [&str; 8] =
 
 /// Events of a load, from 2.6 on.
 const EVENTS: [&str; 3] = ["vmstate_*", "savevm_*", "qemu_loadvm*"];
+
+/// Name of the monitor's socket in the emulator's folder.
+const SOCKET: &str = "monitor";
 
 /// Name of the trace log in the emulator's folder.
 const TRACE: &str = "load.trace";
@@ -99,7 +101,7 @@ pub struct Emulator {
     /// Its process.
     pub process: Process,
     /// The way to talk to it.
-    pub qmp: Qmp,
+    pub monitor: Monitor,
     folder: TempDir,
 }
 
@@ -115,9 +117,9 @@ impl Emulator {
         deadline: Deadline,
     ) -> Result<Self, QemuError> {
         let folder = prepare(setup.guest)?;
-        let listener = UnixListener::bind(folder.path().join("qmp")).map_err(QemuError::files)?;
+        let listener = UnixListener::bind(folder.path().join(SOCKET)).map_err(QemuError::files)?;
         let mut arguments = command_line(setup);
-        arguments.extend(["-qmp", "unix:qmp"].map(str::to_owned));
+        arguments.extend(Monitor::option(binary.human, SOCKET));
         let mut stdin = None;
         if let Role::Load { from, trace } = role {
             arguments.extend(["-S", "-incoming", "fd:0"].map(str::to_owned));
@@ -130,8 +132,8 @@ impl Emulator {
         }
         let task = Task { program: &binary.path, arguments, folder: folder.path(), stdin };
         let mut process = Process::start(task)?;
-        let qmp = Qmp::accept(&listener, &mut process, deadline)?;
-        Ok(Emulator { process, qmp, folder })
+        let monitor = Monitor::accept(binary.human, &listener, &mut process, deadline)?;
+        Ok(Emulator { process, monitor, folder })
     }
 
     /// Waits until the guest has halted its processor.
@@ -142,7 +144,7 @@ impl Emulator {
         loop {
             // Every release prints the halted state there; the machine-readable form has come and
             // gone.
-            if self.qmp.human("info registers", deadline)?.contains("HLT=1") {
+            if self.monitor.human("info registers", deadline)?.contains("HLT=1") {
                 return Ok(());
             }
             if deadline.past() {
@@ -150,29 +152,6 @@ impl Emulator {
             }
             thread::sleep(POLL);
         }
-    }
-
-    /// Stops the guest.
-    ///
-    /// # Errors
-    /// When the emulator does not answer.
-    pub fn stop(&mut self, deadline: Deadline) -> Result<(), QemuError> {
-        self.qmp.command("stop", deadline)?;
-        Ok(())
-    }
-
-    /// The run state, such as `paused` or `inmigrate`.
-    ///
-    /// # Errors
-    /// When the emulator does not answer.
-    pub fn state(&mut self, deadline: Deadline) -> Result<String, QmpError> {
-        let answer = self.qmp.command("query-status", deadline)?;
-        let running = answer["running"].as_bool().unwrap_or(false);
-        Ok(match answer["status"].as_str() {
-            Some(state) => state.to_owned(),
-            // Before 1.0 it only tells whether it runs.
-            None => if running { "running" } else { "paused" }.to_owned(),
-        })
     }
 
     /// Migrates out, and returns the stream.
@@ -186,7 +165,7 @@ impl Emulator {
         let listener = UnixListener::bind(path).map_err(QemuError::files)?;
         let limit = deadline;
         let reader = thread::spawn(move || receive(&listener, limit));
-        let migrate = self.qmp.execute("migrate", json!({ "uri": "unix:out" }), deadline);
+        let migrate = self.monitor.migrate("unix:out", deadline);
         let stream = match reader.join() {
             Ok(stream) => stream.map_err(QemuError::files),
             Err(_) => Err(QemuError::files(std::io::Error::other("the receiver failed"))),
@@ -194,18 +173,14 @@ impl Emulator {
         migrate?;
         let stream = stream?;
         loop {
-            let answer = self.qmp.command("query-migrate", deadline)?;
-            match answer["status"].as_str() {
-                Some("completed") => return Ok(stream),
-                Some("failed" | "cancelled") => {
-                    let why = answer["error-desc"].as_str().unwrap_or("no reason given").to_owned();
-                    return Err(QemuError::Save { why });
-                }
-                _ if deadline.past() => {
+            match self.monitor.migration(deadline)? {
+                Migration::Completed => return Ok(stream),
+                Migration::Failed(why) => return Err(QemuError::Save { why }),
+                Migration::Active if deadline.past() => {
                     let why = format!("not completed after {:?}", deadline.limit);
                     return Err(QemuError::Save { why });
                 }
-                _ => thread::sleep(POLL),
+                Migration::Active => thread::sleep(POLL),
             }
         }
     }

@@ -5,9 +5,11 @@
 //! field, and so are fields of one name in a row. Inside a hand-written loader, which traces only
 //! what it hands on to descriptions, only subsections are compared.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::stream::{Body, Destination, Loaded};
+use crate::vmstate::compile::{Amount, Kind};
 use crate::vmstate::flow::c_string;
 use crate::wire::map::Span;
 
@@ -166,7 +168,13 @@ pub fn modelled(to: &Destination, loaded: &Loaded<'_>, stream: &[u8]) -> Vec<Eve
 /// Where two readings part, in words. A load that was refused stops somewhere in the last thing
 /// that either tells of.
 #[must_use]
-pub fn difference(real: &[Event], model: &[Event], accepted: bool) -> Option<String> {
+pub fn difference(
+    to: &Destination,
+    real: &[Event],
+    model: &[Event],
+    accepted: bool,
+) -> Option<String> {
+    let real = &without_empty(to, real, model);
     let same = real.iter().zip(model).take_while(|(real, model)| real == model).count();
     let over = real.len().max(model.len()) - same;
     if over == 0 || (!accepted && over <= 1) {
@@ -178,6 +186,24 @@ pub fn difference(real: &[Event], model: &[Event], accepted: bool) -> Option<Str
     let within = within.map_or(String::new(), |section| format!("in {section}: "));
     let before = real.get(same.wrapping_sub(1)).map_or(String::new(), |e| format!(" (after {e})"));
     Some(format!("{within}the binary read {}, the model {}{before}", told(real), told(model)))
+}
+
+/// What the binary told, without the fields that have no bytes: it tells of them, the model does
+/// not. Only a field whose size is known at run time alone can be one.
+fn without_empty(to: &Destination, real: &[Event], model: &[Event]) -> Vec<Event> {
+    let sized: BTreeSet<&str> = (to.set.vmsds.iter().flat_map(|vmsd| &vmsd.fields))
+        .filter(|f| matches!(&f.kind, Kind::Leaf(_, _, Amount::Slot(..) | Amount::Fixed(0))))
+        .map(|f| f.name.as_str())
+        .collect();
+    let mut model = model.iter().peekable();
+    let mut kept = Vec::with_capacity(real.len());
+    for event in real {
+        let empty = matches!(event, Event::Field(name) if sized.contains(name.as_str()));
+        if model.next_if(|next| *next == event).is_some() || !empty {
+            kept.push(event.clone());
+        }
+    }
+    kept
 }
 
 fn by_description(to: &Destination, idstr: &[u8], instance_id: u32) -> bool {

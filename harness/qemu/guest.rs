@@ -8,7 +8,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use iced_x86::IcedError;
-use iced_x86::code_asm::{CodeAssembler, al, ax, cx, dword_ptr, dx, eax, ebx, ecx, word_ptr};
+use iced_x86::code_asm::{
+    CodeAssembler, al, ax, bp, cx, di, ds, dword_ptr, dx, eax, ebx, ecx, si, word_ptr,
+};
 
 /// Size of the firmware in bytes.
 pub const SIZE: usize = 0x1_0000;
@@ -22,6 +24,10 @@ const TO_START: [u8; 5] = [0xea, 0, 0, 0, 0xf0];
 /// Commands to the first IDE drive end here: 16 of 256 words are read.
 const IDE_WORDS: usize = 16;
 
+/// PCI device ids of virtio devices with the legacy interface.
+const NET: u32 = 0x1000;
+const BALLOON: u32 = 0x1002;
+
 /// A guest program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guest {
@@ -31,7 +37,7 @@ pub enum Guest {
     Misc,
     /// The same, and leaves an IDE transfer half done.
     All,
-    /// Sets up the first queue of every virtio device on bus 0, and offers a buffer in it.
+    /// Sets up a queue of every virtio device on bus 0; one of them has a buffer in flight.
     Virtio,
 }
 
@@ -161,8 +167,6 @@ fn ide(a: &mut CodeAssembler) -> Result<(), IcedError> {
 /// Looks at every function 0 of bus 0, and sets up the virtio devices that are there.
 fn virtio(a: &mut CodeAssembler) -> Result<(), IcedError> {
     let (mut next, mut other) = (a.create_label(), a.create_label());
-    a.xor(ax, ax)?;
-    a.mov(iced_x86::code_asm::ds, ax)?;
     // ebx: configuration address of the device. cx: its number, for a port range of its own.
     a.mov(ebx, 0x8000_0000_u32)?;
     a.set_label(&mut next)?;
@@ -186,10 +190,15 @@ fn config_read(a: &mut CodeAssembler, register: i32) -> Result<(), IcedError> {
     a.in_(eax, dx)
 }
 
-/// Sets up the device at ebx by its legacy interface: ports of its own from 0xc000 on, a page of
-/// memory from 0x10000 on for its first queue, and one buffer in it.
+/// Sets up the device at ebx by its legacy interface: ports of its own from 0xc000 on, 64 KiB of
+/// memory for its queue. A network card gets a buffer in its queue 0, to wait there for a packet. A
+/// balloon gets one in its queue 2, which it takes and keeps until it is asked for statistics: a
+/// descriptor in flight. All others get an empty queue 0.
 fn virtio_device(a: &mut CodeAssembler) -> Result<(), IcedError> {
-    // cx = port range: 0xc000 + 0x100 for each device number.
+    let (mut empty, mut offered) = (a.create_label(), a.create_label());
+    // Device id; cx = port range: 0xc000 + 0x100 for each device number.
+    a.shr(eax, 16)?;
+    a.mov(si, ax)?;
     a.mov(ecx, ebx)?;
     a.shr(ecx, 3)?;
     a.and(ecx, 0x1f00)?;
@@ -213,26 +222,60 @@ fn virtio_device(a: &mut CodeAssembler) -> Result<(), IcedError> {
         a.mov(al, status)?;
         a.out(dx, al)?;
     }
-    // Features that the device has and every release knows: none. Queue 0, at its page.
+    // Features that the device has and every release knows: none.
     port(a, 4)?;
     a.xor(eax, eax)?;
     a.out(dx, eax)?;
+    // di = the queue.
+    a.xor(di, di)?;
+    a.cmp(si, BALLOON)?;
+    a.jne(empty)?;
+    a.mov(di, 2)?;
+    a.set_label(&mut empty)?;
     port(a, 14)?;
-    a.xor(ax, ax)?;
+    a.mov(ax, di)?;
     a.out(dx, ax)?;
-    // Page number: 16 pages of memory for each device from 64 KiB on.
+    // bp = its number of entries.
+    port(a, 12)?;
+    a.in_(ax, dx)?;
+    a.mov(bp, ax)?;
+    // Page number: 16 pages of memory for each device number from 64 KiB on. The same as a segment.
     port(a, 8)?;
     a.mov(eax, ebx)?;
     a.shr(eax, 7)?;
     a.and(eax, 0x1f0)?;
     a.add(eax, 0x10)?;
     a.out(dx, eax)?;
-    // Driver is ready; the queue is left empty and then kicked.
+    a.shl(ax, 8)?;
+    a.mov(ds, ax)?;
+    // Descriptor 0: the 16 bytes after the first 32 KiB, for the device to write, or to read.
+    let mut described = a.create_label();
+    a.mov(ax, 2)?;
+    a.cmp(si, NET)?;
+    a.je(described)?;
+    a.cmp(si, BALLOON)?;
+    a.jne(offered)?;
+    a.xor(ax, ax)?;
+    a.set_label(&mut described)?;
+    a.mov(word_ptr(12), ax)?;
+    a.mov(eax, ebx)?;
+    a.shl(eax, 5)?;
+    a.and(eax, 0x1f_0000)?;
+    a.add(eax, 0x1_8000)?;
+    a.mov(dword_ptr(0), eax)?;
+    a.mov(word_ptr(8), 16)?;
+    // The ring of those on offer is behind the descriptors, 16 bytes each: index 1, entry 0.
+    a.mov(di, bp)?;
+    a.shl(di, 4)?;
+    a.mov(word_ptr(di + 2), 1)?;
+    a.set_label(&mut offered)?;
+    // The driver is ready; the queue is kicked.
     port(a, 18)?;
     a.mov(al, 7)?;
     a.out(dx, al)?;
+    port(a, 14)?;
+    a.in_(ax, dx)?;
     port(a, 16)?;
-    a.xor(ax, ax)?;
     a.out(dx, ax)
 }
 

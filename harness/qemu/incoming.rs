@@ -171,7 +171,7 @@ impl Feeder<'_> {
             if emulator.process.ended()?.is_some() {
                 return Ok(End::Died);
             }
-            match emulator.state(deadline) {
+            match emulator.monitor.state(deadline) {
                 Ok(state) if state != "inmigrate" => return Ok(End::Accepted),
                 Ok(_) if deadline.past() => return Ok(End::Hang),
                 Ok(_) => thread::sleep(STALL),

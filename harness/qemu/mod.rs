@@ -3,10 +3,11 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`process`] | a child under control: group, drained output, deadlines, always reaped |
-//! | [`qmp`] | the protocol to drive it by |
+//! | [`monitor`] | what is asked of it: by [`qmp`], or by the human monitor ([`hmp`]), over a [`connection`] |
 //! | [`binary`] | version receipt, machine types |
 //! | [`guest`] | firmware of our own, assembled |
 //! | [`emulator`] | a running machine: command line, files, halt, save |
+//! | [`scenario`] | a scenario of matrix.toml in a binary: where it runs, what it lacks, what it must carry |
 //! | [`capture`] | a scenario run to its halt, saved, and loaded by the same binary |
 //! | [`incoming`] | one load under a metered feed: how it ended, where, what was traced, what was saved again |
 //! | [`events`] | the fields that a traced load read, beside those that the model read |
@@ -17,6 +18,7 @@
 //! | [`add`] | the whole act of adding a release |
 //! | [`observe`] | outcomes as observations of the corpus |
 //! | [`checks`] | refusals for what no stream tells |
+//! | [`shrink`] | the smallest stream that is not agreed on |
 //! | [`verify`] | loads by a binary beside the model's |
 
 pub mod add;
@@ -25,15 +27,20 @@ pub mod bundle;
 pub mod capture;
 pub mod checks;
 pub mod claim;
+pub mod connection;
 pub mod emulator;
 pub mod events;
 pub mod guest;
+pub mod hmp;
 pub mod incoming;
+pub mod monitor;
 pub mod mutate;
 pub mod observe;
 pub mod process;
 pub mod qmp;
 pub mod restored;
+pub mod scenario;
+pub mod shrink;
 pub mod verify;
 
 use std::time::Duration;

@@ -1,22 +1,18 @@
 //! The QEMU Machine Protocol, as far as it takes to drive a migration: JSON lines over a unix
-//! socket to which the binary connects itself, so that nobody has to wait for it to listen.
+//! socket.
 //!
 //! Facts from QEMU's `docs/interop/qmp-spec`: the server greets with `{"QMP": ...}`, wants
 //! `qmp_capabilities`, answers each command with `return` or `error`, and sends events in between.
 
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::thread;
+use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::process::{Deadline, Ended, POLL, Process, ProcessError, said};
+use super::connection::{Connection, garbage};
+use super::process::{Deadline, Ended, Process, ProcessError, said};
 
-/// Longest line that is taken for an answer, in bytes.
-const LINE: usize = 16 << 20;
-
-/// Why a command has no answer.
+/// Why a command has no answer, of this monitor or of the human one.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum QmpError {
@@ -39,9 +35,7 @@ pub enum QmpError {
 /// A connection that is ready for commands.
 #[derive(Debug)]
 pub struct Qmp {
-    stream: UnixStream,
-    /// Bytes received that are not a whole line yet.
-    pending: Vec<u8>,
+    connection: Connection,
     /// `QMP.version.qemu` of the greeting: major, minor, micro.
     pub version: [u64; 3],
     /// `QMP.version.package` of the greeting: the packager's version, or nothing.
@@ -58,25 +52,8 @@ impl Qmp {
         process: &mut Process,
         deadline: Deadline,
     ) -> Result<Self, QmpError> {
-        let doing = || "waiting for QEMU to connect".to_owned();
-        let socket = |source| QmpError::Socket { doing: doing(), source };
-        listener.set_nonblocking(true).map_err(socket)?;
-        let stream = loop {
-            match listener.accept() {
-                Ok((stream, _)) => break stream,
-                Err(e) if e.kind() == ErrorKind::WouldBlock => {}
-                Err(source) => return Err(socket(source)),
-            }
-            if let Some(ended) = process.ended()? {
-                return Err(QmpError::Died { ended, stderr: process.stderr() });
-            }
-            if deadline.past() {
-                return Err(QmpError::TimeOut { doing: doing(), limit: deadline.limit });
-            }
-            thread::sleep(POLL);
-        };
-        stream.set_nonblocking(false).map_err(socket)?;
-        let mut qmp = Qmp { stream, pending: Vec::new(), version: [0; 3], package: String::new() };
+        let connection = Connection::accept(listener, process, deadline)?;
+        let mut qmp = Qmp { connection, version: [0; 3], package: String::new() };
         let greeting = qmp.message("greeting", deadline)?;
         let version = &greeting["QMP"]["version"];
         if version.is_null() {
@@ -120,8 +97,8 @@ impl Qmp {
         arguments: Value,
         deadline: Deadline,
     ) -> Result<Value, QmpError> {
-        let line = format!("{}\n", json!({ "execute": name, "arguments": arguments }));
-        self.stream.write_all(line.as_bytes()).map_err(|e| self.broken(name, e, deadline))?;
+        let line = json!({ "execute": name, "arguments": arguments }).to_string();
+        self.connection.send(name, &line, deadline)?;
         loop {
             let mut answer = self.message(name, deadline)?;
             if let Some(error) = answer.get("error") {
@@ -136,48 +113,8 @@ impl Qmp {
 
     /// The next message.
     fn message(&mut self, doing: &str, deadline: Deadline) -> Result<Value, QmpError> {
-        let line = loop {
-            if let Some(end) = self.pending.iter().position(|b| *b == b'\n') {
-                break self.pending.drain(..=end).collect::<Vec<u8>>();
-            }
-            if self.pending.len() > LINE {
-                return Err(garbage(doing, &self.pending));
-            }
-            let left = deadline.left();
-            if left.is_zero() {
-                return Err(QmpError::TimeOut { doing: doing.to_owned(), limit: deadline.limit });
-            }
-            let mut piece = [0; 4096];
-            let read = match self.stream.set_read_timeout(Some(left)) {
-                Ok(()) => self.stream.read(&mut piece),
-                Err(e) => Err(e),
-            };
-            match read {
-                Ok(0) => return Err(QmpError::Closed { doing: doing.to_owned() }),
-                Ok(n) => self.pending.extend(piece.iter().take(n)),
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) => return Err(self.broken(doing, e, deadline)),
-            }
-        };
+        let end = |said: &[u8]| said.iter().position(|b| *b == b'\n').map(|at| at + 1);
+        let line = self.connection.until(doing, end, deadline)?;
         serde_json::from_slice(&line).map_err(|_| garbage(doing, &line))
-    }
-
-    fn broken(&self, doing: &str, source: std::io::Error, deadline: Deadline) -> QmpError {
-        let doing = doing.to_owned();
-        match source.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                QmpError::TimeOut { doing, limit: deadline.limit }
-            }
-            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => QmpError::Closed { doing },
-            _ => QmpError::Socket { doing, source },
-        }
-    }
-}
-
-fn garbage(doing: &str, bytes: &[u8]) -> QmpError {
-    let shown: Vec<u8> = bytes.iter().copied().take(80).collect();
-    QmpError::Garbage {
-        doing: doing.to_owned(),
-        found: String::from_utf8_lossy(&shown).into_owned(),
     }
 }

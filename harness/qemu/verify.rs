@@ -16,6 +16,7 @@ use super::guest::Guest;
 use super::incoming::{Real, Wanted, load};
 use super::mutate::{Random, change};
 use super::restored::{Change, changes};
+use super::shrink::shrink;
 use crate::matrix::agreement::{Compared, disagreement};
 use crate::release::library::Library;
 use crate::release::observed::{ObservedVerdict, Op};
@@ -54,6 +55,8 @@ pub struct Options {
     pub limit: Duration,
     /// Whether accepted states are saved again and held against the stream.
     pub save: bool,
+    /// Loads spent on making a stream smaller that is not agreed on; 0: it is told as it is.
+    pub shrink: usize,
 }
 
 /// A load beside the model's.
@@ -67,8 +70,12 @@ pub struct Verified {
     pub size: u64,
     /// The stream, where they disagree.
     pub stream: Option<Vec<u8>>,
+    /// How many bytes it had before it was made as small as it could be.
+    pub shrunk_from: Option<u64>,
     /// What did not come back as it was sent.
     pub changes: Vec<Change>,
+    /// What else is worth telling of the binary.
+    pub notes: Vec<String>,
 }
 
 /// Every fixture whose machine type the binaries have and whose destination the corpus has, under
@@ -159,13 +166,41 @@ pub fn verify(
 
 /// One case.
 fn one(library: &Library, case: &Case<'_>, options: &Options) -> Result<Verified, QemuError> {
+    let unchanged = library.corpus().stream(case.fixture).map_err(library_error)?;
+    let changed = case.change.as_ref().and_then(|op| op.apply(&unchanged));
+    let to = destination(library, case.known, case.fixture)?;
+    let stream = changed.as_ref().unwrap_or(&unchanged);
+    let mut verified = beside(case, to.as_ref(), stream, options)?;
+    let open = verified.compared.disagreement.is_some() && verified.compared.explained.is_none();
+    if let Some(to) = to.as_ref().filter(|_| open && options.shrink > 0) {
+        let shown = verified.compared.disagreement.clone().unwrap_or_default();
+        let shown = kind(&shown);
+        let smallest = shrink(to, &unchanged, stream, options.shrink, |candidate| {
+            let again = beside(case, Some(to), candidate, options)?.compared;
+            let why = again.disagreement.as_deref().filter(|_| again.explained.is_none());
+            Ok::<_, QemuError>(why.is_some_and(|why| kind(why) == shown))
+        })?;
+        // What the smallest one shows is what is told.
+        verified = beside(case, Some(to), &smallest, options)?;
+        verified.shrunk_from = Some(stream.len() as u64);
+    }
+    Ok(verified)
+}
+
+/// What kind of disagreement it is: what is said before the first number. Another kind may lie in
+/// a smaller stream, but is another matter.
+fn kind(why: &str) -> &str {
+    why.split(|c: char| c.is_ascii_digit()).next().unwrap_or(why)
+}
+
+/// One stream into the binary, and into the model.
+fn beside(
+    case: &Case<'_>,
+    to: Option<&Destination>,
+    stream: &[u8],
+    options: &Options,
+) -> Result<Verified, QemuError> {
     let Case { known, fixture, feed, .. } = case;
-    let to = destination(library, known, fixture)?;
-    let stream = library.corpus().stream(fixture).map_err(library_error)?;
-    let stream = match &case.change {
-        Some(op) => op.apply(&stream).unwrap_or(stream),
-        None => stream,
-    };
     let setup = Setup {
         machine: fixture.machine.clone(),
         // It stays paused: its program is never run, and memory comes with the stream.
@@ -174,17 +209,27 @@ fn one(library: &Library, case: &Case<'_>, options: &Options) -> Result<Verified
     };
     let wanted =
         Wanted { feed: feed.clone(), trace: true, save: options.save, limit: options.limit };
-    let real = load(&known.binary, &setup, &stream, &wanted)?;
-    let mut changed = Vec::new();
-    let mut disagreement = disagreement(to.as_ref(), Some(&stream), feed, &real.outcome(feed));
-    if let Some(to) = &to {
+    let real = load(&known.binary, &setup, stream, &wanted)?;
+    let (mut changed, mut notes) = (Vec::new(), Vec::new());
+    let mut disagreement = disagreement(to, Some(stream), feed, &real.outcome(feed));
+    if let Some(to) = to {
         if disagreement.is_none() {
-            disagreement = fields(to, &stream, feed, &real);
+            disagreement = fields(to, stream, feed, &real);
         }
         if let Some(saved) = &real.saved {
-            match changes(to, &stream, saved) {
+            match changes(to, stream, saved) {
                 Ok(list) => changed = list,
-                Err(why) => disagreement = disagreement.or(Some(why)),
+                Err(why) => {
+                    // The binary may have written what nobody can load, itself included.
+                    let wanted = Wanted { trace: false, save: false, ..wanted };
+                    let again = load(&known.binary, &setup, saved, &wanted)?;
+                    match again.verdict {
+                        ObservedVerdict::Refused => {
+                            notes.push(format!("what it saves then it does not load: {why}"));
+                        }
+                        _ => disagreement = disagreement.or(Some(why)),
+                    }
+                }
             }
         }
     }
@@ -200,8 +245,8 @@ fn one(library: &Library, case: &Case<'_>, options: &Options) -> Result<Verified
         disagreement,
     };
     let size = stream.len() as u64;
-    let stream = compared.disagreement.is_some().then_some(stream);
-    Ok(Verified { compared, real, size, stream, changes: changed })
+    let stream = compared.disagreement.is_some().then(|| stream.to_vec());
+    Ok(Verified { compared, real, size, stream, shrunk_from: None, changes: changed, notes })
 }
 
 /// The check that refused, if it is about more than the stream.
@@ -219,7 +264,7 @@ fn fields(to: &Destination, stream: &[u8], feed: &Feed, real: &Real) -> Option<S
     let loaded = model(to, &mut &stream[..], feed);
     let traced = events::traced(&real.trace, to);
     let modelled = events::modelled(to, &loaded, stream);
-    events::difference(&traced, &modelled, real.verdict == ObservedVerdict::Accepted)
+    events::difference(to, &traced, &modelled, real.verdict == ObservedVerdict::Accepted)
 }
 
 fn destination(

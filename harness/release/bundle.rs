@@ -106,7 +106,8 @@ struct Told {
     description: Option<Description>,
     /// Drafts of the sections, in stream order.
     sections: Vec<(Sent, Option<Id>)>,
-    presence: Presence,
+    /// What its self-load showed, by device.
+    presence: Vec<(String, Presence)>,
 }
 
 /// Turns a bundle into tables and destinations.
@@ -188,7 +189,7 @@ fn parse(input: &BundleInput) -> Result<(dump::Dump, Vec<Told>), BundleError> {
                 trace,
                 description,
                 sections: Vec::new(),
-                presence: Presence::new(),
+                presence: Vec::new(),
             });
         }
     }
@@ -201,6 +202,8 @@ impl Told {
         let Some(trace) = &self.trace else { return };
         for section in &trace.sections {
             let id = section.load.as_ref().map(|load| drafts.adopt(load, trace.tells_hooks));
+            let device = section.idstr.rsplit('/').next().unwrap_or_default().to_owned();
+            self.presence.push((device, drafts.take_presence()));
             let sent = Sent {
                 idstr: section.idstr.clone(),
                 instance_id: section.instance_id,
@@ -209,7 +212,6 @@ impl Told {
             };
             self.sections.push((sent, id));
         }
-        self.presence = drafts.take_presence();
     }
 
     /// Takes the VMDESCRIPTION into the drafts, and its sections where there is no trace.
@@ -227,6 +229,11 @@ impl Told {
                 None => describe::draft_of(drafts, &device.body),
             };
             describe::describe(drafts, id, &device.body, traced);
+            let presence = drafts.take_presence();
+            if !traced {
+                let name = device.name.rsplit('/').next().unwrap_or_default().to_owned();
+                self.presence.push((name, presence));
+            }
             if !traced {
                 let sent = Sent {
                     idstr: device.name.clone(),
@@ -237,28 +244,29 @@ impl Told {
                 self.sections.push((sent, Some(id)));
             }
         }
-        if !traced {
-            self.presence = drafts.take_presence();
-        }
     }
 }
 
-/// What one self-load showed of the fields with presence hooks. A hook that gave both results in
-/// one load, being about guest data, is left out.
+/// What one self-load showed of the fields with presence hooks: by field where all devices agree,
+/// otherwise by device and field. A hook that gave both results for one device, being about guest
+/// data, is left out for it.
 fn observed(
     told: &Told,
     drafts: &Drafts,
     hooked: &BTreeMap<(Id, usize), bool>,
     notes: &mut Vec<String>,
 ) -> BTreeMap<String, bool> {
-    let mut observed: BTreeMap<String, Option<bool>> = BTreeMap::new();
-    for ((id, index), seen) in &told.presence {
+    let mut seen: BTreeMap<String, BTreeMap<&str, Option<bool>>> = BTreeMap::new();
+    for (device, (id, index), shown) in
+        told.presence.iter().flat_map(|(device, all)| all.iter().map(move |(k, v)| (device, k, v)))
+    {
         let Some(alone) = hooked.get(&(*id, *index)) else { continue };
         let Some(draft) = drafts.get(*id) else { continue };
         let Some(field) = draft.fields.get(*index) else { continue };
         let key = draft.observation_key(field);
-        let result = (seen.present != seen.absent).then_some(seen.present);
-        let known = observed.entry(key.clone()).or_insert(result);
+        let result = (shown.present != shown.absent).then_some(shown.present);
+        let devices = seen.entry(key.clone()).or_default();
+        let known = devices.entry(device).or_insert(result);
         if *known != result || result.is_none() {
             *known = None;
             if *alone {
@@ -267,5 +275,15 @@ fn observed(
             }
         }
     }
-    observed.into_iter().filter_map(|(key, result)| Some((key, result?))).collect()
+    let mut observed = BTreeMap::new();
+    for (key, devices) in seen {
+        let first = devices.values().next().copied().flatten();
+        if devices.values().all(|result| *result == first) {
+            observed.extend(first.map(|result| (key, result)));
+        } else {
+            let told = devices.iter().filter_map(|(device, result)| Some((device, (*result)?)));
+            observed.extend(told.map(|(device, result)| (format!("{device}: {key}"), result)));
+        }
+    }
+    observed
 }

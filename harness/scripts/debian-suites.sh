@@ -46,6 +46,14 @@ export QEMU_MODULE_DIR="$root/usr/lib/$arch/qemu"
 exec "$root/lib/$arch/ld-linux-x86-64.so.2" --library-path "${libraries#:}" \
     "$root/usr/bin/qemu-system-x86_64" "$@"
 RUN
+    # A module that the suite has not got is looked for in this machine's own folder next, and one of
+    # another build ends the binary. An empty file in its place is only reported.
+    modules=usr/lib/x86_64-linux-gnu/qemu
+    mkdir -p "$folder/$suite/$modules"
+    for module in "/$modules"/*.so; do
+        here="$folder/$suite/$modules/$(basename "$module")"
+        [ ! -e "$module" ] || [ -e "$here" ] || : >"$here"
+    done
     sed -i "s/SUITE/$suite/" "$folder/.qemu-$suite"
     chmod +x "$folder/.qemu-$suite"
     "$folder/.qemu-$suite" --version

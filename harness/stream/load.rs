@@ -184,13 +184,13 @@ impl<'s, 'd> Load<'s, 'd> {
     pub(super) fn header(&mut self) -> Result<()> {
         let reader = &mut self.io.reader;
         // Missing bytes of the header read as zeros.
-        let found = reader.be32().or_else(zero_at_end)?;
-        if found != MAGIC {
-            return Err(Kind::BadMagic { found }.at(0));
+        let (found, outcome) = reader.be_padded(4);
+        if found != u64::from(MAGIC) {
+            return Err(header_error(outcome, Kind::BadMagic { found: found as u32 }.at(0)));
         }
-        let found = reader.be32().or_else(zero_at_end)?;
-        if found != FORMAT {
-            return Err(Kind::BadVersion { found }.at(4));
+        let (found, outcome) = reader.be_padded(4);
+        if found != u64::from(FORMAT) {
+            return Err(header_error(outcome, Kind::BadVersion { found: found as u32 }.at(4)));
         }
         self.framing("header", 0);
         Ok(())
@@ -222,11 +222,14 @@ impl<'s, 'd> Load<'s, 'd> {
     /// START and FULL: the handler is found by name and instance.
     fn first(&mut self, kind: u8, at: u64) -> Result<()> {
         let reader = &mut self.io.reader;
-        let id = reader.be32()?;
-        let idstr = reader.counted()?;
-        if idstr.is_empty() && self.to.dialect.checks_idstr {
-            return Err(Kind::BadIdstr.at(at));
-        }
+        // Whether all of it was there is asked after the name only.
+        let (id, whole) = reader.be_padded(4);
+        let id = id as u32;
+        let idstr = match whole.and_then(|()| reader.counted()) {
+            Ok(idstr) if !idstr.is_empty() => idstr,
+            _ if self.to.dialect.checks_idstr => return Err(Kind::BadIdstr.at(at)),
+            other => other?,
+        };
         let instance_id = reader.be32()?;
         let version_id = reader.be32()?;
         self.framing("section header", at);
@@ -389,9 +392,10 @@ impl<'s, 'd> Load<'s, 'd> {
 /// Sections remembered for reports, and ids for later parts; a hostile stream may have any number.
 const MAX_SECTIONS: usize = 1 << 16;
 
-fn zero_at_end(error: Box<Error>) -> Result<u32> {
-    match error.kind {
-        Kind::EndOfInput { .. } => Ok(0),
-        _ => Err(error),
+/// A header that is not as expected, unless its bytes could not be read at all.
+fn header_error(read: Result<()>, unexpected: Box<Error>) -> Box<Error> {
+    match read {
+        Err(error) if !matches!(error.kind, Kind::EndOfInput { .. }) => error,
+        _ => unexpected,
     }
 }

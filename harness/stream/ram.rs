@@ -7,7 +7,8 @@ use super::load::Load;
 use crate::dialect::ram::{
     COMPRESS_PAGE, CONTINUE, EOS, Flags, HOOK, MEM_SIZE, MULTIFD_FLUSH, PAGE, XBZRLE, ZERO,
 };
-use crate::vmstate::flow::c_string;
+use crate::vmstate::flow::{Guest, c_string};
+use crate::vmstate::local::{MAIN, max_length};
 use crate::wire::map::Item;
 use crate::wire::{Fault, Kind, Result, planted};
 
@@ -147,6 +148,11 @@ impl Record {
             let text = format!("length mismatch of \"{shown}\": {len:#x}, local is {own:#x}");
             return refuse(load, at, text);
         }
+        let most = max_length(name, *own, load.to.version);
+        if *own != len && len > most {
+            let text = format!("length of \"{shown}\": {len:#x}, at most {most:#x}");
+            return refuse(load, at, text);
+        }
         Ok(())
     }
 
@@ -160,9 +166,12 @@ impl Record {
             if rules.zero_is_zero && fill != 0 {
                 return refuse(load, self.at, format!("zero page with value {fill}"));
             }
+            self.keep(load, &[fill; PAGE_SIZE as usize]);
         } else if has(PAGE) {
             self.owner(load)?;
-            load.io.reader.skip(PAGE_SIZE).map_err(|e| load.io.map.place(e, "page"))?;
+            let mut page = [0; PAGE_SIZE as usize];
+            load.io.reader.fill(&mut page).map_err(|e| load.io.map.place(e, "page"))?;
+            self.keep(load, &page);
         } else if has(XBZRLE) && rules.xbzrle {
             self.owner(load)?;
             self.xbzrle(load)?;
@@ -178,6 +187,17 @@ impl Record {
             return refuse(load, self.at, "RDMA hook in a plain stream".to_string());
         }
         Ok(())
+    }
+
+    /// Keeps of a page what is asked for later.
+    fn keep(&self, load: &mut Load<'_, '_>, page: &[u8]) {
+        if load.ram.last.as_deref() != Some(MAIN) {
+            return;
+        }
+        let lengths = page.iter().skip(Guest::LENGTH as usize).step_by(Guest::BLOCK as usize);
+        for (block, byte) in (0..).zip(lengths) {
+            load.io.guest.set(self.address + block * Guest::BLOCK + Guest::LENGTH, *byte);
+        }
     }
 
     fn xbzrle(&mut self, load: &mut Load<'_, '_>) -> Result<()> {

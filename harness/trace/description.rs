@@ -6,7 +6,7 @@ use crate::stream::vmdescription::{Body, DescField, Description, Device, run_len
 use crate::wire::Span;
 
 /// Codecs that are one field to the description and, in the map, items beside it.
-const OPAQUE: [&str; 1] = ["virtio"];
+const OPAQUE: [&str; 2] = ["virtio", "virtio-gpu"];
 
 /// Consecutive bytes of one name, without indices.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! Value checks of post-load functions that refuse (codecs 5.1), by description name.
 //!
-//! Checks that read guest memory or host features are not decidable from a stream and are not
-//! here. The others see the values just loaded.
+//! Checks of host features are not decidable from a stream and are not here. The others see the
+//! values just loaded, local ones, and the part of guest memory that [`Guest`] keeps.
 
 use super::compile::Vmsd;
-use super::flow::c_string;
+use super::flow::{Guest, c_string};
+use super::local::{self, Local};
 use crate::dialect::Version;
 use crate::wire::Kind;
 
@@ -41,6 +42,13 @@ const RUN_STATES: [&str; 17] = [
     "preconfig",
 ];
 
+/// Sizes in `fw_cfg/acpi_mr`, and the blocks that get them.
+const ACPI_BLOCKS: [(&str, &str); 3] = [
+    ("table_mr_size", "/rom@etc/acpi/tables"),
+    ("linker_mr_size", "/rom@etc/table-loader"),
+    ("rsdp_mr_size", "/rom@etc/acpi/rsdp"),
+];
+
 /// The value of the field whose name is or ends with `.name`; 0 if there is none.
 #[must_use]
 pub fn value(vmsd: &Vmsd, values: &[u64], name: &str) -> u64 {
@@ -67,17 +75,35 @@ pub fn pre_load(vmsd: &Vmsd, values: &mut [u64]) {
     }
 }
 
+/// What checks see beside the values just loaded.
+pub struct Around<'a> {
+    /// Release of the loader.
+    pub release: Version,
+    /// Local values.
+    pub local: &'a Local,
+    /// The local value of an item of the current node.
+    pub scalar: &'a dyn Fn(&str) -> Option<u64>,
+    /// A byte of guest memory, of those that [`Guest`] keeps.
+    pub guest: &'a dyn Fn(u64) -> u8,
+}
+
+impl std::fmt::Debug for Around<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Around").field("release", &self.release).finish_non_exhaustive()
+    }
+}
+
 /// Runs the check of a description, if it has one that can refuse in this release.
 ///
 /// # Errors
 /// The kind of refusal.
 pub fn post_load(
     vmsd: &Vmsd,
-    release: Version,
     values: &[u64],
     memory: &mut Memory,
-    local: impl Fn(&str) -> Option<u64>,
+    around: &Around<'_>,
 ) -> Result<(), Kind> {
+    let Around { release, local, scalar, guest } = *around;
     let from = |major, minor| release >= Version::new(major, minor, 0);
     let signed = |name: &str| i64::from(value(vmsd, values, name) as u32 as i32);
     let refuse = |text: String| Err(Kind::Check(text));
@@ -92,8 +118,8 @@ pub fn post_load(
             if from(1, 2)
                 && !from(2, 2)
                 && value(vmsd, values, "identify_set") != 0
-                && local("lcyl") == Some(0xff)
-                && local("hcyl") == Some(0xff) =>
+                && scalar("lcyl") == Some(0xff)
+                && scalar("hcyl") == Some(0xff) =>
         {
             Err(Kind::Abort("identify data for a drive that is not there".into()))
         }
@@ -124,6 +150,42 @@ pub fn post_load(
                 ),
                 _ => Ok(()),
             }
+        }
+        // e1000e_post_load: the ids of the subsystem are properties, which a load does not set.
+        "e1000e" => {
+            let other = ["subsys", "subsys_ven"]
+                .into_iter()
+                .find(|name| scalar(name).is_some_and(|own| own != value(vmsd, values, name)));
+            other.map_or(Ok(()), |name| refuse(format!("{name} is not that of the local device")))
+        }
+        // vapic_post_load (1.1 on): a state other than inactive, or one that an old qemu-kvm could not
+        // tell from it, wants its option ROM in main memory, and the ROM has a length.
+        "kvm-tpr-opt" => {
+            let (state, place) =
+                (value(vmsd, values, "state"), value(vmsd, values, "rom_state_paddr"));
+            let Some((_, size)) = local.blocks.iter().find(|b| b.0 == local::MAIN) else {
+                return Ok(());
+            };
+            let length = (place & !(Guest::BLOCK - 1)) + Guest::LENGTH;
+            let usable = length < *size && guest(length) != 0;
+            if (state == 0 && place == 0) || usable {
+                Ok(())
+            } else {
+                refuse(format!("state {state} wants an option ROM at {place:#x}; none is there"))
+            }
+        }
+        // fw_cfg_acpi_mr_restore_post_load (5.1 on) resizes three blocks to these sizes, and takes a
+        // size that does not fit for a fault of the program.
+        "fw_cfg/acpi_mr" => {
+            let too_long = ACPI_BLOCKS.into_iter().find_map(|(field, block)| {
+                let (_, own) = local.blocks.iter().find(|b| b.0 == block.as_bytes())?;
+                let (size, most) = (
+                    value(vmsd, values, field),
+                    local::max_length(block.as_bytes(), *own, release),
+                );
+                (size > most).then(|| format!("{field} {size:#x}: {block} has at most {most:#x}"))
+            });
+            too_long.map_or(Ok(()), |text| Err(Kind::Abort(text)))
         }
         "globalstate" => {
             let name = c_string(&memory.runstate);

@@ -127,10 +127,14 @@ pub enum Codec {
     PciConfig,
     /// PCI interrupt pins: be32 each, 0 or 1.
     PciIrqState,
+    /// MSI-X vectors of a PCI device.
+    Msix,
     /// be64 words for so many bits.
     Bitmap,
     /// The whole of a virtio device.
     Virtio,
+    /// Resources and scanouts of virtio-gpu.
+    VirtioGpu,
     /// A byte 0x30.
     NullPointer,
     /// A capability name: one-byte length, text.
@@ -162,8 +166,10 @@ impl Codec {
             "fpreg" => Codec::Fpreg,
             "pci config" => Codec::PciConfig,
             "pci irq state" => Codec::PciIrqState,
+            "msix state" => Codec::Msix,
             "bitmap" => Codec::Bitmap,
             "virtio" => Codec::Virtio,
+            "virtio-gpu" => Codec::VirtioGpu,
             "nullptr" => Codec::NullPointer,
             "capability" => Codec::Capability,
             "GByteArray" => Codec::ByteArray,
@@ -382,25 +388,40 @@ fn exists(
     let occurrence =
         vmsd.fields.iter().take(at).filter(|earlier| earlier.name == field.name).count();
     let key = format!("{}/{}/{occurrence}", vmsd.name, field.name);
-    let seen = target.observed.get(&key).copied();
+    let seen = |key: &str| {
+        let alike = target.observed.get(key).copied().map(Predicate::Fixed);
+        alike.or_else(|| by_device(target.observed, key))
+    };
     Some(match exists {
         schema::Presence::Hook(symbol) => {
             let known = presence::predicate(symbol, target.release, target.machine);
-            match seen {
-                Some(seen) if presence::is_local(&known) => Predicate::Fixed(seen),
+            match seen(&key) {
+                Some(seen) if presence::is_local(&known) => seen,
                 _ => known,
             }
         }
         schema::Presence::Observed(key) => {
             // A trace shows that a check passed once, not what it checks; its text tells that.
             let check = presence::validation(&field.name).filter(|_| field.must_exist);
-            match (check, target.observed.get(key)) {
+            match (check, seen(key)) {
                 (Some(symbol), _) => presence::predicate(symbol, target.release, target.machine),
-                (None, Some(seen)) => Predicate::Fixed(*seen),
+                (None, Some(seen)) => seen,
                 (None, None) => Predicate::Unknown(format!("presence of {key}")),
             }
         }
     })
+}
+
+/// What a trace showed of a hook whose result hangs on the device: `DEVICE: KEY`.
+fn by_device(observed: &BTreeMap<String, bool>, key: &str) -> Option<Predicate> {
+    let devices: BTreeMap<String, bool> = observed
+        .iter()
+        .filter_map(|(told, seen)| {
+            let (device, of) = told.split_once(": ")?;
+            (of == key).then(|| (device.to_owned(), *seen))
+        })
+        .collect();
+    (!devices.is_empty()).then(|| Predicate::ByDevice(key.to_owned(), devices))
 }
 
 fn slot(vmsd: &schema::Vmsd, at: usize, name: &str, multiply: u32) -> Amount {

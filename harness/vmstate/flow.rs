@@ -4,6 +4,8 @@
 //! are written once against this trait, so that what can be read can be written, and the map of a
 //! generated stream is the truth about it.
 
+use std::collections::BTreeMap;
+
 use super::compile::{Set, Vmsd};
 use crate::dialect::{Dialect, Subsections};
 use crate::wire::map::Item;
@@ -52,6 +54,9 @@ pub trait Flow<'d> {
     /// The map being made.
     fn map(&mut self) -> &mut Map<'d>;
 
+    /// The map as it is.
+    fn made(&self) -> &Map<'d>;
+
     /// Absolute offset of the next byte.
     fn offset(&self) -> u64;
 
@@ -60,6 +65,11 @@ pub trait Flow<'d> {
     /// # Errors
     /// The reader's, with section and path.
     fn scalars(&mut self, name: Name<'d>, width: u32, count: u64) -> Result<u64>;
+
+    /// Transfers one scalar that its codec looks at before it asks whether the stream has ended:
+    /// missing bytes read as zero (`qemu_get_byte` at the end), so that a wrong value is refused as
+    /// such. The end is the second half of the outcome, for after the comparison.
+    fn compared(&mut self, name: Name<'d>, width: u32) -> (u64, Result<()>);
 
     /// Transfers `len` raw bytes without keeping them.
     ///
@@ -93,9 +103,39 @@ pub trait Flow<'d> {
     /// Whether received values are to be checked against local ones.
     fn loads(&self) -> bool;
 
+    /// A byte of guest memory as the stream has set it, of those that [`Guest`] keeps.
+    fn guest_byte(&self, address: u64) -> u8;
+
     /// An error at `offset`, at item `name` of the current node.
     fn fail(&mut self, kind: Kind, offset: u64, name: &str) -> Box<Error> {
         self.map().fail(kind, offset, name)
+    }
+}
+
+/// The bytes of guest memory that a loader asks for after loading a device: the third of every 512,
+/// where an option ROM says how long it is. Those that are zero are not kept.
+#[derive(Debug, Default)]
+pub struct Guest(BTreeMap<u64, u8>);
+
+impl Guest {
+    /// Size of the blocks in which option ROMs are counted and placed.
+    pub const BLOCK: u64 = 512;
+    /// Where in the first block the number of blocks is.
+    pub const LENGTH: u64 = 2;
+    /// Bytes kept; a stream may have any number of pages.
+    const MOST: usize = 1 << 20;
+
+    /// Notes one byte.
+    pub fn set(&mut self, address: u64, byte: u8) {
+        if byte == 0 {
+            self.0.remove(&address);
+        } else if self.0.len() < Self::MOST {
+            self.0.insert(address, byte);
+        }
+    }
+
+    fn get(&self, address: u64) -> u8 {
+        self.0.get(&address).copied().unwrap_or(0)
     }
 }
 
@@ -112,12 +152,21 @@ pub struct Loader<'s, 'd> {
     pub gave_up: Vec<u64>,
     /// Fields that the section's version does not have yet: paths.
     pub absent: Vec<String>,
+    /// What was loaded of guest memory.
+    pub guest: Guest,
 }
 
 impl<'s, 'd> Loader<'s, 'd> {
     /// A loader at the start of a stream.
     pub fn new(reader: Reader<'s>, dialect: &'d Dialect) -> Self {
-        Loader { reader, map: Map::new(), dialect, gave_up: Vec::new(), absent: Vec::new() }
+        Loader {
+            reader,
+            map: Map::new(),
+            dialect,
+            gave_up: Vec::new(),
+            absent: Vec::new(),
+            guest: Guest::default(),
+        }
     }
 
     fn unknown(&self, name: &[u8], owner: &Vmsd, at: u64) -> Box<Error> {
@@ -200,6 +249,10 @@ impl<'d> Flow<'d> for Loader<'_, 'd> {
         &mut self.map
     }
 
+    fn made(&self) -> &Map<'d> {
+        &self.map
+    }
+
     fn offset(&self) -> u64 {
         self.reader.offset()
     }
@@ -218,6 +271,13 @@ impl<'d> Flow<'d> for Loader<'_, 'd> {
         let len = self.reader.offset() - at;
         self.map.note(name.item(width), at, len);
         value.map_err(|e| self.map.place(e, name.shown))
+    }
+
+    fn compared(&mut self, name: Name<'d>, width: u32) -> (u64, Result<()>) {
+        let at = self.reader.offset();
+        let (value, outcome) = self.reader.be_padded(width as usize);
+        self.map.note(name.item(width), at, self.reader.offset() - at);
+        (value, outcome.map_err(|e| self.map.place(e, name.shown)))
     }
 
     fn bytes(&mut self, name: Name<'d>, len: u64) -> Result<()> {
@@ -271,6 +331,10 @@ impl<'d> Flow<'d> for Loader<'_, 'd> {
 
     fn loads(&self) -> bool {
         true
+    }
+
+    fn guest_byte(&self, address: u64) -> u8 {
+        self.guest.get(address)
     }
 }
 
@@ -334,6 +398,10 @@ impl<'d, V: Values> Flow<'d> for Saver<'_, 'd, V> {
         &mut self.map
     }
 
+    fn made(&self) -> &Map<'d> {
+        &self.map
+    }
+
     fn offset(&self) -> u64 {
         self.writer.offset()
     }
@@ -341,6 +409,13 @@ impl<'d, V: Values> Flow<'d> for Saver<'_, 'd, V> {
     fn scalars(&mut self, name: Name<'d>, width: u32, count: u64) -> Result<u64> {
         let value = self.item(name, width, count.saturating_mul(u64::from(width)))?;
         Ok(if width >= 8 { value } else { value & ((1u64 << (8 * width)) - 1) })
+    }
+
+    fn compared(&mut self, name: Name<'d>, width: u32) -> (u64, Result<()>) {
+        match self.scalars(name, width, 1) {
+            Ok(value) => (value, Ok(())),
+            Err(e) => (0, Err(e)),
+        }
     }
 
     fn bytes(&mut self, name: Name<'d>, len: u64) -> Result<()> {
@@ -377,5 +452,9 @@ impl<'d, V: Values> Flow<'d> for Saver<'_, 'd, V> {
 
     fn loads(&self) -> bool {
         false
+    }
+
+    fn guest_byte(&self, _: u64) -> u8 {
+        0
     }
 }

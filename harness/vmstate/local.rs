@@ -8,6 +8,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::dialect::Version;
+
 /// Values of one destination, read off its own fixture (or the nearest release's, see `from`).
 #[derive(Debug, Clone, Default)]
 pub struct Local {
@@ -39,12 +41,31 @@ impl Local {
 
     /// Whether an item of this codec and name is worth remembering: compared by its codec, or
     /// telling something of the local device that a check needs (`lcyl` and `hcyl`: whether an
-    /// IDE drive is there; `num_timers_save`: how many HPET timers).
+    /// IDE drive is there; `num_timers_save`: how many HPET timers; `subsys` and
+    /// `subsys_ven`: which board e1000e says it is).
     #[must_use]
     pub fn wants(info: &str, name: &str) -> bool {
         info.ends_with(" equal")
             || matches!(info, "int32 le" | "pci config" | COMPARED)
-            || matches!(name, "lcyl" | "hcyl" | "num_timers_save")
+            || matches!(name, "lcyl" | "hcyl" | "num_timers_save" | "subsys" | "subsys_ven")
+    }
+}
+
+/// The block of a PC that begins at guest address 0.
+pub const MAIN: &[u8] = b"pc.ram";
+
+/// How far a resizable block can grow on a destination where it has `own` bytes.
+///
+/// The ACPI tables get 2 MiB in every release; since 6.0 the loader script gets 64 KiB and the root
+/// pointer a page. Before, and for any other ROM, it is what is there.
+#[must_use]
+pub fn max_length(block: &[u8], own: u64, release: Version) -> u64 {
+    let from_6 = release >= Version::new(6, 0, 0);
+    match block {
+        b"/rom@etc/acpi/tables" => 0x20_0000,
+        b"/rom@etc/table-loader" if from_6 => 0x1_0000,
+        b"/rom@etc/acpi/rsdp" if from_6 => 0x1000,
+        _ => own,
     }
 }
 

@@ -4,6 +4,8 @@
 //! The complete set for PC machines up to 11.1 is here; another symbol is
 //! [`Predicate::Unknown`], which makes the load undetermined where it is reached.
 
+use std::collections::BTreeMap;
+
 use crate::dialect::{Generation, Version};
 use crate::wire::{Fault, planted};
 
@@ -12,6 +14,8 @@ use crate::wire::{Fault, planted};
 pub enum Predicate {
     /// Decided by machine type and release.
     Fixed(bool),
+    /// Decided by the device of the section, as a trace showed it: what is asked, and the answers.
+    ByDevice(String, BTreeMap<String, bool>),
     /// The version being loaded is this one.
     VersionIs(u32),
     /// The version being loaded is below this one.
@@ -92,19 +96,21 @@ pub fn is_local(predicate: &Predicate) -> bool {
 }
 
 impl Predicate {
-    /// Whether the field is there. `value` gives an earlier field of the same description by the
+    /// Whether the field is there, in a section of `device`. `value` gives an earlier field of the same description by the
     /// end of its name; `local_timers` is the destination's own number of HPET timers.
     ///
     /// # Errors
     /// The symbol, for a predicate that is not known.
     pub fn holds(
         &self,
+        device: &str,
         version: u32,
         value: impl Fn(&str) -> u64,
         local_timers: u64,
     ) -> Result<bool, &str> {
         Ok(match self {
             Predicate::Fixed(known) => *known,
+            Predicate::ByDevice(what, seen) => *seen.get(device).ok_or(what.as_str())?,
             Predicate::VersionIs(v) => version == *v,
             Predicate::VersionBelow(v) => version < *v,
             Predicate::NonZero(field) => (value(field) != 0) != planted(Fault::PresenceInverted),

@@ -245,7 +245,8 @@ pub struct Handlers {
     pub origin: String,
     /// Registered handlers in list order, as `find_se` searches them.
     pub handlers: Vec<Handler>,
-    /// What a trace showed of hooks whose names are not known; see [`Presence::Observed`].
+    /// What a trace showed of hooks whose names are not known; see [`Presence::Observed`]. A hook
+    /// that gave different results for different devices is told for each: `DEVICE: KEY`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub observed: BTreeMap<String, bool>,
 }

@@ -102,10 +102,14 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         if self.flow.loads() {
             let at = self.flow.offset();
             let values = self.values.get(base..).unwrap_or(&[]);
-            let (map, known) = (&*self.flow.map(), self.scene.local);
-            let local = |name: &str| known.scalar(map.identity(name));
-            let outcome =
-                check::post_load(vmsd, self.scene.release, values, &mut self.memory, local);
+            let (flow, known) = (&*self.flow, self.scene.local);
+            let around = check::Around {
+                release: self.scene.release,
+                local: known,
+                scalar: &|name| known.scalar(flow.made().identity(name)),
+                guest: &|address| flow.guest_byte(address),
+            };
+            let outcome = check::post_load(vmsd, values, &mut self.memory, &around);
             if let Err(kind) = outcome {
                 return Err(self.flow.fail(kind, at, ""));
             }
@@ -166,7 +170,12 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             Some(predicate) => {
                 let timers = self.local_value("num_timers_save").unwrap_or(3);
                 let values = self.values.get(base..).unwrap_or(&[]);
-                match predicate.holds(version, |name| check::value(vmsd, values, name), timers) {
+                match predicate.holds(
+                    self.device,
+                    version,
+                    |name| check::value(vmsd, values, name),
+                    timers,
+                ) {
                     Ok(present) => present,
                     Err(symbol) => {
                         let what =
@@ -238,10 +247,11 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             let began = self.flow.offset();
             if marked {
                 let at = self.flow.offset();
-                match self.flow.scalars(name("ptr-marker"), 1, 1)? {
-                    0x31 => {}
-                    0x30 => continue,
-                    found => {
+                match self.flow.compared(name("ptr-marker"), 1) {
+                    (_, Err(e)) if !self.flow.loads() => return Err(e),
+                    (0x31, _) => {}
+                    (0x30, _) => continue,
+                    (found, _) => {
                         let kind = Kind::BadMarker { found: found as u8, expected: "0x30 or 0x31" };
                         return Err(self.flow.fail(kind, at, &field.name));
                     }

@@ -238,13 +238,21 @@ impl<'s> Reader<'s> {
     /// # Errors
     /// As [`Reader::take`].
     pub fn be(&mut self, width: usize) -> Result<u64> {
-        let mut value = 0u64;
-        self.take(width as u64, |piece| {
+        let (value, outcome) = self.be_padded(width);
+        outcome.map(|()| value)
+    }
+
+    /// `width` bytes (at most 8), big-endian, with zeros for those that are missing, and the error
+    /// of [`Reader::take`] if any are.
+    pub fn be_padded(&mut self, width: usize) -> (u64, Result<()>) {
+        let (mut value, mut missing) = (0u64, width as u32);
+        let outcome = self.take(width as u64, |piece| {
             for byte in piece {
                 value = value << 8 | u64::from(*byte);
+                missing = missing.saturating_sub(1);
             }
-        })?;
-        Ok(value)
+        });
+        (value.checked_shl(8 * missing).unwrap_or(0), outcome)
     }
 
     /// A string with a one-byte length before it (`qemu_get_counted_string`, block names).

@@ -164,7 +164,10 @@ impl<'a> Finisher<'a> {
         let heritage = self.heritage;
         let uses = draft.fields.iter().filter(|other| other.name == told.name).count();
         let place = (told.occurrence, uses);
-        let alike: Vec<_> = heritage.alike(&draft.name, &told.name, place).collect();
+        let mut alike: Vec<_> = heritage.alike(&draft.name, &told.name, place).collect();
+        if alike.is_empty() {
+            alike.extend(heritage.cousins(&draft.name, &told.name, place));
+        }
         let of_kin = |(found, _): &&(Inherited<'a>, _)| {
             kin.is_some_and(|kin| std::ptr::eq(kin.vmsd, found.vmsd))
         };

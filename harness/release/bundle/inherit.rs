@@ -27,6 +27,19 @@ pub struct Inherited<'a> {
     pub vmsd: &'a Vmsd,
 }
 
+impl<'a> Inherited<'a> {
+    /// The field of that occurrence of a name that the description uses as often.
+    fn field(
+        self,
+        name: &str,
+        (occurrence, uses): (usize, usize),
+    ) -> Option<(Inherited<'a>, &'a Field)> {
+        let named = || self.vmsd.fields.iter().filter(|other| other.name == name);
+        let field = named().nth(occurrence).filter(|_| named().count() == uses)?;
+        Some((self, field))
+    }
+}
+
 impl<'a> Heritage<'a> {
     /// Indexes a pool without `release` itself: a bundle that is held against tables of its own
     /// release must not have taken anything from them.
@@ -70,11 +83,22 @@ impl<'a> Heritage<'a> {
         field: &'b str,
         (occurrence, uses): (usize, usize),
     ) -> impl Iterator<Item = (Inherited<'a>, &'a Field)> + 'b {
-        self.named(vmsd).filter_map(move |found| {
-            let named = || found.vmsd.fields.iter().filter(|other| other.name == field);
-            let field = named().nth(occurrence).filter(|_| named().count() == uses)?;
-            Some((found, field))
-        })
+        self.named(vmsd).filter_map(move |found| found.field(field, (occurrence, uses)))
+    }
+
+    /// The same of subsections called as `vmsd` is, of other devices: `piix4_pm/cpuhp` for
+    /// `ich9_pm/cpuhp`.
+    pub fn cousins<'b>(
+        &'b self,
+        vmsd: &'b str,
+        field: &'b str,
+        place: (usize, usize),
+    ) -> impl Iterator<Item = (Inherited<'a>, &'a Field)> + 'b {
+        let part = vmsd.split_once('/').map(|(_, part)| part);
+        let others = self.by_name.iter().filter(move |(name, _)| {
+            part.is_some() && name.split_once('/').map(|(_, other)| other) == part
+        });
+        others.flat_map(|(_, all)| all).filter_map(move |found| found.field(field, place))
     }
 
     /// The handler of this name and instance, with its release: on the same machine type and

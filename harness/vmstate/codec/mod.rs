@@ -57,9 +57,10 @@ pub fn leaf<'d, F: Flow<'d>>(
         }
         Codec::NullPointer => {
             let at = walk.flow.offset();
-            match walk.flow.scalars(name, 1, 1)? {
-                0x30 => Ok(0),
-                found => {
+            match walk.flow.compared(name, 1) {
+                (0x30, outcome) => outcome.map(|()| 0),
+                (_, Err(e)) if !walk.flow.loads() => Err(e),
+                (found, _) => {
                     let kind = Kind::BadMarker { found: found as u8, expected: "0x30" };
                     Err(walk.flow.fail(kind, at, name.shown))
                 }
@@ -73,6 +74,8 @@ pub fn leaf<'d, F: Flow<'d>>(
             let len = walk.flow.scalars(name, 4, 1)?;
             walk.flow.bytes(name, len).map(|()| 0)
         }
+        Codec::Msix => pci::msix(walk, [name, name]).map(|()| 0),
+        Codec::VirtioGpu => virtio::gpu::transfer(walk).map(|()| 0),
         Codec::Equal(_)
         | Codec::LessOrEqual
         | Codec::PciConfig
@@ -112,15 +115,15 @@ fn equal<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>, width: u32
     // trap 4); the PCI version field is the only one that uses it.
     let reversed = name.shown == "version_id" && name.info == "int32 equal";
     let local = walk.local_value(name.canonical);
-    let received = walk.flow.scalars(name, width, 1)?;
+    let (received, outcome) = walk.flow.compared(name, width);
     let local = match local {
         Some(local) if walk.flow.loads() => local,
-        _ => return Ok(received),
+        _ => return outcome.map(|()| received),
     };
     let fits =
         if reversed { local as u32 as i32 <= received as u32 as i32 } else { local == received };
     if fits {
-        Ok(received)
+        outcome.map(|()| received)
     } else {
         Err(walk.flow.fail(Kind::NotEqual { received, local }, at, name.shown))
     }
@@ -130,17 +133,17 @@ fn equal<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>, width: u32
 fn less_or_equal<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>) -> Result<u64> {
     let at = walk.flow.offset();
     let local = walk.local_value(name.canonical);
-    let received = walk.flow.scalars(name, 4, 1)?;
+    let (received, outcome) = walk.flow.compared(name, 4);
     let local = match local {
         Some(local) if walk.flow.loads() => local as u32 as i32,
-        _ => return Ok(received),
+        _ => return outcome.map(|()| received),
     };
     let value = received as u32 as i32;
     // 2.0.0 had the sense right but let negative values pass.
     let negative_passes =
         walk.scene.release == Version::new(2, 0, 0) || walk.scene.release == Version::new(2, 0, 1);
     if value <= local && (value >= 0 || negative_passes) {
-        Ok(received)
+        outcome.map(|()| received)
     } else {
         let kind = Kind::NotLessOrEqual { received: value.into(), local: local.into() };
         Err(walk.flow.fail(kind, at, name.shown))

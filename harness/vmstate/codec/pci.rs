@@ -77,13 +77,29 @@ pub fn config<'d, F: Flow<'d>>(
 pub fn irq_state<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>) -> Result<u64> {
     for pin in 0..4 {
         let at = walk.flow.offset();
-        let level = walk.flow.scalars(name, 4, 1)?;
+        let (level, outcome) = walk.flow.compared(name, 4);
         if level > 1 && walk.flow.loads() {
             let kind = Kind::Check(format!("irq state {pin} is {level:#x}: must be 0 or 1"));
             return Err(walk.flow.fail(kind, at, name.shown));
         }
+        outcome?;
     }
     Ok(0)
+}
+
+/// Transfers MSI-X state: the table of vectors, and the bits of those that are pending. How many
+/// there are is in the configuration space that came before; a device without the capability sends
+/// nothing.
+///
+/// # Errors
+/// The reader's.
+pub fn msix<'d, F: Flow<'d>>(
+    walk: &mut Walk<'d, '_, F>,
+    [table, pending]: [Name<'d>; 2],
+) -> Result<()> {
+    let vectors = walk.memory.msix_vectors;
+    walk.flow.bytes(table, 16 * vectors)?;
+    walk.flow.bytes(pending, vectors.div_ceil(8))
 }
 
 fn byte(space: &[u8], at: usize) -> u8 {

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`common`] | transport, features, configuration, queues |
 //! | [`net`], [`blk`], [`balloon`], [`serial`] | the device parts |
+//! | [`gpu`] | the second field of virtio-gpu |
 //! | [`tables`] | descriptions that no importer sees, because hand-written code reaches them |
 //!
 //! Item names are the same in every release, whatever its code calls them, so that maps of two
@@ -18,6 +19,7 @@
 mod balloon;
 mod blk;
 mod common;
+pub mod gpu;
 mod net;
 mod serial;
 mod tables;
@@ -42,6 +44,11 @@ enum Device {
     Blk,
     Balloon,
     Serial,
+    /// No part of their own: requests of SCSI are in its disks, resources of the display in a field
+    /// of their own.
+    Rng,
+    Scsi,
+    Gpu,
 }
 
 impl Device {
@@ -52,6 +59,9 @@ impl Device {
             "virtio-blk" => Device::Blk,
             "virtio-balloon" => Device::Balloon,
             "virtio-console" => Device::Serial,
+            "virtio-rng" => Device::Rng,
+            "virtio-scsi" => Device::Scsi,
+            "virtio-gpu" => Device::Gpu,
             _ => return None,
         })
     }
@@ -61,7 +71,7 @@ impl Device {
         match self {
             Device::Net => 2..=11,
             Device::Blk => 2..=2,
-            Device::Balloon => 1..=1,
+            Device::Balloon | Device::Rng | Device::Scsi | Device::Gpu => 1..=1,
             Device::Serial if release < Version::new(0, 13, 0) => 1..=1,
             Device::Serial if release < Version::new(0, 14, 0) => 0..=2,
             Device::Serial => 0..=3,
@@ -130,6 +140,7 @@ fn parts<'d, F: Flow<'d>>(
         Device::Blk => blk::transfer(walk, &common)?,
         Device::Balloon => balloon::transfer(walk)?,
         Device::Serial => serial::transfer(walk, version_id)?,
+        Device::Rng | Device::Scsi | Device::Gpu => {}
     }
     if from(walk, 2, 1) {
         described(walk, tables::VIRTIO)?;

@@ -4,6 +4,7 @@
 use super::super::super::flow::{Flow, Name};
 use super::super::super::local::COMPARED;
 use super::super::super::walk::Walk;
+use super::super::pci;
 use super::{compared, described, from, refuse_if, scalar, tables, within};
 use crate::dialect::Version;
 use crate::wire::{Kind, Result};
@@ -45,8 +46,7 @@ fn parts<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &mut Common) -> Re
     let vectors = walk.memory.msix_vectors;
     if vectors > 0 {
         within(walk, "msix", None, |walk| {
-            walk.flow.bytes(Name::plain("table", "buffer"), 16 * vectors)?;
-            walk.flow.bytes(Name::plain("pending", "buffer"), vectors.div_ceil(8))
+            pci::msix(walk, ["table", "pending"].map(|name| Name::plain(name, "buffer")))
         })?;
         vector(walk, "config_vector", vectors)?;
     }

@@ -32,6 +32,11 @@ pub const NET_UFO: &str = key!("virtio-net-ufo");
 /// virtio-net, the queues after the first.
 pub const NET_WAITING: &str = key!("virtio-net-tx_waiting");
 
+/// One scanout of virtio-gpu.
+pub const GPU_SCANOUT: &str = key!("virtio-gpu-one-scanout");
+/// The scanouts of virtio-gpu.
+pub const GPU_SCANOUTS: &str = key!("virtio-gpu-scanouts");
+
 /// Queues in the arrays of the subsections, used or not.
 const QUEUES: u32 = 1024;
 
@@ -76,6 +81,8 @@ const fn layout(key: &'static str, major: u32, minor: u32) -> Layout {
 }
 
 const LAYOUTS: &[Layout] = &[
+    layout(GPU_SCANOUT, 2, 4),
+    layout(GPU_SCANOUTS, 2, 4),
     Layout {
         version_id: 2,
         fields: &[

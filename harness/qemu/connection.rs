@@ -1,0 +1,116 @@
+//! The socket to a monitor: the binary connects itself, so that nobody has to wait for it to
+//! listen, and every wait has a deadline.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::thread;
+
+use super::process::{Deadline, POLL, Process};
+use super::qmp::QmpError;
+
+/// Most bytes that are taken for one answer.
+const ANSWER: usize = 16 << 20;
+
+/// A connection, and what has come over it that nobody has asked for yet.
+#[derive(Debug)]
+pub struct Connection {
+    stream: UnixStream,
+    pending: Vec<u8>,
+}
+
+impl Connection {
+    /// Waits for the process to connect to `listener`.
+    ///
+    /// # Errors
+    /// When it dies or does not in time.
+    pub fn accept(
+        listener: &UnixListener,
+        process: &mut Process,
+        deadline: Deadline,
+    ) -> Result<Self, QmpError> {
+        let doing = || "waiting for QEMU to connect".to_owned();
+        let socket = |source| QmpError::Socket { doing: doing(), source };
+        listener.set_nonblocking(true).map_err(socket)?;
+        let stream = loop {
+            match listener.accept() {
+                Ok((stream, _)) => break stream,
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+                Err(source) => return Err(socket(source)),
+            }
+            if let Some(ended) = process.ended()? {
+                return Err(QmpError::Died { ended, stderr: process.stderr() });
+            }
+            if deadline.past() {
+                return Err(QmpError::TimeOut { doing: doing(), limit: deadline.limit });
+            }
+            thread::sleep(POLL);
+        };
+        stream.set_nonblocking(false).map_err(socket)?;
+        Ok(Connection { stream, pending: Vec::new() })
+    }
+
+    /// Sends a line.
+    ///
+    /// # Errors
+    /// When it cannot be sent.
+    pub fn send(&mut self, doing: &str, line: &str, deadline: Deadline) -> Result<(), QmpError> {
+        let line = format!("{line}\n");
+        self.stream.write_all(line.as_bytes()).map_err(|e| broken(doing, e, deadline))
+    }
+
+    /// Everything up to the first place that `end` finds in what has come: an offset.
+    ///
+    /// # Errors
+    /// When it does not come in time, or is too long for an answer.
+    pub fn until(
+        &mut self,
+        doing: &str,
+        end: impl Fn(&[u8]) -> Option<usize>,
+        deadline: Deadline,
+    ) -> Result<Vec<u8>, QmpError> {
+        loop {
+            if let Some(end) = end(&self.pending) {
+                return Ok(self.pending.drain(..end).collect());
+            }
+            if self.pending.len() > ANSWER {
+                return Err(garbage(doing, &self.pending));
+            }
+            let left = deadline.left();
+            if left.is_zero() {
+                return Err(QmpError::TimeOut { doing: doing.to_owned(), limit: deadline.limit });
+            }
+            let mut piece = [0; 4096];
+            let read = match self.stream.set_read_timeout(Some(left)) {
+                Ok(()) => self.stream.read(&mut piece),
+                Err(e) => Err(e),
+            };
+            match read {
+                Ok(0) => return Err(QmpError::Closed { doing: doing.to_owned() }),
+                Ok(n) => self.pending.extend(piece.iter().take(n)),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(broken(doing, e, deadline)),
+            }
+        }
+    }
+}
+
+fn broken(doing: &str, source: std::io::Error, deadline: Deadline) -> QmpError {
+    let doing = doing.to_owned();
+    match source.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+            QmpError::TimeOut { doing, limit: deadline.limit }
+        }
+        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => QmpError::Closed { doing },
+        _ => QmpError::Socket { doing, source },
+    }
+}
+
+/// An answer that is none.
+#[must_use]
+pub fn garbage(doing: &str, bytes: &[u8]) -> QmpError {
+    let shown: Vec<u8> = bytes.iter().copied().take(80).collect();
+    QmpError::Garbage {
+        doing: doing.to_owned(),
+        found: String::from_utf8_lossy(&shown).into_owned(),
+    }
+}
