@@ -210,7 +210,7 @@ pub fn unnoticed(
 }
 
 /// The reproducer: what, how predicted, both descriptions, the bytes with their meaning.
-fn report(
+pub(super) fn report(
     why: &str,
     truth: Truth<'_, '_>,
     to: To<'_>,

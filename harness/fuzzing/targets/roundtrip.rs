@@ -8,9 +8,14 @@ use crate::fuzzing::{Failure, Outcome, oracle};
 use crate::stream::{load_bytes, save};
 use crate::wire::Refill;
 
-/// Why a destination may refuse what itself has written: data that look like a subsection.
-const LOOKALIKES: [&str; 3] =
-    ["subsection not in the list", "subsection with subsections", "look-ahead beyond the end"];
+/// Why a destination may refuse what itself has written: data that look like a subsection, or like
+/// the head of one that the end of the stream cuts short.
+const LOOKALIKES: [&str; 4] = [
+    "subsection not in the list",
+    "subsection with subsections",
+    "look-ahead beyond the end",
+    "end of stream",
+];
 
 /// Runs one input.
 ///
@@ -30,11 +35,12 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         if !evolves
             && to.expected.look_ahead == Refill::Full
             && case.source.is_well_named()
-            && let Prediction::Refuses { why, offset } =
+            && let refuses @ Prediction::Refuses { why, .. } =
                 predict(truth, to.side, to.expected, &case.feed)
             && !LOOKALIKES.contains(&why)
         {
-            let text = format!("rules {}: its own stream is refused at {offset}: {why}", to.rules);
+            let why = format!("its own stream is refused: {why}");
+            let text = oracle::report(&why, truth, to, &case.feed, &loaded, Some(refuses), None);
             return Err(Failure(text));
         }
         oracle::check(truth, to, &case.feed, &loaded, counts)?;
