@@ -438,7 +438,8 @@ impl<'d, V: Values> Flow<'d> for Saver<'_, 'd, V> {
         let at = self.writer.offset();
         self.writer.u8(SUBSECTION);
         self.writer.counted(name.as_bytes());
-        self.writer.be32(version);
+        let as_owner = planted(Fault::SubsectionWrittenAsOwner);
+        self.writer.be32(if as_owner { owner.version_id } else { version });
         let item = Item { info: "subsection", ..Item::framing(name) };
         self.map.note(item, at, self.writer.offset() - at);
         Ok(Some((*index, version & 0xff)))

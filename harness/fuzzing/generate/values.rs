@@ -6,7 +6,7 @@ use crate::fuzzing::dice::Dice;
 use crate::vmstate::flow::{Name, SUBSECTION};
 use crate::vmstate::schema::Tables;
 use crate::vmstate::{Set, Values, compile};
-use crate::wire::{Fault, Map, Result, Writer, planted};
+use crate::wire::{Map, Result, Writer};
 
 /// Bytes that mean something to a loader: subsection, end, footer, record types, pointer markers.
 const MAGIC: [u8; 8] = [0x05, 0x00, 0x7e, 0x04, 0x30, 0x31, 0xff, 0x08];
@@ -109,9 +109,6 @@ impl Values for Generated<'_, '_> {
         self.open.push((place, which + 1));
         self.features.add(Feature::SubsectionSent);
         let index = owner.subsections.get(which).map_or(0, |s| s.1);
-        if planted(Fault::SubsectionWrittenAsOwner) {
-            return Ok(Some((which, owner.version_id)));
-        }
         Ok(Some((which, self.set.get(index).map_or(0, |v| v.version_id))))
     }
 }
