@@ -2,8 +2,11 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
+mod support;
+
 use std::io::Read as _;
 use std::process::{Command, Output, Stdio};
+use support::snapshots;
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_crossload"));
@@ -14,14 +17,6 @@ fn command(arguments: &[&str]) -> Command {
 
 fn output(arguments: &[&str]) -> Output {
     command(arguments).output().expect("the command starts")
-}
-
-fn snapshots() -> insta::internals::SettingsBindDropGuard {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots/cli"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind_to_scope()
 }
 
 #[rstest::rstest]
@@ -38,7 +33,7 @@ fn output_is_as_reviewed(#[case] name: &str, #[case] arguments: &[&str], #[case]
     let output = output(arguments);
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(output.status.code(), Some(status));
-    let _scope = snapshots();
+    let _scope = snapshots("cli");
     insta::assert_snapshot!(name, String::from_utf8(output.stdout).unwrap());
 }
 

@@ -3,6 +3,8 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
+mod support;
+
 use std::fs::{self, File};
 use std::io::{BufWriter, Cursor, Write};
 use std::path::{Path, PathBuf};
@@ -17,6 +19,7 @@ use crossload::report::dump::annotate;
 use crossload::stream::frames::{Depth, scan};
 use crossload::stream::{Body, Destination, load, record};
 use crossload::wire::Feed;
+use support::snapshots;
 
 const NEWEST: (&str, &str) = ("11.1", "pc-i440fx-10.0");
 
@@ -66,11 +69,7 @@ fn name(path: &Path) -> &str {
 #[test]
 fn dumps_are_as_reviewed() {
     let library = library();
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots/dump"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    let _scope = settings.bind_to_scope();
+    let _scope = snapshots("dump");
     for (release, _) in library.releases() {
         let idle = library.fixtures().iter();
         let idle = idle.filter(|f| f.release == *release && f.scenario == "idle");

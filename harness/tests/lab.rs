@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod support;
+
 use std::sync::LazyLock;
 
 use crossload::lab::designs::cursor::Stream;
@@ -11,17 +13,10 @@ use crossload::lab::designs::{self, evolve, neighbours, real, run};
 use crossload::lab::drift::{self, Base, Class, Rule, Selection};
 use crossload::release::corpus::Corpus;
 use crossload::release::library::Library;
+use support::snapshots;
 
 static LIBRARY: LazyLock<Library> =
     LazyLock::new(|| Library::open(Corpus::embedded().unwrap()).unwrap());
-
-fn snapshots() -> insta::internals::SettingsBindDropGuard {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots/lab"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind_to_scope()
-}
 
 #[test]
 #[cfg_attr(
@@ -29,7 +24,7 @@ fn snapshots() -> insta::internals::SettingsBindDropGuard {
     ignore = "a million loads take over a minute unoptimised: cargo test --release --test lab"
 )]
 fn the_drift_table_is_as_reviewed() {
-    let _scope = snapshots();
+    let _scope = snapshots("lab");
     let drifts = drift::run(&LIBRARY, &Selection::default()).unwrap();
     insta::assert_snapshot!("drift", drift::table::summary(&drifts));
     let mut sections = String::new();
@@ -42,7 +37,7 @@ fn the_drift_table_is_as_reviewed() {
 
 #[test]
 fn the_design_tables_are_as_reviewed() {
-    let _scope = snapshots();
+    let _scope = snapshots("lab");
     let report = run::generated(0, 20_000, false);
     assert_eq!(report.broken_claims(), 0);
     let counts = neighbours::run(&LIBRARY).unwrap();

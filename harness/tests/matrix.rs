@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
+mod support;
+
 use std::sync::LazyLock;
 
 use anstream::adapter::strip_str;
@@ -11,6 +13,7 @@ use crossload::release::{corpus::Corpus, library::Library};
 use crossload::report::{findings::findings, json::json, table};
 use crossload::trace::{Verdict, judge};
 use crossload::wire::Feed;
+use support::snapshots;
 
 static LIBRARY: LazyLock<Library> =
     LazyLock::new(|| Library::open(Corpus::embedded().unwrap()).unwrap());
@@ -30,14 +33,6 @@ fn plan(filter: &Filter) -> Plan {
 
 fn whole(feed: &Feed) -> Run {
     run(&LIBRARY, &CONFIG, &plan(&Filter::default()), feed).unwrap()
-}
-
-fn snapshots(folder: &str) -> insta::internals::SettingsBindDropGuard {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(format!("{}/snapshots/{folder}", env!("CARGO_MANIFEST_DIR")));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind_to_scope()
 }
 
 #[test]

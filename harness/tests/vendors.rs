@@ -15,15 +15,7 @@ use crossload::matrix::Config;
 use crossload::matrix::vendors::Vendor;
 use crossload::release::library::Library;
 use crossload::release::provenance::Fixture;
-use support::library;
-
-fn snapshots() -> insta::internals::SettingsBindDropGuard {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots/lab"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind_to_scope()
-}
+use support::{library, snapshots};
 
 const MATRIX: &str = include_str!("../../matrix.toml");
 
@@ -37,7 +29,7 @@ fn build(vendors: &[Vendor], name: &str) -> Build {
 
 #[test]
 fn the_worked_downstreams_are_answered() {
-    let _scope = snapshots();
+    let _scope = snapshots("lab");
     let vendors = vendors();
     let mut text = String::new();
     for (from, to, machine) in [
@@ -145,7 +137,7 @@ fn a_stream_decides_which_features_are_in_use(
         assert!(as_.starts_with(&format!("{file}, read as {machine} ")), "{as_}");
         assert_eq!(Some(answer), text.split_once(": ").map(|told| told.1));
     }
-    let _scope = snapshots();
+    let _scope = snapshots("lab");
     insta::assert_snapshot!(format!("can-migrate-{scenario}"), text);
 }
 
