@@ -8,10 +8,10 @@
 
 use std::fmt::Write;
 
+use super::Failure;
 use super::ambiguity::{self, Cause, Prediction, Truth};
 use super::counters::Counts;
 use super::generate::Side;
-use super::{Failure, Outcome};
 use crate::dialect::{AfterEnd, Dialect};
 use crate::stream::{Destination, Loaded, record};
 use crate::trace::{Difference, Verdict, verdict};
@@ -72,7 +72,7 @@ impl Strict {
     }
 }
 
-/// Checks a load of `written`, and counts its verdict.
+/// Checks a load of `written`, and counts its verdict. Returns what the second opinion said.
 ///
 /// # Errors
 /// A reproducer in words.
@@ -82,7 +82,7 @@ pub fn check(
     feed: &Feed,
     loaded: &Loaded<'_>,
     counts: &mut Counts,
-) -> Outcome {
+) -> Result<Prediction, Failure> {
     let (verdict, difference) = verdict::reading(truth.map, loaded);
     let dialect = to.expected;
     let kept = verdict == Verdict::Faithful && !loaded.absent.is_empty();
@@ -125,15 +125,14 @@ pub fn check(
             };
             counts.explained(cause.name(), unnoticed);
             if counts.strict.forbids(cause) {
-                fail(&format!("misparsed: {}; {unnoticed}", cause.name()))
-            } else {
-                Ok(())
+                return fail(&format!("misparsed: {}; {unnoticed}", cause.name()));
             }
+            Ok(prediction)
         }
         Prediction::Open(_) if verdict == Verdict::Misparsed => {
             fail("misparsed where the descriptions leave something open")
         }
-        _ => Ok(()),
+        _ => Ok(prediction),
     }
 }
 

@@ -7,7 +7,8 @@ use super::load::Load;
 use crate::dialect::ram::{
     COMPRESS_PAGE, CONTINUE, EOS, Flags, HOOK, MEM_SIZE, MULTIFD_FLUSH, PAGE, XBZRLE, ZERO,
 };
-use crate::vmstate::flow::{Guest, c_string};
+use crate::vmstate::flow::c_string;
+use crate::vmstate::guest::Guest;
 use crate::vmstate::local::{MAIN, max_length};
 use crate::wire::map::Item;
 use crate::wire::{Fault, Kind, Result, planted};

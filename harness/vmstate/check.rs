@@ -4,7 +4,8 @@
 //! values just loaded, local ones, and the part of guest memory that [`Guest`] keeps.
 
 use super::compile::Vmsd;
-use super::flow::{Guest, c_string};
+use super::flow::c_string;
+use super::guest::Guest;
 use super::local::{self, Local};
 use crate::dialect::Version;
 use crate::wire::Kind;

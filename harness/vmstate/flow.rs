@@ -4,9 +4,8 @@
 //! are written once against this trait, so that what can be read can be written, and the map of a
 //! generated stream is the truth about it.
 
-use std::collections::BTreeMap;
-
 use super::compile::{Set, Vmsd};
+use super::guest::Guest;
 use crate::dialect::{Dialect, Subsections};
 use crate::wire::map::Item;
 use crate::wire::{Error, Fault, Kind, Map, Reader, Result, Writer, planted};
@@ -109,33 +108,6 @@ pub trait Flow<'d> {
     /// An error at `offset`, at item `name` of the current node.
     fn fail(&mut self, kind: Kind, offset: u64, name: &str) -> Box<Error> {
         self.map().fail(kind, offset, name)
-    }
-}
-
-/// The bytes of guest memory that a loader asks for after loading a device: the third of every 512,
-/// where an option ROM says how long it is. Those that are zero are not kept.
-#[derive(Debug, Default)]
-pub struct Guest(BTreeMap<u64, u8>);
-
-impl Guest {
-    /// Size of the blocks in which option ROMs are counted and placed.
-    pub const BLOCK: u64 = 512;
-    /// Where in the first block the number of blocks is.
-    pub const LENGTH: u64 = 2;
-    /// Bytes kept; a stream may have any number of pages.
-    const MOST: usize = 1 << 20;
-
-    /// Notes one byte.
-    pub fn set(&mut self, address: u64, byte: u8) {
-        if byte == 0 {
-            self.0.remove(&address);
-        } else if self.0.len() < Self::MOST {
-            self.0.insert(address, byte);
-        }
-    }
-
-    fn get(&self, address: u64) -> u8 {
-        self.0.get(&address).copied().unwrap_or(0)
     }
 }
 

@@ -8,6 +8,7 @@
 //! | [`local`] | what a destination has in memory before a load |
 //! | [`rename`] | fields that two releases call differently |
 //! | [`flow`] | the two directions: [`flow::Loader`] and [`flow::Saver`] |
+//! | [`guest`] | what a loader keeps of guest memory |
 //! | [`walk`] | the engine: one walk over a description, for both directions |
 //! | [`check`] | value checks of post-load functions |
 //! | [`old`] | the layouts behind `load_state_old` |
@@ -20,6 +21,7 @@ pub mod check;
 pub mod codec;
 pub mod compile;
 pub mod flow;
+pub mod guest;
 pub mod local;
 pub mod old;
 pub mod presence;

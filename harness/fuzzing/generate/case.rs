@@ -149,7 +149,7 @@ pub fn by_every_rule(
 /// A reproducer in words.
 pub fn decode(truth: Truth<'_, '_>, to: To<'_>, feed: &Feed, counts: &mut Counts) -> Outcome {
     let loaded = load_bytes(to.compiled, truth.bytes, feed);
-    oracle::check(truth, to, feed, &loaded, counts)
+    oracle::check(truth, to, feed, &loaded, counts).map(|_| ())
 }
 
 /// A feed that every prediction can follow.

@@ -1,6 +1,6 @@
 //! Encode, decode, encode: whatever a destination accepts, it writes again byte for byte.
 
-use crate::fuzzing::ambiguity::{Prediction, Truth, predict};
+use crate::fuzzing::ambiguity::{Prediction, Truth};
 use crate::fuzzing::counters::Counts;
 use crate::fuzzing::dice::Dice;
 use crate::fuzzing::generate::case::{Case, by_every_rule};
@@ -31,19 +31,18 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         Truth { bytes: &written.bytes, map: &written.map, source: &case.source, edited: None };
     by_every_rule(&mut to, &case.destination, case.framing, |to| {
         let loaded = load_bytes(to.compiled, &written.bytes, &case.feed);
+        let prediction = oracle::check(truth, to, &case.feed, &loaded, counts)?;
         // The rules by which it was written.
         if !evolves
             && to.expected.look_ahead == Refill::Full
             && case.source.is_well_named()
-            && let refuses @ Prediction::Refuses { why, .. } =
-                predict(truth, to.side, to.expected, &case.feed)
+            && let Prediction::Refuses { why, .. } = prediction
             && !LOOKALIKES.contains(&why)
         {
             let why = format!("its own stream is refused: {why}");
-            let text = oracle::report(&why, truth, to, &case.feed, &loaded, Some(refuses), None);
+            let text = oracle::report(&why, truth, to, &case.feed, &loaded, Some(prediction), None);
             return Err(Failure(text));
         }
-        oracle::check(truth, to, &case.feed, &loaded, counts)?;
         if loaded.refused.is_some() {
             return Ok(());
         }
