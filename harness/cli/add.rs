@@ -1,12 +1,10 @@
 //! `crossload add`: a release, from a binary to a diff.
 
 use std::path::PathBuf;
-use std::thread;
-use std::time::Duration;
 
+use super::running::Running;
 use super::{CliError, Said};
 use crate::qemu::add::{Order, add};
-use crate::qemu::{Binary, QemuError};
 use crate::report::table::table;
 
 /// Options of the verb.
@@ -29,27 +27,22 @@ pub(super) struct Args {
     /// The claims to add to
     #[arg(long, value_name = "FILE", default_value = "matrix.toml")]
     matrix: PathBuf,
-    /// Captures at a time [default: as many as there are processors]
-    #[arg(long, value_name = "N")]
-    jobs: Option<usize>,
-    /// Time for each capture, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    limit: u64,
+    #[command(flatten)]
+    running: Running,
 }
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let binary = Binary::at(&args.qemu).map_err(QemuError::from)?;
+    let binary = args.running.binary(&args.qemu)?;
     let release = args.release.clone().unwrap_or_else(|| binary.series());
     let corpus = super::input::beside(&args.matrix);
-    let jobs = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let order = Order {
         binary: &binary,
         release: release.clone(),
         matrix: &args.matrix,
         corpus: &corpus,
-        jobs,
-        limit: Duration::from_secs(args.limit),
+        jobs: args.running.jobs(),
+        limit: args.running.limit(),
     };
     let added = add(&order)?;
     let Some((config, run)) = &added.run else {

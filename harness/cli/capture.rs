@@ -1,14 +1,14 @@
 //! `crossload capture`: scenarios of one binary into a folder that `crossload import` takes.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::input::Input;
+use super::running::Running;
 use super::{CliError, Said};
 use crate::matrix::config::Scenario;
-use crate::qemu::capture::capture;
+use crate::qemu::capture::all;
 use crate::qemu::scenario::{fits, lacks, newest};
-use crate::qemu::{Binary, QemuError, bundle};
+use crate::qemu::{QemuError, bundle};
 
 /// Options of the verb.
 #[derive(Debug, Clone, clap::Args)]
@@ -36,24 +36,20 @@ pub(super) struct Args {
     /// Scenario; may be given more than once [default: all]
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
-    /// Drive the binary by its human monitor, as releases before 0.14 always are
-    #[arg(long)]
-    human_monitor: bool,
-    /// Time for each, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    limit: u64,
+    #[command(flatten)]
+    running: Running,
 }
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let config = args.input.claims()?;
-    let mut binary = Binary::at(&args.qemu).map_err(QemuError::from)?;
-    binary.human |= args.human_monitor;
+    let binary = args.running.binary(&args.qemu)?;
     let release = args.release.clone().unwrap_or_else(|| binary.series());
     let mut captured = Vec::new();
     let mut text = String::new();
-    let wanted = |s: &&Scenario| args.scenario.is_empty() || args.scenario.contains(&s.name);
-    for scenario in config.scenarios.iter().filter(wanted) {
+    let mut wanted = Vec::new();
+    let named = |s: &&Scenario| args.scenario.is_empty() || args.scenario.contains(&s.name);
+    for scenario in config.scenarios.iter().filter(named) {
         if let Some(reason) = lacks(&binary, scenario) {
             text += &format!("{} left out: {reason}\n", scenario.name);
             continue;
@@ -63,11 +59,13 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
             named => named.iter().map(String::as_str).filter(|m| fits(scenario, m)).collect(),
         };
         for machine in machines {
-            let limit = Duration::from_secs(args.limit);
-            let one = capture(&binary, &release, scenario, machine, limit)?;
-            text += &format!("{}: {} bytes, loads again\n", one.fixture.id(), one.fixture.size);
-            captured.push(one);
+            wanted.push((scenario, machine));
         }
+    }
+    for result in all(&binary, &release, &wanted, args.running.jobs(), args.running.limit())? {
+        let one = result?;
+        text += &format!("{}: {} bytes, loads again\n", one.fixture.id(), one.fixture.size);
+        captured.push(one);
     }
     if captured.is_empty() {
         return Err(QemuError::NothingCaptured { release }.into());

@@ -19,6 +19,8 @@ mod matrix;
 #[cfg(unix)]
 mod observe;
 mod observed;
+#[cfg(unix)]
+mod running;
 #[cfg(feature = "fuzzing")]
 mod seed;
 mod source;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::input::{Input, beside};
+use super::running::Running;
 use super::verify::{known, with_progress};
 use super::{CliError, Said};
 use crate::qemu::observe::{observations, record};
@@ -27,24 +28,20 @@ pub(super) struct Args {
     /// The claims whose corpus is added to
     #[arg(long, value_name = "FILE", default_value = "matrix.toml")]
     matrix: PathBuf,
-    /// Loads at a time [default: as many as there are processors]
-    #[arg(long, value_name = "N")]
-    jobs: Option<usize>,
-    /// Time for each load, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    limit: u64,
+    #[command(flatten)]
+    running: Running,
 }
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let input = Input { matrix: Some(args.matrix.clone()) };
     let (library, _) = input.open()?;
-    let binaries = known(&library, &args.qemu, args.release.as_deref())?;
+    let binaries = known(&library, &args.running, &args.qemu, args.release.as_deref())?;
     let all = cases(&library, &binaries, &[Feed::Bulk, Feed::Trickle(8)])?;
     if all.is_empty() {
         return Err(CliError::NothingToLoad);
     }
-    let verified = with_progress(&library, &all, args.jobs, args.limit, 0)?;
+    let verified = with_progress(&library, &all, &args.running, 0)?;
     let recorded = record(&beside(&args.matrix), observations(&verified))?;
     let mut text = String::new();
     for path in &recorded.written {

@@ -10,12 +10,12 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::input::Input;
+use super::running::Running;
 use super::{CliError, Said};
 use crate::matrix::Config;
 use crate::matrix::agreement::{Agreement, Compared};
-use crate::qemu::Binary;
+use crate::qemu::QemuError;
 use crate::qemu::verify::{Case, Known, Options, Verified, cases, mutations, verify};
-use crate::qemu::{QemuError, binary::BinaryError};
 use crate::release::files;
 use crate::release::library::Library;
 use crate::wire::Feed;
@@ -58,15 +58,8 @@ pub(super) struct Args {
     /// Where the changes come from
     #[arg(long, value_name = "SEED", default_value_t = 0, requires = "mutate")]
     seed: u64,
-    /// Loads at a time [default: as many as there are processors]
-    #[arg(long, value_name = "N")]
-    jobs: Option<usize>,
-    /// Drive the binary by its human monitor, as releases before 0.14 always are
-    #[arg(long)]
-    human_monitor: bool,
-    /// Time for each load, in seconds; one that takes longer is killed and counts as hanging
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    limit: u64,
+    #[command(flatten)]
+    running: Running,
     /// Where a bundle is written of every stream that is not agreed on
     #[arg(long, value_name = "FOLDER", default_value = "disagreements")]
     keep: PathBuf,
@@ -81,10 +74,7 @@ pub(super) struct Args {
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let (library, config) = args.input.open()?;
-    let mut binaries = known(&library, &args.qemu, args.release.as_deref())?;
-    for known in &mut binaries {
-        known.binary.human |= args.human_monitor;
-    }
+    let binaries = known(&library, &args.running, &args.qemu, args.release.as_deref())?;
     let mut all = match args.mutate {
         None => cases(&library, &binaries, &args.feed)?,
         Some(count) => mutations(&library, &binaries, count, args.seed, &args.feed)?,
@@ -94,7 +84,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     if all.is_empty() {
         return Err(CliError::NothingToLoad);
     }
-    let verified = with_progress(&library, &all, args.jobs, args.limit, args.shrink)?;
+    let verified = with_progress(&library, &all, &args.running, args.shrink)?;
     let kept = keep(&args.keep, &verified)?;
     let mut said = told(&config, &binaries, verified, args.changes);
     if kept > 0 {
@@ -111,12 +101,13 @@ fn wanted(list: &[String], name: &str) -> bool {
 /// The binaries, and which releases of the corpus they are.
 pub(super) fn known(
     library: &Library,
+    running: &Running,
     paths: &[PathBuf],
     named: Option<&str>,
 ) -> Result<Vec<Known>, CliError> {
     let mut binaries = Vec::new();
     for path in paths {
-        let binary = Binary::at(path).map_err(|e: BinaryError| QemuError::from(e))?;
+        let binary = running.binary(path)?;
         let receipts = library.fixtures().iter().map(|f| (f.release.as_str(), f.binary.as_str()));
         let release = match named {
             Some(name) => library.releases().iter().find(|r| r.0 == name).map(|r| r.0.as_str()),
@@ -140,12 +131,10 @@ pub(super) fn known(
 pub(super) fn with_progress(
     library: &Library,
     all: &[Case<'_>],
-    jobs: Option<usize>,
-    limit: u64,
+    running: &Running,
     shrink: usize,
 ) -> Result<Vec<Verified>, QemuError> {
-    let jobs = jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let options = Options { jobs, limit: Duration::from_secs(limit), save: true, shrink };
+    let options = Options { jobs: running.jobs(), limit: running.limit(), save: true, shrink };
     let done = Arc::new(AtomicU64::new(0));
     let over = AtomicBool::new(false);
     let bar = ProgressBar::new(all.len() as u64);

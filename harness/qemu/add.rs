@@ -6,14 +6,11 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use rayon::prelude::*;
-
 use super::binary::Binary;
-use super::capture::{Captured, capture};
+use super::capture::{Captured, all};
 use super::qmp::QmpError;
 use super::scenario::{fits, lacks};
 use super::{QemuError, bundle, claim};
-use crate::matrix::config::Scenario;
 use crate::matrix::{Config, Filter, Plan, Run, run};
 use crate::release::corpus::Corpus;
 use crate::release::files;
@@ -127,12 +124,7 @@ fn captures(
             }
         }
     }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(order.jobs).build();
-    let pool = pool.map_err(|e| QemuError::files(std::io::Error::other(e)))?;
-    let one = |(scenario, machine): &(&Scenario, &str)| {
-        capture(order.binary, &order.release, scenario, machine, order.limit)
-    };
-    let tried: Vec<_> = pool.install(|| wanted.par_iter().map(one).collect());
+    let tried = all(order.binary, &order.release, &wanted, order.jobs, order.limit)?;
     let mut captured = Vec::new();
     for ((scenario, machine), result) in wanted.iter().zip(tried) {
         match result {

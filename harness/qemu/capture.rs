@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rayon::prelude::*;
+
 use super::QemuError;
 use super::binary::Binary;
 use super::emulator::{COMMON, Emulator, Role};
@@ -76,4 +78,23 @@ pub fn capture(
         ObservedVerdict::Refused => Err(refused(own.stderr)),
         ObservedVerdict::Hang => Err(refused(format!("it had not finished after {limit:?}"))),
     }
+}
+
+/// Captures scenarios on machine types, `jobs` at a time, in the order asked.
+///
+/// # Errors
+/// When no threads can be had; inside, see [`capture`].
+pub fn all(
+    binary: &Binary,
+    release: &str,
+    wanted: &[(&Scenario, &str)],
+    jobs: usize,
+    limit: Duration,
+) -> Result<Vec<Result<Captured, QemuError>>, QemuError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
+    let pool = pool.map_err(|e| QemuError::files(std::io::Error::other(e)))?;
+    let one = |(scenario, machine): &(&Scenario, &str)| {
+        capture(binary, release, scenario, machine, limit)
+    };
+    Ok(pool.install(|| wanted.par_iter().map(one).collect()))
 }

@@ -2,10 +2,8 @@
 //! types and scenarios made to say what it has. Everything else, comments too, stays as it is.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
-use serde::Deserialize;
-use toml::Spanned;
+use toml_edit::{ArrayOfTables, Decor, DocumentMut, Item, Table, Value, value};
 
 use crate::dialect::Version;
 use crate::matrix::select;
@@ -23,112 +21,109 @@ pub struct Release {
     pub scenarios: BTreeSet<String>,
 }
 
-/// The part of the file that is touched.
-#[derive(Deserialize)]
-struct File {
-    #[serde(default)]
-    release: Vec<Listed>,
-    #[serde(default)]
-    machine: Vec<Ranged>,
-    #[serde(default)]
-    scenario: Vec<Ranged>,
-}
-
-#[derive(Deserialize)]
-struct Listed {
-    name: Spanned<String>,
-    about: Spanned<String>,
-}
-
-#[derive(Deserialize)]
-struct Ranged {
-    name: Spanned<String>,
-    releases: Option<Spanned<String>>,
-}
-
 /// The text with the release in it; the same text if it is there already.
 ///
 /// # Errors
 /// In words: a text that is no such file, or a release name that is no number.
 pub fn with(text: &str, new: &Release) -> Result<String, String> {
-    let file: File = toml::from_str(text).map_err(|e| e.to_string())?;
+    let mut file: DocumentMut = text.parse().map_err(|e: toml_edit::TomlError| e.to_string())?;
     let number = |name: &str| name.parse::<Version>().map(|v| (v, name.to_owned()));
     let own = number(&new.name)?;
-    let mut all: Vec<String> = file.release.iter().map(|r| r.name.get_ref().clone()).collect();
-    if all.contains(&new.name) {
+    let releases = list(&mut file, "release")?;
+    let old: Vec<String> = releases.iter().map(name).collect::<Result<_, _>>()?;
+    if old.contains(&new.name) {
         return Ok(text.to_owned());
     }
     let mut place = 0;
-    for name in &all {
+    for name in &old {
         if number(name)? < own {
             place += 1;
         }
     }
-    let old = all.clone();
+    let mut all = old.clone();
     all.insert(place, new.name.clone());
+    insert(releases, place, entry(&new.name, "about", &new.about));
 
-    let mut edits: Vec<(Range<usize>, String)> = Vec::new();
-    let entry =
-        format!("[[release]]\nname = {}\nabout = {}\n", quoted(&new.name), quoted(&new.about));
-    let before = place.checked_sub(1).and_then(|index| file.release.get(index));
-    edits.push(match before {
-        Some(before) => after(text, before.name.span().end.max(before.about.span().end), &entry),
-        None => (0..0, format!("{entry}\n")),
-    });
-    for (list, has) in [(&file.machine, &new.machines), (&file.scenario, &new.scenarios)] {
-        for one in list {
-            edits.extend(range(
-                text,
-                one,
-                &old,
-                &all,
-                &new.name,
-                has.contains(one.name.get_ref()),
-            )?);
+    for (key, has) in [("machine", &new.machines), ("scenario", &new.scenarios)] {
+        for one in list(&mut file, key)?.iter_mut() {
+            let has = has.contains(&name(one)?);
+            range(one, &old, &all, &new.name, has)?;
         }
     }
-    let listed = |name: &String| file.machine.iter().any(|m| m.name.get_ref() == name);
-    let mut machines = String::new();
-    for name in new.machines.iter().filter(|name| !listed(name)) {
-        let from = ranges(std::slice::from_ref(&new.name), &all);
-        machines +=
-            &format!("\n[[machine]]\nname = {}\nreleases = {}\n", quoted(name), quoted(&from));
+    let machines = list(&mut file, "machine")?;
+    let listed: Vec<String> = machines.iter().map(name).collect::<Result<_, _>>()?;
+    let from = ranges(std::slice::from_ref(&new.name), &all);
+    for name in new.machines.iter().filter(|name| !listed.contains(name)) {
+        insert(machines, machines.len(), entry(name, "releases", &from));
     }
-    if let (Some(last), false) = (file.machine.last(), machines.is_empty()) {
-        let end = last.releases.as_ref().map_or(0, |r| r.span().end).max(last.name.span().end);
-        edits.push(after(text, end, machines.trim_start()));
-    }
-    Ok(apply(text, edits))
+    Ok(file.to_string())
 }
 
-/// The edit that makes the range of a machine type or scenario right, if it is not.
+/// The tables under `[[key]]`; none yet if the key is not there.
+fn list<'f>(file: &'f mut DocumentMut, key: &str) -> Result<&'f mut ArrayOfTables, String> {
+    let item = file.entry(key).or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
+    item.as_array_of_tables_mut().ok_or_else(|| format!("{key}: expected [[{key}]] tables"))
+}
+
+fn name(table: &Table) -> Result<String, String> {
+    let name = table.get("name").and_then(Item::as_str);
+    name.map(str::to_owned).ok_or_else(|| "a table without a name".to_owned())
+}
+
+fn entry(name: &str, key: &str, text: &str) -> Table {
+    let mut table = Table::new();
+    table.insert("name", value(name));
+    table.insert(key, value(text));
+    table
+}
+
+/// Puts a table in at `place`: as it has no position of its own, it is printed after the one
+/// before it in the list, or where the one is that follows.
+fn insert(tables: &mut ArrayOfTables, place: usize, mut new: Table) {
+    let mut all: Vec<Table> = tables.iter().cloned().collect();
+    if let (0, Some(first)) = (place, all.first_mut()) {
+        new.set_position(first.position());
+        // What is said before the first is said before them all.
+        *new.decor_mut() = Decor::new(first.decor().prefix().cloned().unwrap_or_default(), "");
+        first.decor_mut().set_prefix("\n");
+    } else {
+        new.decor_mut().set_prefix("\n");
+    }
+    all.insert(place.min(all.len()), new);
+    tables.clear();
+    tables.extend(all);
+}
+
+/// Makes the range of a machine type or scenario right, if it is not.
 fn range(
-    text: &str,
-    one: &Ranged,
+    one: &mut Table,
     old: &[String],
     all: &[String],
     new: &str,
     has: bool,
-) -> Result<Option<(Range<usize>, String)>, String> {
-    let Some(said) = &one.releases else {
-        if has {
-            return Ok(None);
+) -> Result<(), String> {
+    let Some(said) = one.get_mut("releases") else {
+        if !has {
+            one.insert("releases", value(ranges(old, all)));
         }
-        let (at, entry) = after(text, one.name.span().end, "");
-        let entry =
-            format!("{}releases = {}\n", entry.trim_start_matches('\n'), quoted(&ranges(old, all)));
-        return Ok(Some((at, format!("\n{}", entry.trim_end()))));
+        return Ok(());
     };
-    let mut chosen = select::releases(said.get_ref(), old)?;
+    let expected = || "releases: expected a text".to_owned();
+    let range = said.as_str().ok_or_else(expected)?;
+    let mut chosen = select::releases(range, old)?;
     if has {
         chosen.push(new.to_owned());
     }
     let same = |now: Vec<String>| now.iter().collect::<BTreeSet<_>>() == chosen.iter().collect();
     // As it stands it may mean the right thing: an open range takes a newer release in.
-    if select::releases(said.get_ref(), all).is_ok_and(same) {
-        return Ok(None);
+    if select::releases(range, all).is_ok_and(same) {
+        return Ok(());
     }
-    Ok(Some((said.span(), quoted(&ranges(&chosen, all)))))
+    let said = said.as_value_mut().ok_or_else(expected)?;
+    let decor = said.decor().clone();
+    *said = Value::from(ranges(&chosen, all));
+    *said.decor_mut() = decor;
+    Ok(())
 }
 
 /// Releases as ranges: `0.14.1..3.0.0, 5.2..`.
@@ -148,30 +143,6 @@ fn ranges(chosen: &[String], all: &[String]) -> String {
         });
     }
     parts.join(", ")
-}
-
-/// `entry` after the line that has the byte before `end`, with an empty line between.
-fn after(text: &str, end: usize, entry: &str) -> (Range<usize>, String) {
-    let rest = text.get(end..).unwrap_or("");
-    let at = end + rest.find('\n').unwrap_or(rest.len());
-    (at..at, format!("\n\n{}", entry.trim_end()))
-}
-
-/// Makes edits that do not overlap.
-fn apply(text: &str, mut edits: Vec<(Range<usize>, String)>) -> String {
-    edits.sort_by_key(|(range, _)| range.start);
-    let mut made = String::with_capacity(text.len());
-    let mut done = 0;
-    for (range, new) in edits {
-        made += text.get(done..range.start).unwrap_or("");
-        made += &new;
-        done = range.end;
-    }
-    made + text.get(done..).unwrap_or("")
-}
-
-fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
 }
 
 #[cfg(test)]
@@ -242,5 +213,26 @@ name = \"idle\"
         assert!(text.contains("\"five\"\n\n[[release]]\nname = \"6.0\""), "{text}");
         assert!(text.contains("releases = \"7.2..\""), "{text}");
         assert!(text.contains("releases = \"..5.2\""), "{text}");
+    }
+
+    #[test]
+    fn the_oldest_goes_first_under_the_words_at_the_top() {
+        let text = with(TEXT, &release("4.2", &["both"])).unwrap();
+        let start = "# The claim.\n[[release]]\nname = \"4.2\"\nabout = \"built here\"\n\n\
+            [[release]] # oldest\nname = \"5.2\"\n";
+        assert!(text.starts_with(start), "{text}");
+    }
+
+    #[test]
+    fn what_is_no_such_file_is_refused_in_words() {
+        for (text, why) in [
+            ("release = 1", "release: expected [[release]] tables"),
+            ("[[release]]\nabout = \"\"", "a table without a name"),
+            ("[[release]", "TOML parse error at line 1, column 11"),
+            ("[[machine]]\nname = \"old\"\nreleases = 1", "releases: expected a text"),
+        ] {
+            let error = with(text, &release("8.2", &[])).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
     }
 }

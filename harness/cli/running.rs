@@ -1,0 +1,41 @@
+//! How real binaries are run: options that every verb has that starts one.
+
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use crate::qemu::binary::BinaryError;
+use crate::qemu::{Binary, QemuError};
+
+/// Options that every verb has that runs binaries.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Running {
+    /// Drive the binary by its human monitor, as releases before 0.14 always are
+    #[arg(long)]
+    human_monitor: bool,
+    /// So many at a time [default: as many as there are processors]
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Time for each run, in seconds; one that takes longer is killed and counts as hanging
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    limit: u64,
+}
+
+impl Running {
+    /// The binary, asked what it is.
+    pub fn binary(&self, path: &Path) -> Result<Binary, QemuError> {
+        let mut binary = Binary::at(path).map_err(|e: BinaryError| QemuError::from(e))?;
+        binary.human |= self.human_monitor;
+        Ok(binary)
+    }
+
+    /// Runs at a time.
+    pub fn jobs(&self) -> usize {
+        self.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    /// Time for each run.
+    pub fn limit(&self) -> Duration {
+        Duration::from_secs(self.limit)
+    }
+}
