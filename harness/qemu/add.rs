@@ -99,28 +99,37 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     Ok(Added { written, notes, changes, run: Some((config, run)) })
 }
 
-/// Every scenario on the binary's newest machine type, and on the other listed ones those that
-/// some release of the corpus has there: no more, as there is nothing to load the rest.
+/// Every scenario on the binary's newest machine type, and on the other listed ones that some
+/// release of the corpus can run; but none that an older release could be given and the corpus has
+/// no handlers for: nobody could tell what comes of that.
 fn captures(
     order: &Order<'_>,
     config: &Config,
     corpus: &Corpus,
     notes: &mut Vec<String>,
 ) -> Result<Vec<Captured>, QemuError> {
-    let listed = |name: &str| config.machines.iter().any(|m| m.name == name);
-    let known: BTreeSet<(String, String)> =
-        corpus.releases().iter().flat_map(|release| corpus.destinations(release)).collect();
+    let has = |of: &str, machine: &str, scenario: &str| {
+        corpus.destinations(of).iter().any(|(m, s)| m == machine && s == scenario)
+    };
     let mut wanted = Vec::new();
     for scenario in &config.scenarios {
         if let Some(reason) = lacks(order.binary, scenario) {
             notes.push(format!("{} left out: {reason}", scenario.name));
             continue;
         }
-        let usable = order.binary.machines.iter().filter(|m| m.newest || listed(&m.name));
-        for machine in usable.filter(|m| fits(scenario, &m.name)) {
-            let pair = (machine.name.clone(), scenario.name.clone());
-            if machine.newest || known.contains(&pair) {
-                wanted.push((scenario, machine.name.as_str()));
+        for machine in order.binary.machines.iter().filter(|m| fits(scenario, &m.name)) {
+            let name = machine.name.as_str();
+            let listed = config.machines.iter().find(|m| m.name == name);
+            let runs = listed.map_or(&[][..], |m| m.releases.as_slice());
+            let others: Vec<&str> =
+                runs.iter().filter(|r| scenario.releases.contains(r)).map(String::as_str).collect();
+            let blind: Vec<&str> =
+                others.iter().copied().filter(|of| !has(of, name, &scenario.name)).collect();
+            if blind.is_empty() && (machine.newest || !others.is_empty()) {
+                wanted.push((scenario, name));
+            } else if machine.newest || blind.len() < others.len() {
+                let blind = blind.join(", ");
+                notes.push(format!("{name}.{} left out: no handlers of {blind}", scenario.name));
             }
         }
     }
