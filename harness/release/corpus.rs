@@ -114,6 +114,16 @@ impl Corpus {
         Ok(Corpus { source: Source::Folder(folder.to_owned()), paths: files::walk(folder)? })
     }
 
+    /// The same without the releases that are not wanted, what was observed of them left in.
+    #[must_use]
+    pub fn only(mut self, wanted: impl Fn(&str) -> bool) -> Self {
+        self.paths.retain(|path| match path.split_once('/') {
+            Some((folder, _)) if is_release(folder) => wanted(folder),
+            _ => true,
+        });
+        self
+    }
+
     /// All releases of which the corpus has anything, oldest first.
     #[must_use]
     pub fn releases(&self) -> Vec<String> {
@@ -225,12 +235,12 @@ impl Corpus {
     }
 
     fn bytes(&self, path: &str) -> Result<Option<Cow<'static, [u8]>>, CorpusError> {
+        // The index alone says what there is, so that a path cannot lead out of the folder.
+        if self.paths.binary_search_by(|p| p.as_str().cmp(path)).is_err() {
+            return Ok(None);
+        }
         Ok(match &self.source {
             Source::Embedded(archive) => archive.get(path).map(Cow::Borrowed),
-            // The index alone says what there is, so that a path cannot lead out of the folder.
-            Source::Folder(_) if self.paths.binary_search_by(|p| p.as_str().cmp(path)).is_err() => {
-                None
-            }
             Source::Folder(folder) => files::read(&folder.join(path))?.map(Cow::Owned),
         })
     }

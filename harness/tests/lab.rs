@@ -15,8 +15,18 @@ use crossload::release::corpus::Corpus;
 use crossload::release::library::Library;
 use support::snapshots;
 
-static LIBRARY: LazyLock<Library> =
-    LazyLock::new(|| Library::open(Corpus::embedded().unwrap()).unwrap());
+/// What `harness/lab/README.md` is about. A release that is added later changes none of its tables;
+/// to study it too, name it here, make the tables again and put the page right.
+const STUDIED: [&str; 13] = [
+    "0.12.5", "0.13.0", "0.14.1", "1.0.1", "1.4.2", "2.3.1", "2.4.1", "2.8.1", "3.0.0", "5.2",
+    "7.2", "10.0", "11.1",
+];
+
+static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
+    let corpus = Corpus::embedded().unwrap().only(|release| STUDIED.contains(&release));
+    assert_eq!(corpus.releases(), STUDIED);
+    Library::open(corpus).unwrap()
+});
 
 #[test]
 #[cfg_attr(
