@@ -19,6 +19,7 @@ use super::binary::Binary;
 use super::guest::Guest;
 use super::monitor::{Migration, Monitor};
 use super::process::{Deadline, POLL, Process, Task};
+use super::tpm::Tpm;
 
 /// A machine: what is the same on both sides of a migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +103,7 @@ pub struct Emulator {
     pub process: Process,
     /// The way to talk to it.
     pub monitor: Monitor,
+    _tpm: Tpm,
     folder: TempDir,
 }
 
@@ -118,6 +120,7 @@ impl Emulator {
     ) -> Result<Self, QemuError> {
         let folder = prepare(setup.guest)?;
         let listener = UnixListener::bind(folder.path().join(SOCKET)).map_err(QemuError::files)?;
+        let tpm = Tpm::listen(folder.path()).map_err(QemuError::files)?;
         let mut arguments = command_line(setup);
         arguments.extend(Monitor::option(binary.human, SOCKET));
         let mut stdin = None;
@@ -133,7 +136,7 @@ impl Emulator {
         let task = Task { program: &binary.path, arguments, folder: folder.path(), stdin };
         let mut process = Process::start(task)?;
         let monitor = Monitor::accept(binary.human, &listener, &mut process, deadline)?;
-        Ok(Emulator { process, monitor, folder })
+        Ok(Emulator { process, monitor, _tpm: tpm, folder })
     }
 
     /// Waits until the guest has halted its processor.

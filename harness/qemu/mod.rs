@@ -7,6 +7,7 @@
 //! | [`binary`] | version receipt, machine types |
 //! | [`guest`] | firmware of our own, assembled |
 //! | [`emulator`] | a running machine: command line, files, halt, save |
+//! | [`tpm`] | a TPM of our own for it |
 //! | [`scenario`] | a scenario of matrix.toml in a binary: where it runs, what it lacks, what it must carry |
 //! | [`capture`] | a scenario run to its halt, saved, and loaded by the same binary |
 //! | [`incoming`] | one load under a metered feed: how it ended, where, what was traced, what was saved again |
@@ -41,6 +42,7 @@ pub mod qmp;
 pub mod restored;
 pub mod scenario;
 pub mod shrink;
+pub mod tpm;
 pub mod verify;
 
 use std::time::Duration;

@@ -2,6 +2,7 @@
 //! monitor.
 
 use std::os::unix::net::UnixListener;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -29,6 +30,9 @@ pub enum Migration {
     Failed(String),
 }
 
+/// How long a process that has closed its monitor may take to end.
+const AFTER_CLOSING: Duration = Duration::from_secs(1);
+
 impl Monitor {
     /// The option that makes a binary connect to a socket of this name.
     #[must_use]
@@ -46,10 +50,17 @@ impl Monitor {
         process: &mut Process,
         deadline: Deadline,
     ) -> Result<Self, QmpError> {
-        Ok(match human {
-            true => Monitor::Human(Hmp::accept(listener, process, deadline)?),
-            false => Monitor::Qmp(Qmp::accept(listener, process, deadline)?),
-        })
+        let accepted = match human {
+            true => Hmp::accept(listener, process, deadline).map(Monitor::Human),
+            false => Qmp::accept(listener, process, deadline).map(Monitor::Qmp),
+        };
+        // The monitor is there before the devices are: one that cannot be made ends it.
+        if let Err(QmpError::Closed { .. } | QmpError::Socket { .. }) = &accepted
+            && let Some(ended) = process.wait(Deadline::within(AFTER_CLOSING))?
+        {
+            return Err(QmpError::Died { ended, stderr: process.stderr() });
+        }
+        accepted
     }
 
     /// What a command of the human monitor prints.

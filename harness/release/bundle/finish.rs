@@ -218,7 +218,7 @@ impl<'a> Finisher<'a> {
         match (&told.form, nested) {
             (Form::Leaf { info, size }, _) => Kind::Leaf {
                 info: info.clone(),
-                size: leaf_size(told, info, *size, ancestors, from),
+                size: leaf_size(draft, told, info, *size, ancestors, from),
             },
             (Form::Struct, Some(id)) => Kind::Struct { vmsd: self.key(id) },
             (Form::Vstruct, Some(id)) => self.vstruct(id, told),

@@ -110,6 +110,7 @@ pub fn count(
 
 /// Bytes of one element: on the wire for plain bytes, else in memory where that is known.
 pub fn leaf_size(
+    draft: &Draft,
     told: &DraftField,
     info: &str,
     wire: u32,
@@ -131,6 +132,14 @@ pub fn leaf_size(
         };
         *from = Some(found.tables.release.clone());
         return size;
+    }
+    // Of a description that is in no dump, nothing but its names tells: `blob.buffer` has as many bytes
+    // as `blob.size` before it says (`TPMSizedBuffer` in `tpm-emulator`).
+    if let (None, Some(blob)) = (told.memory, told.name.strip_suffix(".buffer")) {
+        let name = format!("{blob}.size");
+        if draft.fields.iter().take_while(|f| f.name != told.name).any(|f| f.name == name) {
+            return Size::Field { name, multiply: 1 };
+        }
     }
     // Memory that is not an array of `wire` bytes is a buffer of run-time size.
     match told.memory {
