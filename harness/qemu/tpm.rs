@@ -225,3 +225,69 @@ impl<'o> Channel<'o> {
         self.answer(&bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{IoSlice, Read};
+    use std::os::fd::AsFd;
+
+    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+
+    use super::*;
+
+    fn asked(control: &mut UnixStream, request: &[u32], answer: usize) -> Vec<u8> {
+        let bytes: Vec<u8> = request.iter().flat_map(|n| n.to_be_bytes()).collect();
+        control.write_all(&bytes).unwrap();
+        let mut got = vec![0; answer];
+        control.read_exact(&mut got).unwrap();
+        got
+    }
+
+    #[test]
+    fn it_answers_on_both_channels_and_takes_back_what_it_gave() {
+        let folder = tempfile::tempdir().unwrap();
+        let tpm = Tpm::listen(folder.path()).unwrap();
+        let mut control = UnixStream::connect(folder.path().join(SOCKET)).unwrap();
+        assert_eq!(asked(&mut control, &[1], 8), CAPABILITIES.to_be_bytes());
+        assert_eq!(asked(&mut control, &[2, 0], 4), [0; 4]);
+        let (kind, blob) = BLOBS[0];
+        let len = u32::try_from(blob.len()).unwrap();
+        let mut expected = [0, 0, len, len].map(u32::to_be_bytes).concat();
+        expected.extend(blob);
+        assert_eq!(asked(&mut control, &[12, 0, kind, 0], expected.len()), expected);
+
+        let (mut data, theirs) = UnixStream::pair().unwrap();
+        let descriptors = [theirs.as_fd()];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut along = SendAncillaryBuffer::new(&mut space);
+        assert!(along.push(SendAncillaryMessage::ScmRights(&descriptors)));
+        let number = 16_u32.to_be_bytes();
+        sendmsg(&control, &[IoSlice::new(&number)], &mut along, SendFlags::empty()).unwrap();
+        let mut result = [1; 4];
+        control.read_exact(&mut result).unwrap();
+        assert_eq!(result, [0; 4]);
+        // TPM2_ReadClock, twice: a whole command is taken.
+        for _ in 0..2 {
+            data.write_all(&[0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x81]).unwrap();
+            let mut answer = [0; 10];
+            data.read_exact(&mut answer).unwrap();
+            assert_eq!(answer, [0x80, 0x01, 0, 0, 0, 10, 0, 0, 0, 0]);
+        }
+
+        let mut back = vec![13, 0, kind, len];
+        back.extend(blob.chunks_exact(4).map(|c| u32::from_be_bytes(c.try_into().unwrap())));
+        control.write_all(&back.iter().flat_map(|n| n.to_be_bytes()).collect::<Vec<_>>()).unwrap();
+        let rest = blob.chunks_exact(4).remainder();
+        control.write_all(rest).unwrap();
+        control.read_exact(&mut result).unwrap();
+        assert_eq!(result, [0; 4]);
+        // Both channels are open still: it ends all the same.
+        drop(tpm);
+    }
+
+    #[test]
+    fn one_that_nobody_speaks_to_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Tpm::listen(folder.path()).unwrap());
+    }
+}
