@@ -38,7 +38,8 @@ impl Connection {
                 Err(source) => return Err(socket(source)),
             }
             if let Some(ended) = process.ended()? {
-                return Err(QmpError::Died { ended, stderr: process.stderr() });
+                let doing = "before it could be spoken to".to_owned();
+                return Err(QmpError::Died { doing, ended, stderr: process.stderr() });
             }
             if deadline.past() {
                 return Err(QmpError::TimeOut { doing: doing(), limit: deadline.limit });

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use super::QemuError;
 use super::binary::Binary;
 use super::guest::Guest;
-use super::monitor::{Migration, Monitor};
+use super::monitor::{Migration, Monitor, ended};
 use super::process::{Deadline, POLL, Process, Task};
 use super::tpm::Tpm;
 
@@ -147,7 +147,10 @@ impl Emulator {
         loop {
             // Every release prints the halted state there; the machine-readable form has come and
             // gone.
-            if self.monitor.human("info registers", deadline)?.contains("HLT=1") {
+            let registers = self.monitor.human("info registers", deadline);
+            let registers =
+                registers.map_err(|e| ended(e, &mut self.process, "before its guest halted"))?;
+            if registers.contains("HLT=1") {
                 return Ok(());
             }
             if deadline.past() {

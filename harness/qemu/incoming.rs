@@ -125,7 +125,7 @@ pub fn load(
 /// A binary that was not to be spoken to: it refused its arguments, or is no QEMU.
 fn not_started(error: QmpError) -> Result<Real, QemuError> {
     let (verdict, ended, stderr) = match error {
-        QmpError::Died { ended, stderr } => (ObservedVerdict::Refused, Some(ended), stderr),
+        QmpError::Died { ended, stderr, .. } => (ObservedVerdict::Refused, Some(ended), stderr),
         QmpError::TimeOut { .. } => (ObservedVerdict::Hang, None, error.to_string()),
         QmpError::Process(_) | QmpError::Socket { .. } => return Err(error.into()),
         // It spoke, but not the protocol.

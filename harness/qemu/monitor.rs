@@ -30,9 +30,6 @@ pub enum Migration {
     Failed(String),
 }
 
-/// How long a process that has closed its monitor may take to end.
-const AFTER_CLOSING: Duration = Duration::from_secs(1);
-
 impl Monitor {
     /// The option that makes a binary connect to a socket of this name.
     #[must_use]
@@ -54,13 +51,7 @@ impl Monitor {
             true => Hmp::accept(listener, process, deadline).map(Monitor::Human),
             false => Qmp::accept(listener, process, deadline).map(Monitor::Qmp),
         };
-        // The monitor is there before the devices are: one that cannot be made ends it.
-        if let Err(QmpError::Closed { .. } | QmpError::Socket { .. }) = &accepted
-            && let Some(ended) = process.wait(Deadline::within(AFTER_CLOSING))?
-        {
-            return Err(QmpError::Died { ended, stderr: process.stderr() });
-        }
-        accepted
+        accepted.map_err(|error| ended(error, process, "before it could be spoken to"))
     }
 
     /// What a command of the human monitor prints.
@@ -152,6 +143,24 @@ fn migration(said: &str) -> String {
     let mut lines = said.lines().filter_map(|line| line.split_once(':'));
     let found = lines.find(|(key, _)| matches!(key.trim(), "Migration status" | "Status"));
     found.map_or("", |(_, value)| value.trim()).to_owned()
+}
+
+/// How long a process that has closed its monitor may take to end.
+const AFTER_CLOSING: Duration = Duration::from_secs(1);
+
+/// What there is to say of a connection that was closed because the process has ended. Its monitor is
+/// there before its devices are: one that cannot be made ends it with a message.
+#[must_use]
+pub fn ended(error: QmpError, process: &mut Process, doing: &str) -> QmpError {
+    if !matches!(error, QmpError::Closed { .. } | QmpError::Socket { .. }) {
+        return error;
+    }
+    match process.wait(Deadline::within(AFTER_CLOSING)) {
+        Ok(Some(ended)) => {
+            QmpError::Died { doing: doing.to_owned(), ended, stderr: process.stderr() }
+        }
+        _ => error,
+    }
 }
 
 #[cfg(test)]

@@ -26,8 +26,8 @@ pub enum QmpError {
     Garbage { doing: String, found: String },
     #[error("{doing}: {message}")]
     Refused { doing: String, message: String },
-    #[error("before it could be spoken to: {ended}{}", said(stderr))]
-    Died { ended: Ended, stderr: String },
+    #[error("{doing}: {ended}{}", said(stderr))]
+    Died { doing: String, ended: Ended, stderr: String },
     #[error(transparent)]
     Process(#[from] ProcessError),
 }

@@ -247,9 +247,9 @@ fn human(path: &Path) {
     let mut known = known(path, &library);
     known.binary.human = true;
     let idle = config.scenarios.iter().find(|s| s.name == "idle").unwrap();
-    let machine = &newest(&known.binary, idle)[0].name;
+    let machine = newest(&known.binary, idle)[0].name.clone();
     let limit = Duration::from_secs(60);
-    let one = capture(&known.binary, "0.0", idle, machine, limit).unwrap();
+    let one = capture(&known.binary, "0.0", idle, &machine, limit).unwrap();
     assert_eq!(one.own.verdict, ObservedVerdict::Accepted);
     let known = [known];
     let mut list = cases(&library, &known, &[Feed::Bulk]).unwrap();
@@ -258,6 +258,14 @@ fn human(path: &Path) {
     // A machine type that is not there: it dies before it can be spoken to.
     let e = capture(&known[0].binary, "0.0", idle, "pc-none", limit).unwrap_err().to_string();
     assert!(e.contains("before it could be spoken to"), "{e}");
+    // A device that it cannot make: its monitor is there already, and it says why it ended.
+    let mut broken = idle.clone();
+    broken.arguments = ["-device", "e1000,netdev=none"].map(str::to_owned).to_vec();
+    for human in [true, false] {
+        let binary = Binary { human, ..known[0].binary.clone() };
+        let e = capture(&binary, "0.0", &broken, &machine, limit).unwrap_err().to_string();
+        assert!(e.contains("netdev"), "{e}");
+    }
 }
 
 fn added(path: &Path) {
