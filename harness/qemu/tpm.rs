@@ -174,7 +174,7 @@ impl<'o> Channel<'o> {
             match recvmsg(&self.stream, &mut slices, &mut along, RecvFlags::CMSG_CLOEXEC) {
                 Ok(got) if got.bytes == 0 => return Ok(false),
                 Ok(got) => done += got.bytes,
-                Err(e) if matches!(ErrorKind::from(e.kind()), ErrorKind::WouldBlock) => {
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {
                     if self.over.load(Ordering::Relaxed) {
                         return Ok(false);
                     }
