@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         }
         let machines: Vec<&str> = match args.machine.as_slice() {
             [] => newest(&binary, scenario).into_iter().map(|m| m.name.as_str()).collect(),
-            named => named.iter().map(String::as_str).filter(|m| fits(scenario, m)).collect(),
+            listed => listed.iter().map(String::as_str).filter(|m| fits(scenario, m)).collect(),
         };
         for machine in machines {
             wanted.push((scenario, machine));

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use crate::qemu::binary::BinaryError;
 use crate::qemu::{Binary, QemuError};
 
 /// Options that every verb has that runs binaries.
@@ -24,7 +23,7 @@ pub(super) struct Running {
 impl Running {
     /// The binary, asked what it is.
     pub fn binary(&self, path: &Path) -> Result<Binary, QemuError> {
-        let mut binary = Binary::at(path).map_err(|e: BinaryError| QemuError::from(e))?;
+        let mut binary = Binary::at(path)?;
         binary.human |= self.human_monitor;
         Ok(binary)
     }

@@ -1,7 +1,7 @@
 //! The socket to a monitor: the binary connects itself, so that nobody has to wait for it to
 //! listen, and every wait has a deadline.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
 
@@ -10,6 +10,18 @@ use super::qmp::QmpError;
 
 /// Most bytes that are taken for one answer.
 const ANSWER: usize = 16 << 20;
+
+/// The next connection to a listener that does not block, if there is one by now; it blocks itself.
+///
+/// # Errors
+/// When the system cannot accept one.
+pub fn poll(listener: &UnixListener) -> io::Result<Option<UnixStream>> {
+    match listener.accept() {
+        Ok((stream, _)) => stream.set_nonblocking(false).map(|()| Some(stream)),
+        Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(None),
+        Err(e) => Err(e),
+    }
+}
 
 /// A connection, and what has come over it that nobody has asked for yet.
 #[derive(Debug)]
@@ -32,10 +44,8 @@ impl Connection {
         let socket = |source| QmpError::Socket { doing: doing(), source };
         listener.set_nonblocking(true).map_err(socket)?;
         let stream = loop {
-            match listener.accept() {
-                Ok((stream, _)) => break stream,
-                Err(e) if e.kind() == ErrorKind::WouldBlock => {}
-                Err(source) => return Err(socket(source)),
+            if let Some(stream) = poll(listener).map_err(socket)? {
+                break stream;
             }
             if let Some(ended) = process.ended()? {
                 let doing = "before it could be spoken to".to_owned();
@@ -46,7 +56,6 @@ impl Connection {
             }
             thread::sleep(POLL);
         };
-        stream.set_nonblocking(false).map_err(socket)?;
         Ok(Connection { stream, pending: Vec::new() })
     }
 

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use super::QemuError;
 use super::binary::Binary;
+use super::connection::poll;
 use super::guest::Guest;
 use super::monitor::{Migration, Monitor, ended};
 use super::process::{Deadline, POLL, Process, Task};
@@ -103,7 +104,7 @@ pub struct Emulator {
     pub process: Process,
     /// The way to talk to it.
     pub monitor: Monitor,
-    _tpm: Tpm,
+    _tpm: Option<Tpm>,
     folder: TempDir,
 }
 
@@ -120,7 +121,9 @@ impl Emulator {
     ) -> Result<Self, QemuError> {
         let folder = prepare(setup.guest)?;
         let listener = UnixListener::bind(folder.path().join(SOCKET)).map_err(QemuError::files)?;
-        let tpm = Tpm::listen(folder.path()).map_err(QemuError::files)?;
+        let backed = setup.arguments.iter().any(|a| a == "-tpmdev");
+        let tpm =
+            backed.then(|| Tpm::listen(folder.path())).transpose().map_err(QemuError::files)?;
         let mut arguments = command_line(setup);
         arguments.extend(Monitor::option(binary.human, SOCKET));
         let mut stdin = None;
@@ -211,14 +214,12 @@ impl Emulator {
 fn receive(listener: &UnixListener, deadline: Deadline) -> std::io::Result<Vec<u8>> {
     listener.set_nonblocking(true)?;
     let mut stream: UnixStream = loop {
-        match listener.accept() {
-            Ok((stream, _)) => break stream,
-            Err(e) if e.kind() != ErrorKind::WouldBlock => return Err(e),
-            Err(_) if deadline.past() => return Err(ErrorKind::TimedOut.into()),
-            Err(_) => thread::sleep(POLL),
+        match poll(listener)? {
+            Some(stream) => break stream,
+            None if deadline.past() => return Err(ErrorKind::TimedOut.into()),
+            None => thread::sleep(POLL),
         }
     };
-    stream.set_nonblocking(false)?;
     let mut bytes = Vec::new();
     let mut piece = vec![0; 1 << 16];
     loop {

@@ -17,6 +17,7 @@ use std::thread::{self, JoinHandle};
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
+use super::connection::poll;
 use super::process::POLL;
 
 /// Name of the control channel's socket in the emulator's folder, as scenarios name it.
@@ -71,11 +72,10 @@ impl Drop for Tpm {
 
 fn serve(listener: &UnixListener, over: &AtomicBool) -> Result<()> {
     let control = loop {
-        match listener.accept() {
-            Ok((stream, _)) => break stream,
-            Err(e) if e.kind() != ErrorKind::WouldBlock => return Err(e),
-            Err(_) if over.load(Ordering::Relaxed) => return Ok(()),
-            Err(_) => thread::sleep(POLL),
+        match poll(listener)? {
+            Some(stream) => break stream,
+            None if over.load(Ordering::Relaxed) => return Ok(()),
+            None => thread::sleep(POLL),
         }
     };
     let mut control = Channel::new(control, over)?;
@@ -159,6 +159,7 @@ struct Channel<'o> {
 
 impl<'o> Channel<'o> {
     fn new(stream: UnixStream, over: &'o AtomicBool) -> Result<Self> {
+        // One that was passed may come as its sender used it.
         stream.set_nonblocking(false)?;
         stream.set_read_timeout(Some(POLL * 10))?;
         Ok(Channel { stream, over, passed: None })
