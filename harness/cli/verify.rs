@@ -15,7 +15,9 @@ use super::{CliError, Said};
 use crate::matrix::Config;
 use crate::matrix::agreement::{Agreement, Compared};
 use crate::qemu::QemuError;
-use crate::qemu::verify::{Case, Known, Options, Verified, cases, mutations, verify};
+use crate::qemu::verify::{
+    Case, Known, Options, Stream, Verified, cases, instead, mutations, verify,
+};
 use crate::release::files;
 use crate::release::library::Library;
 use crate::wire::Feed;
@@ -30,6 +32,8 @@ Examples:
   crossload verify --qemu /usr/bin/qemu-system-x86_64
   crossload verify --qemu suites/qemu-bookworm --qemu suites/qemu-trixie --jobs 4
   crossload verify --qemu /usr/bin/qemu-system-x86_64 --mutate 500 --seed 1
+  crossload verify --qemu /usr/bin/qemu-system-x86_64 --stream smallest.stream \
+      --machine pc-i440fx-7.2 --scenario idle
 
 Every fixture whose machine type a binary has is loaded by it, under each feed. The model must
 agree on the verdict, the byte where the load stopped, the reason, and the sequence of fields that
@@ -52,6 +56,9 @@ pub(super) struct Args {
     /// Only fixtures of this scenario
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
+    /// Load this stream instead, into that machine type and scenario
+    #[arg(long, value_name = "FILE", conflicts_with = "mutate", requires_all = ["machine", "scenario"])]
+    stream: Option<PathBuf>,
     /// Load so many changed fixtures instead, for each binary
     #[arg(long, value_name = "N")]
     mutate: Option<usize>,
@@ -75,9 +82,11 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let (library, config) = args.input.open()?;
     let binaries = known(&library, &args.running, &args.qemu, args.release.as_deref())?;
-    let mut all = match args.mutate {
-        None => cases(&library, &binaries, &args.feed)?,
-        Some(count) => mutations(&library, &binaries, count, args.seed, &args.feed)?,
+    let given = args.stream.as_deref().map(given).transpose()?;
+    let mut all = match (&given, args.mutate) {
+        (Some(stream), _) => streams(&library, &binaries, args, stream)?,
+        (None, Some(count)) => mutations(&library, &binaries, count, args.seed, &args.feed)?,
+        (None, None) => cases(&library, &binaries, &args.feed)?,
     };
     all.retain(|case| wanted(&args.machine, &case.fixture.machine));
     all.retain(|case| wanted(&args.scenario, &case.fixture.scenario));
@@ -85,13 +94,36 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         return Err(CliError::NothingToLoad);
     }
     let verified = with_progress(&library, &all, &args.running, args.shrink)?;
-    let kept = keep(&args.keep, &verified)?;
+    let kept = keep(&args.keep, &binaries, &verified)?;
     let mut said = told(&config, &binaries, verified, args.changes);
     if kept > 0 {
         let folder = args.keep.display();
         said.text += &format!("{kept} streams, as small as they could be made, are in {folder}\n");
     }
     Ok(said)
+}
+
+/// The user's stream.
+fn given(path: &Path) -> Result<Stream, CliError> {
+    let bytes = files::read(path)?.ok_or_else(|| CliError::NoFile(path.to_owned()))?;
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    Ok(Stream { name: name.to_string_lossy().into_owned(), bytes })
+}
+
+/// It into every machine type and scenario that was named.
+fn streams<'a>(
+    library: &'a Library,
+    binaries: &'a [Known],
+    args: &Args,
+    stream: &'a Stream,
+) -> Result<Vec<Case<'a>>, CliError> {
+    let mut all = Vec::new();
+    for machine in &args.machine {
+        for scenario in &args.scenario {
+            all.extend(instead(library, binaries, &args.feed, (machine, scenario), stream)?);
+        }
+    }
+    Ok(all)
 }
 
 fn wanted(list: &[String], name: &str) -> bool {
@@ -158,7 +190,7 @@ pub(super) fn with_progress(
 
 /// A bundle of each stream that is not agreed on: the stream, what the binary traced of it, and
 /// what each side did. Returns how many there are.
-fn keep(folder: &Path, verified: &[Verified]) -> Result<usize, CliError> {
+fn keep(folder: &Path, binaries: &[Known], verified: &[Verified]) -> Result<usize, CliError> {
     let mut kept = 0;
     for (number, one) in verified.iter().enumerate() {
         let (Some(stream), Some(why)) = (&one.stream, &one.compared.disagreement) else { continue };
@@ -166,16 +198,21 @@ fn keep(folder: &Path, verified: &[Verified]) -> Result<usize, CliError> {
             continue;
         }
         let Compared { source, destination, machine, scenario, feed, .. } = &one.compared;
+        let known = binaries.iter().find(|known| known.release == *destination);
+        let binary = known.map_or(Path::new("BIN"), |known| &known.binary.path);
         let name = format!("{number:04}.{source}-to-{destination}.{machine}.{scenario}");
         let bundle = folder.join(name);
         files::write_if_changed(&bundle.join("smallest.stream"), stream)?;
         files::write_if_changed(&bundle.join("load.trace"), one.real.trace.as_bytes())?;
         let text = format!(
             "{}\n{why}\n{}\nWhat the model reads of it, under feed {feed}:\n  crossload inspect \
-             smallest.stream --as {destination} --machine {machine} --scenario {scenario}\n\n\
+             smallest.stream --as {destination} --machine {machine} --scenario {scenario}\n\
+             Both once more:\n  crossload verify --qemu {} --stream smallest.stream \
+             --machine {machine} --scenario {scenario} --feed {feed}\n\n\
              What the binary said:\n{}",
             title(&one.compared),
             smallest(one),
+            binary.display(),
             one.real.stderr
         );
         files::write_if_changed(&bundle.join("about.txt"), text.as_bytes())?;

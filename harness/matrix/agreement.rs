@@ -241,7 +241,7 @@ fn stopped_alike(loaded: &Loaded<'_>, real: &Outcome) -> bool {
 
 fn reason_alike(loaded: &Loaded<'_>, real: &Outcome) -> bool {
     let Some(error) = &loaded.refused else { return false };
-    if matches!(error.kind, Kind::Undetermined(_)) {
+    if matches!(error.kind, Kind::Undefined(_) | Kind::Undetermined(_)) {
         return false;
     }
     let said = said(&real.stderr);

@@ -42,8 +42,19 @@ pub struct Case<'a> {
     pub fixture: &'a Fixture,
     /// How it is changed first.
     pub change: Option<Op>,
+    /// What is loaded instead of the fixture, by machines like its own.
+    pub instead: Option<&'a Stream>,
     /// How it is fed.
     pub feed: Feed,
+}
+
+/// A stream that is in no corpus.
+#[derive(Debug, Clone)]
+pub struct Stream {
+    /// What it is called.
+    pub name: String,
+    /// All of it.
+    pub bytes: Vec<u8>,
 }
 
 /// How.
@@ -96,7 +107,8 @@ pub fn cases<'a>(
                 continue;
             }
             for feed in feeds {
-                cases.push(Case { known, fixture, change: None, feed: feed.clone() });
+                let feed = feed.clone();
+                cases.push(Case { known, fixture, change: None, instead: None, feed });
             }
         }
     }
@@ -130,11 +142,30 @@ pub fn mutations<'a>(
             let Some(op) = change(&mut random, &stream, &loaded) else { continue };
             for feed in feeds {
                 let (change, feed) = (Some(op.clone()), feed.clone());
-                all.push(Case { known: base.known, fixture: base.fixture, change, feed });
+                all.push(Case { change, feed, ..base.clone() });
             }
             made += 1;
         }
     }
+    Ok(all)
+}
+
+/// One stream into every binary that has a machine like that of a fixture, under every feed.
+///
+/// # Errors
+/// A corpus that cannot be read.
+pub fn instead<'a>(
+    library: &'a Library,
+    binaries: &'a [Known],
+    feeds: &[Feed],
+    (machine, scenario): (&str, &str),
+    stream: &'a Stream,
+) -> Result<Vec<Case<'a>>, QemuError> {
+    let mut all = cases(library, binaries, feeds)?;
+    all.retain(|case| case.fixture.machine == machine && case.fixture.scenario == scenario);
+    // Several releases may have sent that machine.
+    all.dedup_by_key(|case| (case.known.release.clone(), case.feed.to_string()));
+    all.iter_mut().for_each(|case| case.instead = Some(stream));
     Ok(all)
 }
 
@@ -166,7 +197,10 @@ pub fn verify(
 
 /// One case.
 fn one(library: &Library, case: &Case<'_>, options: &Options) -> Result<Verified, QemuError> {
-    let unchanged = library.corpus().stream(case.fixture).map_err(library_error)?;
+    let unchanged = match case.instead {
+        Some(stream) => stream.bytes.clone(),
+        None => library.corpus().stream(case.fixture).map_err(library_error)?,
+    };
     let changed = case.change.as_ref().and_then(|op| op.apply(&unchanged));
     let to = destination(library, case.known, case.fixture)?;
     let stream = changed.as_ref().unwrap_or(&unchanged);
@@ -234,14 +268,14 @@ fn beside(
         }
     }
     let compared = Compared {
-        source: fixture.release.clone(),
+        source: case.instead.map_or(&fixture.release, |stream| &stream.name).clone(),
         destination: known.release.clone(),
         machine: fixture.machine.clone(),
         scenario: fixture.scenario.clone(),
         change: case.change.clone(),
         feed: feed.clone(),
         stderr: real.stderr.clone(),
-        explained: beyond(&real).filter(|_| disagreement.is_some()),
+        explained: disagreement.as_ref().and_then(|_| beyond(to, stream, feed, &real)),
         disagreement,
     };
     let size = stream.len() as u64;
@@ -249,10 +283,11 @@ fn beside(
     Ok(Verified { compared, real, size, stream, shrunk_from: None, changes: changed, notes })
 }
 
-/// The check that refused, if it is about more than the stream.
-fn beyond(real: &Real) -> Option<String> {
-    let refused = real.verdict == ObservedVerdict::Refused;
-    checks::beyond(&real.stderr).filter(|_| refused).map(str::to_owned)
+/// Why the two need not agree, if more than the stream decides.
+fn beyond(to: Option<&Destination>, stream: &[u8], feed: &Feed, real: &Real) -> Option<String> {
+    let said = (real.verdict == ObservedVerdict::Refused).then_some(real.stderr.as_str());
+    let modelled = to.and_then(|to| model(to, &mut &stream[..], feed).refused);
+    checks::beyond(said, modelled.as_deref())
 }
 
 /// Where the fields that the binary read part from those that the model read.

@@ -176,7 +176,16 @@ impl Library {
         let Some(tables) = self.tables.get(release) else {
             return Err(problem("the release has no tables".to_string()));
         };
-        build(&registered, tables, &self.renames).map(Some).map_err(problem)
+        let version = self.version(release).map_err(problem)?;
+        build_as(version, &registered, tables, &self.renames).map(Some).map_err(problem)
+    }
+
+    /// Which release it is to the last number, as the binary said that its fixtures come from; as it
+    /// is called, where it has none.
+    fn version(&self, release: &str) -> Result<Version, String> {
+        let captured = self.fixtures.iter().find(|fixture| fixture.release == release);
+        let said = captured.and_then(|fixture| fixture.binary.split_whitespace().next());
+        said.unwrap_or(release).parse()
     }
 }
 
@@ -189,7 +198,16 @@ pub fn build(
     tables: &Tables,
     renames: &Renames,
 ) -> Result<Destination, String> {
-    let version: Version = registered.release.parse()?;
+    build_as(registered.release.parse()?, registered, tables, renames)
+}
+
+/// The same for a release of which more is known than its name.
+fn build_as(
+    version: Version,
+    registered: &schema::Handlers,
+    tables: &Tables,
+    renames: &Renames,
+) -> Result<Destination, String> {
     let dialect = Dialect::of(version, &registered.machine);
     let target = Target {
         release: version,

@@ -219,7 +219,7 @@ pub fn ending(about: &About, loaded: &Loaded<'_>) -> String {
 fn outcome(loaded: &Loaded<'_>) -> &'static str {
     match loaded.refused.as_ref().map(|error| &error.kind) {
         None => "accepted",
-        Some(Kind::Undetermined(_)) => "undetermined",
+        Some(Kind::Undefined(_) | Kind::Undetermined(_)) => "undetermined",
         Some(_) => "refused",
     }
 }

@@ -190,7 +190,7 @@ pub fn reading(meaning: &Map<'_>, loaded: &Loaded<'_>) -> (Verdict, Option<Diffe
     };
     let difference = compare::first_difference(meaning, &loaded.map, error.offset, true);
     let verdict = match error.kind {
-        Kind::Undetermined(_) => Verdict::Undetermined,
+        Kind::Undefined(_) | Kind::Undetermined(_) => Verdict::Undetermined,
         _ if difference.is_some() => Verdict::RefusedLate,
         _ => Verdict::Refused,
     };

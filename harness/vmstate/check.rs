@@ -43,6 +43,9 @@ const RUN_STATES: [&str; 17] = [
     "preconfig",
 ];
 
+/// `HF_GUEST_MASK`.
+const GUEST_MODE: u64 = 1 << 21;
+
 /// Sizes in `fw_cfg/acpi_mr`, and the blocks that get them.
 const ACPI_BLOCKS: [(&str, &str); 3] = [
     ("table_mr_size", "/rom@etc/acpi/tables"),
@@ -111,6 +114,11 @@ pub fn post_load(
     match vmsd.name.as_str() {
         "cpu" if from(2, 10) && value(vmsd, values, "fpregs_format_vmstate") != 0 => {
             refuse("unsupported old non-softfloat CPU state".into())
+        }
+        // cpu_post_load: a build with KVM (4.1 on, also where it emulates) wants a processor that is in
+        // a nested guest to have the kernel's state of it, which no stream of an emulated one has.
+        "cpu" if from(4, 1) && value(vmsd, values, "hflags") & GUEST_MODE != 0 => {
+            refuse("a nested guest's flag is set, but there is no nested state".into())
         }
         // The write cache of a drive that was identified is set from its identify data, whether
         // or not there is a drive (1.2 to 2.1). A drive without a medium behind it has the
@@ -212,3 +220,6 @@ pub fn post_load(
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -200,6 +200,10 @@ pub enum Kind {
     /// A size or amount of work beyond what is reasonable for the input.
     #[error("limit: {0}")]
     Limit(String),
+    /// The real loader would go on with memory that is not its own: what it does then no stream
+    /// tells.
+    #[error("undefined: {0}")]
+    Undefined(String),
     /// The tables do not say what is here.
     #[error("not modelled: {0}")]
     Undetermined(String),
@@ -235,6 +239,7 @@ impl Kind {
             Kind::Unmigratable(_) => "unmigratable",
             Kind::Abort(_) => "abort",
             Kind::Limit(_) => "limit",
+            Kind::Undefined(_) => "undefined",
             Kind::Undetermined(_) => "undetermined",
         }
     }
@@ -244,7 +249,7 @@ impl Kind {
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         let class = self.class();
-        !matches!(class, "end of stream" | "abort" | "limit" | "undetermined")
+        !matches!(class, "end of stream" | "abort" | "limit" | "undefined" | "undetermined")
     }
 
     /// Wraps the kind into an error at `offset`, outside any section.

@@ -24,7 +24,9 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     let whole = load_bytes(to, stream, &Feed::Bulk);
     let verdict = match &whole.refused {
         None => Verdict::Faithful,
-        Some(error) if matches!(error.kind, Kind::Undetermined(_)) => Verdict::Undetermined,
+        Some(error) if matches!(error.kind, Kind::Undefined(_) | Kind::Undetermined(_)) => {
+            Verdict::Undetermined
+        }
         Some(error) => {
             counts.refused(error.kind.class());
             Verdict::Refused

@@ -120,7 +120,7 @@ pub fn outcome(base: &Loaded<'_>, changed: usize, edit: &Edit, read: &Loaded<'_>
     let cause = Cause::Refused(error.kind.class());
     let wrong_at = wrong.map_or(error.offset, |w| w.offset);
     let class = match (&error.kind, wrong) {
-        (Kind::Undetermined(_), _) => Class::Undetermined,
+        (Kind::Undefined(_) | Kind::Undetermined(_), _) => Class::Undetermined,
         // The end of the changed section, as the destination saw it.
         _ => match read.sections.get(changed) {
             None if wrong.is_none_or(|w| error.offset < w.offset + w.len) => Class::AtOnce,

@@ -145,7 +145,11 @@ fn parts<'d, F: Flow<'d>>(
     if from(walk, 2, 1) {
         described(walk, tables::VIRTIO)?;
     }
-    if device == Device::Net { net::late(walk, &common) } else { Ok(()) }
+    if device == Device::Net {
+        net::late(walk, &common)?;
+        net::settle(walk, &common)?;
+    }
+    Ok(())
 }
 
 /// Whether the loader is of release `major.minor` or later.

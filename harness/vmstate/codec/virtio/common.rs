@@ -5,7 +5,7 @@ use super::super::super::flow::{Flow, Name};
 use super::super::super::local::COMPARED;
 use super::super::super::walk::Walk;
 use super::super::pci;
-use super::{compared, described, from, refuse_if, scalar, tables, within};
+use super::{compared, described, from, net, refuse_if, scalar, tables, within};
 use crate::dialect::Version;
 use crate::wire::{Kind, Result};
 
@@ -24,6 +24,10 @@ pub struct Common {
     pub config: Vec<u8>,
     /// Number of queues: the local one, or the received one where that is not known.
     pub queues: u64,
+    /// Number of queues in the stream.
+    pub received: u64,
+    /// How many of those come before the first that has no entries.
+    pub used: u64,
 }
 
 /// Transfers the common part. Up to 1.0 the device loaders ignore its result and read on behind
@@ -115,25 +119,42 @@ fn queues<'d, F: Flow<'d>>(
     let at = walk.flow.offset();
     let (count, local) = compared(walk, "num_queues", 4)?;
     common.queues = local.unwrap_or(count);
+    common.received = count;
     let (most, checked) = queue_limit(walk.scene.release);
     if count > most && walk.flow.loads() {
         let text = format!("{count} queues, expected at most {most}");
         let kind = if checked {
             Kind::Check(text)
         } else {
-            Kind::Undetermined(format!("{text}: the loader writes past its array"))
+            Kind::Undefined(format!("{text}: the loader writes past its array"))
         };
         return Err(walk.flow.fail(kind, at, "num_queues"));
     }
-    (0..count).try_for_each(|i| within(walk, "vq", Some(i), |walk| queue(walk, i, vectors)))
+    if walk.device == "virtio-net" && count == 0 && walk.flow.loads() {
+        net::none(walk.scene.release).map_err(|kind| walk.flow.fail(kind, at, "num_queues"))?;
+    }
+    for i in 0..count {
+        let entries = within(walk, "vq", Some(i), |walk| queue(walk, i, common.received, vectors))?;
+        common.used += u64::from(entries > 0 && common.used == i);
+    }
+    Ok(())
 }
 
-fn queue<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, index: u64, vectors: u64) -> Result<()> {
+/// Transfers one of `count` queues; returns its number of entries.
+fn queue<'d, F: Flow<'d>>(
+    walk: &mut Walk<'d, '_, F>,
+    index: u64,
+    count: u64,
+    vectors: u64,
+) -> Result<u64> {
     let at = walk.flow.offset();
     let (entries, local) = compared(walk, "num", 4)?;
     // The queue's allocated size; that it is the one in the destination's own fixture holds as
     // long as the guest there did not choose a smaller one.
-    let most = local.filter(|_| from(walk, 11, 1)).unwrap_or(u64::MAX);
+    let net = walk.device == "virtio-net";
+    let moved =
+        local.and_then(|_| net::allocated(walk.scene.release, index, count)).filter(|_| net);
+    let most = moved.or(local).filter(|_| from(walk, 11, 1)).unwrap_or(u64::MAX);
     refuse_if(walk, entries > most, at, "num", || {
         format!("queue {index} has {entries} entries, local at most {most}")
     })?;
@@ -144,5 +165,8 @@ fn queue<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, index: u64, vectors: u64) 
     refuse_if(walk, wrong, at, "last_avail_idx", || {
         format!("queue {index} has index {index_seen:#x} but no address")
     })?;
-    if vectors > 0 { vector(walk, "vector", vectors) } else { Ok(()) }
+    if vectors > 0 {
+        vector(walk, "vector", vectors)?;
+    }
+    Ok(entries)
 }

@@ -7,7 +7,8 @@ use super::super::super::flow::{Flow, Name};
 use super::super::super::walk::Walk;
 use super::common::Common;
 use super::{compared, described, from, refuse_if, scalar, tables, within};
-use crate::wire::Result;
+use crate::dialect::Version;
+use crate::wire::{Kind, Result};
 
 /// Guest feature: offloads can be changed at run time.
 const CTRL_GUEST_OFFLOADS: u64 = 1 << 2;
@@ -16,6 +17,8 @@ const QUEUE_PAIRS: std::ops::Range<usize> = 8..10;
 /// Bytes of the VLAN bitmap.
 const VLANS: u64 = 512;
 const MAC: u64 = 6;
+/// Entries of the control queue.
+const CONTROL: u64 = 64;
 
 /// Transfers the device part as of section version `version_id`.
 ///
@@ -53,6 +56,71 @@ pub fn late<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Res
         within(walk, "net", None, |walk| offloads(walk, common))
     } else {
         Ok(())
+    }
+}
+
+/// The features that come in at the end of a load make or delete queues (2.5 on,
+/// `virtio_net_change_num_queues`). Those before the first without entries count, and a pair and
+/// the control queue are taken for granted.
+///
+/// # Errors
+/// [`Kind::Abort`] where they are not there, [`Kind::Undefined`] for more pairs than the device has
+/// memory for.
+pub fn settle<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Result<()> {
+    if !walk.flow.loads() || !from(walk, 2, 5) {
+        return Ok(());
+    }
+    let Common { used, received, queues, .. } = *common;
+    let first = fits_queues_first(walk.scene.release);
+    let most = 2 * pairs(common) + 1;
+    let count = match used < received {
+        true => used,
+        // Queues that the stream does not have stay as they were made.
+        false if !first => received.max(queues),
+        false => received,
+    };
+    let odd = count >= 3 && count % 2 == 1;
+    let kind = if received > most && (first || odd) {
+        Kind::Undefined(format!(
+            "{received} queues, expected at most {most}: the device has no more"
+        ))
+    } else if !odd {
+        Kind::Abort(format!("{count} queues, expected an odd number from 3"))
+    } else {
+        return Ok(());
+    };
+    Err(walk.fail(kind, ""))
+}
+
+/// What comes of a stream without queues.
+///
+/// # Errors
+/// [`Kind::Abort`] where queues are fitted first: it deletes the first pair twice.
+pub fn none(release: Version) -> std::result::Result<(), Kind> {
+    match fits_queues_first(release) {
+        true => Err(Kind::Abort("no queues: the first pair is deleted twice".into())),
+        false => Ok(()),
+    }
+}
+
+/// How many entries were allocated for a queue, where that is not what was made: the queues of a
+/// stream with less than a pair and the control queue leave the latter alone, as the first.
+#[must_use]
+pub fn allocated(release: Version, index: u64, received: u64) -> Option<u64> {
+    (received < 3 && fits_queues_first(release)).then_some(if index == 0 { CONTROL } else { 0 })
+}
+
+/// Whether as many queues as the stream has are made before they are loaded (10.1 on, and stable
+/// releases with its correction of "Add queues before loading them").
+fn fits_queues_first(release: Version) -> bool {
+    release >= Version::new(10, 0, 3) || release.is_stable_from(7, 2, 20)
+}
+
+/// Pairs of queues that the device was made with.
+fn pairs(common: &Common) -> u64 {
+    match common.config.get(QUEUE_PAIRS) {
+        Some([low, high]) => u64::from(*low) | u64::from(*high) << 8,
+        _ => 1,
     }
 }
 
@@ -128,10 +196,7 @@ fn backend<'d, F: Flow<'d>>(
 
 /// Multiqueue state, which is only there when the local device has more than one pair (1.4 on).
 fn queue_pairs<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Result<()> {
-    let own = match common.config.get(QUEUE_PAIRS) {
-        Some([low, high]) => u64::from(*low) | u64::from(*high) << 8,
-        _ => 1,
-    };
+    let own = pairs(common);
     let mut used = 1;
     if from(walk, 1, 4) && own > 1 {
         let at = walk.flow.offset();

@@ -159,6 +159,9 @@ fn what_a_release_saves_it_loads() {
         let release = Release::new(number);
         for (device, version_id) in devices {
             let given = with(&[
+                ("num_queues", 3),
+                ("vq[1].num", 256),
+                ("vq[2].num", 64),
                 ("net.mac_table.in_use", 65),
                 ("blk.request[0].more", 1),
                 ("serial.max_nr_ports", 33),
@@ -243,7 +246,7 @@ fn numbers_of_queues_and_their_sizes_are_bounded() {
     assert_eq!(text("1.7.1", &[("queue_sel", 64)]), "");
     assert_eq!(text("2.0.0", &[("queue_sel", 64)]), "queue 64 is selected, expected below 64");
     assert_eq!(text("2.4.0", &[("queue_sel", 64)]), "");
-    assert!(text("1.4.2", &[("num_queues", 65)]).starts_with("not modelled: 65 queues"));
+    assert!(text("1.4.2", &[("num_queues", 65)]).starts_with("undefined: 65 queues"));
     assert_eq!(text("2.0.2", &[("num_queues", 65)]), "65 queues, expected at most 64");
 
     let (bytes, _) = Release::new("7.2").save("virtio-balloon", 1, with(&[("vq[0].num", 1024)]));
@@ -270,6 +273,53 @@ fn multiqueue_words_are_there_when_the_local_device_has_pairs() {
     let others = [pairs[0], ("config", 0x0300), ("net.max_queues", 3), ("net.curr_queues", 1)];
     let three = Release::new("2.3.1").knowing("virtio-net", 11, with(&others));
     assert_eq!(three.load("virtio-net", 11, &bytes).text(), "2 queue pairs, local device has 3");
+}
+
+#[test]
+fn a_load_counts_on_a_pair_of_queues_and_the_control_queue() {
+    let three = [("num_queues", 3), ("vq[1].num", 256), ("vq[2].num", 64)];
+    let text = |number: &str, changed: &[(&'static str, u64)]| {
+        let own = Release::new(number).knowing("virtio-net", 11, with(&three));
+        let given = with(&[&three, changed].concat());
+        let (bytes, _) = Release::new(number).save("virtio-net", 11, given);
+        own.load("virtio-net", 11, &bytes).text()
+    };
+    let of = |count| format!("the loader aborts: {count} queues, expected an odd number from 3");
+    let more =
+        |count| format!("undefined: {count} queues, expected at most 3: the device has no more");
+    let five = [("num_queues", 5), ("vq[3].num", 64), ("vq[4].num", 64)];
+    // Releases that load queues into those that were made, and those that make them anew first.
+    for number in ["5.2.0", "7.2.19", "7.2.22", "10.0.2", "10.0.13", "11.1.3"] {
+        assert_eq!(text(number, &[]), "", "{number}");
+        assert_eq!(text(number, &[("vq[0].num", 0)]), of(0), "{number}");
+        assert_eq!(text(number, &[("vq[1].num", 0)]), of(1), "{number}");
+        assert_eq!(text(number, &[("vq[2].num", 0)]), of(2), "{number}");
+        assert_eq!(text(number, &five), more(5), "{number}");
+    }
+    for number in ["5.2.0", "7.2.19", "10.0.2"] {
+        assert_eq!(text(number, &[("num_queues", 0)]), "", "{number}");
+        assert_eq!(text(number, &[("num_queues", 2)]), "", "{number}");
+        assert_eq!(text(number, &five[1..]), "", "{number}");
+        assert_eq!(text(number, &[("num_queues", 4), five[1]]), of(4), "{number}");
+    }
+    for number in ["7.2.20", "10.0.3"] {
+        assert!(text(number, &[("num_queues", 0)]).ends_with("deleted twice"), "{number}");
+        assert_eq!(text(number, &[("num_queues", 2)]), of(2), "{number}");
+        assert_eq!(text(number, &[("num_queues", 4), five[1]]), more(4), "{number}");
+    }
+    // The control queue has come first, and its size is looked at.
+    assert_eq!(text("11.1.3", &[("num_queues", 2)]), "queue 0 has 256 entries, local at most 64");
+    assert_eq!(text("2.4.1", &[("vq[1].num", 0)]), "");
+    assert_eq!(text("2.8.1", &[("vq[1].num", 0)]), of(1));
+    let pairs = [("config_len", 10), ("config", 0x0200), ("net.max_queues", 2)];
+    let own = Release::new("7.2.22").knowing(
+        "virtio-net",
+        11,
+        with(&[&three, &five, &pairs[..]].concat()),
+    );
+    let (bytes, _) =
+        Release::new("7.2.22").save("virtio-net", 11, with(&[&three, &five, &pairs[..]].concat()));
+    assert_eq!(own.load("virtio-net", 11, &bytes).text(), "", "two pairs have five queues");
 }
 
 #[test]

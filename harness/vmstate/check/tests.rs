@@ -1,0 +1,113 @@
+//! One value of a captured stream changed, and what a release says of it.
+
+use rstest::rstest;
+
+use crate::release::corpus::Corpus;
+use crate::release::library::Library;
+use crate::stream::{Destination, Loaded, load};
+use crate::wire::{Feed, Span};
+
+/// A stream with `value` in the first item called so of the first section whose idstr ends so.
+fn changed(to: &Destination, stream: &[u8], (idstr, path, value): (&str, &str, u64)) -> Vec<u8> {
+    let loaded = whole(to, stream);
+    let section = loaded.sections.iter().find(|s| s.idstr.ends_with(idstr.as_bytes())).unwrap();
+    let inside = |at: u64| (section.offset..section.end).contains(&at);
+    let called = |at: &str| at.strip_suffix(path).is_some_and(|head| head.ends_with('.'));
+    let spans = loaded.map.spans().iter();
+    let item = spans.filter(|s| inside(s.offset)).find(|s| called(&loaded.map.path(s)));
+    let item = item.unwrap_or_else(|| panic!("{idstr}: {path}"));
+    let bytes = value.to_be_bytes();
+    // Of a longer item, the start.
+    let len = bytes.len().min(item.len as usize);
+    let mut changed = stream.to_vec();
+    changed[item.offset as usize..][..len].copy_from_slice(&bytes[bytes.len() - len..]);
+    changed
+}
+
+fn whole<'d>(to: &'d Destination, stream: &[u8]) -> Loaded<'d> {
+    load(to, &mut &stream[..], &Feed::Bulk)
+}
+
+const GUEST: u64 = 1 << 21;
+const NESTED: &str = "a nested guest's flag is set, but there is no nested state";
+const TABLES: &str =
+    "the loader aborts: table_mr_size 0x200001: /rom@etc/acpi/tables has at most 0x200000";
+const PAUSING: u64 = u64::from_be_bytes(*b"pausing\0");
+const MINUS: u64 = u64::MAX;
+const SOFT: &str = "unsupported old non-softfloat CPU state";
+const FULL: &str = "inconsistent state in serial device (tsr not empty, tsr_retry=0)";
+const PIO: &str = "end_transfer_fn_idx";
+
+#[rstest]
+#[case("3.0.0", "pc-i440fx-2.4.idle", &[("cpu", "hflags", GUEST)], "")]
+#[case("5.2", "pc-i440fx-2.4.idle", &[("cpu", "hflags", GUEST)], NESTED)]
+#[case("5.2", "pc-i440fx-2.4.idle", &[("cpu", "hflags", GUEST >> 1)], "")]
+#[case("2.8.1", "pc-1.0.idle", &[("cpu", "fpregs_format_vmstate", 1)], "")]
+#[case("3.0.0", "pc-i440fx-2.4.idle", &[("cpu", "fpregs_format_vmstate", 1)], SOFT)]
+#[case("0.14.1", "pc-0.12.legacy", &[("ide", PIO, 6)], "")]
+#[case("0.14.1", "pc-0.12.legacy", &[("ide", PIO, 7)], "transfer function 7, at most 6")]
+#[case("1.0.1", "pc-1.0.legacy", &[("ide", PIO, 5)], "")]
+#[case("1.0.1", "pc-1.0.legacy", &[("ide", PIO, 6)], "transfer function 6, at most 5")]
+#[case("5.2", "pc-i440fx-5.2.legacy", &[("serial", "lsr", 0)], FULL)]
+#[case("2.4.1", "pc-1.0.legacy", &[("serial", "lsr", 0)], "")]
+#[case("2.8.1", "pc-1.0.legacy", &[("serial", "lsr", 0)], FULL)]
+#[case("5.2", "pc-i440fx-5.2.idle", &[("kvm-tpr-opt", "state", 1)], "state 1 wants an option ROM at 0x0; none is there")]
+#[case("5.2", "pc-i440fx-5.2.idle", &[("kvm-tpr-opt", "rom_state_paddr", 1 << 30)], "state 0 wants an option ROM at 0x40000000; none is there")]
+#[case("5.2", "pc-i440fx-5.2.idle", &[("fw_cfg", "table_mr_size", 0x20_0001)], TABLES)]
+#[case("5.2", "pc-i440fx-5.2.idle", &[("fw_cfg", "table_mr_size", 0x20_0000)], "")]
+#[case("5.2", "pc-i440fx-5.2.idle", &[("globalstate", "runstate", PAUSING)], "run state 'pausing' is not known")]
+#[case("2.8.1", "pc-i440fx-2.4.desk", &[("usb-ptr", "setup_len", 4097)], "USB setup index 0, length 4097")]
+#[case("2.8.1", "pc-i440fx-2.4.desk", &[("usb-ptr", "setup_len", 4096)], "")]
+#[case("2.8.1", "pc-i440fx-2.4.desk", &[("usb-ptr", "setup_index", 1)], "USB setup index 1, length 0")]
+#[case("2.8.1", "pc-i440fx-2.4.desk", &[("usb-ptr", "setup_index", MINUS)], "USB setup index -1, length 0")]
+#[case("1.0.1", "pc-0.12.desk", &[("usb-ptr", "setup_len", 4097)], "")]
+#[case("10.0", "pc-i440fx-2.4.desk", &[("usb-ptr", "setup_index", 1)], "")]
+#[case("10.0", "pc-i440fx-2.4.desk", &[("lsiscsi", "msg_len", 8)], "")]
+#[case("10.0", "pc-i440fx-2.4.desk", &[("lsiscsi", "msg_len", 9)], "message length 9, expected 0 to 8")]
+#[case("10.0", "pc-i440fx-2.4.desk", &[("lsiscsi", "msg_len", MINUS)], "message length -1, expected 0 to 8")]
+#[case("3.0.0", "pc-i440fx-2.4.desk", &[("lsiscsi", "msg_len", 9)], "")]
+#[case("10.0", "pc-q35-7.2.q35", &[("e1000e", "subsys", 7)], "subsys is not that of the local device")]
+#[case("10.0", "pc-q35-7.2.q35", &[("e1000e", "subsys_ven", 7)], "subsys_ven is not that of the local device")]
+fn a_value_is_checked(
+    #[case] release: &str,
+    #[case] name: &str,
+    #[case] changes: &[(&str, &str, u64)],
+    #[case] expected: &str,
+) {
+    let (to, mut stream) = fixture(release, name);
+    for change in changes {
+        stream = changed(&to, &stream, *change);
+    }
+    assert_eq!(said(&to, &stream), expected);
+}
+
+/// What the drive was identified as, of the second drive, which is not there.
+#[rstest]
+#[case("1.0.1", "")]
+#[case("1.4.2", "the loader aborts: identify data for a drive that is not there")]
+#[case("2.3.1", "")]
+fn identify_data_wants_a_drive(#[case] release: &str, #[case] expected: &str) {
+    let (to, mut stream) = fixture(release, "pc-1.0.legacy");
+    let loaded = whole(&to, &stream);
+    let spans = loaded.map.spans().iter();
+    let set = |span: &&Span| loaded.map.path(span).ends_with(".identify_set");
+    let second = spans.filter(set).nth(1).unwrap();
+    let end = (second.offset + second.len) as usize;
+    stream[end - 1] = 1;
+    stream.splice(end..end, [0; 512]);
+    assert_eq!(said(&to, &stream), expected);
+}
+
+fn fixture(release: &str, name: &str) -> (Destination, Vec<u8>) {
+    let library = Library::open(Corpus::embedded().unwrap()).unwrap();
+    let (machine, scenario) = name.rsplit_once('.').unwrap();
+    let to = library.destination(release, machine, scenario).unwrap().unwrap();
+    let fixture = library.fixture(release, machine, scenario).unwrap();
+    let stream = library.corpus().stream(fixture).unwrap();
+    assert_eq!(said(&to, &stream), "");
+    (to, stream)
+}
+
+fn said(to: &Destination, stream: &[u8]) -> String {
+    whole(to, stream).refused.map_or(String::new(), |e| e.kind.to_string())
+}
