@@ -195,3 +195,6 @@ impl Dialect {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,3 +58,6 @@ pub mod record {
     /// After a section's payload (2.4).
     pub const FOOTER: u8 = 0x7e;
 }
+
+#[cfg(test)]
+mod tests;

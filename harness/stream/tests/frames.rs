@@ -1,0 +1,116 @@
+//! Streams of which nothing is known.
+
+use super::Bytes;
+use crate::stream::frames::{Depth, Opaque, scan};
+
+fn found(bytes: &Bytes, depth: Depth) -> crate::stream::frames::Scan {
+    scan(&mut &bytes.0[..], depth)
+}
+
+fn opaque(idstr: &str, len: u64, ended: bool) -> Opaque {
+    Opaque { idstr: idstr.to_string(), instance_id: 0, version_id: 2, len, ended }
+}
+
+#[test]
+fn payloads_end_where_a_record_follows() {
+    let stream = Bytes::stream().section(4, 1, "timer", 2).zeros(24);
+    let stream = stream.section(4, 2, "fdc", 2).zeros(7).end();
+    let scan = found(&stream, Depth::All);
+    assert!(scan.stopped.is_none() && !scan.footers && !scan.description && scan.machine.is_none());
+    assert_eq!(scan.sections, [opaque("timer", 24, true), opaque("fdc", 7, true)]);
+    // The loader that comes of it reads what was found.
+    let to = scan.destination();
+    assert_eq!(super::outcome(&to, &stream), (stream.0.len() as u64, String::new()));
+    // The framing is known after the first.
+    assert_eq!(found(&stream, Depth::Framing).sections, [opaque("timer", 24, true)]);
+}
+
+#[test]
+fn payloads_end_with_their_own_footer() {
+    let stream = Bytes::stream().configuration("pc").section(4, 1, "timer", 2).zeros(24).footer(1);
+    let stream =
+        stream.section(4, 2, "fdc", 2).zeros(7).footer(2).end().raw(&[6]).be32(2).raw(b"{}");
+    let scan = found(&stream, Depth::All);
+    assert!(scan.stopped.is_none() && scan.footers && scan.description);
+    assert_eq!(scan.machine.as_deref(), Some("pc"));
+    assert_eq!(scan.sections, [opaque("timer", 24, true), opaque("fdc", 7, true)]);
+    let to = scan.destination();
+    assert!(to.dialect.footers && to.dialect.description);
+    assert_eq!(super::outcome(&to, &stream).1, "");
+}
+
+#[test]
+fn a_stream_without_sections_has_the_footers_of_its_configuration() {
+    assert!(!found(&Bytes::stream().end(), Depth::All).footers);
+    let scan = found(&Bytes::stream().configuration("pc").end(), Depth::All);
+    assert!(scan.footers && scan.stopped.is_none());
+}
+
+#[test]
+fn what_nothing_plausible_follows_takes_the_rest() {
+    let stream = Bytes::stream().section(4, 1, "timer", 2).raw(b"\x09\x09\x09");
+    let scan = found(&stream, Depth::All);
+    assert_eq!(scan.sections, [opaque("timer", 3, false)]);
+    assert!(scan.stopped.is_some());
+}
+
+#[test]
+fn long_payloads_are_looked_through_piece_by_piece() {
+    for len in [16 * 1024 - 300, 16 * 1024, 40_000] {
+        let stream = Bytes::stream().section(4, 1, "vga", 2).raw(&vec![9; len]);
+        let stream = stream.section(4, 2, "fdc", 2).zeros(7).end();
+        let sections = found(&stream, Depth::All).sections;
+        assert_eq!(sections, [opaque("vga", len as u64, true), opaque("fdc", 7, true)]);
+    }
+}
+
+#[test]
+fn live_sections_and_their_parts_are_parsed() {
+    let start = Bytes::stream().section(1, 3, "dirty-bitmap", 1).raw(&[1]);
+    let stream = start
+        .section(4, 1, "timer", 2)
+        .raw(&[9; 5])
+        .part(3, 3)
+        .raw(&[9])
+        .counted("node-name")
+        .end();
+    let scan = found(&stream, Depth::All);
+    assert!(scan.stopped.is_none(), "{:?}", scan.stopped);
+    assert_eq!(scan.sections, [opaque("timer", 5, true)]);
+    // The end of a live section has come: nothing that looks like another part is one.
+    let start = Bytes::stream().section(1, 3, "dirty-bitmap", 1).raw(&[1]).part(3, 3).raw(&[1]);
+    let stream = start.section(4, 1, "timer", 2).raw(&[9; 5]);
+    let stream = stream.part(3, 3).raw(&[9]).counted("node-name").end();
+    assert_eq!(found(&stream, Depth::All).sections, [opaque("timer", 21, true)]);
+    let stray = Bytes::stream().part(2, 9).end();
+    let scan = found(&stray, Depth::All);
+    assert!(scan.stopped.unwrap().kind.to_string().contains('9'));
+}
+
+#[test]
+fn a_live_section_with_footers_has_them_all_along() {
+    let first = Bytes::stream().configuration("pc").section(1, 3, "dirty-bitmap", 1).raw(&[1]);
+    let scan = found(&first.clone().footer(3).end(), Depth::All);
+    assert!(scan.footers && scan.stopped.is_none());
+    let missing = first.footer(3).part(3, 3).raw(&[1]).end();
+    let stopped = found(&missing, Depth::All).stopped.unwrap();
+    assert!(stopped.kind.to_string().contains("0x00"), "{}", stopped.kind);
+    // Without any, none is expected.
+    let bare =
+        Bytes::stream().section(1, 3, "dirty-bitmap", 1).raw(&[1]).part(3, 3).raw(&[1]).end();
+    let scan = found(&bare, Depth::All);
+    assert!(!scan.footers && scan.stopped.is_none());
+}
+
+#[test]
+fn records_in_a_package_follow_one_another() {
+    let inside = Bytes::default().section(4, 1, "timer", 2).raw(&[9; 5]);
+    let inside = inside.section(1, 3, "dirty-bitmap", 1).raw(&[1]).end().raw(b"rest");
+    let package = Bytes::stream().command(7, 4).be32(inside.0.len() as u32).raw(&inside.0);
+    let scan = found(&package.command(2, 4).be32(0).end(), Depth::All);
+    assert!(scan.stopped.is_none(), "{:?}", scan.stopped);
+    assert_eq!(scan.sections, [opaque("timer", 5, true)]);
+    // The command that hands over to the guest ends it.
+    let scan = found(&Bytes::stream().command(5, 0).raw(b"\x55"), Depth::All);
+    assert!(scan.stopped.is_none() && !scan.description);
+}
