@@ -1,10 +1,24 @@
 //! Why a real loader need not do what the model does: it refused by a check of something that no
-//! stream tells, or it went on with memory that the stream did not fill.
+//! stream tells or that the model does not keep, or it went on with memory that no stream filled.
 
 use crate::wire::{Error, Kind};
 
-/// What a binary refused for, by its text on standard error.
-const HOST: &str = " unsupported. Allowed features: ";
+/// What a binary refused for, by its text on standard error, and the check that says so.
+const CHECKS: [(&str, &str); 3] = [
+    (
+        " unsupported. Allowed features: ",
+        "virtio_set_features: the guest may only have features that the device has here",
+    ),
+    // Rings are in guest memory, wherever the guest put them.
+    (
+        " < last_avail_idx ",
+        "virtio_load (2.6 on): the ring of used descriptors has another index than the device",
+    ),
+    (
+        " Guest index ",
+        "virtio_load (0.14 to 5.2): the ring of available descriptors has another index",
+    ),
+];
 const CONFIG: &str = "get_pci_config_device: Bad config data";
 
 /// Why the two differ, if it is for one of those reasons: what the binary `said` when it refused,
@@ -16,8 +30,8 @@ pub fn beyond(said: Option<&str>, model: Option<&Error>) -> Option<String> {
         return Some(format!("what the binary does is not defined: {what}"));
     }
     let said = said?;
-    if said.contains(HOST) {
-        return Some("virtio_set_features: the guest may only have features of the device".into());
+    if let Some((_, check)) = CHECKS.iter().find(|(text, _)| said.contains(text)) {
+        return Some((*check).to_string());
     }
     // What it compares with its own space is what its memory held before.
     let cut = matches!(kind, Some(Kind::EndOfInput { .. }));
@@ -37,6 +51,18 @@ mod tests {
         assert!(check.starts_with("virtio_set_features"), "{check}");
         assert_eq!(beyond(Some("q: load of migration failed: Invalid argument"), None), None);
         assert_eq!(beyond(None, None), None);
+        let rings = [
+            ("q: VQ 0 size 0x8 < last_avail_idx 0xffff - used_idx 0x0", true),
+            (
+                "q: VQ 0 size 0x8 Guest index 0x1 inconsistent with Host index 0x9: delta 0xfff8",
+                true,
+            ),
+            // This one needs no ring.
+            ("q: VQ 0 address 0x0 inconsistent with Host index 0x9", false),
+        ];
+        for (said, expected) in rings {
+            assert_eq!(beyond(Some(said), None).is_some(), expected, "{said}");
+        }
     }
 
     #[test]
