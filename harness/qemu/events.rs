@@ -192,7 +192,12 @@ pub fn difference(
 /// not. Only a field whose size is known at run time alone can be one.
 fn without_empty(to: &Destination, real: &[Event], model: &[Event]) -> Vec<Event> {
     let sized: BTreeSet<&str> = (to.set.vmsds.iter().flat_map(|vmsd| &vmsd.fields))
-        .filter(|f| matches!(&f.kind, Kind::Leaf(_, _, Amount::Slot(..) | Amount::Fixed(0))))
+        .filter(|f| {
+            matches!(
+                &f.kind,
+                Kind::Leaf(_, _, Amount::Slot(..) | Amount::Owner(..) | Amount::Fixed(0))
+            )
+        })
         .map(|f| f.name.as_str())
         .collect();
     let mut model = model.iter().peekable();

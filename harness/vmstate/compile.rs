@@ -95,6 +95,8 @@ pub enum Amount {
     Fixed(u64),
     /// Value of the earlier field with this index, times a factor.
     Slot(usize, u64),
+    /// Value of a field of the description that this one is a subsection of, times a factor.
+    Owner(String, u64),
     /// A local value that is not known: whose.
     Unknown(String),
 }
@@ -428,10 +430,7 @@ fn slot(vmsd: &schema::Vmsd, at: usize, name: &str, multiply: u32) -> Amount {
     let factor = u64::from(multiply);
     match vmsd.fields.iter().take(at).rposition(|f| f.name == name) {
         Some(index) => Amount::Slot(index, factor),
-        None => Amount::Unknown(format!(
-            "count of {} by {name}, which is no field before it",
-            vmsd.name
-        )),
+        None => Amount::Owner(name.to_string(), factor),
     }
 }
 

@@ -214,7 +214,8 @@ pub enum Count {
 pub enum Size {
     /// `field.size`.
     Fixed(u32),
-    /// `VMS_VBUFFER`: the value of an earlier field, times `multiply` (`VMS_MULTIPLY`).
+    /// `VMS_VBUFFER`: the value of an earlier field, times `multiply` (`VMS_MULTIPLY`). In a
+    /// subsection, the field may be its owner's.
     Field {
         /// Name of the sizing field.
         name: String,

@@ -44,6 +44,8 @@ pub struct Walk<'d, 'f, F> {
     /// Last path component of the section's idstr: which device a codec is in.
     pub device: &'d str,
     values: Vec<u64>,
+    /// What the nearest subsection around is one of, and where its values begin.
+    owner: Option<(&'d Vmsd, usize)>,
     depth: u32,
     idle: u64,
     /// What a later check needs from an earlier item of the section.
@@ -58,6 +60,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             flow,
             device,
             values: Vec::new(),
+            owner: None,
             depth: 0,
             idle: 0,
             memory: Memory::default(),
@@ -96,7 +99,9 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
                 false => version,
             };
             self.flow.map().enter(name, name, None);
+            let outer = self.owner.replace((vmsd, base));
             self.vmsd(subsection, version)?;
+            self.owner = outer;
             self.flow.map().leave();
         }
         if self.flow.loads() {
@@ -219,6 +224,18 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
                 let value = self.values.get(base + index).copied().unwrap_or(0);
                 let extra = u64::from(planted(Fault::CountOffByOne));
                 Ok(value.saturating_mul(*factor).saturating_add(extra))
+            }
+            Amount::Owner(name, factor) => {
+                match self.owner.filter(|(owner, _)| owner.fields.iter().any(|f| f.name == *name)) {
+                    Some((vmsd, base)) => {
+                        let values = self.values.get(base..).unwrap_or(&[]);
+                        Ok(check::value(vmsd, values, name).saturating_mul(*factor))
+                    }
+                    None => {
+                        Err(self
+                            .undetermined(format!("a count by {name}, which did not come before")))
+                    }
+                }
             }
             Amount::Unknown(what) => Err(self.undetermined(what.clone())),
         }

@@ -117,6 +117,11 @@ impl Drafts {
         Self { dump, ..Self::default() }
     }
 
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Draft> {
+        self.list.iter()
+    }
+
     /// A draft; an unknown `id` is an empty one.
     #[must_use]
     pub fn get(&self, id: Id) -> Option<&Draft> {

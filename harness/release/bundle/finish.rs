@@ -207,6 +207,13 @@ impl<'a> Finisher<'a> {
         })
     }
 
+    /// What a draft is a subsection of.
+    fn owner(&self, draft: &Draft) -> Option<&'a Draft> {
+        let drafts = self.drafts;
+        let is = |id: &Id| drafts.get(*id).is_some_and(|found| std::ptr::eq(found, draft));
+        drafts.iter().find(|owner| owner.subsections.iter().any(is))
+    }
+
     fn kind(
         &mut self,
         draft: &Draft,
@@ -218,7 +225,7 @@ impl<'a> Finisher<'a> {
         match (&told.form, nested) {
             (Form::Leaf { info, size }, _) => Kind::Leaf {
                 info: info.clone(),
-                size: leaf_size(draft, told, info, *size, ancestors, from),
+                size: leaf_size((draft, self.owner(draft)), told, info, *size, ancestors, from),
             },
             (Form::Struct, Some(id)) => Kind::Struct { vmsd: self.key(id) },
             (Form::Vstruct, Some(id)) => self.vstruct(id, told),

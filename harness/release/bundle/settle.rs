@@ -110,7 +110,7 @@ pub fn count(
 
 /// Bytes of one element: on the wire for plain bytes, else in memory where that is known.
 pub fn leaf_size(
-    draft: &Draft,
+    (draft, owner): (&Draft, Option<&Draft>),
     told: &DraftField,
     info: &str,
     wire: u32,
@@ -141,9 +141,74 @@ pub fn leaf_size(
             return Size::Field { name, multiply: 1 };
         }
     }
+    // `VMSTATE_VBUFFER`: the dump gives it no size, nor says which field does. Names do:
+    // `mcast_list` has `mcast_list_buff_size` bytes (vmxnet3).
+    if told.memory == Some(0) {
+        let sizes = |f: &&DraftField| {
+            let rest = f.name.strip_prefix(told.name.as_str());
+            rest.is_some_and(|rest| rest.ends_with("size"))
+        };
+        let before = draft.fields.iter().take_while(|f| f.name != told.name);
+        let mut all = before.chain(owner.iter().flat_map(|owner| &owner.fields));
+        if let Some(size) = all.find(sizes) {
+            return Size::Field { name: size.name.clone(), multiply: 1 };
+        }
+    }
     // Memory that is not an array of `wire` bytes is a buffer of run-time size.
     match told.memory {
         Some(memory) if memory != wire => Size::Local { value: Some(wire) },
         _ => Size::Fixed(wire),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A description of these fields.
+    fn draft(fields: &[(&str, Option<u32>)]) -> Draft {
+        let field = |(name, memory): &(&str, Option<u32>)| DraftField {
+            name: (*name).to_string(),
+            memory: *memory,
+            ..DraftField::default()
+        };
+        Draft { fields: fields.iter().map(field).collect(), ..Draft::default() }
+    }
+
+    /// The size of the last field, of which `wire` bytes were seen.
+    fn size(of: &Draft, owner: Option<&Draft>, info: &str, wire: u32) -> Size {
+        let none = Ancestors { same: None, kin: None, alike: Vec::new() };
+        leaf_size((of, owner), of.fields.last().unwrap(), info, wire, &none, &mut None)
+    }
+
+    fn by(name: &str) -> Size {
+        Size::Field { name: name.to_string(), multiply: 1 }
+    }
+
+    #[test]
+    fn a_blob_in_no_dump_is_as_long_as_its_size_says() {
+        let blob = draft(&[("state.size", None), ("state.buffer", None)]);
+        assert_eq!(size(&blob, None, "buffer", 7), by("state.size"));
+        // The size comes first, it is that of the same blob, and a dump knows better.
+        let late = draft(&[("state.buffer", None), ("state.size", None), ("state.buffer", None)]);
+        assert_eq!(size(&late, None, "buffer", 7), Size::Fixed(7));
+        let other = draft(&[("flags.size", None), ("state.buffer", None)]);
+        assert_eq!(size(&other, None, "buffer", 7), Size::Fixed(7));
+        let dumped = draft(&[("state.size", Some(4)), ("state.buffer", Some(7))]);
+        assert_eq!(size(&dumped, None, "buffer", 7), Size::Fixed(7));
+    }
+
+    #[test]
+    fn a_buffer_without_a_size_in_the_dump_has_that_of_a_field_named_after_it() {
+        let owner = draft(&[("list_len", Some(4)), ("list_buff_size", Some(4))]);
+        let list = draft(&[("list", Some(0))]);
+        assert_eq!(size(&list, Some(&owner), "buffer", 0), by("list_buff_size"));
+        let own = draft(&[("list_size", Some(4)), ("list", Some(0))]);
+        assert_eq!(size(&own, Some(&owner), "buffer", 0), by("list_size"));
+        assert_eq!(size(&list, None, "buffer", 0), Size::Fixed(0));
+        let sized = draft(&[("list", Some(6))]);
+        assert_eq!(size(&sized, Some(&owner), "buffer", 6), Size::Fixed(6));
+        assert_eq!(size(&sized, Some(&owner), "buffer", 5), Size::Local { value: Some(5) });
+        assert_eq!(size(&list, Some(&owner), "bitmap", 2), Size::Local { value: Some(16) });
     }
 }

@@ -98,6 +98,25 @@ fn identify_data_wants_a_drive(#[case] release: &str, #[case] expected: &str) {
     assert_eq!(said(&to, &stream), expected);
 }
 
+/// A subsection's buffer is as long as a field of its owner says (`VMSTATE_VBUFFER_UINT32` in
+/// vmxnet3).
+#[rstest]
+#[case(0, 0, "")]
+#[case(6, 6, "")]
+#[case(6, 5, "section footer")]
+#[case(5, 6, "section footer")]
+#[case(0x7fff_ffff, 6, "end of stream")]
+fn a_size_is_in_the_owner(#[case] told: u64, #[case] sent: usize, #[case] expected: &str) {
+    let (to, mut stream) = fixture("10.0", "pc-q35-7.2.q35");
+    stream = changed(&to, &stream, ("vmxnet3", "mcast_list_buff_size", told));
+    let name = b"vmxnet3/mcast_list";
+    let header = stream.windows(name.len()).position(|piece| piece == name).unwrap();
+    let body = header + name.len() + 4;
+    stream.splice(body..body, vec![1; sent]);
+    let said = said(&to, &stream);
+    assert!(said.contains(expected) && said.is_empty() == expected.is_empty(), "{said}");
+}
+
 fn fixture(release: &str, name: &str) -> (Destination, Vec<u8>) {
     let library = Library::open(Corpus::embedded().unwrap()).unwrap();
     let (machine, scenario) = name.rsplit_once('.').unwrap();
