@@ -20,15 +20,17 @@
 //! | [`report`] | table and JSON from one model |
 //! | [`cli`] | one file a verb |
 
+#[cfg(feature = "tool")]
 pub mod cli;
 pub mod dialect;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 pub mod lab;
 pub mod matrix;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "tool"))]
 pub mod qemu;
 pub mod release;
+#[cfg(feature = "tool")]
 pub mod report;
 pub mod stream;
 pub mod trace;

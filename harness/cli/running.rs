@@ -4,6 +4,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use crate::qemu::groups::end_when_interrupted;
 use crate::qemu::{Binary, QemuError};
 
 /// Options that every verb has that runs binaries.
@@ -21,8 +22,9 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// The binary, asked what it is.
+    /// The binary, asked what it is. From here on an interrupt leaves none running.
     pub fn binary(&self, path: &Path) -> Result<Binary, QemuError> {
+        end_when_interrupted();
         let mut binary = Binary::at(path)?;
         binary.human |= self.human_monitor;
         Ok(binary)

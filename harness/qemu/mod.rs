@@ -3,6 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`process`] | a child under control: group, drained output, deadlines, always reaped |
+//! | [`groups`] | which of them run, and that none is left when this program is interrupted |
 //! | [`monitor`] | what is asked of it: by [`qmp`], or by the human monitor ([`hmp`]), over a [`connection`] |
 //! | [`binary`] | version receipt, machine types |
 //! | [`guest`] | firmware of our own, assembled |
@@ -31,6 +32,7 @@ pub mod claim;
 pub mod connection;
 pub mod emulator;
 pub mod events;
+pub mod groups;
 pub mod guest;
 pub mod hmp;
 pub mod incoming;

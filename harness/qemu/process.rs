@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::groups;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 /// Most bytes that are kept of each of standard output and standard error: room for the trace of
@@ -149,6 +150,7 @@ impl Process {
     pub fn start(task: Task<'_>) -> Result<Self, ProcessError> {
         let program = task.program.to_owned();
         let spawn = |source| ProcessError::Spawn { program: program.clone(), source };
+        let mut running = groups::running();
         let mut child = Command::new(task.program)
             .args(&task.arguments)
             .current_dir(task.folder)
@@ -159,16 +161,12 @@ impl Process {
             .process_group(0)
             .spawn()
             .map_err(spawn)?;
+        let group = Pid::from_child(&child);
+        running.insert(group.as_raw_nonzero().get());
+        drop(running);
         let stdout = Drain::start(child.stdout.take());
         let stderr = Drain::start(child.stderr.take());
-        Ok(Process {
-            group: Some(Pid::from_child(&child)),
-            program,
-            child,
-            ended: None,
-            stdout,
-            stderr,
-        })
+        Ok(Process { group: Some(group), program, child, ended: None, stdout, stderr })
     }
 
     /// How it ended; `None` while it runs.
@@ -225,8 +223,11 @@ impl Process {
     /// Kills what is left of the group, then reaps the leader.
     fn reap(&mut self) -> Result<Ended, ProcessError> {
         if let Some(group) = self.group.take() {
+            let mut running = groups::running();
             // No such group: all of it ended by itself.
             let _ = kill_process_group(group, Signal::KILL);
+            // Once the leader is reaped, its number may be another's.
+            running.remove(&group.as_raw_nonzero().get());
         }
         let status = self.child.wait().map_err(|e| self.wait_error(e))?;
         let ended = Ended::from(status);

@@ -181,11 +181,11 @@ impl Library {
     }
 
     /// Which release it is to the last number, as the binary said that its fixtures come from; as it
-    /// is called, where it has none.
+    /// is called, where it has none or a binary that gives no number.
     fn version(&self, release: &str) -> Result<Version, String> {
         let captured = self.fixtures.iter().find(|fixture| fixture.release == release);
         let said = captured.and_then(|fixture| fixture.binary.split_whitespace().next());
-        said.unwrap_or(release).parse()
+        said.and_then(|number| number.parse().ok()).map_or_else(|| release.parse(), Ok)
     }
 }
 

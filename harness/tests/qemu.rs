@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crossload::matrix::agreement::Agreement;
@@ -30,6 +31,7 @@ use crossload::release::library::Library;
 use crossload::release::observed::ObservedVerdict;
 use crossload::wire::Feed;
 use libtest_mimic::{Arguments, Failed, Trial};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Changed streams of one run; `.ci/run` asks the command for more.
 const MUTATIONS: usize = 50;
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         always("one_that_floods_is_a_result", floods),
         always("one_that_is_no_qemu_is_an_error", is_no_qemu),
         always("one_that_is_not_there_is_an_error", is_not_there),
+        always("one_that_hangs_is_not_left_when_interrupted", interrupted),
     ];
     let binary = binary();
     let reason = match &binary {
@@ -162,6 +165,33 @@ fn is_not_there() {
 }
 
 // ---- A real one --------------------------------------------------------------------------------
+
+/// The program itself is told to end while a binary hangs.
+fn interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = folder.path().join("pid");
+    let fake =
+        fake(&format!("echo $$ >{0}.part; mv {0}.part {0}; exec sleep 1000", told.display()));
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_crossload"));
+        program.args(["capture", "--into"]).arg(folder.path().join("into"));
+        let mut program = program.arg("--qemu").arg(&fake.binary.path).spawn().unwrap();
+        let pid = loop {
+            assert!(program.try_wait().unwrap().is_none(), "it ended before it was told to");
+            if let Ok(pid) = fs::read_to_string(&told) {
+                break pid.trim().to_owned();
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        fs::remove_file(&told).unwrap();
+        kill_process(Pid::from_child(&program), signal).unwrap();
+        assert_eq!(program.wait().unwrap().code(), Some(130));
+        // It is gone, or dead and waits to be reaped by whoever inherits it.
+        let state = Command::new("ps").args(["-o", "stat=", "-p", &pid]).output().unwrap().stdout;
+        let state = String::from_utf8(state).unwrap();
+        assert!(state.is_empty() || state.starts_with('Z'), "{pid} is left: {state}");
+    }
+}
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

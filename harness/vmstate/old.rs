@@ -142,3 +142,31 @@ fn acpi() -> Vec<Field> {
         }));
     fields
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_hooks_with_a_layout_for_each_version_until_4_2() {
+        let vmsd: Vmsd = serde_json::from_str(
+            r#"{"name": "x", "version_id": 3, "minimum_version_id": 3, "fields": [
+                {"name": "pci", "kind": {"leaf": {"info": "buffer", "size": {"fixed": 7}}}}]}"#,
+        )
+        .unwrap();
+        let release = Version::new(1, 0, 0);
+        for (symbol, versions) in [
+            ("apic_load_old", vec![1, 2]),
+            ("i440fx_load_old", vec![1, 2]),
+            ("pit_load_old", vec![1]),
+            ("acpi_load_old", vec![1, 2]),
+            ("other_load_old", vec![]),
+        ] {
+            let made = layouts(symbol, &vmsd, release);
+            assert_eq!(made.iter().map(|l| l.0).collect::<Vec<_>>(), versions, "{symbol}");
+            assert!(made.iter().all(|(version, l)| l.version_id == *version && l.fields.len() > 1));
+            assert!(!is_gone(symbol, Version::new(4, 1, 1)), "{symbol}");
+            assert_eq!(is_gone(symbol, Version::new(4, 2, 0)), !versions.is_empty(), "{symbol}");
+        }
+    }
+}

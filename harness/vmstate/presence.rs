@@ -130,3 +130,22 @@ impl Predicate {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_that_a_field_is_in() {
+        let holds = |is: bool, version| {
+            let predicate = if is { Predicate::VersionIs(7) } else { Predicate::VersionBelow(7) };
+            predicate.holds("x", version, |_| 0, 3).map_err(str::to_string)
+        };
+        for (version, below, is) in
+            [(4, true, false), (6, true, false), (7, false, true), (8, false, false)]
+        {
+            assert_eq!(holds(false, version), Ok(below), "{version}");
+            assert_eq!(holds(true, version), Ok(is), "{version}");
+        }
+    }
+}

@@ -100,6 +100,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_random_feed_is_the_same_each_time_and_never_empty() {
+        let mut feed = FeedState::new(&Feed::Random(7));
+        let sizes: Vec<usize> = (0..1000).map(|_| feed.next()).collect();
+        assert!(sizes.iter().all(|size| (1..=64).contains(size)));
+        let mut all = sizes.clone();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 64, "every size comes");
+        assert_eq!(sizes[..8], [21, 24, 29, 3, 12, 27, 18, 55]);
+    }
+
+    #[test]
     fn names_round_trip() {
         for name in ["bulk", "trickle:8", "schedule:1,2,3", "random:42"] {
             assert_eq!(name.parse::<Feed>().expect(name).to_string(), name);

@@ -413,6 +413,38 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_trail_names_the_nodes_around_a_span_and_empty_ones_are_not_kept() {
+        let mut map = Map::new();
+        map.enter("outer", "outer", None);
+        let nodes = map.nodes.len();
+        map.enter("empty", "empty", Some(0));
+        map.leave();
+        assert_eq!(map.nodes.len(), nodes);
+        map.enter("inner", "inner", Some(3));
+        map.note(Item { info: "uint8", width: 1, ..Item::framing("x") }, 0, 1);
+        map.leave();
+        assert_eq!(map.nodes.len(), nodes + 1);
+        let trail = map.trail(&map.spans()[0]);
+        assert_eq!(trail.iter().map(|t| t.1.as_str()).collect::<Vec<_>>(), ["outer", "inner[3]"]);
+    }
+
+    #[test]
+    fn a_place_that_an_error_has_stays() {
+        let mut map = Map::new();
+        map.enter("here", "here", None);
+        let place = |section: Option<&str>, path: &str| {
+            let mut error = Kind::Limit("x".to_string()).at(1);
+            error.section = section.map(str::to_string);
+            error.path = path.to_string();
+            let placed = map.place(error, "field");
+            (placed.section.clone(), placed.path.clone())
+        };
+        assert_eq!(place(None, ""), (None, "here.field".to_string()));
+        assert_eq!(place(Some("there"), ""), (Some("there".to_string()), String::new()));
+        assert_eq!(place(None, "there"), (None, "there".to_string()));
+    }
+
+    #[test]
     fn flat_and_nested_names_are_one_identity() {
         let item = |name| Item { info: "uint32", width: 4, ..Item::framing(name) };
         let mut nested = Map::new();

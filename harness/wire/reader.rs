@@ -299,4 +299,31 @@ mod tests {
         assert_eq!(reader.taken(), 6);
         assert_eq!(reader.offset(), 0);
     }
+
+    /// A source that is interrupted before every byte, and fails after the last.
+    struct Interrupted(Vec<u8>, bool);
+
+    impl Read for Interrupted {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 {
+                return Err(io::Error::from(io::ErrorKind::Interrupted));
+            }
+            match self.0.pop() {
+                Some(byte) => {
+                    into[0] = byte;
+                    Ok(1)
+                }
+                None => Err(io::Error::other("gone")),
+            }
+        }
+    }
+
+    #[test]
+    fn an_interruption_is_no_failure() {
+        let mut source = Interrupted(vec![4, 3, 2, 1], false);
+        let mut reader = Reader::new(&mut source, &Feed::Bulk);
+        assert_eq!(reader.be32().expect("four bytes"), 0x0102_0304);
+        assert_eq!(reader.u8().expect_err("none left").kind, Kind::Io("gone".to_string()));
+    }
 }

@@ -114,3 +114,24 @@ fn records_in_a_package_follow_one_another() {
     let scan = found(&Bytes::stream().command(5, 0).raw(b"\x55"), Depth::All);
     assert!(scan.stopped.is_none() && !scan.description);
 }
+
+/// What follows a payload is a record only if it looks like one throughout.
+#[test]
+fn what_only_begins_like_a_record_is_payload() {
+    let with = |first: u8| {
+        let name = String::from_utf8(vec![first, b'd', b'c']).unwrap();
+        let stream = Bytes::stream().section(4, 1, "timer", 2).raw(&[9; 5]);
+        found(&stream.section(4, 2, &name, 2).zeros(7).end(), Depth::All).sections.len()
+    };
+    assert_eq!([with(b'f'), with(b'/'), with(b'0'), with(b'-'), with(b' ')], [2, 2, 2, 1, 1]);
+    // A part of `block`: a chunk, one of zeros, the end; not two of these at once.
+    for (word, sections) in [(1u64, 1), (9, 1), (2, 1), (3, 1)] {
+        let start = Bytes::stream().section(1, 3, "block", 1).be64(2);
+        let stream = start.section(4, 1, "timer", 2).raw(&[9; 5]).part(3, 3).be64(word);
+        let part = Bytes::default().part(3, 3).be64(word).0.len() as u64;
+        let scan = found(&stream, Depth::All);
+        assert_eq!(scan.sections.len(), sections);
+        let len = if word == 3 { 5 + part } else { 5 };
+        assert_eq!(scan.sections[0].len, len, "{word}");
+    }
+}

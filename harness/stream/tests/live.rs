@@ -182,3 +182,41 @@ fn blocks_are_the_local_ones() {
     let most = "ram: length of \"/rom@etc/acpi/rsdp\": 0x2000, at most 0x1000";
     refuses(&with("2.8.1"), &rom, most);
 }
+
+#[test]
+fn lengths_at_their_bounds() {
+    let to = destination("2.8.1");
+    let zero = |b: Bytes| b.be64(ZERO).counted("pc.ram").raw(&[0]);
+    whole(&to, &ram(|b| zero(b).be64(COMPRESSED | CONTINUE).be32(4160).zeros(4160)));
+    whole(&to, &ram(|b| zero(b).be64(XBZRLE | CONTINUE).raw(&[1]).be16(4096).zeros(4096)));
+}
+
+/// `mapped-ram`: the header of a block says where its pages lie; the stream goes on behind them.
+#[test]
+fn blocks_at_fixed_places() {
+    let mut to = super::on("9.0.0", "microvm");
+    to.dialect = crate::dialect::Dialect::any(true, false, false);
+    let head =
+        Bytes::stream().configuration("microvm").raw(&[5]).counted("configuration/capabilities");
+    let head = head.be32(1).be32(1).counted("mapped-ram");
+    let list = head.section(1, 1, "ram", 4).be64(0x1000 | 4).counted("pc.ram").be64(0x1000);
+    let block = |version, pages| list.clone().be32(version).be64(4096).be64(0x100).be64(pages);
+    let end = |b: Bytes| b.be64(16).end();
+    // Without a place, nothing lies there.
+    assert_eq!(super::outcome(&to, &end(block(1, 0))).1, "");
+    let here = block(1, 0).0.len();
+    let placed = block(1, here as u64 + 100).zeros(100 + 0x1000);
+    assert_eq!(super::outcome(&to, &end(placed)).1, "");
+    let behind = super::outcome(&to, &end(block(1, u64::MAX))).1;
+    assert!(behind.starts_with("ram: pages of a mapped block at 0xffff"), "{behind}");
+    refuses(&to, &end(block(2, 0)), "ram: mapped-ram header version 2, at most 1");
+}
+
+#[test]
+fn records_are_told_by_what_they_are() {
+    let to = destination("2.8.1");
+    let stream = ram(|b| b.be64(ZERO).counted("pc.ram").raw(&[0]));
+    let loaded = crate::stream::load(&to, &mut &stream.0[..], &crate::wire::Feed::Bulk);
+    let spans = loaded.map.spans().iter().filter(|s| s.info == "ram");
+    assert_eq!(spans.map(|s| s.name).collect::<Vec<_>>(), ["blocks", "pages", "end"]);
+}

@@ -2,10 +2,13 @@
 
 use rstest::rstest;
 
+use super::super::compile::{Amount, Codec, Count, Field, Kind as FieldKind, Vmsd};
+use super::super::local::{self, Local};
+use super::{Around, Memory, post_load};
 use crate::release::corpus::Corpus;
 use crate::release::library::Library;
 use crate::stream::{Destination, Loaded, load};
-use crate::wire::{Feed, Span};
+use crate::wire::{Feed, Kind, Span};
 
 /// A stream with `value` in the first item called so of the first section whose idstr ends so.
 fn changed(to: &Destination, stream: &[u8], (idstr, path, value): (&str, &str, u64)) -> Vec<u8> {
@@ -129,4 +132,73 @@ fn fixture(release: &str, name: &str) -> (Destination, Vec<u8>) {
 
 fn said(to: &Destination, stream: &[u8]) -> String {
     whole(to, stream).refused.map_or(String::new(), |e| e.kind.to_string())
+}
+
+/// A check on values alone, for a release that the corpus does not have.
+fn checked(release: &str, vmsd: &str, values: &[(&str, i64)]) -> Result<(), Kind> {
+    let field = |name: &str| Field {
+        name: name.to_string(),
+        canonical: name.to_string(),
+        dropped: false,
+        version_id: 0,
+        exists: None,
+        must_exist: false,
+        kind: FieldKind::Leaf(Codec::Plain(4), "int32".to_string(), Amount::Fixed(4)),
+        count: Count::One,
+        array_of_pointer: false,
+        auto_alloc: false,
+    };
+    let vmsd = Vmsd {
+        name: vmsd.to_string(),
+        version_id: 1,
+        minimum_version_id: 1,
+        old: None,
+        unmigratable: false,
+        fields: values.iter().map(|(name, _)| field(name)).collect(),
+        subsections: Vec::new(),
+    };
+    let blocks = vec![(local::MAIN.to_vec(), 0x1000), (b"/rom@etc/table-loader".to_vec(), 0x1000)];
+    let around = Around {
+        release: release.parse().unwrap(),
+        local: &Local { blocks, ..Local::default() },
+        scalar: &|_| None,
+        guest: &|address| u8::from(address == 0xe02 || address == 0x1002),
+    };
+    let values: Vec<u64> = values.iter().map(|(_, value)| *value as u64).collect();
+    post_load(&vmsd, &values, &mut Memory::default(), &around)
+}
+
+#[rstest]
+#[case("1.7.1", 5000, 5000, true)]
+#[case("1.7.2", 4095, 4095, true)]
+#[case("1.7.2", 4096, 0, false)]
+#[case("1.7.2", 0, 4096, false)]
+#[case("2.0.0", -1, 0, false)]
+#[case("2.0.0", 0, -1, false)]
+#[case("2.0.0", 9, 0, true)]
+#[case("2.1.0", 9, 0, false)]
+#[case("2.1.0", 9, 4096, true)]
+#[case("2.1.0", -1, 4096, false)]
+#[case("3.1.0", 0, 4097, false)]
+#[case("4.0.0", 0, 4097, true)]
+fn usb_setup(#[case] release: &str, #[case] index: i64, #[case] len: i64, #[case] good: bool) {
+    let values = [("setup_index", index), ("setup_len", len)];
+    assert_eq!(checked(release, "USBDevice", &values).is_ok(), good);
+}
+
+#[test]
+fn an_option_rom_is_in_main_memory_and_has_a_length() {
+    for (place, good) in [(0xe00, true), (0xe34, true), (0xc00, false), (0x1000, false)] {
+        let values = [("state", 1), ("rom_state_paddr", place)];
+        assert_eq!(checked("5.2.0", "kvm-tpr-opt", &values).is_ok(), good, "{place:#x}");
+    }
+}
+
+#[test]
+fn each_size_is_that_of_its_own_block() {
+    // The loader script's block is there and grows to 64 KiB from 6.0 on, the tables' is not.
+    let with = |release, field, size| checked(release, "fw_cfg/acpi_mr", &[(field, size)]).is_ok();
+    assert!(with("6.0.0", "linker_mr_size", 0x10000) && !with("6.0.0", "linker_mr_size", 0x10001));
+    assert!(with("5.2.0", "linker_mr_size", 0x1000) && !with("5.2.0", "linker_mr_size", 0x1001));
+    assert!(with("6.0.0", "table_mr_size", 1 << 30));
 }

@@ -207,6 +207,40 @@ mod tests {
     use super::*;
 
     #[test]
+    fn masks_of_each_capability() {
+        // Offset, capability with its bytes, and which bytes of it are compared.
+        let of = |bytes: &[u8]| {
+            let mut space = [0u8; CONFIG];
+            space[STATUS] = STATUS_CAPABILITIES;
+            space[CAPABILITY_POINTER] = 0x40;
+            space[0x40..0x40 + bytes.len()].copy_from_slice(bytes);
+            compared(&space, "")[0x40..0x54].to_vec()
+        };
+        let all = |compared: &[(usize, u8)]| {
+            let mut mask = vec![0; 0x14];
+            mask[0] = 0xff;
+            mask[1] = 0xff;
+            compared.iter().for_each(|(at, bits)| mask[*at] = *bits);
+            mask
+        };
+        let whole = |range: std::ops::Range<usize>| range.map(|at| (at, 0xff)).collect::<Vec<_>>();
+        assert_eq!(of(&[0x01]), all(&whole(2..4)), "power management");
+        assert_eq!(of(&[0x05]), all(&[(2, 0x8e), (3, 0xff)]), "MSI");
+        assert_eq!(of(&[0x10]), all(&whole(2..8)), "PCI Express");
+        assert_eq!(of(&[0x09, 0, 16, 1]), all(&whole(2..16)), "virtio");
+        let window = [(2, 0xff), (3, 0xff), (5, 0xff), (6, 0xff), (7, 0xff)];
+        assert_eq!(of(&[0x09, 0, 20, 5]), all(&window), "virtio's window");
+        assert_eq!(of(&[0x33, 0, 20, 5]), all(&[]), "unknown");
+        let msix = [&[(2, 0xff), (3, 0x3f)], &whole(4..12)[..]].concat();
+        assert_eq!(of(&[0x11]), all(&msix), "MSI-X");
+        let mut space = [0u8; CONFIG];
+        space[STATUS] = STATUS_CAPABILITIES;
+        space[CAPABILITY_POINTER] = 0x40;
+        space[0x40..0x44].copy_from_slice(&[0x11, 0, 0xff, 0xff]);
+        assert_eq!(msix_vectors(&space), 2048);
+    }
+
+    #[test]
     fn masks_follow_the_capability_list() {
         let mut space = [0u8; CONFIG];
         space[STATUS] = STATUS_CAPABILITIES;

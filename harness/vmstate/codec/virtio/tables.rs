@@ -323,6 +323,32 @@ fn leaf(info: &str, release: Version) -> Kind {
 mod tests {
     use super::*;
 
+    /// For a person to hold against codecs 3.2 and 3.3.
+    #[test]
+    fn descriptions_are_as_reviewed() {
+        let mut text = String::new();
+        for release in ["1.7.1", "1.7.2", "11.1.3"] {
+            let tables = descriptions(release.parse().unwrap());
+            for (key, vmsd) in &tables.vmsd {
+                text += &format!(
+                    "{release} {key} {} from {}\n",
+                    vmsd.version_id, vmsd.minimum_version_id
+                );
+                for Field { name, version_id, kind, count, .. } in &vmsd.fields {
+                    text += &format!("  {name}, since {version_id}: {kind:?}, {count:?}\n");
+                }
+                for subsection in &vmsd.subsections {
+                    text += &format!("  subsection {}\n", subsection.vmsd);
+                }
+            }
+        }
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(format!("{}/snapshots/virtio", env!("CARGO_MANIFEST_DIR")));
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!("descriptions", text));
+    }
+
     #[test]
     fn every_reference_is_there_in_every_release() {
         for layout in LAYOUTS {

@@ -355,3 +355,50 @@ fn ports_must_be_the_local_ones() {
     ]);
     assert_eq!(text("2.0.0", unknown), "port 5 does not exist");
 }
+
+#[test]
+fn what_each_section_version_has() {
+    let release = Release::new("2.3.1");
+    let len = |device: &str, version_id, more: &[(&'static str, u64)]| {
+        release.save(device, version_id, with(more)).0.len()
+    };
+    let net: Vec<i64> =
+        (2..=11).map(|version_id| len("virtio-net", version_id, &[]) as i64).collect();
+    let steps: Vec<i64> = net.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    // Status; promisc and allmulti as words; the MAC table; VLANs; the header; bytes instead of words;
+    // overflows; four switches; UFO.
+    assert_eq!(steps, [2, 8, 4, 512, 4, -6, 2, 4, 1]);
+    let port = [
+        ("serial.max_nr_ports", 1),
+        ("serial.ports_map[0].bits", 1),
+        ("serial.nr_active_ports", 1),
+    ];
+    let serial: Vec<usize> =
+        (1..=3).map(|version_id| len("virtio-console", version_id, &port)).collect();
+    assert_eq!([serial[1] - serial[0], serial[2] - serial[1]], [2 + 2 + 4 + 4 + 4 + 4 + 2, 4]);
+    let popped = [&port[..], &[("serial.port[0].elem_popped", 1)]].concat();
+    assert!(len("virtio-console", 3, &popped) > serial[2] + 4 + 8);
+}
+
+#[test]
+fn numbers_of_queues_by_release() {
+    let text = |number: &str, count| {
+        let (bytes, _) =
+            Release::new("2.8.1").save("virtio-balloon", 1, with(&[("num_queues", count)]));
+        Release::new(number).load("virtio-balloon", 1, &bytes).text()
+    };
+    for (number, most) in [("0.12.5", 16), ("0.13.0", 64), ("2.3.1", 64), ("2.4.0", 1024)] {
+        assert_eq!(text(number, most), "", "{number}");
+        assert!(
+            text(number, most + 1)
+                .contains(&format!("{} queues, expected at most {most}", most + 1))
+        );
+    }
+}
+
+#[test]
+fn the_described_parts_are_those_of_virtio() {
+    let release = Release::new("2.8.1");
+    let index = described_parts(&release.set).expect("there from 2.1 on");
+    assert_eq!(release.set.get(index).map(|vmsd| vmsd.name.as_str()), Some("virtio"));
+}
