@@ -46,6 +46,8 @@ fn output_is_as_reviewed(#[case] name: &str, #[case] arguments: &[&str], #[case]
 #[case(&["--matrix", "Cargo.toml"], "crossload: Cargo.toml: TOML parse error")]
 #[case(&["explain", "0.12.5", "0.13.0"], "crossload: no fixture '0.12.5': expected RELEASE/MACHINE.SCENARIO")]
 #[case(&["explain", "0.12.5/pc-0.12.idle", "11.1"], "crossload: 11.1 has no machine type pc-0.12")]
+#[case(&["verify", "--qemu", "none", "--stream", "x"], "the following required arguments were not provided")]
+#[case(&["verify", "--qemu", "none"], "crossload: none: ")]
 #[case(&["observed", "--observed", "none.json"], "crossload: none.json: no such file")]
 #[case(&["observed", "--corpus", "none"], "crossload: none: no such folder")]
 fn unusable_input_is_status_2(#[case] arguments: &[&str], #[case] says: &str) {

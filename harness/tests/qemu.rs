@@ -24,12 +24,12 @@ use crossload::qemu::capture::capture;
 use crossload::qemu::incoming::{Real, Wanted, load};
 use crossload::qemu::process::Ended;
 use crossload::qemu::scenario::{lacks, newest};
-use crossload::qemu::verify::{Case, Known, Options, cases, mutations, verify};
+use crossload::qemu::verify::{Case, Known, Options, Stream, cases, instead, mutations, verify};
 use crossload::qemu::{Binary, Guest, Setup};
 use crossload::release::corpus::Corpus;
 use crossload::release::library::Library;
 use crossload::release::observed::ObservedVerdict;
-use crossload::wire::Feed;
+use crossload::wire::{Feed, Span};
 use libtest_mimic::{Arguments, Failed, Trial};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -51,10 +51,11 @@ fn main() -> ExitCode {
         Some(_) => String::new(),
         None => "no qemu-system-x86_64 in PATH, and CROSSLOAD_QEMU not set".to_owned(),
     };
-    let real: [(&str, Test); 6] = [
+    let real: [(&str, Test); 7] = [
         ("captures_exercise_what_they_are_for", captures),
         ("fixtures_load_as_the_model_says", fixtures),
         ("changed_fixtures_load_as_the_model_says", changed),
+        ("a_stream_of_ones_own_loads_as_the_model_says", own),
         ("a_release_is_added_once", added),
         ("a_state_is_saved_again_as_it_was", saved),
         ("the_human_monitor_does_as_well", human),
@@ -252,6 +253,24 @@ fn changed(path: &Path) {
     let (library, config) = corpus();
     let known = [known(path, &library)];
     let list = mutations(&library, &known, MUTATIONS, 7, &[Feed::Bulk]).unwrap();
+    all_agree(&library, &config, &list);
+}
+
+/// A stream that is in no corpus: queues of virtio-net without entries, which end the loader.
+fn own(path: &Path) {
+    let (library, config) = corpus();
+    let known = [known(path, &library)];
+    let place = ("pc-i440fx-5.2", "virtio");
+    let fixture = library.fixture("5.2", place.0, place.1).unwrap();
+    let to = library.destination(&known[0].release, place.0, place.1).unwrap().unwrap();
+    let mut bytes = library.corpus().stream(fixture).unwrap();
+    let loaded = crossload::stream::load(&to, &mut &bytes[..], &Feed::Bulk);
+    let queue = |span: &&Span<'_>| loaded.map.path(span).ends_with("virtio-net.vq[1].num");
+    let at = loaded.map.spans().iter().find(queue).unwrap().offset as usize;
+    bytes[at..at + 4].fill(0);
+    let stream = Stream { name: "own.stream".to_owned(), bytes };
+    let list = instead(&library, &known, &[Feed::Bulk, Feed::Trickle(8)], place, &stream).unwrap();
+    assert_eq!(list.len(), 2, "once a feed, whoever sent such a machine");
     all_agree(&library, &config, &list);
 }
 
