@@ -1,6 +1,7 @@
 //! Loads by real binaries beside the model's: verdict, the byte where it stopped, the fields that
 //! it read, and what it saved again.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -162,9 +163,12 @@ pub fn instead<'a>(
     stream: &'a Stream,
 ) -> Result<Vec<Case<'a>>, QemuError> {
     let mut all = cases(library, binaries, feeds)?;
-    all.retain(|case| case.fixture.machine == machine && case.fixture.scenario == scenario);
     // Several releases may have sent that machine.
-    all.dedup_by_key(|case| (case.known.release.clone(), case.feed.to_string()));
+    let mut seen = BTreeSet::new();
+    all.retain(|case| {
+        let asked = case.fixture.machine == machine && case.fixture.scenario == scenario;
+        asked && seen.insert((case.known.release.clone(), case.feed.to_string()))
+    });
     all.iter_mut().for_each(|case| case.instead = Some(stream));
     Ok(all)
 }
