@@ -95,8 +95,8 @@ pub enum Amount {
     Fixed(u64),
     /// Value of the earlier field with this index, times a factor.
     Slot(usize, u64),
-    /// Value of a field of the description that this one is a subsection of, times a factor.
-    Owner(String, u64),
+    /// Value of a field of the description that this one is a subsection of.
+    Owner(String),
     /// A local value that is not known: whose.
     Unknown(String),
 }
@@ -331,6 +331,7 @@ impl Set {
                 let size = match size {
                     schema::Size::Fixed(n) => Amount::Fixed(u64::from(*n)),
                     schema::Size::Field { name, multiply } => slot(vmsd, at, name, *multiply),
+                    schema::Size::Owner { name } => Amount::Owner(name.clone()),
                     schema::Size::Local { value } => local_amount(vmsd, field, *value),
                 };
                 Kind::Leaf(Codec::of(info), info.clone(), size)
@@ -430,7 +431,10 @@ fn slot(vmsd: &schema::Vmsd, at: usize, name: &str, multiply: u32) -> Amount {
     let factor = u64::from(multiply);
     match vmsd.fields.iter().take(at).rposition(|f| f.name == name) {
         Some(index) => Amount::Slot(index, factor),
-        None => Amount::Owner(name.to_string(), factor),
+        None => Amount::Unknown(format!(
+            "count of {} by {name}, which is no field before it",
+            vmsd.name
+        )),
     }
 }
 

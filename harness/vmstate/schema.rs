@@ -214,14 +214,18 @@ pub enum Count {
 pub enum Size {
     /// `field.size`.
     Fixed(u32),
-    /// `VMS_VBUFFER`: the value of an earlier field, times `multiply` (`VMS_MULTIPLY`). In a
-    /// subsection, the field may be its owner's.
+    /// `VMS_VBUFFER`: the value of an earlier field, times `multiply` (`VMS_MULTIPLY`).
     Field {
         /// Name of the sizing field.
         name: String,
         /// Factor, 1 if there is none.
         #[serde(default = "one", skip_serializing_if = "is_one")]
         multiply: u32,
+    },
+    /// `VMS_VBUFFER` in a subsection: the value of a field of the description that has it.
+    Owner {
+        /// Name of the sizing field.
+        name: String,
     },
     /// `VMS_VBUFFER` over memory that no field loads; see [`Count::Local`].
     Local {

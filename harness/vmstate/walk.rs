@@ -225,11 +225,11 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
                 let extra = u64::from(planted(Fault::CountOffByOne));
                 Ok(value.saturating_mul(*factor).saturating_add(extra))
             }
-            Amount::Owner(name, factor) => {
+            Amount::Owner(name) => {
                 match self.owner.filter(|(owner, _)| owner.fields.iter().any(|f| f.name == *name)) {
                     Some((vmsd, base)) => {
                         let values = self.values.get(base..).unwrap_or(&[]);
-                        Ok(check::value(vmsd, values, name).saturating_mul(*factor))
+                        Ok(check::value(vmsd, values, name))
                     }
                     None => {
                         Err(self

@@ -164,6 +164,7 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
                 Size::Field { name, multiply } => {
                     counter(vmsd, field, name, values)?.saturating_mul(u64::from(*multiply))
                 }
+                Size::Owner { .. } => return Err(Prediction::Open("a size in the owner")),
                 Size::Local { .. } => return Err(Prediction::Open("a local size")),
             };
             let width = width(info).unwrap_or(size);

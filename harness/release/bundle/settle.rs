@@ -128,7 +128,7 @@ pub fn leaf_size(
         let size = match size {
             Size::Fixed(_) => continue,
             Size::Local { .. } => Size::Local { value: Some(wire) },
-            Size::Field { .. } => size.clone(),
+            Size::Field { .. } | Size::Owner { .. } => size.clone(),
         };
         *from = Some(found.tables.release.clone());
         return size;
@@ -148,10 +148,12 @@ pub fn leaf_size(
             let rest = f.name.strip_prefix(told.name.as_str());
             rest.is_some_and(|rest| rest.ends_with("size"))
         };
-        let before = draft.fields.iter().take_while(|f| f.name != told.name);
-        let mut all = before.chain(owner.iter().flat_map(|owner| &owner.fields));
-        if let Some(size) = all.find(sizes) {
+        let mut before = draft.fields.iter().take_while(|f| f.name != told.name);
+        if let Some(size) = before.find(sizes) {
             return Size::Field { name: size.name.clone(), multiply: 1 };
+        }
+        if let Some(size) = owner.and_then(|owner| owner.fields.iter().find(sizes)) {
+            return Size::Owner { name: size.name.clone() };
         }
     }
     // Memory that is not an array of `wire` bytes is a buffer of run-time size.
@@ -202,7 +204,10 @@ mod tests {
     fn a_buffer_without_a_size_in_the_dump_has_that_of_a_field_named_after_it() {
         let owner = draft(&[("list_len", Some(4)), ("list_buff_size", Some(4))]);
         let list = draft(&[("list", Some(0))]);
-        assert_eq!(size(&list, Some(&owner), "buffer", 0), by("list_buff_size"));
+        assert_eq!(
+            size(&list, Some(&owner), "buffer", 0),
+            Size::Owner { name: "list_buff_size".into() }
+        );
         let own = draft(&[("list_size", Some(4)), ("list", Some(0))]);
         assert_eq!(size(&own, Some(&owner), "buffer", 0), by("list_size"));
         assert_eq!(size(&list, None, "buffer", 0), Size::Fixed(0));
