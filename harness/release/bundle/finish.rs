@@ -225,7 +225,10 @@ impl<'a> Finisher<'a> {
         match (&told.form, nested) {
             (Form::Leaf { info, size }, _) => Kind::Leaf {
                 info: info.clone(),
-                size: leaf_size((draft, self.owner(draft)), told, info, *size, ancestors, from),
+                size: {
+                    let owner = || self.owner(draft);
+                    leaf_size(draft, owner, told, info, *size, ancestors, from)
+                },
             },
             (Form::Struct, Some(id)) => Kind::Struct { vmsd: self.key(id) },
             (Form::Vstruct, Some(id)) => self.vstruct(id, told),

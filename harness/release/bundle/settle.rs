@@ -109,8 +109,9 @@ pub fn count(
 }
 
 /// Bytes of one element: on the wire for plain bytes, else in memory where that is known.
-pub fn leaf_size(
-    (draft, owner): (&Draft, Option<&Draft>),
+pub fn leaf_size<'d>(
+    draft: &Draft,
+    owner: impl Fn() -> Option<&'d Draft>,
     told: &DraftField,
     info: &str,
     wire: u32,
@@ -152,7 +153,7 @@ pub fn leaf_size(
         if let Some(size) = before.find(sizes) {
             return Size::Field { name: size.name.clone(), multiply: 1 };
         }
-        if let Some(size) = owner.and_then(|owner| owner.fields.iter().find(sizes)) {
+        if let Some(size) = owner().and_then(|owner| owner.fields.iter().find(sizes)) {
             return Size::Owner { name: size.name.clone() };
         }
     }
@@ -180,7 +181,7 @@ mod tests {
     /// The size of the last field, of which `wire` bytes were seen.
     fn size(of: &Draft, owner: Option<&Draft>, info: &str, wire: u32) -> Size {
         let none = Ancestors { same: None, kin: None, alike: Vec::new() };
-        leaf_size((of, owner), of.fields.last().unwrap(), info, wire, &none, &mut None)
+        leaf_size(of, || owner, of.fields.last().unwrap(), info, wire, &none, &mut None)
     }
 
     fn by(name: &str) -> Size {
