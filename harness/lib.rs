@@ -32,6 +32,9 @@ pub mod qemu;
 pub mod release;
 #[cfg(feature = "tool")]
 pub mod report;
+#[cfg(test)]
+#[path = "tests/support/snapshots.rs"]
+mod snapshots;
 pub mod stream;
 pub mod trace;
 pub mod vmstate;

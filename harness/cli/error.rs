@@ -33,7 +33,6 @@ pub enum CliError {
     Import(#[from] ImportError),
     #[error(transparent)]
     File(#[from] FileError),
-    #[cfg(feature = "fuzzing")]
     #[error(transparent)]
     Seed(#[from] crate::fuzzing::seed::SeedError),
     #[cfg(unix)]

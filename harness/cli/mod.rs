@@ -21,7 +21,6 @@ mod observe;
 mod observed;
 #[cfg(unix)]
 mod running;
-#[cfg(feature = "fuzzing")]
 mod seed;
 mod source;
 #[cfg(unix)]
@@ -80,7 +79,6 @@ enum Verb {
     /// Hold the model against what real binaries did
     Observed(observed::Args),
     /// Write the inputs from which a fuzz target starts
-    #[cfg(feature = "fuzzing")]
     Seed(seed::Args),
     /// Load streams into real binaries, beside the model
     #[cfg(unix)]
@@ -122,7 +120,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Verb::Designs(args)) => designs::run(&args),
         Some(Verb::CanMigrate(args)) => can_migrate::run(&args),
         Some(Verb::Observed(args)) => observed::run(&args),
-        #[cfg(feature = "fuzzing")]
         Some(Verb::Seed(args)) => seed::run(&args),
         #[cfg(unix)]
         Some(Verb::Verify(args)) => verify::run(&args),

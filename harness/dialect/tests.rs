@@ -1,10 +1,9 @@
 //! The rules by release, as a table of what changes from each to the next, for a person to hold
 //! against the wire reference.
 
-use std::path::Path;
-
 use super::commands::CommandRules;
 use super::{Dialect, Version};
+use crate::snapshots::snapshots;
 
 /// Every series from 0.12 on, and the stable releases that took something back.
 const RELEASES: [&str; 57] = [
@@ -64,11 +63,8 @@ fn rules_by_release() {
         }
     }
     text += &format!("any\n{:#?}\n", Dialect::any(true, true, false));
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots/dialect"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!("rules-by-release", text));
+    let _scope = snapshots("dialect");
+    insta::assert_snapshot!("rules-by-release", text);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What the integration tests share: the repository's corpus, opened once; where snapshots lie.
-#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part")]
+
+mod snapshots;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -8,6 +10,8 @@ use crossload::release::corpus::Corpus;
 use crossload::release::library::Library;
 use crossload::release::provenance::Fixture;
 use crossload::stream::Destination;
+
+pub use snapshots::snapshots;
 
 /// The folder `corpus` of the repository.
 pub fn folder() -> PathBuf {
@@ -41,13 +45,4 @@ pub fn own(fixture: &Fixture) -> Destination {
 pub fn into(fixture: &Fixture, release: &str) -> Option<Destination> {
     let built = library().destination(release, &fixture.machine, &fixture.scenario);
     built.expect("destination")
-}
-
-/// Has snapshots read from, and written to, a folder of `snapshots`.
-pub fn snapshots(folder: &str) -> insta::internals::SettingsBindDropGuard {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(format!("{}/snapshots/{folder}", env!("CARGO_MANIFEST_DIR")));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind_to_scope()
 }

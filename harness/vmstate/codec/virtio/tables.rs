@@ -342,11 +342,8 @@ mod tests {
                 }
             }
         }
-        let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path(format!("{}/snapshots/virtio", env!("CARGO_MANIFEST_DIR")));
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.bind(|| insta::assert_snapshot!("descriptions", text));
+        let _scope = crate::snapshots::snapshots("virtio");
+        insta::assert_snapshot!("descriptions", text);
     }
 
     #[test]

@@ -1,0 +1,64 @@
+//! Maps made by hand: what they keep, and how they are asked.
+
+use super::*;
+
+#[test]
+fn a_trail_names_the_nodes_around_a_span_and_empty_ones_are_not_kept() {
+    let mut map = Map::new();
+    map.enter("outer", "outer", None);
+    let nodes = map.nodes.len();
+    map.enter("empty", "empty", Some(0));
+    map.leave();
+    assert_eq!(map.nodes.len(), nodes);
+    map.enter("inner", "inner", Some(3));
+    map.note(Item { info: "uint8", width: 1, ..Item::framing("x") }, 0, 1);
+    map.leave();
+    assert_eq!(map.nodes.len(), nodes + 1);
+    let trail = map.trail(&map.spans()[0]);
+    assert_eq!(trail.iter().map(|t| t.1.as_str()).collect::<Vec<_>>(), ["outer", "inner[3]"]);
+}
+
+#[test]
+fn a_place_that_an_error_has_stays() {
+    let mut map = Map::new();
+    map.enter("here", "here", None);
+    let place = |section: Option<&str>, path: &str| {
+        let mut error = Kind::Limit("x".to_string()).at(1);
+        error.section = section.map(str::to_string);
+        error.path = path.to_string();
+        let placed = map.place(error, "field");
+        (placed.section.clone(), placed.path.clone())
+    };
+    assert_eq!(place(None, ""), (None, "here.field".to_string()));
+    assert_eq!(place(Some("there"), ""), (Some("there".to_string()), String::new()));
+    assert_eq!(place(None, "there"), (None, "there".to_string()));
+}
+
+#[test]
+fn flat_and_nested_names_are_one_identity() {
+    let item = |name| Item { info: "uint32", width: 4, ..Item::framing(name) };
+    let mut nested = Map::new();
+    nested.enter("rtl8139", "rtl8139", None);
+    nested.enter("tally_counters", "tally_counters", None);
+    nested.note(item("TxOk"), 0, 8);
+    let mut flat = Map::new();
+    flat.enter("rtl8139", "rtl8139", None);
+    flat.note(item("tally_counters.TxOk"), 0, 8);
+    assert_eq!(nested.spans()[0].identity, flat.spans()[0].identity);
+    assert_eq!(nested.path(&nested.spans()[0]), flat.path(&flat.spans()[0]));
+}
+#[test]
+fn a_bounded_map_keeps_the_first_spans_and_still_knows_where_it_is() {
+    let item = Item { info: "uint32", width: 4, ..Item::framing("x") };
+    let mut map = Map::bounded(2);
+    for i in 0..5 {
+        map.enter("array", "array", Some(i));
+        map.note(item, u64::from(i) * 4, 4);
+        assert_eq!(map.here(), format!("array[{i}]"));
+        map.leave();
+    }
+    let paths: Vec<String> = map.spans().iter().map(|span| map.path(span)).collect();
+    assert_eq!(paths, ["array[0].x"]);
+    assert_eq!(map.left_out(), 4);
+    assert_eq!(map.nodes.len(), 2);
+}
