@@ -161,20 +161,28 @@ fn add_subsection(destination: &mut Side, key: &str, dice: &mut Dice<'_>, featur
     }
 }
 
-/// Moves a subsection to another description: mostly to one nested in its owner.
+/// Moves a subsection to another description: half of the time to the one that its owner's last
+/// nested field has, where a reader comes upon it first.
 fn move_subsection(
     destination: &mut Side,
     key: &str,
     dice: &mut Dice<'_>,
     features: &mut Features,
 ) {
-    let count = destination.tables.vmsd.len();
-    let Some(to) = destination.tables.vmsd.keys().nth(dice.below(count)).cloned() else { return };
-    let moved = destination.tables.vmsd.get_mut(key).and_then(|v| v.subsections.pop());
-    let Some(moved) = moved else { return };
+    let vmsd = &mut destination.tables.vmsd;
+    let Some(any) = vmsd.keys().nth(dice.below(vmsd.len())).cloned() else { return };
+    let Some(owner) = vmsd.get_mut(key) else { return };
+    let Some(moved) = owner.subsections.pop() else { return };
     features.add(Feature::SubsectionMoved);
+    let deeper = owner.fields.iter().rev().find_map(|field| match &field.kind {
+        Kind::Struct { vmsd } | Kind::Vstruct { vmsd, .. } | Kind::Nested { vmsd, .. } => {
+            Some(vmsd.clone())
+        }
+        _ => None,
+    });
+    let to = deeper.filter(|_| dice.below(2) == 1).unwrap_or(any);
     let to = if to == moved.vmsd { key } else { &to };
-    if let Some(vmsd) = destination.tables.vmsd.get_mut(to) {
+    if let Some(vmsd) = vmsd.get_mut(to) {
         vmsd.subsections.push(moved);
     }
 }
