@@ -1,64 +1,54 @@
-//! The corpus inside the binary: the archive that the build script makes, unpacked once.
+//! The corpus inside the binary: the archive that the build script makes.
 //!
-//! Layout, after zstd: for each file, in order of name: u32 length of the name, u32 length of the
+//! Layout: for each file, in order of name: u32 length of the name, u32 length of the
 //! content (both little-endian), name, content.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::files::{LIMIT, unzstd};
-
 /// What the build script wrote.
-static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/corpus.archive.zst"));
+static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/corpus.archive"));
 
-/// An unpacked archive: one block of bytes, and where each file lies in it.
+/// What each file of an archive holds.
 #[derive(Debug)]
 pub struct Archive {
-    bytes: Vec<u8>,
-    files: BTreeMap<String, Range<usize>>,
+    files: BTreeMap<&'static str, &'static [u8]>,
 }
 
 impl Archive {
     /// The archive in this binary, or in words what is wrong with it.
     pub fn embedded() -> Result<&'static Archive, &'static str> {
-        static ARCHIVE: OnceLock<Result<Archive, String>> = OnceLock::new();
-        let unpack = || {
-            Archive::index(unzstd("embedded corpus", PACKED, LIMIT).map_err(|e| e.to_string())?)
-                .ok_or_else(|| "embedded corpus: the archive is cut short".to_owned())
-        };
-        ARCHIVE.get_or_init(unpack).as_ref().map_err(String::as_str)
+        static ARCHIVE: OnceLock<Option<Archive>> = OnceLock::new();
+        let archive = ARCHIVE.get_or_init(|| Archive::index(PACKED));
+        archive.as_ref().ok_or("embedded corpus: the archive is cut short")
     }
 
     /// Names of all files, sorted.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.files.keys().map(String::as_str)
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.files.keys().copied()
     }
 
     /// Content of a file.
-    pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.bytes.get(self.files.get(name)?.clone())
+    pub fn get(&self, name: &str) -> Option<&'static [u8]> {
+        self.files.get(name).copied()
     }
 
     /// Finds the files in `bytes`; `None` if they do not end where the bytes do.
-    fn index(bytes: Vec<u8>) -> Option<Archive> {
+    fn index(mut bytes: &'static [u8]) -> Option<Archive> {
         let mut files = BTreeMap::new();
-        let mut at = 0;
-        while at < bytes.len() {
-            let name_at = at.checked_add(8)?;
-            let content_at = name_at.checked_add(length(&bytes, at)?)?;
-            let end = content_at.checked_add(length(&bytes, at.checked_add(4)?)?)?;
-            let name = std::str::from_utf8(bytes.get(name_at..content_at)?).ok()?;
-            bytes.get(content_at..end)?;
-            files.insert(name.to_owned(), content_at..end);
-            at = end;
+        while !bytes.is_empty() {
+            let name = length(&mut bytes)?;
+            let content = length(&mut bytes)?;
+            let name = std::str::from_utf8(bytes.split_off(..name)?).ok()?;
+            files.insert(name, bytes.split_off(..content)?);
         }
-        Some(Archive { bytes, files })
+        Some(Archive { files })
     }
 }
 
-fn length(bytes: &[u8], at: usize) -> Option<usize> {
-    let field = bytes.get(at..)?.first_chunk::<4>()?;
+fn length(bytes: &mut &[u8]) -> Option<usize> {
+    let (field, rest) = bytes.split_first_chunk::<4>()?;
+    *bytes = rest;
     usize::try_from(u32::from_le_bytes(*field)).ok()
 }
 
@@ -66,13 +56,11 @@ fn length(bytes: &[u8], at: usize) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn two() -> Vec<u8> {
-        [&[1, 0, 0, 0, 2, 0, 0, 0][..], b"axy", &[2, 0, 0, 0, 0, 0, 0, 0], b"bc"].concat()
-    }
+    const TWO: &[u8] = b"\x01\0\0\0\x02\0\0\0axy\x02\0\0\0\0\0\0\0bc";
 
     #[test]
     fn files_are_found_by_name() {
-        let archive = Archive::index(two()).expect("whole");
+        let archive = Archive::index(TWO).expect("whole");
         assert_eq!(archive.names().collect::<Vec<_>>(), ["a", "bc"]);
         assert_eq!(archive.get("a"), Some(&b"xy"[..]));
         assert_eq!(archive.get("bc"), Some(&b""[..]));
@@ -81,9 +69,8 @@ mod tests {
 
     #[test]
     fn a_cut_archive_is_refused_at_every_length() {
-        let whole = two();
-        for cut in (1..whole.len()).filter(|&cut| cut != 11) {
-            assert!(Archive::index(whole[..cut].to_vec()).is_none(), "{cut}");
+        for cut in (1..TWO.len()).filter(|&cut| cut != 11) {
+            assert!(Archive::index(&TWO[..cut]).is_none(), "{cut}");
         }
     }
 }
