@@ -82,7 +82,6 @@ fn replay(binary: &Binary, release: &str) -> Result<(), String> {
 fn cases(binary: &Binary, fixture: &Fixture) -> Vec<Option<String>> {
     let own = |rule: &Rule| Base::of(library(), fixture, *rule).unwrap().filter(|b| b.own);
     let base = Rule::ALL.iter().find_map(own).expect("its own rules");
-    let all = usize::try_from(tally::drift(&base).total().total(None)).unwrap();
     let setup = Setup {
         machine: fixture.machine.clone(),
         guest: Guest::Idle,
@@ -90,7 +89,7 @@ fn cases(binary: &Binary, fixture: &Fixture) -> Vec<Option<String>> {
     };
     let limit = Duration::from_secs(60);
     let wanted = Wanted { feed: Feed::Bulk, trace: false, save: false, limit };
-    tally::cases(&base, all / CASES)
+    tally::cases(&base, tally::count(&base) / CASES)
         .par_iter()
         .map(|case| {
             let stream = case.edit.bytes(&base.stream);

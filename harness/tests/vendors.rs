@@ -15,6 +15,7 @@ use crossload::matrix::Config;
 use crossload::matrix::vendors::Vendor;
 use crossload::release::library::Library;
 use crossload::release::provenance::Fixture;
+use rayon::prelude::*;
 use support::{library, snapshots};
 
 const MATRIX: &str = include_str!("../../matrix.toml");
@@ -70,27 +71,24 @@ fn answers_agree_with_what_becomes_of_every_fixture() {
     let library = library();
     let names = library.releases().iter().map(|release| release.0.as_str());
     let builds: Vec<Build> = names.map(|name| build(&[], name)).collect();
-    let (mut cells, mut wrong) = ([0; 3], Vec::new());
-    for fixture in library.fixtures() {
+    let pairs: Vec<_> =
+        library.fixtures().iter().flat_map(|f| builds.iter().map(move |to| (f, to))).collect();
+    let judge = |(fixture, to): &(&Fixture, &Build)| {
         let from = builds.iter().find(|b| b.name == fixture.release).unwrap();
-        for to in &builds {
-            let (machine, scenario) = (&fixture.machine, &fixture.scenario);
-            let Some(answer) = can_migrate(library, from, to, machine, scenario).unwrap() else {
-                continue;
-            };
-            let decision = decide(library, from, to, fixture);
-            let (kind, agrees) = match &answer {
-                Answer::Yes => (0, decision.is_yes()),
-                Answer::OnlyIf(_) => (1, decision.is_yes() == decision.in_use.is_empty()),
-                Answer::No(_) => (2, !decision.is_yes() && !decision.in_use.is_empty()),
-            };
-            cells[kind] += 1;
-            if !agrees {
-                let id = fixture.id();
-                wrong.push(format!("{id} to {}: {answer}\nbut {decision}", to.name));
-            }
-        }
-    }
+        let (machine, scenario) = (&fixture.machine, &fixture.scenario);
+        let answer = can_migrate(library, from, to, machine, scenario).unwrap()?;
+        let decision = decide(library, from, to, fixture);
+        let (kind, agrees) = match &answer {
+            Answer::Yes => (0, decision.is_yes()),
+            Answer::OnlyIf(_) => (1, decision.is_yes() == decision.in_use.is_empty()),
+            Answer::No(_) => (2, !decision.is_yes() && !decision.in_use.is_empty()),
+        };
+        let wrong = || format!("{} to {}: {answer}\nbut {decision}", fixture.id(), to.name);
+        Some((kind, (!agrees).then(wrong)))
+    };
+    let judged: Vec<(usize, Option<String>)> = pairs.par_iter().filter_map(judge).collect();
+    let cells = [0, 1, 2].map(|kind| judged.iter().filter(|j| j.0 == kind).count());
+    let wrong: Vec<&str> = judged.iter().filter_map(|j| j.1.as_deref()).collect();
     assert!(wrong.is_empty(), "{} of {cells:?}:\n{}", wrong.len(), wrong.join("\n\n"));
     assert!(cells.iter().all(|n| *n > 100), "{cells:?}");
 }

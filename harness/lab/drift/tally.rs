@@ -140,7 +140,7 @@ pub fn drift(base: &Base) -> Drift {
         fields: Vec::new(),
         missed: Vec::new(),
     };
-    each(base, |case| {
+    each(base, 1, |case| {
         let family = case.edit.change.family();
         let path_is_last =
             drift.fields.last().is_some_and(|f| f.path == case.path && f.section == case.section);
@@ -189,19 +189,21 @@ pub fn harm(outcome: &Outcome) -> u64 {
 #[must_use]
 pub fn cases(base: &Base, step: usize) -> Vec<Case> {
     let mut cases = Vec::new();
-    let mut n = 0;
-    each(base, |case| {
-        if n % step.max(1) == 0 {
-            cases.push(case);
-        }
-        n += 1;
-    });
+    each(base, step, |case| cases.push(case));
     cases
 }
 
-/// Calls `with` for every change of every field of every device section, in stream order.
-pub fn each(base: &Base, mut with: impl FnMut(Case)) {
+/// How many changes of a fixture there are.
+#[must_use]
+pub fn count(base: &Base) -> usize {
+    each(base, usize::MAX, |_| ())
+}
+
+/// Calls `with` for every `step`th change of every field of every device section, in stream order.
+/// Only those are loaded. Returns the number of all.
+fn each(base: &Base, step: usize, mut with: impl FnMut(Case)) -> usize {
     let unchanged = base.loaded();
+    let mut count: usize = 0;
     for (index, section) in unchanged.sections.iter().enumerate() {
         let Some(handler) = base.to.handlers.get(section.handler) else { continue };
         if matches!(handler.body, Body::Ram | Body::Block | Body::DirtyBitmap | Body::Unknown(_)) {
@@ -210,12 +212,16 @@ pub fn each(base: &Base, mut with: impl FnMut(Case)) {
         for place in places(&unchanged, section) {
             let path = unchanged.map.path(place.span);
             for edit in place.edits(&base.stream) {
-                let read = load(&base.to, &mut edit.reader(&base.stream), &Feed::Bulk);
-                let outcome = outcome::outcome(&unchanged, index, &edit, &read);
-                with(Case { section: name(section), path: path.clone(), edit, outcome });
+                if count.is_multiple_of(step.max(1)) {
+                    let read = load(&base.to, &mut edit.reader(&base.stream), &Feed::Bulk);
+                    let outcome = outcome::outcome(&unchanged, index, &edit, &read);
+                    with(Case { section: name(section), path: path.clone(), edit, outcome });
+                }
+                count += 1;
             }
         }
     }
+    count
 }
 
 /// Name of a section as received, with its instance where that is not the first.
