@@ -31,7 +31,7 @@ pub fn smoke(
     Ok(counts)
 }
 
-/// Input `turn` of a sequence: SplitMix64, up to [`LENGTH`] bytes.
+/// Input `turn` of a sequence: SplitMix64, up to `LENGTH` bytes.
 #[must_use]
 pub fn input(seed: u64, turn: u64) -> Vec<u8> {
     let mut state =

@@ -4,7 +4,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | [`derive`] | a downstream's descriptions, made from those of its base |
+//! | [`mod@derive`] | a downstream's descriptions, made from those of its base |
 //! | [`layout`] | a section's layout, field by field, as one release writes or reads it |
 //! | [`migrate`] | the answer for any state: yes, no, or only if certain features are not in use |
 //! | [`state`] | the answer for the state in a stream |

@@ -6,7 +6,7 @@
 //! | [`vendors`] | downstream releases in `matrix.toml` |
 //! | [`select`] | release ranges, and which cells an entry is about |
 //! | [`plan`] | the cells |
-//! | [`run`] | the cells, judged |
+//! | [`mod@run`] | the cells, judged |
 //! | [`policy`] | what a verdict means in a direction, and what is known |
 //! | [`observed`] | what real binaries did |
 //! | [`agreement`] | the model against them |

@@ -7,13 +7,13 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`destination`] | what a stream is loaded into: rules, handlers, descriptions, local values |
-//! | [`load`] | the main loop |
+//! | [`mod@load`] | the main loop |
 //! | [`configuration`] | the configuration section |
 //! | [`command`] | migration commands |
 //! | [`ram`] | the `ram` section |
 //! | [`block`] | `block` and `dirty-bitmap` |
 //! | [`frames`] | a stream of which nothing is known: where its sections begin and end |
-//! | [`save`] | the inverse of [`load`] |
+//! | [`save`] | the inverse of [`mod@load`] |
 //! | [`vmdescription`] | the JSON at the end |
 
 // Bytes from outside reach this room: nothing here may panic.

@@ -1,4 +1,4 @@
-//! The inverse of [`super::load`]: writes a stream by the descriptions of a release.
+//! The inverse of [`super::load()`]: writes a stream by the descriptions of a release.
 //!
 //! Framing and device state are written anew; live sections (`ram`, `block`, `dirty-bitmap`) are
 //! taken over as they are. What is written where goes into a map, the truth about the stream.

@@ -2,7 +2,7 @@
 //!
 //! Outside of tests (and of the feature `planted-faults`) [`planted`] is the constant false, so
 //! that no fault and no test for one is in the program. In tests it is a switch of the thread:
-//! [`plant`] a fault, run an oracle on the same thread, drop the guard.
+//! `plant` a fault, run an oracle on the same thread, drop the guard.
 
 /// A rule that the engine is made to get wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! header type, the capability-list bit and pointer, the type bits of BARs, and capabilities
 //! apart from what they make writable. The rest is taken over. The local configuration is the
 //! one in the destination's own fixture. Of a BAR, the bits below its size are compared; sizes are
-//! not on the wire, so [`BAR_SIZES`] has those of the usual devices.
+//! not on the wire, so `BAR_SIZES` has those of the usual devices.
 
 use super::super::flow::{Flow, Name};
 use super::super::walk::Walk;

@@ -6,10 +6,10 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | [`common`] | transport, features, configuration, queues |
-//! | [`net`], [`blk`], [`balloon`], [`serial`] | the device parts |
-//! | [`gpu`] | the second field of virtio-gpu |
-//! | [`tables`] | descriptions that no importer sees, because hand-written code reaches them |
+//! | `common` | transport, features, configuration, queues |
+//! | `net`, `blk`, `balloon`, `serial` | the device parts |
+//! | `gpu` | the second field of virtio-gpu |
+//! | `tables` | descriptions that no importer sees, because hand-written code reaches them |
 //!
 //! Item names are the same in every release, whatever its code calls them, so that maps of two
 //! releases can be compared. Checks that read guest memory or host features cannot be decided
