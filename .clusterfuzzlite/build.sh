@@ -13,6 +13,9 @@ cargo fuzz --version >/dev/null
 if ! rustc --version | grep -q nightly; then nightly=(+nightly); fi
 triple=$(rustc -vV | sed -n 's/^host: //p')
 
+# Their image sets compiler flags for the targets; what writes the seeds is an ordinary program.
+plain=(env -u RUSTFLAGS -u CFLAGS -u CXXFLAGS)
+
 cargo "${nightly[@]}" fuzz build --no-trace-compares
 built=${CARGO_TARGET_DIR:-target}/$triple/release
 [ -d "$built" ] || built=fuzz/target/$triple/release
@@ -21,11 +24,11 @@ for file in fuzz/fuzz_targets/*.rs; do
   name=$(basename "$file" .rs)
   cp "$built/$name" "$OUT/"
   seeds=$(mktemp -d)
-  cargo run --quiet --release -- seed "$name" --into "$seeds" >/dev/null
+  "${plain[@]}" cargo run --quiet --release -- seed "$name" --into "$seeds" >/dev/null
   (cd "$seeds" && zip -q -r "$OUT/${name}_seed_corpus.zip" .) 2>/dev/null || cp -r "$seeds" "$OUT/${name}_seed_corpus"
   rm -rf "$seeds"
 done
 dict=$(mktemp -d)
-cargo run --quiet --release -- seed dictionary --into "$dict" >/dev/null
+"${plain[@]}" cargo run --quiet --release -- seed dictionary --into "$dict" >/dev/null
 for name in stream_decode fixture_mutate; do cp "$dict/crossload.dict" "$OUT/$name.dict"; done
 rm -rf "$dict"

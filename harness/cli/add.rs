@@ -47,7 +47,11 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let added = add(&order)?;
     let Some((config, run)) = &added.run else {
         return Ok(Said {
-            text: format!("{release} is there already: nothing changed.\n"),
+            text: format!(
+                "{release} is there already: nothing changed. To add {} as a release of its own: \
+                 --release {}\n",
+                binary.about, binary.version
+            ),
             holds: true,
         });
     };

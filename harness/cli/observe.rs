@@ -20,7 +20,7 @@ Loads every fixture whose machine type a binary has, in bulk and eight bytes at 
 are added to the corpus; those on record stay. Exit status is 1 if one is contradicted.")]
 pub(super) struct Args {
     /// A binary; may be given more than once
-    #[arg(long, value_name = "BIN", required = true)]
+    #[arg(long, value_name = "BIN", required = true, num_args = 1..)]
     qemu: Vec<PathBuf>,
     /// The release that the binaries are, where their version does not tell
     #[arg(long, value_name = "NAME")]

@@ -17,7 +17,7 @@ pub(super) struct Running {
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
     /// Time for each run, in seconds; one that takes longer is killed and counts as hanging
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     limit: u64,
 }
 

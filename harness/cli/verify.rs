@@ -42,7 +42,7 @@ pub(super) struct Args {
     #[command(flatten)]
     input: Input,
     /// A binary; may be given more than once
-    #[arg(long, value_name = "BIN", required = true)]
+    #[arg(long, value_name = "BIN", required = true, num_args = 1..)]
     qemu: Vec<PathBuf>,
     /// The release that the binaries are, where their version does not tell
     #[arg(long, value_name = "NAME")]

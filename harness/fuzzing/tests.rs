@@ -6,7 +6,12 @@ use std::path::Path;
 use super::ambiguity::Cause;
 use super::generate::{Feature, Features};
 use super::oracle::Strict;
-use super::{TARGETS, Target, counters::Counts, smoke::smoke, target};
+use super::smoke::{self, smoke};
+use super::targets::stream_decode;
+use super::{TARGETS, Target, counters::Counts, pool, seed, target};
+use crate::release::corpus::Corpus;
+use crate::release::library::Library;
+use crate::release::provenance::Fixture;
 use crate::trace::Verdict;
 use crate::wire::fault::{Fault, plant};
 
@@ -21,10 +26,66 @@ fn run(name: &str, executions: u64) -> Counts {
 #[test]
 fn every_target_does_work() {
     for Target { name, .. } in TARGETS {
+        // Random bytes are choices for a generator; of a stream or a text they are none.
+        let bytes = matches!(name, "stream_decode" | "description_parse" | "import_parse");
         let counts = run(name, 500);
         assert_eq!(counts.executions, 500, "{name}");
-        assert!(counts.cases > 0, "{name} did no work");
+        assert!(bytes || counts.cases > 0, "{name} did no work");
     }
+}
+
+#[test]
+fn every_seed_runs_and_those_that_are_streams_and_texts_are_read() {
+    for found in &TARGETS {
+        let mut counts = Counts::default();
+        let seeds = seed::seeds(found).expect("a corpus");
+        assert!(seeds.len() > 10, "{}: {} seeds", found.name, seeds.len());
+        let each = matches!(found.name, "stream_decode" | "description_parse" | "import_parse");
+        let mut idle = Vec::new();
+        for (name, bytes) in &seeds {
+            let before = counts.cases;
+            assert_eq!((found.run)(bytes, &mut counts), Ok(()), "{}: {name}", found.name);
+            if counts.cases == before {
+                idle.push(name);
+            }
+        }
+        let most = if each { 0 } else { seeds.len() / 2 };
+        assert!(idle.len() <= most, "{}: no case of {idle:?}", found.name);
+    }
+}
+
+/// The custom mutator and crossover, on what libFuzzer would give them.
+#[test]
+fn changed_and_crossed_streams_run() {
+    let found = target("stream_decode").expect("a target");
+    let seeds = seed::seeds(found).expect("a corpus");
+    let mut counts = Counts::default();
+    let mut changed = 0;
+    for (turn, (name, bytes)) in (0..).zip(&seeds) {
+        let (_, other) = &seeds[(turn as usize * 7 + 1) % seeds.len()];
+        let choices = smoke::input(3, turn);
+        for new in
+            [stream_decode::mutate(bytes, &choices), stream_decode::cross(bytes, other, &choices)]
+        {
+            changed += u64::from(new != *bytes);
+            let outcome = (found.run)(&new, &mut counts);
+            assert_eq!(outcome, Ok(()), "{name}, turn {turn}");
+        }
+    }
+    let (all, least) = (2 * seeds.len() as u64, seeds.len() as u64);
+    assert!(changed > least && counts.cases > least, "{changed} of {all} changed: {counts}");
+    assert!(counts.total(Verdict::Refused) > 0 && counts.total(Verdict::Faithful) > 0, "{counts}");
+}
+
+#[test]
+fn every_scenario_has_a_stream_for_fuzzing() {
+    let scenarios = |list: &[Fixture]| -> BTreeSet<String> {
+        list.iter().map(|f| f.scenario.clone()).collect()
+    };
+    let all = Corpus::embedded().expect("a corpus");
+    let used: Vec<Fixture> =
+        pool::pool().expect("a corpus").originals().map(|(f, ..)| f.clone()).collect();
+    assert_eq!(scenarios(&used), scenarios(Library::open(all).expect("tables").fixtures()));
 }
 
 #[test]
@@ -68,9 +129,11 @@ fn regressions_stay_fixed_and_each_has_its_cause() {
             let text = std::fs::read_to_string(&about).unwrap_or_default();
             assert!(!text.trim().is_empty(), "{}: says nothing of its cause", about.display());
             let bytes = std::fs::read(&file).expect("input");
-            if let Err(failure) = (target.run)(&bytes, &mut Counts::default()) {
+            let mut counts = Counts::default();
+            if let Err(failure) = (target.run)(&bytes, &mut counts) {
                 panic!("{}: {failure}", file.display());
             }
+            assert!(counts.cases > 0, "{}: makes no case any more", file.display());
         }
     }
 }
@@ -86,13 +149,15 @@ fn planted_faults_are_found() {
         FooterWrittenWrong | SubsectionWrittenAsOwner => "roundtrip",
         _ => "subsection_decode",
     };
+    // What the corpus makes is made before any fault is there: a fixture's meaning and how it is
+    // read unchanged, with which `fixture_mutate` compares.
+    let pool = pool::pool().expect("a corpus");
+    assert!((0..pool.pairs()).all(|number| pool.pair(number).is_some()));
     let missed: Vec<String> = Fault::ALL
         .into_iter()
         .chain(Fault::GENERATOR)
         .filter(|fault| {
             let target = target(found_by(*fault)).expect("a target");
-            // What the corpus makes is made before the fault is there.
-            smoke(target, 1, 1, Strict::No).expect("no fault");
             let _planted = plant(*fault);
             smoke(target, 1, 20_000, Strict::No).is_ok()
         })

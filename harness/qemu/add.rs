@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::binary::Binary;
 use super::capture::{Captured, all};
+use super::process::Ended;
 use super::qmp::QmpError;
 use super::scenario::{fits, lacks};
 use super::{QemuError, bundle, claim};
@@ -138,8 +139,8 @@ fn captures(
     for ((scenario, machine), result) in wanted.iter().zip(tried) {
         match result {
             Ok(one) => captured.push(one),
-            // It has no such device or option.
-            Err(QemuError::Qmp(QmpError::Died { stderr, .. })) => {
+            // It has no such device or option: it says so and exits.
+            Err(QemuError::Qmp(QmpError::Died { ended: Ended::Exited(_), stderr, .. })) => {
                 notes.push(format!("{machine}.{} left out: {}", scenario.name, stderr.trim()));
             }
             Err(error) => return Err(error),

@@ -21,6 +21,7 @@ use super::guest::Guest;
 use super::monitor::{Migration, Monitor, ended};
 use super::process::{Deadline, POLL, Process, Task};
 use super::tpm::Tpm;
+use crate::dialect::Version;
 
 /// A machine: what is the same on both sides of a migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +52,10 @@ pub enum Role {
 pub const COMMON: [&str; 8] =
     ["-nodefaults", "-nographic", "-m", "2", "-bios", "guest.bin", "-L", "roms"];
 
-/// Events of a load, from 2.6 on.
+/// The first release whose `-trace` takes a pattern.
+const TRACED: Version = Version::new(2, 6, 0);
+
+/// Events of a load.
 const EVENTS: [&str; 3] = ["vmstate_*", "savevm_*", "qemu_loadvm*"];
 
 /// Name of the monitor's socket in the emulator's folder.
@@ -62,6 +66,9 @@ const TRACE: &str = "load.trace";
 
 /// Longest trace that is read, in bytes.
 const TRACE_LIMIT: u64 = 256 << 20;
+
+/// Longest stream that is taken from a binary, in bytes: its machines have 2 MiB.
+const SAVE_LIMIT: usize = 256 << 20;
 
 /// Option ROMs that the devices of a scenario ask for by name.
 const ROMS: [&str; 24] = [
@@ -130,7 +137,7 @@ impl Emulator {
         if let Role::Load { from, trace } = role {
             arguments.extend(["-S", "-incoming", "fd:0"].map(str::to_owned));
             stdin = Some(from);
-            if trace {
+            if trace && binary.version >= TRACED {
                 arguments
                     .extend(EVENTS.iter().flat_map(|e| ["-trace".to_owned(), (*e).to_owned()]));
                 arguments.extend(["-D", TRACE].map(str::to_owned));
@@ -226,6 +233,10 @@ fn receive(listener: &UnixListener, deadline: Deadline) -> std::io::Result<Vec<u
         stream.set_read_timeout(Some(deadline.left().max(Duration::from_millis(1))))?;
         match stream.read(&mut piece)? {
             0 => return Ok(bytes),
+            n if bytes.len() + n > SAVE_LIMIT => {
+                return Err(std::io::Error::other("the stream saved has no end"));
+            }
+            _ if deadline.past() => return Err(ErrorKind::TimedOut.into()),
             n => bytes.extend(piece.iter().take(n)),
         }
     }

@@ -56,6 +56,8 @@ pub struct Real {
     pub trace: String,
     /// The state as it was saved again.
     pub saved: Option<Vec<u8>>,
+    /// Why it was not saved again, where that was wanted.
+    pub unsaved: Option<String>,
 }
 
 impl Real {
@@ -106,10 +108,13 @@ pub fn load(
     let consumed = feeder.taken()?;
     // Before the save, which is traced too.
     let trace = emulator.trace()?;
-    let mut saved = None;
+    let (mut saved, mut unsaved) = (None, None);
     if end == End::Accepted && wanted.save {
-        // What cannot be saved is told by its absence; the load is what counts.
-        saved = emulator.save(deadline).ok();
+        // The load is what counts; a save that fails is told beside it.
+        match emulator.save(Deadline::within(wanted.limit)) {
+            Ok(stream) => saved = Some(stream),
+            Err(why) => unsaved = Some(why.to_string()),
+        }
     }
     let verdict = match end {
         End::Accepted => ObservedVerdict::Accepted,
@@ -119,7 +124,7 @@ pub fn load(
     let ended = emulator.process.ended()?;
     emulator.process.kill()?;
     let stderr = emulator.process.stderr();
-    Ok(Real { verdict, consumed: Some(consumed), ended, stderr, trace, saved })
+    Ok(Real { verdict, consumed: Some(consumed), ended, stderr, trace, saved, unsaved })
 }
 
 /// A binary that was not to be spoken to: it refused its arguments, or is no QEMU.
@@ -133,7 +138,8 @@ fn not_started(error: QmpError) -> Result<Real, QemuError> {
             return Err(error.into());
         }
     };
-    Ok(Real { verdict, consumed: None, ended, stderr, trace: String::new(), saved: None })
+    let (trace, saved, unsaved) = (String::new(), None, None);
+    Ok(Real { verdict, consumed: None, ended, stderr, trace, saved, unsaved })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

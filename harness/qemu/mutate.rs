@@ -35,7 +35,8 @@ impl Random {
     }
 }
 
-/// A change of `stream`, which its own release has `loaded`. `None` if there is nothing to change.
+/// A change of `stream`, which a destination has `loaded`: nothing behind where it stopped is changed.
+/// `None` if what was drawn changes nothing.
 #[must_use]
 pub fn change(random: &mut Random, stream: &[u8], loaded: &Loaded<'_>) -> Option<Op> {
     match random.below(16) {
@@ -73,13 +74,17 @@ fn value(random: &mut Random, stream: &[u8], loaded: &Loaded<'_>) -> Option<Op> 
     let element = random.draw() % (span.len / width).max(1);
     let at = span.offset + element * width;
     let from = usize::try_from(at).ok()?;
-    let mut bytes = stream.get(from..from.checked_add(usize::try_from(width).ok()?)?)?.to_vec();
+    let before = stream.get(from..from.checked_add(usize::try_from(width).ok()?)?)?;
+    let mut bytes = before.to_vec();
     let place = random.below(bytes.len());
     match random.below(4) {
         0 => bytes.fill(0),
         1 => bytes.fill(0xff),
         2 => *bytes.get_mut(place)? ^= 1 << random.below(8),
         _ => *bytes.last_mut()? = bytes.last()?.wrapping_add(1),
+    }
+    if bytes == before {
+        return None;
     }
     Some(Op::Set { at, bytes: Hex(bytes), what: format!("value of {}", loaded.map.path(span)) })
 }

@@ -16,6 +16,7 @@ use super::events;
 use super::guest::Guest;
 use super::incoming::{Real, Wanted, load};
 use super::mutate::{Random, change};
+use super::process::Ended;
 use super::restored::{Change, changes};
 use super::shrink::shrink;
 use crate::matrix::agreement::{Compared, disagreement};
@@ -88,6 +89,14 @@ pub struct Verified {
     pub changes: Vec<Change>,
     /// What else is worth telling of the binary.
     pub notes: Vec<String>,
+}
+
+impl Verified {
+    /// Whether the two disagree and nothing explains it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.compared.disagreement.is_some() && self.compared.explained.is_none()
+    }
 }
 
 /// Every fixture whose machine type the binaries have and whose destination the corpus has, under
@@ -209,8 +218,10 @@ fn one(library: &Library, case: &Case<'_>, options: &Options) -> Result<Verified
     let to = destination(library, case.known, case.fixture)?;
     let stream = changed.as_ref().unwrap_or(&unchanged);
     let mut verified = beside(case, to.as_ref(), stream, options)?;
-    let open = verified.compared.disagreement.is_some() && verified.compared.explained.is_none();
-    if let Some(to) = to.as_ref().filter(|_| open && options.shrink > 0) {
+    let open = verified.is_open();
+    // Each load that hangs costs the whole limit.
+    let hangs = verified.real.verdict == ObservedVerdict::Hang;
+    if let Some(to) = to.as_ref().filter(|_| open && !hangs && options.shrink > 0) {
         let shown = verified.compared.disagreement.clone().unwrap_or_default();
         let shown = kind(&shown);
         let smallest = shrink(to, &unchanged, stream, options.shrink, |candidate| {
@@ -218,9 +229,18 @@ fn one(library: &Library, case: &Case<'_>, options: &Options) -> Result<Verified
             let why = again.disagreement.as_deref().filter(|_| again.explained.is_none());
             Ok::<_, QemuError>(why.is_some_and(|why| kind(why) == shown))
         })?;
-        // What the smallest one shows is what is told.
-        verified = beside(case, Some(to), &smallest, options)?;
-        verified.shrunk_from = Some(stream.len() as u64);
+        // What the smallest one shows is what is told, if it still shows it.
+        let last = beside(case, Some(to), &smallest, options)?;
+        if last.is_open() {
+            verified = Verified { shrunk_from: Some(stream.len() as u64), ..last };
+        } else {
+            verified.notes.push("not seen again: the binary does not always do the same".into());
+        }
+    }
+    if !verified.is_open() {
+        // Hundreds of loads are kept to the end; what they read and saved is of no more use.
+        verified.real.trace = String::new();
+        verified.real.saved = None;
     }
     Ok(verified)
 }
@@ -249,8 +269,12 @@ fn beside(
         Wanted { feed: feed.clone(), trace: true, save: options.save, limit: options.limit };
     let real = load(&known.binary, &setup, stream, &wanted)?;
     let (mut changed, mut notes) = (Vec::new(), Vec::new());
+    notes.extend(real.unsaved.iter().map(|why| format!("accepted, but not saved again: {why}")));
     let mut disagreement = disagreement(to, Some(stream), feed, &real.outcome(feed));
     if let Some(to) = to {
+        if disagreement.is_none() {
+            disagreement = crash(to, stream, feed, &real);
+        }
         if disagreement.is_none() {
             disagreement = fields(to, stream, feed, &real);
         }
@@ -292,6 +316,16 @@ fn beyond(to: Option<&Destination>, stream: &[u8], feed: &Feed, real: &Real) -> 
     let said = (real.verdict == ObservedVerdict::Refused).then_some(real.stderr.as_str());
     let modelled = to.and_then(|to| model(to, &mut &stream[..], feed).refused);
     checks::beyond(said, modelled.as_deref())
+}
+
+/// A binary that a signal ended has not refused, whatever the model refused for: only where the
+/// model knows that it dies do the two agree.
+fn crash(to: &Destination, stream: &[u8], feed: &Feed, real: &Real) -> Option<String> {
+    let Some(ended @ Ended::Signalled(_)) = real.ended else { return None };
+    let refused = model(to, &mut &stream[..], feed).refused;
+    let known = refused.as_ref().is_some_and(|error| error.kind.class() == "abort");
+    let model = refused.map_or_else(|| "accepted".to_owned(), |error| format!("refused: {error}"));
+    (!known).then(|| format!("model {model}; binary {ended}"))
 }
 
 /// Where the fields that the binary read part from those that the model read.

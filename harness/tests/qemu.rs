@@ -21,6 +21,7 @@ use crossload::matrix::{Config, Filter, Plan};
 use crossload::qemu::add::{Order, add};
 use crossload::qemu::binary::MachineType;
 use crossload::qemu::capture::capture;
+use crossload::qemu::groups::end_when_interrupted;
 use crossload::qemu::incoming::{Real, Wanted, load};
 use crossload::qemu::process::Ended;
 use crossload::qemu::scenario::{lacks, newest};
@@ -29,6 +30,7 @@ use crossload::qemu::{Binary, Guest, Setup};
 use crossload::release::corpus::Corpus;
 use crossload::release::library::Library;
 use crossload::release::observed::ObservedVerdict;
+use crossload::stream::{Destination, load_bytes};
 use crossload::wire::{Feed, Span};
 use libtest_mimic::{Arguments, Failed, Trial};
 use rustix::process::{Pid, Signal, kill_process};
@@ -37,6 +39,8 @@ use rustix::process::{Pid, Signal, kill_process};
 const MUTATIONS: usize = 50;
 
 fn main() -> ExitCode {
+    // Whoever interrupts the tests ends the emulators, too.
+    end_when_interrupted();
     let arguments = Arguments::from_args();
     let mut trials = vec![
         always("one_that_hangs_is_a_result", hangs),
@@ -211,16 +215,39 @@ fn known(path: &Path, library: &Library) -> Known {
     Known { binary, release }
 }
 
+/// The bytes of a field of a section's device.
+fn value(to: &Destination, stream: &[u8], device: &str, field: &str) -> Vec<u8> {
+    let loaded = load_bytes(to, stream, &Feed::Bulk);
+    let section = loaded.sections.iter().find(|s| s.idstr.ends_with(device.as_bytes())).unwrap();
+    let inside = |s: &&Span<'_>| (section.body..section.end).contains(&s.offset);
+    let mut spans = loaded.map.spans().iter().filter(inside);
+    let span = spans.find(|s| loaded.map.path(s).ends_with(field));
+    let span = span.unwrap_or_else(|| panic!("{device} has no {field}"));
+    stream[span.offset as usize..(span.offset + span.len) as usize].to_vec()
+}
+
 /// What each guest program is for, as the stream must have it.
 fn captures(path: &Path) {
     let binary = Binary::at(path).unwrap();
-    let (_, config) = corpus();
+    let (library, config) = corpus();
     for scenario in &config.scenarios {
         assert_eq!(lacks(&binary, scenario), None, "{}", scenario.name);
         assert!(!scenario.exercises.is_empty(), "{}", scenario.name);
         for machine in newest(&binary, scenario) {
             // A stream that lacks what the scenario is for is an error.
-            capture(&binary, "0.0", scenario, &machine.name, Duration::from_secs(60)).unwrap();
+            let limit = Duration::from_secs(60);
+            let captured = capture(&binary, "0.0", scenario, &machine.name, limit).unwrap();
+            let known = known(path, &library);
+            let to = library.destination(&known.release, &machine.name, &scenario.name).unwrap();
+            let Some(to) = to else { continue };
+            // What a guest that does nothing would leave at zero.
+            let (device, field) = match scenario.name.as_str() {
+                "virtqueue" => ("virtio-balloon", "vq[2].last_avail_idx"),
+                "legacy" => ("cpu", "fpregs[7].tmp.tmp_mant"),
+                _ => continue,
+            };
+            let bytes = value(&to, &captured.stream, device, field);
+            assert!(bytes.iter().any(|byte| *byte != 0), "{}: {field} is zero", scenario.name);
         }
     }
     // The same device under a guest that does not touch it.
@@ -283,7 +310,8 @@ fn saved(path: &Path) {
     let options = Options { jobs: 2, limit: Duration::from_secs(60), save: true, shrink: 0 };
     let verified = verify(&library, &list, &options, &Arc::new(AtomicU64::new(0))).unwrap();
     for one in verified {
-        assert!(one.real.saved.is_some(), "{}", one.compared.machine);
+        let ended = (one.real.verdict, one.real.unsaved);
+        assert_eq!(ended, (ObservedVerdict::Accepted, None), "{}", one.compared.machine);
         // Clocks run on between load and save; nothing else may differ.
         let lost: Vec<_> = one.changes.iter().filter(|c| c.saved.is_none()).collect();
         assert!(lost.is_empty(), "{}: {lost:?}", one.compared.scenario);

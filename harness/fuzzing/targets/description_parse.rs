@@ -21,9 +21,9 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         }
         None => bytes,
     };
-    counts.cases += 1;
     match parse(json) {
         Ok(description) => {
+            counts.cases += 1;
             counts.other("parsed");
             let (tables, handlers) = to_tables(&description);
             compiles(&tables, &handlers, counts);

@@ -1,6 +1,7 @@
 //! The same bytes, whole or damaged, in one piece and under any other feed: for loaders that
 //! refill until they have what they want, nothing may depend on the feed.
 
+use crate::fuzzing::ambiguity::Cause;
 use crate::fuzzing::counters::Counts;
 use crate::fuzzing::dice::Dice;
 use crate::fuzzing::edit::edit;
@@ -40,8 +41,12 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         match differs(&whole, &pieces) {
             None => Ok(()),
             Some(_) if to.expected.look_ahead == Refill::Once && gives_up(&pieces, &whole) => {
-                counts.explained("single refill (1.0)", "the outcome hangs on the feed");
-                Ok(())
+                let what = "the outcome hangs on the feed";
+                counts.explained(Cause::SingleRefill.name(), what);
+                match counts.strict.forbids(Cause::SingleRefill) {
+                    true => Err(Failure(format!("{what}\n{feed}: {}", outcome(&pieces)))),
+                    false => Ok(()),
+                }
             }
             Some(what) => Err(Failure(format!(
                 "rules {}: {what} hangs on the feed\nbulk: {}\n{feed}: {}\nstream {stream:02x?}",

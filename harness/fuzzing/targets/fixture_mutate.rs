@@ -22,9 +22,11 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     counts.executions += 1;
     let mut dice = Dice::new(bytes);
     let Some(pool) = pool() else { return Err(Failure("the corpus cannot be used".to_string())) };
-    let Some(pair) = pool.pair(dice.index(pool.pairs())) else {
-        counts.other("no such pair");
-        return Ok(());
+    let number = dice.index(pool.pairs());
+    let Some(pair) = pool.pair(number) else {
+        return Err(Failure(format!(
+            "pair {number}: a fixture that its own release does not read"
+        )));
     };
     counts.cases += 1;
     let original = pair.original;
@@ -58,6 +60,12 @@ fn check(pair: &Pair, mutant: &Mutant<'_>, counts: &mut Counts) -> Outcome {
         let same = pair.baseline == Baseline { parts, accepted, stopped };
         return if same { Ok(()) } else { fail("an unchanged stream is read otherwise") };
     };
+    if loaded.stopped + LOOK_AHEAD < changed
+        && (loaded.stopped, loaded.refused.is_none())
+            != (pair.baseline.stopped, pair.baseline.accepted)
+    {
+        return fail("ended otherwise, before it came to the change");
+    }
     let Some(offset) = parts else { return Ok(()) };
     if pair.baseline.parts != Some(offset) && offset + LOOK_AHEAD < changed {
         return fail("read otherwise before the change");

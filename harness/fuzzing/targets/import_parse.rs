@@ -36,7 +36,6 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         counts.other("not UTF-8");
         return Ok(());
     };
-    counts.cases += 1;
     let form = FORMS.get(usize::from(*choice) % FORMS.len()).copied().unwrap_or("tables");
     let read = match form {
         "tables" => match serde_json::from_str::<Tables>(text) {
@@ -73,6 +72,7 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
             Config::parse("input", text).is_ok()
         }
     };
+    counts.cases += u64::from(read);
     counts.other(if read { "parsed" } else { "refused" });
     Ok(())
 }
@@ -112,6 +112,7 @@ fn same<T>(value: &T, counts: &mut Counts) -> Outcome
 where
     T: serde::Serialize + serde::de::DeserializeOwned + PartialEq,
 {
+    counts.cases += 1;
     counts.other("parsed");
     let again = json::layout(value).and_then(|text| serde_json::from_str::<T>(&text));
     match again {
