@@ -15,8 +15,9 @@ pub(super) fn running() -> MutexGuard<'static, BTreeSet<i32>> {
 /// From now on an interrupt, a hang-up or a request to end kills every group that runs, and then
 /// ends this program with status 130. A second call changes nothing.
 pub fn end_when_interrupted() {
-    // Whoever has a handler already sees to it.
-    let _ = ctrlc::try_set_handler(|| {
+    // Even where the signals were ignored, as they are in a script's background job: told to end, that
+    // would leave its emulators behind. It fails where this program has a handler already.
+    let _ = ctrlc::set_handler(|| {
         let groups = running();
         for group in groups.iter().filter_map(|group| Pid::from_raw(*group)) {
             // It may have ended by itself.
