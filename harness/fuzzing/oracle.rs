@@ -115,12 +115,6 @@ pub fn check(
         Prediction::Parts { offset, .. } if parts.is_some_and(|at| at != offset) => {
             fail("reading parts from meaning elsewhere than predicted")
         }
-        // Of edited framing, a record is refused where it begins.
-        Prediction::Parts { offset, cause }
-            if cause != Some(Cause::Edited) && refused_before(loaded, offset) =>
-        {
-            fail("refused before the byte where reading is to part from meaning")
-        }
         Prediction::Parts { .. } if loaded.refused.is_none() && parts.is_none() => {
             fail("accepted as written, which the descriptions do not allow")
         }
@@ -158,11 +152,6 @@ fn end(truth: Truth<'_, '_>, dialect: &Dialect) -> u64 {
 fn refused_elsewhere(loaded: &Loaded<'_>, offset: u64) -> bool {
     let error = loaded.refused.as_ref();
     error.is_some_and(|e| !matches!(e.kind, Kind::EndOfInput { .. }) && e.offset != offset)
-}
-
-fn refused_before(loaded: &Loaded<'_>, offset: u64) -> bool {
-    let error = loaded.refused.as_ref();
-    error.is_some_and(|e| !matches!(e.kind, Kind::EndOfInput { .. }) && e.offset < offset)
 }
 
 /// Offsets inside the input, and items in proportion to it.
