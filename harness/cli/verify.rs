@@ -194,7 +194,7 @@ fn keep(folder: &Path, binaries: &[Known], verified: &[Verified]) -> Result<usiz
     let mut kept = 0;
     for (number, one) in verified.iter().enumerate() {
         let (Some(stream), Some(why)) = (&one.stream, &one.compared.disagreement) else { continue };
-        if one.compared.explained.is_some() {
+        if !one.compared.is_open() {
             continue;
         }
         let Compared { source, destination, machine, scenario, feed, .. } = &one.compared;

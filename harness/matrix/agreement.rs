@@ -67,7 +67,7 @@ impl Agreement {
     /// How many of a list neither agree nor are explained.
     #[must_use]
     pub fn open(list: &[Compared]) -> usize {
-        list.iter().filter(|c| c.disagreement.is_some() && c.explained.is_none()).count()
+        list.iter().filter(|c| c.is_open()).count()
     }
 
     /// Marks the disagreements that matrix.toml explains. Returns the lines of entries that
@@ -93,6 +93,12 @@ impl Agreement {
 }
 
 impl Compared {
+    /// Whether the two disagree and nothing explains it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.disagreement.is_some() && self.explained.is_none()
+    }
+
     fn cell(&self) -> Cell {
         Cell {
             source: self.source.clone(),
@@ -107,7 +113,7 @@ impl Compared {
 fn mark(list: &mut [Compared], fits: impl Fn(&Compared) -> bool, reason: &str) -> bool {
     let mut any = false;
     for one in list {
-        if one.disagreement.is_some() && one.explained.is_none() && fits(one) {
+        if one.is_open() && fits(one) {
             one.explained = Some(reason.to_string());
             any = true;
         }

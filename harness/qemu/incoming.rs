@@ -11,7 +11,8 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::io::ioctl_fionread;
+use rustix::io::{Errno, ioctl_fionread};
+use rustix::net::{RecvFlags, recv};
 
 use super::QemuError;
 use super::binary::Binary;
@@ -165,7 +166,7 @@ impl Feeder<'_> {
     fn run(&mut self, emulator: &mut Emulator, deadline: Deadline) -> Result<End, QemuError> {
         let mut moved = Instant::now();
         loop {
-            if self.waiting()? == 0 && self.give()? {
+            if self.all_taken()? && self.give()? {
                 moved = Instant::now();
                 continue;
             }
@@ -213,6 +214,20 @@ impl Feeder<'_> {
             Err(e) => return Err(QemuError::Socket(e)),
         }
         Ok(true)
+    }
+
+    /// Whether the reader has taken all that was given, and is done with taking it: while its call
+    /// lasts, what is given would go into the same read, and the place where a refill ends would
+    /// hang on who is faster. A look into the queue waits for that call.
+    fn all_taken(&self) -> Result<bool, QemuError> {
+        let mut byte = [0; 1];
+        let look = recv(&self.meter, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        match look {
+            // Nothing after the end, too.
+            Ok((_, 0)) | Err(Errno::AGAIN) => Ok(true),
+            Ok(_) | Err(Errno::INTR) => Ok(false),
+            Err(e) => Err(QemuError::Socket(e.into())),
+        }
     }
 
     /// Bytes that lie in the socket.

@@ -91,14 +91,6 @@ pub struct Verified {
     pub notes: Vec<String>,
 }
 
-impl Verified {
-    /// Whether the two disagree and nothing explains it.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.compared.disagreement.is_some() && self.compared.explained.is_none()
-    }
-}
-
 /// Every fixture whose machine type the binaries have and whose destination the corpus has, under
 /// every feed.
 ///
@@ -218,7 +210,7 @@ fn one(library: &Library, case: &Case<'_>, options: &Options) -> Result<Verified
     let to = destination(library, case.known, case.fixture)?;
     let stream = changed.as_ref().unwrap_or(&unchanged);
     let mut verified = beside(case, to.as_ref(), stream, options)?;
-    let open = verified.is_open();
+    let open = verified.compared.is_open();
     // Each load that hangs costs the whole limit.
     let hangs = verified.real.verdict == ObservedVerdict::Hang;
     if let Some(to) = to.as_ref().filter(|_| open && !hangs && options.shrink > 0) {
@@ -226,18 +218,18 @@ fn one(library: &Library, case: &Case<'_>, options: &Options) -> Result<Verified
         let shown = kind(&shown);
         let smallest = shrink(to, &unchanged, stream, options.shrink, |candidate| {
             let again = beside(case, Some(to), candidate, options)?.compared;
-            let why = again.disagreement.as_deref().filter(|_| again.explained.is_none());
+            let why = again.disagreement.as_deref().filter(|_| again.is_open());
             Ok::<_, QemuError>(why.is_some_and(|why| kind(why) == shown))
         })?;
         // What the smallest one shows is what is told, if it still shows it.
         let last = beside(case, Some(to), &smallest, options)?;
-        if last.is_open() {
+        if last.compared.is_open() {
             verified = Verified { shrunk_from: Some(stream.len() as u64), ..last };
         } else {
             verified.notes.push("not seen again: the binary does not always do the same".into());
         }
     }
-    if !verified.is_open() {
+    if !verified.compared.is_open() {
         // Hundreds of loads are kept to the end; what they read and saved is of no more use.
         verified.real.trace = String::new();
         verified.real.saved = None;

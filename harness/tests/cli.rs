@@ -6,7 +6,7 @@ mod support;
 
 use std::io::Read as _;
 use std::process::{Command, Output, Stdio};
-use support::snapshots;
+use support::snapshots::snapshots;
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_crossload"));

@@ -19,7 +19,7 @@ use crossload::report::dump::annotate;
 use crossload::stream::frames::{Depth, scan};
 use crossload::stream::{Body, Destination, load, record};
 use crossload::wire::Feed;
-use support::snapshots;
+use support::snapshots::snapshots;
 
 const NEWEST: (&str, &str) = ("11.1", "pc-i440fx-10.0");
 

@@ -13,7 +13,7 @@ use crossload::release::{corpus::Corpus, library::Library};
 use crossload::report::{findings::findings, json::json, table};
 use crossload::trace::{Verdict, judge};
 use crossload::wire::Feed;
-use support::snapshots;
+use support::snapshots::snapshots;
 
 static LIBRARY: LazyLock<Library> =
     LazyLock::new(|| Library::open(Corpus::embedded().unwrap()).unwrap());

@@ -228,8 +228,8 @@ fn value(to: &Destination, stream: &[u8], device: &str, field: &str) -> Vec<u8> 
 
 /// What each guest program is for, as the stream must have it.
 fn captures(path: &Path) {
-    let binary = Binary::at(path).unwrap();
     let (library, config) = corpus();
+    let Known { binary, release } = known(path, &library);
     for scenario in &config.scenarios {
         assert_eq!(lacks(&binary, scenario), None, "{}", scenario.name);
         assert!(!scenario.exercises.is_empty(), "{}", scenario.name);
@@ -237,8 +237,7 @@ fn captures(path: &Path) {
             // A stream that lacks what the scenario is for is an error.
             let limit = Duration::from_secs(60);
             let captured = capture(&binary, "0.0", scenario, &machine.name, limit).unwrap();
-            let known = known(path, &library);
-            let to = library.destination(&known.release, &machine.name, &scenario.name).unwrap();
+            let to = library.destination(&release, &machine.name, &scenario.name).unwrap();
             let Some(to) = to else { continue };
             // What a guest that does nothing would leave at zero.
             let (device, field) = match scenario.name.as_str() {

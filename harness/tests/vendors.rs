@@ -16,7 +16,8 @@ use crossload::matrix::vendors::Vendor;
 use crossload::release::library::Library;
 use crossload::release::provenance::Fixture;
 use rayon::prelude::*;
-use support::{library, snapshots};
+use support::library;
+use support::snapshots::snapshots;
 
 const MATRIX: &str = include_str!("../../matrix.toml");
 

@@ -241,6 +241,19 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         }
     }
 
+    /// The size of a leaf. A buffer whose size came with the stream is allocated as it comes
+    /// (`VMS_ALLOC`, 2.2 on); the loader keeps the size in an int, and memory for a negative one
+    /// is not to be had.
+    fn size(&mut self, amount: &Amount, base: usize, name: &str) -> Result<u64> {
+        let size = self.amount(amount, base)?;
+        let int = size as u32 as i32;
+        if int < 0 && matches!(amount, Amount::Slot(..)) && self.flow.loads() {
+            let text = format!("no memory for a buffer of {int} bytes");
+            return Err(self.fail(Kind::Abort(text), name));
+        }
+        Ok(size)
+    }
+
     /// The elements of a field that is there, in a description loaded as version `outer`.
     fn elements(
         &mut self,
@@ -255,7 +268,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         if let FieldKind::Leaf(leaf, info, size) = &field.kind
             && !marked
         {
-            let size = self.amount(size, base)?;
+            let size = self.size(size, base, &field.name)?;
             let value = codec::leaf(self, *leaf, name(info), size, count)?;
             self.flow.after_element()?;
             return Ok(value);
@@ -277,7 +290,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             let index = indexed.then_some(u32::try_from(i).unwrap_or(u32::MAX));
             match &field.kind {
                 FieldKind::Leaf(leaf, info, size) => {
-                    let size = self.amount(size, base)?;
+                    let size = self.size(size, base, &field.name)?;
                     codec::leaf(self, *leaf, name(info), size, 1)?;
                 }
                 FieldKind::Struct(nested, version) => {

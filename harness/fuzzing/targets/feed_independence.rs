@@ -43,10 +43,10 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
             Some(_) if to.expected.look_ahead == Refill::Once && gives_up(&pieces, &whole) => {
                 let what = "the outcome hangs on the feed";
                 counts.explained(Cause::SingleRefill.name(), what);
-                match counts.strict.forbids(Cause::SingleRefill) {
-                    true => Err(Failure(format!("{what}\n{feed}: {}", outcome(&pieces)))),
-                    false => Ok(()),
+                if counts.strict.forbids(Cause::SingleRefill) {
+                    return Err(Failure(format!("{what}\n{feed}: {}", outcome(&pieces))));
                 }
+                Ok(())
             }
             Some(what) => Err(Failure(format!(
                 "rules {}: {what} hangs on the feed\nbulk: {}\n{feed}: {}\nstream {stream:02x?}",

@@ -41,14 +41,16 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         "tables" => match serde_json::from_str::<Tables>(text) {
             Ok(tables) => {
                 compiles(&tables, &Handlers::default(), counts);
-                return same(&tables, counts);
+                same(&tables)?;
+                true
             }
             Err(_) => false,
         },
         "handlers" => match serde_json::from_str::<Handlers>(text) {
             Ok(handlers) => {
                 compiles(&Tables::default(), &handlers, counts);
-                return same(&handlers, counts);
+                same(&handlers)?;
+                true
             }
             Err(_) => false,
         },
@@ -108,12 +110,10 @@ pub(super) fn compiles(tables: &Tables, handlers: &Handlers, counts: &mut Counts
 }
 
 /// What we write of our own forms, we read as the same.
-fn same<T>(value: &T, counts: &mut Counts) -> Outcome
+fn same<T>(value: &T) -> Outcome
 where
     T: serde::Serialize + serde::de::DeserializeOwned + PartialEq,
 {
-    counts.cases += 1;
-    counts.other("parsed");
     let again = json::layout(value).and_then(|text| serde_json::from_str::<T>(&text));
     match again {
         Ok(again) if again == *value => Ok(()),

@@ -1,7 +1,7 @@
 //! What the integration tests share: the repository's corpus, opened once; where snapshots lie.
-#![allow(dead_code, unused_imports, reason = "each test binary uses a part")]
+#![allow(dead_code, reason = "each test binary uses a part")]
 
-mod snapshots;
+pub mod snapshots;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -10,8 +10,6 @@ use crossload::release::corpus::Corpus;
 use crossload::release::library::Library;
 use crossload::release::provenance::Fixture;
 use crossload::stream::Destination;
-
-pub use snapshots::snapshots;
 
 /// The folder `corpus` of the repository.
 pub fn folder() -> PathBuf {

@@ -49,19 +49,34 @@ const MOST: u32 = 1024;
 /// Transfers one queue element, in the node `element`.
 ///
 /// # Errors
-/// The reader's, or [`Kind::Abort`] for counts that 2.6 and later assert on.
+/// The reader's, or [`Kind::Abort`] for counts that 2.6 and later assert on, after the whole
+/// element.
 pub fn element<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<()> {
     let size = if from(walk, 0, 13) { ELEMENT } else { ELEMENT_OLD };
     within(walk, "element", None, |walk| {
-        scalar(walk, "index", 4)?;
-        for name in ["out_num", "in_num"] {
-            let at = walk.flow.offset();
-            let count = (scalar(walk, name, 4)? as u32).swap_bytes();
-            if count > MOST && from(walk, 2, 6) && walk.flow.loads() {
+        let mut counts = [0; 2];
+        let read = parts(walk, size, &mut counts);
+        // Asserted on once the buffer is filled, as far as there were bytes for it.
+        if from(walk, 2, 6) && walk.flow.loads() {
+            let asserted = ["out_num", "in_num"].into_iter().zip(counts);
+            for (name, count) in asserted.filter(|(_, count)| *count > MOST) {
                 let text = format!("{name} is {count}, asserted to be at most {MOST}");
-                return Err(walk.flow.fail(Kind::Abort(text), at, name));
+                return Err(walk.flow.fail(Kind::Abort(text), walk.flow.offset(), name));
             }
         }
-        walk.flow.bytes(Name::plain("descriptors", "buffer"), size - 12)
+        read
     })
+}
+
+/// The parts of an element in order, and its counts as far as they came.
+fn parts<'d, F: Flow<'d>>(
+    walk: &mut Walk<'d, '_, F>,
+    size: u64,
+    counts: &mut [u32; 2],
+) -> Result<()> {
+    scalar(walk, "index", 4)?;
+    for (name, count) in ["out_num", "in_num"].into_iter().zip(counts) {
+        *count = (scalar(walk, name, 4)? as u32).swap_bytes();
+    }
+    walk.flow.bytes(Name::plain("descriptors", "buffer"), size - 12)
 }
