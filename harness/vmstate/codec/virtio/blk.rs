@@ -58,8 +58,8 @@ pub fn element<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<()> {
         let read = parts(walk, size, &mut counts);
         // Asserted on once the buffer is filled, as far as there were bytes for it.
         if from(walk, 2, 6) && walk.flow.loads() {
-            let asserted = ["out_num", "in_num"].into_iter().zip(counts);
-            for (name, count) in asserted.filter(|(_, count)| *count > MOST) {
+            let mut asserted = ["out_num", "in_num"].into_iter().zip(counts);
+            if let Some((name, count)) = asserted.find(|(_, count)| *count > MOST) {
                 let text = format!("{name} is {count}, asserted to be at most {MOST}");
                 return Err(walk.flow.fail(Kind::Abort(text), walk.flow.offset(), name));
             }
