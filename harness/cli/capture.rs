@@ -25,7 +25,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "BIN")]
     qemu: PathBuf,
     /// The folder to write
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", default_value = "captured")]
     into: PathBuf,
     /// Name of the release [default: MAJOR.MINOR of its version]
     #[arg(long, value_name = "NAME")]

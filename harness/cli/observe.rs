@@ -7,7 +7,7 @@ use super::running::Running;
 use super::verify::{known, with_progress};
 use super::{CliError, Said};
 use crate::qemu::observe::{observations, record};
-use crate::qemu::verify::cases;
+use crate::qemu::verify::{Selection, cases};
 use crate::wire::Feed;
 
 /// Options of the verb.
@@ -37,7 +37,9 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let input = Input { matrix: Some(args.matrix.clone()) };
     let (library, _) = input.open()?;
     let binaries = known(&library, &args.running, &args.qemu, args.release.as_deref())?;
-    let all = cases(&library, &binaries, &[Feed::Bulk, Feed::Trickle(8)])?;
+    let feeds = [Feed::Bulk, Feed::Trickle(8)];
+    let selection = Selection { binaries: &binaries, feeds: &feeds, machines: &[], scenarios: &[] };
+    let all = cases(&library, &selection)?;
     if all.is_empty() {
         return Err(CliError::NothingToLoad);
     }

@@ -12,7 +12,7 @@ use crate::qemu::{Binary, QemuError};
 pub(super) struct Running {
     /// Drive the binary by its human monitor, as releases before 0.14 always are
     #[arg(long)]
-    human_monitor: bool,
+    pub human_monitor: bool,
     /// So many at a time [default: as many as there are processors]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,

@@ -16,7 +16,7 @@ use crate::matrix::Config;
 use crate::matrix::agreement::{Agreement, Compared};
 use crate::qemu::QemuError;
 use crate::qemu::verify::{
-    Case, Known, Options, Stream, Verified, cases, instead, mutations, verify,
+    Case, Known, Options, Selection, Stream, Verified, cases, instead, mutations, verify,
 };
 use crate::release::files;
 use crate::release::library::Library;
@@ -83,19 +83,23 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let (library, config) = args.input.open()?;
     let binaries = known(&library, &args.running, &args.qemu, args.release.as_deref())?;
     let given = args.stream.as_deref().map(given).transpose()?;
-    let mut all = match (&given, args.mutate) {
-        (Some(stream), _) => streams(&library, &binaries, args, stream)?,
-        (None, Some(count)) => mutations(&library, &binaries, count, args.seed, &args.feed)?,
-        (None, None) => cases(&library, &binaries, &args.feed)?,
+    let selection = Selection {
+        binaries: &binaries,
+        feeds: &args.feed,
+        machines: &args.machine,
+        scenarios: &args.scenario,
     };
-    all.retain(|case| wanted(&args.machine, &case.fixture.machine));
-    all.retain(|case| wanted(&args.scenario, &case.fixture.scenario));
+    let all = match (&given, args.mutate) {
+        (Some(stream), _) => instead(&library, &selection, stream)?,
+        (None, Some(count)) => mutations(&library, &selection, count, args.seed)?,
+        (None, None) => cases(&library, &selection)?,
+    };
     if all.is_empty() {
         return Err(CliError::NothingToLoad);
     }
     let verified = with_progress(&library, &all, &args.running, args.shrink)?;
-    let kept = keep(&args.keep, &binaries, &verified)?;
-    let mut said = told(&config, &binaries, verified, args.changes);
+    let kept = keep(args, &all, &verified)?;
+    let mut said = told(&config, &all, verified, args.changes);
     if kept > 0 {
         let folder = args.keep.display();
         said.text += &format!("{kept} streams, as small as they could be made, are in {folder}\n");
@@ -108,26 +112,6 @@ fn given(path: &Path) -> Result<Stream, CliError> {
     let bytes = files::read(path)?.ok_or_else(|| CliError::NoFile(path.to_owned()))?;
     let name = path.file_name().unwrap_or(path.as_os_str());
     Ok(Stream { name: name.to_string_lossy().into_owned(), bytes })
-}
-
-/// It into every machine type and scenario that was named.
-fn streams<'a>(
-    library: &'a Library,
-    binaries: &'a [Known],
-    args: &Args,
-    stream: &'a Stream,
-) -> Result<Vec<Case<'a>>, CliError> {
-    let mut all = Vec::new();
-    for machine in &args.machine {
-        for scenario in &args.scenario {
-            all.extend(instead(library, binaries, &args.feed, (machine, scenario), stream)?);
-        }
-    }
-    Ok(all)
-}
-
-fn wanted(list: &[String], name: &str) -> bool {
-    list.is_empty() || list.iter().any(|wanted| wanted == name)
 }
 
 /// The binaries, and which releases of the corpus they are.
@@ -174,45 +158,62 @@ pub(super) fn with_progress(
         bar.set_style(style);
     }
     let verified = thread::scope(|scope| {
+        // Also when a load panics: nobody waits for the bar then.
+        let _over = Over(&over);
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
                 bar.set_position(done.load(Ordering::Relaxed));
                 thread::sleep(Duration::from_millis(100));
             }
         });
-        let verified = verify(library, all, &options, &done);
-        over.store(true, Ordering::Relaxed);
-        verified
+        verify(library, all, &options, &done)
     });
     bar.finish_and_clear();
     verified
 }
 
+/// Tells the bar's thread that it is over, when it goes.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// A bundle of each stream that is not agreed on: the stream, what the binary traced of it, and
 /// what each side did. Returns how many there are.
-fn keep(folder: &Path, binaries: &[Known], verified: &[Verified]) -> Result<usize, CliError> {
+fn keep(args: &Args, all: &[Case<'_>], verified: &[Verified]) -> Result<usize, CliError> {
+    let mut options = String::new();
+    if let Some(matrix) = &args.input.matrix {
+        options += &format!(" --matrix {}", matrix.display());
+    }
+    if let Some(release) = &args.release {
+        options += &format!(" --release {release}");
+    }
+    if args.running.human_monitor {
+        options += " --human-monitor";
+    }
     let mut kept = 0;
-    for (number, one) in verified.iter().enumerate() {
+    for (number, (case, one)) in all.iter().zip(verified).enumerate() {
         let (Some(stream), Some(why)) = (&one.stream, &one.compared.disagreement) else { continue };
         if !one.compared.is_open() {
             continue;
         }
         let Compared { source, destination, machine, scenario, feed, .. } = &one.compared;
-        let known = binaries.iter().find(|known| known.release == *destination);
-        let binary = known.map_or(Path::new("BIN"), |known| &known.binary.path);
         let name = format!("{number:04}.{source}-to-{destination}.{machine}.{scenario}");
-        let bundle = folder.join(name);
+        let bundle = args.keep.join(name);
         files::write_if_changed(&bundle.join("smallest.stream"), stream)?;
         files::write_if_changed(&bundle.join("load.trace"), one.real.trace.as_bytes())?;
         let text = format!(
             "{}\n{why}\n{}\nWhat the model reads of it, under feed {feed}:\n  crossload inspect \
              smallest.stream --as {destination} --machine {machine} --scenario {scenario}\n\
-             Both once more:\n  crossload verify --qemu {} --stream smallest.stream \
+             Both once more:\n  crossload verify --qemu {}{options} --stream smallest.stream \
              --machine {machine} --scenario {scenario} --feed {feed}\n\n\
              What the binary said:\n{}",
             title(&one.compared),
             smallest(one),
-            binary.display(),
+            case.known.binary.path.display(),
             one.real.stderr
         );
         files::write_if_changed(&bundle.join("about.txt"), text.as_bytes())?;
@@ -233,7 +234,7 @@ fn smallest(one: &Verified) -> String {
 }
 
 /// The findings, and how many agree.
-fn told(config: &Config, binaries: &[Known], verified: Vec<Verified>, changes: bool) -> Said {
+fn told(config: &Config, cases: &[Case<'_>], verified: Vec<Verified>, changes: bool) -> Said {
     let mut text = String::new();
     for one in &verified {
         for note in &one.notes {
@@ -242,11 +243,14 @@ fn told(config: &Config, binaries: &[Known], verified: Vec<Verified>, changes: b
     }
     let sizes: BTreeMap<String, String> =
         verified.iter().map(|one| (title(&one.compared), smallest(one))).collect();
-    for one in verified.iter().filter(|one| changes && one.compared.feed == Feed::Bulk) {
+    for one in verified.iter().filter(|_| changes) {
         for change in &one.changes {
             text += &format!("{}: {change}\n", title(&one.compared));
         }
     }
+    let lost = |one: &Verified| one.changes.iter().filter(|change| change.saved.is_none()).count();
+    let (differ, gone): (usize, usize) =
+        (verified.iter().map(|one| one.changes.len()).sum(), verified.iter().map(lost).sum());
     let (cells, changed) =
         verified.into_iter().map(|one| one.compared).partition(|c| c.change.is_none());
     let mut agreement = Agreement { cells, changed };
@@ -263,20 +267,27 @@ fn told(config: &Config, binaries: &[Known], verified: Vec<Verified>, changes: b
             text += &format!("  explained: {reason}\n");
         }
     }
-    for known in binaries {
-        let mut feeds: BTreeMap<String, (usize, usize, usize)> = BTreeMap::new();
-        for one in all.iter().filter(|one| one.destination == known.release) {
-            let (total, agree, explained) = feeds.entry(one.feed.to_string()).or_default();
-            *total += 1;
-            *agree += usize::from(one.disagreement.is_none());
-            *explained += usize::from(one.disagreement.is_some() && one.explained.is_some());
-        }
-        for (feed, (total, agree, explained)) in feeds {
-            let about = &known.binary.about;
-            text += &format!(
-                "{about}, {feed}: {agree} of {total} loads agree, {explained} are explained\n"
-            );
-        }
+    // All are changed, or none is: the order is that of the cases.
+    let mut counts: BTreeMap<(&Path, &str, String), [usize; 3]> = BTreeMap::new();
+    for (case, one) in cases.iter().zip(&all) {
+        let binary = &case.known.binary;
+        let key = (binary.path.as_path(), binary.about.as_str(), one.feed.to_string());
+        let [total, agree, explained] = counts.entry(key).or_default();
+        *total += 1;
+        *agree += usize::from(one.disagreement.is_none());
+        *explained += usize::from(one.disagreement.is_some() && !one.is_open());
+    }
+    if differ > 0 && !changes {
+        text += &format!(
+            "saved again: {differ} fields differ from what was sent, {gone} of them are not there \
+             at all (--changes lists them)\n"
+        );
+    }
+    for ((path, about, feed), [total, agree, explained]) in counts {
+        let path = path.display();
+        text += &format!(
+            "{path}: {about}, {feed}: {agree} of {total} loads agree, {explained} are explained\n"
+        );
     }
     Said { text, holds }
 }

@@ -8,7 +8,7 @@ use super::generate::{Feature, Features};
 use super::oracle::Strict;
 use super::smoke::{self, smoke};
 use super::targets::stream_decode;
-use super::{TARGETS, Target, counters::Counts, pool, seed, target};
+use super::{TARGETS, counters::Counts, pool, seed, target};
 use crate::release::corpus::Corpus;
 use crate::release::library::Library;
 use crate::release::provenance::Fixture;

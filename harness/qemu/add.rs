@@ -3,18 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
 use super::binary::Binary;
 use super::capture::{Captured, all};
+use super::emulator::TRACED;
 use super::process::Ended;
 use super::qmp::QmpError;
 use super::scenario::{fits, lacks};
 use super::{QemuError, bundle, claim};
 use crate::matrix::{Config, Filter, Plan, Run, run};
 use crate::release::corpus::Corpus;
-use crate::release::files;
+use crate::release::files::{self, FileError, Staged};
 use crate::release::import::import;
 use crate::release::library::Library;
 use crate::stream::Destination;
@@ -57,13 +59,19 @@ pub struct Added {
 /// When a capture fails, or the outcome is no consistent corpus. Nothing has been written then.
 pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     let name = order.matrix.display().to_string();
-    let text = fs::read_to_string(order.matrix).map_err(QemuError::files)?;
-    let config = Config::parse(&name, &text)?;
+    let missing = || FileError::Read { path: name.clone(), source: ErrorKind::NotFound.into() };
+    let bytes = files::read(order.matrix)?.ok_or_else(missing)?;
+    let text = files::utf8(&name, &bytes)?;
+    let config = Config::parse(&name, text)?;
+    let corpus = Corpus::open(order.corpus)?;
     if config.place(&order.release).is_some() {
-        return Ok(Added { written: vec![], notes: vec![], changes: vec![], run: None });
+        return there_already(order, corpus);
+    }
+    if order.binary.version < TRACED {
+        let about = order.binary.about.clone();
+        return Err(QemuError::TooOld { about, needed: TRACED });
     }
     let mut notes = Vec::new();
-    let corpus = Corpus::open(order.corpus)?;
     let captured = captures(order, &config, &corpus, &mut notes)?;
 
     let work = tempfile::tempdir().map_err(QemuError::files)?;
@@ -79,7 +87,7 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
         scenarios: captured.iter().map(|c| c.fixture.scenario.clone()).collect(),
     };
     let claim = |why| QemuError::Claim { file: name.clone(), why };
-    let text = claim::with(&text, &new).map_err(claim)?;
+    let text = claim::with(text, &new).map_err(claim)?;
     let config = Config::parse(&name, &text)?;
     let library = Library::open(Corpus::open(&copy)?)?;
     config.check(&library)?;
@@ -89,15 +97,34 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     let changes = changes(&library, &order.release)?;
 
     let mut written = Vec::new();
+    let mut staged = Vec::new();
     for path in files::walk(&copy)? {
         let bytes = files::read(&copy.join(&path))?.unwrap_or_default();
-        if files::write_if_changed(&order.corpus.join(&path), &bytes)? {
+        if let Some(file) = files::stage(&order.corpus.join(&path), &bytes)? {
+            staged.push(file);
             written.push(path);
         }
     }
-    files::write_if_changed(order.matrix, text.as_bytes())?;
+    staged.extend(files::stage(order.matrix, text.as_bytes())?);
     written.push(name);
+    // All of it is on the disk; from here on names change, the claims' last.
+    staged.into_iter().try_for_each(Staged::persist)?;
     Ok(Added { written, notes, changes, run: Some((config, run)) })
+}
+
+/// Nothing is to be done, if it is this very binary that the corpus has under that name.
+fn there_already(order: &Order<'_>, corpus: Corpus) -> Result<Added, QemuError> {
+    let library = Library::open(corpus)?;
+    let mut fixtures = library.fixtures().iter().filter(|f| f.release == order.release);
+    if let Some(other) = fixtures.find(|f| f.binary != order.binary.about) {
+        return Err(QemuError::OtherBinary {
+            release: order.release.clone(),
+            known: other.binary.clone(),
+            about: order.binary.about.clone(),
+            version: order.binary.version,
+        });
+    }
+    Ok(Added { written: vec![], notes: vec![], changes: vec![], run: None })
 }
 
 /// Every scenario on the binary's newest machine type, and on the other listed ones that some

@@ -12,7 +12,11 @@ use super::binary::Binary;
 use super::capture::Captured;
 use super::emulator::COMMON;
 use super::process::{Task, output};
+use crate::dialect::Version;
 use crate::release::files::{self, FileError};
+
+/// The first release with `-dump-vmstate`.
+const DUMPS: Version = Version::new(2, 2, 0);
 
 /// How long `-dump-vmstate` may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -20,8 +24,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Packing of streams and traces.
 const LEVEL: i32 = 19;
 
-/// Writes captures of one binary, which are of one release, and its descriptions on each of their
-/// machine types.
+/// Writes captures of one binary, which are of one release, and, where it dumps them, its
+/// descriptions on each of their machine types.
 ///
 /// # Errors
 /// When a file cannot be written, or the binary does not dump its descriptions.
@@ -34,7 +38,8 @@ pub fn write(folder: &Path, binary: &Binary, captured: &[Captured]) -> Result<()
         packed(&trace, own.trace.as_bytes())?;
         machines.insert(&fixture.machine, &fixture.release);
     }
-    for (machine, release) in machines {
+    let dumps = binary.version >= DUMPS;
+    for (machine, release) in machines.into_iter().filter(|_| dumps) {
         let dump = dump(binary, machine)?;
         let path = format!("bundles/{release}/{machine}.dump-vmstate.json.zst");
         packed(&folder.join(path), &dump)?;
@@ -62,7 +67,7 @@ fn index(captured: &[Captured]) -> Value {
     json!({ "scenarios": scenarios, "common_arguments": COMMON, "streams": streams })
 }
 
-/// `-dump-vmstate` of a machine type (2.2 and later).
+/// `-dump-vmstate` of a machine type.
 fn dump(binary: &Binary, machine: &str) -> Result<Vec<u8>, QemuError> {
     let folder = tempfile::tempdir().map_err(QemuError::files)?;
     let arguments = ["-M", machine, "-nodefaults", "-nographic", "-dump-vmstate", "dump.json"];

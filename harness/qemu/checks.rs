@@ -1,83 +1,130 @@
 //! Why a real loader need not do what the model does: it refused by a check of something that no
-//! stream tells or that the model does not keep, or it went on with memory that no stream filled.
+//! stream tells or that the model does not keep, it went on with memory that no stream filled, or
+//! it counts for ever.
+//!
+//! An explanation holds for the place where the two part and for nothing before it: both must have
+//! read the same fields up to there, and each must have come to what explains it.
 
+use super::incoming::Real;
+use crate::dialect::Version;
+use crate::matrix::texts::said;
+use crate::release::observed::ObservedVerdict;
+use crate::stream::Loaded;
 use crate::wire::{Error, Kind};
 
-/// What a binary refused for, by its text on standard error, and the check that says so.
-const CHECKS: [(&str, &str); 3] = [
+/// What a binary refused for, by its text on standard error; the releases that refuse for it; and
+/// the check that says so.
+const CHECKS: [(&str, Releases, &str); 3] = [
     (
         " unsupported. Allowed features: ",
+        Releases { from: (0, 12), to: None },
         "virtio_set_features: the guest may only have features that the device has here",
     ),
     // Rings are in guest memory, wherever the guest put them.
     (
         " < last_avail_idx ",
+        Releases { from: (2, 6), to: None },
         "virtio_load (2.6 on): the ring of used descriptors has another index than the device",
     ),
+    // From 6.0 on the text is a warning, and the load goes on.
     (
         " Guest index ",
+        Releases { from: (0, 14), to: Some((6, 0)) },
         "virtio_load (0.14 to 5.2): the ring of available descriptors has another index",
     ),
 ];
 const CONFIG: &str = "get_pci_config_device: Bad config data";
 
-/// Why the two differ, if it is for one of those reasons: what the binary `said` when it refused,
-/// and what the model refused for.
-#[must_use]
-pub fn beyond(said: Option<&str>, model: Option<&Error>) -> Option<String> {
-    let kind = model.map(|error| &error.kind);
-    if let Some(Kind::Undefined(what)) = kind {
-        return Some(format!("what the binary does is not defined: {what}"));
+/// Nanoseconds in which the counter of an rtl8139 goes round: 32 bits of 30 ns each.
+const TCTR_PERIOD: i64 = 30 << 32;
+
+/// Releases from one on, and before another.
+struct Releases {
+    from: (u32, u32),
+    to: Option<(u32, u32)>,
+}
+
+impl Releases {
+    fn have(&self, release: Version) -> bool {
+        let at_least = |(major, minor): (u32, u32)| release >= Version::new(major, minor, 0);
+        at_least(self.from) && !self.to.is_some_and(at_least)
     }
-    let said = said?;
-    if let Some((_, check)) = CHECKS.iter().find(|(text, _)| said.contains(text)) {
-        return Some((*check).to_string());
+}
+
+/// A load in which the two part.
+#[derive(Debug)]
+pub struct Parted<'a> {
+    /// The release that loaded.
+    pub release: Version,
+    /// The stream.
+    pub stream: &'a [u8],
+    /// What the model did.
+    pub model: &'a Loaded<'a>,
+    /// What the binary did.
+    pub real: &'a Real,
+    /// Whether the fields that both read are the same as far as the shorter of the two lists goes.
+    pub alike: bool,
+}
+
+/// Why the two differ, if it is for one of those reasons.
+#[must_use]
+pub fn beyond(parted: &Parted<'_>) -> Option<String> {
+    if !parted.alike {
+        return None;
+    }
+    undefined(parted).or_else(|| match parted.real.verdict {
+        ObservedVerdict::Refused => refused(parted),
+        ObservedVerdict::Hang => hangs(parted),
+        ObservedVerdict::Accepted => None,
+    })
+}
+
+/// Nobody can tell what the binary does from where the model stopped; it must have come there.
+fn undefined(parted: &Parted<'_>) -> Option<String> {
+    let error = parted.model.refused.as_deref()?;
+    let Kind::Undefined(what) = &error.kind else { return None };
+    let came = parted.real.consumed.is_some_and(|consumed| consumed >= error.offset);
+    came.then(|| format!("what the binary does is not defined: {what}"))
+}
+
+/// A check of the binary's own; the model must have come to the section that it names.
+fn refused(parted: &Parted<'_>) -> Option<String> {
+    let text = &parted.real.stderr;
+    let error = parted.model.refused.as_deref();
+    if !came_to(parted.model, error, said(text).section?.as_bytes()) {
+        return None;
+    }
+    let known = CHECKS.iter().find(|(part, ..)| text.contains(part));
+    if let Some((_, releases, check)) = known {
+        return releases.have(parted.release).then(|| (*check).to_owned());
     }
     // What it compares with its own space is what its memory held before.
-    let cut = matches!(kind, Some(Kind::EndOfInput { .. }));
-    (cut && said.contains(CONFIG)).then(|| {
+    let cut = error.is_some_and(|error| {
+        matches!(error.kind, Kind::EndOfInput { .. }) && error.path.ends_with("config")
+    });
+    (cut && text.contains(CONFIG)).then(|| {
         "get_pci_config_device: compares the whole space before it looks whether it came".into()
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_check_is_known_by_its_text_and_nothing_else_is() {
-        let said = "q: Features 0x1010101 unsupported. Allowed features: 0x71000ed4\nq: failed";
-        let check = beyond(Some(said), None).unwrap();
-        assert!(check.starts_with("virtio_set_features"), "{check}");
-        assert_eq!(beyond(Some("q: load of migration failed: Invalid argument"), None), None);
-        assert_eq!(beyond(None, None), None);
-        let rings = [
-            ("q: VQ 0 size 0x8 < last_avail_idx 0xffff - used_idx 0x0", true),
-            (
-                "q: VQ 0 size 0x8 Guest index 0x1 inconsistent with Host index 0x9: delta 0xfff8",
-                true,
-            ),
-            // This one needs no ring.
-            ("q: VQ 0 address 0x0 inconsistent with Host index 0x9", false),
-        ];
-        for (said, expected) in rings {
-            assert_eq!(beyond(Some(said), None).is_some(), expected, "{said}");
-        }
-    }
-
-    #[test]
-    fn a_space_that_is_cut_off_is_compared_and_one_that_is_whole_is_no_excuse() {
-        let said = Some("q: get_pci_config_device: Bad config data: i=0x0 read: 29 device: 86");
-        let cut = Kind::EndOfInput { missing: 256 }.at(63);
-        assert!(beyond(said, Some(&cut)).unwrap().starts_with("get_pci_config_device"));
-        assert_eq!(beyond(said, None), None);
-        assert_eq!(beyond(said, Some(&Kind::BadMagic { found: 7 }.at(0))), None);
-    }
-
-    #[test]
-    fn what_is_not_defined_is_explained_and_what_is_not_modelled_is_not() {
-        let undefined = Kind::Undefined("past its array".into()).at(9);
-        assert!(beyond(None, Some(&undefined)).unwrap().ends_with("past its array"));
-        assert_eq!(beyond(None, Some(&Kind::Undetermined("codec x".into()).at(9))), None);
-    }
+/// Whether the model began a section of that name, and was not refused before it.
+fn came_to(model: &Loaded<'_>, error: Option<&Error>, idstr: &[u8]) -> bool {
+    let sections = model.sections.iter().filter(|section| section.idstr == idstr);
+    sections.into_iter().any(|section| error.is_none_or(|error| error.offset >= section.body))
 }
+
+/// A load that never ends.
+fn hangs(parted: &Parted<'_>) -> Option<String> {
+    let clock = parted.model.value(parted.stream, b"timer", "cpu_clock_offset")?;
+    let clock = i64::from_be_bytes(clock.try_into().ok()?);
+    let last = parted.real.trace.lines().rev().find(|line| line.contains("vmstate_subsection"))?;
+    let rtl8139 = last.ends_with(" rtl8139");
+    (rtl8139 && (-TCTR_PERIOD..0).contains(&clock)).then(|| {
+        "rtl8139_post_load: counts whole turns of its counter up to the virtual clock, without \
+         sign; to a clock just below zero it counts for ever"
+            .into()
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
+use std::time::Duration;
 
 use super::process::{Deadline, POLL, Process};
 use super::qmp::QmpError;
@@ -65,7 +66,12 @@ impl Connection {
     /// When it cannot be sent.
     pub fn send(&mut self, doing: &str, line: &str, deadline: Deadline) -> Result<(), QmpError> {
         let line = format!("{line}\n");
-        self.stream.write_all(line.as_bytes()).map_err(|e| broken(doing, e, deadline))
+        // None at all would be no limit.
+        let left = deadline.left().max(Duration::from_millis(1));
+        let limited = self.stream.set_write_timeout(Some(left));
+        limited
+            .and_then(|()| self.stream.write_all(line.as_bytes()))
+            .map_err(|e| broken(doing, e, deadline))
     }
 
     /// Everything up to the first place that `end` finds in what has come: an offset.

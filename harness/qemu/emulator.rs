@@ -53,7 +53,7 @@ pub const COMMON: [&str; 8] =
     ["-nodefaults", "-nographic", "-m", "2", "-bios", "guest.bin", "-L", "roms"];
 
 /// The first release whose `-trace` takes a pattern.
-const TRACED: Version = Version::new(2, 6, 0);
+pub const TRACED: Version = Version::new(2, 6, 0);
 
 /// Events of a load.
 const EVENTS: [&str; 3] = ["vmstate_*", "savevm_*", "qemu_loadvm*"];
@@ -178,10 +178,14 @@ impl Emulator {
         let path = self.folder.path().join("out");
         // A second save needs the name again.
         let _ = fs::remove_file(&path);
-        let listener = UnixListener::bind(path).map_err(QemuError::files)?;
+        let listener = UnixListener::bind(&path).map_err(QemuError::files)?;
         let limit = deadline;
         let reader = thread::spawn(move || receive(&listener, limit));
         let migrate = self.monitor.migrate("unix:out", deadline);
+        if migrate.is_err() {
+            // Nobody will come: an empty visit ends the waiting.
+            drop(UnixStream::connect(&path));
+        }
         let stream = match reader.join() {
             Ok(stream) => stream.map_err(QemuError::files),
             Err(_) => Err(QemuError::files(std::io::Error::other("the receiver failed"))),

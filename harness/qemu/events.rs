@@ -188,6 +188,14 @@ pub fn difference(
     Some(format!("{within}the binary read {}, the model {}{before}", told(real), told(model)))
 }
 
+/// Whether two readings are the same as far as the shorter one goes, but for the last thing of it.
+#[must_use]
+pub fn alike(to: &Destination, real: &[Event], model: &[Event]) -> bool {
+    let real = &without_empty(to, real, model);
+    let same = real.iter().zip(model).take_while(|(real, model)| real == model).count();
+    same + 1 >= real.len().min(model.len())
+}
+
 /// What the binary told, without the fields that have no bytes: it tells of them, the model does
 /// not. Only a field whose size is known at run time alone can be one.
 fn without_empty(to: &Destination, real: &[Event], model: &[Event]) -> Vec<Event> {

@@ -19,6 +19,7 @@ use super::binary::Binary;
 use super::emulator::{Emulator, Role, Setup};
 use super::process::{Deadline, Ended};
 use super::qmp::QmpError;
+use crate::dialect::Version;
 use crate::release::observed::{ObservedVerdict, Outcome};
 use crate::wire::Feed;
 use crate::wire::feed::FeedState;
@@ -28,6 +29,9 @@ const PIECE: usize = 64 << 10;
 
 /// How long the reader may leave bytes lying before it is asked whether it has finished.
 const STALL: Duration = Duration::from_millis(20);
+
+/// The first release with a run state for loading.
+const TELLS: Version = Version::new(1, 0, 0);
 
 /// What is wanted of a load.
 #[derive(Debug, Clone)]
@@ -45,7 +49,7 @@ pub struct Wanted {
 /// How a load ended.
 #[derive(Debug, Clone)]
 pub struct Real {
-    /// Accepted, refused, or neither in time.
+    /// Accepted, refused, or neither: it hangs, or what it says is no answer.
     pub verdict: ObservedVerdict,
     /// Bytes that the loader took; `None` if it never came to be fed.
     pub consumed: Option<u64>,
@@ -97,12 +101,14 @@ pub fn load(
         Err(QemuError::Qmp(error)) => return not_started(error),
         Err(error) => return Err(error),
     };
+    let tells = binary.version >= TELLS;
     let mut feeder = Feeder {
         socket: ours,
         meter,
         stream,
         sent: 0,
         closed: false,
+        tells,
         feed: FeedState::new(&wanted.feed),
     };
     let end = feeder.run(&mut emulator, deadline)?;
@@ -117,37 +123,39 @@ pub fn load(
             Err(why) => unsaved = Some(why.to_string()),
         }
     }
+    let ended = emulator.process.ended()?;
+    emulator.process.kill()?;
+    let mut stderr = emulator.process.stderr();
     let verdict = match end {
         End::Accepted => ObservedVerdict::Accepted,
         End::Died => ObservedVerdict::Refused,
         End::Hang => ObservedVerdict::Hang,
+        End::Lost(why) => {
+            stderr += &why;
+            ObservedVerdict::Hang
+        }
     };
-    let ended = emulator.process.ended()?;
-    emulator.process.kill()?;
-    let stderr = emulator.process.stderr();
     Ok(Real { verdict, consumed: Some(consumed), ended, stderr, trace, saved, unsaved })
 }
 
-/// A binary that was not to be spoken to: it refused its arguments, or is no QEMU.
+/// A binary that was not to be spoken to: it refused its arguments, or does not speak the protocol.
 fn not_started(error: QmpError) -> Result<Real, QemuError> {
     let (verdict, ended, stderr) = match error {
         QmpError::Died { ended, stderr, .. } => (ObservedVerdict::Refused, Some(ended), stderr),
-        QmpError::TimeOut { .. } => (ObservedVerdict::Hang, None, error.to_string()),
         QmpError::Process(_) | QmpError::Socket { .. } => return Err(error.into()),
-        // It spoke, but not the protocol.
-        QmpError::Closed { .. } | QmpError::Garbage { .. } | QmpError::Refused { .. } => {
-            return Err(error.into());
-        }
+        _ => (ObservedVerdict::Hang, None, error.to_string()),
     };
     let (trace, saved, unsaved) = (String::new(), None, None);
     Ok(Real { verdict, consumed: None, ended, stderr, trace, saved, unsaved })
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum End {
     Accepted,
     Died,
     Hang,
+    /// It lives, but does not answer as a monitor does.
+    Lost(String),
 }
 
 /// The giving side of the socket.
@@ -158,6 +166,8 @@ struct Feeder<'s> {
     stream: &'s [u8],
     sent: usize,
     closed: bool,
+    /// Whether its run state tells that it still loads.
+    tells: bool,
     feed: FeedState,
 }
 
@@ -179,7 +189,11 @@ impl Feeder<'_> {
                 return Ok(End::Died);
             }
             match emulator.monitor.state(deadline) {
-                Ok(state) if state != "inmigrate" => return Ok(End::Accepted),
+                // One that does not tell is known to have loaded when it has taken everything,
+                // the end too, and lives.
+                Ok(state) if state != "inmigrate" && (self.tells || self.closed) => {
+                    return Ok(End::Accepted);
+                }
                 Ok(_) if deadline.past() => return Ok(End::Hang),
                 Ok(_) => thread::sleep(STALL),
                 Err(QmpError::TimeOut { .. }) => return Ok(End::Hang),
@@ -190,7 +204,10 @@ impl Feeder<'_> {
                         None => End::Hang,
                     });
                 }
-                Err(error) => return Err(error.into()),
+                Err(error @ (QmpError::Process(_) | QmpError::Socket { .. })) => {
+                    return Err(error.into());
+                }
+                Err(error) => return Ok(End::Lost(error.to_string())),
             }
         }
     }

@@ -53,6 +53,7 @@ pub use binary::Binary;
 pub use emulator::Setup;
 pub use guest::Guest;
 
+use crate::dialect::Version;
 use crate::release::library::LibraryError;
 
 /// Why a real binary could not be held against anything. What a binary does with a stream is
@@ -94,6 +95,15 @@ pub enum QemuError {
     Plan(#[from] crate::matrix::plan::PlanError),
     #[error("{file}: the release cannot be put in: {why}")]
     Claim { file: String, why: String },
+    #[error(
+        "{about}: only a release from {needed} on traces its loads, without which it cannot be added"
+    )]
+    TooOld { about: String, needed: Version },
+    #[error(
+        "{release} is there already, but as {known}; to add {about} as a release of its own: \
+         --release {version}"
+    )]
+    OtherBinary { release: String, known: String, about: String, version: Version },
     #[error("{release}: nothing could be captured")]
     NothingCaptured { release: String },
     #[error(transparent)]

@@ -146,7 +146,7 @@ fn migration(said: &str) -> String {
 }
 
 /// How long a process that has closed its monitor may take to end.
-const AFTER_CLOSING: Duration = Duration::from_secs(1);
+const AFTER_CLOSING: Duration = Duration::from_secs(10);
 
 /// What there is to say of a connection that was closed because the process has ended. Its monitor is
 /// there before its devices are: one that cannot be made ends it with a message.

@@ -10,8 +10,8 @@ use rayon::prelude::*;
 
 use super::QemuError;
 use super::binary::Binary;
-use super::checks;
-use super::emulator::Setup;
+use super::checks::{self, Parted};
+use super::emulator::{Setup, TRACED};
 use super::events;
 use super::guest::Guest;
 use super::incoming::{Real, Wanted, load};
@@ -25,6 +25,7 @@ use crate::release::observed::{ObservedVerdict, Op};
 use crate::release::provenance::Fixture;
 use crate::stream::{Destination, load as model};
 use crate::wire::Feed;
+use crate::wire::reader::WINDOW;
 
 /// A binary, and the release that the corpus knows it as.
 #[derive(Debug, Clone)]
@@ -91,24 +92,43 @@ pub struct Verified {
     pub notes: Vec<String>,
 }
 
-/// Every fixture whose machine type the binaries have and whose destination the corpus has, under
-/// every feed.
+/// Which loads are to be made: every fixture whose machine type a binary has and whose destination
+/// the corpus has, under every feed.
+#[derive(Debug, Clone, Copy)]
+pub struct Selection<'a> {
+    /// By whom.
+    pub binaries: &'a [Known],
+    /// How the bytes arrive.
+    pub feeds: &'a [Feed],
+    /// Only these machine types; none: all.
+    pub machines: &'a [String],
+    /// Only these scenarios; none: all.
+    pub scenarios: &'a [String],
+}
+
+impl Selection<'_> {
+    fn has(&self, fixture: &Fixture) -> bool {
+        let in_list = |list: &[String], name| list.is_empty() || list.contains(name);
+        in_list(self.machines, &fixture.machine) && in_list(self.scenarios, &fixture.scenario)
+    }
+}
+
+/// The loads of a selection.
 ///
 /// # Errors
 /// A corpus that cannot be read.
 pub fn cases<'a>(
     library: &'a Library,
-    binaries: &'a [Known],
-    feeds: &[Feed],
+    selection: &Selection<'a>,
 ) -> Result<Vec<Case<'a>>, QemuError> {
     let mut cases = Vec::new();
-    for known in binaries {
-        let fits = |f: &&Fixture| known.binary.has(&f.machine);
+    for known in selection.binaries {
+        let fits = |f: &&Fixture| known.binary.has(&f.machine) && selection.has(f);
         for fixture in library.fixtures().iter().filter(fits) {
             if destination(library, known, fixture)?.is_none() {
                 continue;
             }
-            for feed in feeds {
+            for feed in selection.feeds {
                 let feed = feed.clone();
                 cases.push(Case { known, fixture, change: None, instead: None, feed });
             }
@@ -117,20 +137,20 @@ pub fn cases<'a>(
     Ok(cases)
 }
 
-/// `count` changed streams for each binary, from the seed alone.
+/// `count` changed streams of a selection for each binary, from the seed alone.
 ///
 /// # Errors
 /// A corpus that cannot be read.
 pub fn mutations<'a>(
     library: &'a Library,
-    binaries: &'a [Known],
+    selection: &Selection<'a>,
     count: usize,
     seed: u64,
-    feeds: &[Feed],
 ) -> Result<Vec<Case<'a>>, QemuError> {
     let mut all = Vec::new();
-    for (number, known) in binaries.iter().enumerate() {
-        let bases = cases(library, std::slice::from_ref(known), &[Feed::Bulk])?;
+    for (number, known) in selection.binaries.iter().enumerate() {
+        let binaries = std::slice::from_ref(known);
+        let bases = cases(library, &Selection { binaries, feeds: &[Feed::Bulk], ..*selection })?;
         let mut random = Random::new(seed.wrapping_add(number as u64));
         // A change that does not fit is drawn again, but not for ever.
         let mut draws = 0;
@@ -142,7 +162,7 @@ pub fn mutations<'a>(
             let Some(to) = destination(library, known, base.fixture)? else { continue };
             let loaded = model(&to, &mut &stream[..], &Feed::Bulk);
             let Some(op) = change(&mut random, &stream, &loaded) else { continue };
-            for feed in feeds {
+            for feed in selection.feeds {
                 let (change, feed) = (Some(op.clone()), feed.clone());
                 all.push(Case { change, feed, ..base.clone() });
             }
@@ -152,23 +172,22 @@ pub fn mutations<'a>(
     Ok(all)
 }
 
-/// One stream into every binary that has a machine like that of a fixture, under every feed.
+/// One stream into every machine type and scenario of a selection.
 ///
 /// # Errors
 /// A corpus that cannot be read.
 pub fn instead<'a>(
     library: &'a Library,
-    binaries: &'a [Known],
-    feeds: &[Feed],
-    (machine, scenario): (&str, &str),
+    selection: &Selection<'a>,
     stream: &'a Stream,
 ) -> Result<Vec<Case<'a>>, QemuError> {
-    let mut all = cases(library, binaries, feeds)?;
+    let mut all = cases(library, selection)?;
     // Several releases may have sent that machine.
     let mut seen = BTreeSet::new();
     all.retain(|case| {
-        let asked = case.fixture.machine == machine && case.fixture.scenario == scenario;
-        asked && seen.insert((case.known.release.clone(), case.feed.to_string()))
+        let Fixture { machine, scenario, .. } = case.fixture;
+        let binary = case.known.binary.path.as_path();
+        seen.insert((binary, machine, scenario, case.feed.to_string()))
     });
     all.iter_mut().for_each(|case| case.instead = Some(stream));
     Ok(all)
@@ -216,6 +235,8 @@ fn one(library: &Library, case: &Case<'_>, options: &Options) -> Result<Verified
     if let Some(to) = to.as_ref().filter(|_| open && !hangs && options.shrink > 0) {
         let shown = verified.compared.disagreement.clone().unwrap_or_default();
         let shown = kind(&shown);
+        // A state that was not saved the first time has no part in it.
+        let options = &Options { save: verified.real.saved.is_some(), ..options.clone() };
         let smallest = shrink(to, &unchanged, stream, options.shrink, |candidate| {
             let again = beside(case, Some(to), candidate, options)?.compared;
             let why = again.disagreement.as_deref().filter(|_| again.is_open());
@@ -268,6 +289,9 @@ fn beside(
             disagreement = crash(to, stream, feed, &real);
         }
         if disagreement.is_none() {
+            disagreement = out_of_reach(to, stream, feed, &real);
+        }
+        if disagreement.is_none() {
             disagreement = fields(to, stream, feed, &real);
         }
         if let Some(saved) = &real.saved {
@@ -295,7 +319,7 @@ fn beside(
         change: case.change.clone(),
         feed: feed.clone(),
         stderr: real.stderr.clone(),
-        explained: disagreement.as_ref().and_then(|_| beyond(to, stream, feed, &real)),
+        explained: disagreement.as_ref().and_then(|_| beyond(to?, stream, feed, &real)),
         disagreement,
     };
     let size = stream.len() as u64;
@@ -304,10 +328,21 @@ fn beside(
 }
 
 /// Why the two need not agree, if more than the stream decides.
-fn beyond(to: Option<&Destination>, stream: &[u8], feed: &Feed, real: &Real) -> Option<String> {
-    let said = (real.verdict == ObservedVerdict::Refused).then_some(real.stderr.as_str());
-    let modelled = to.and_then(|to| model(to, &mut &stream[..], feed).refused);
-    checks::beyond(said, modelled.as_deref())
+fn beyond(to: &Destination, stream: &[u8], feed: &Feed, real: &Real) -> Option<String> {
+    let loaded = model(to, &mut &stream[..], feed);
+    let traced = events::traced(&real.trace, to);
+    let modelled = events::modelled(to, &loaded, stream);
+    let alike = real.trace.is_empty() || events::alike(to, &traced, &modelled);
+    checks::beyond(&Parted { release: to.version, stream, model: &loaded, real, alike })
+}
+
+/// What a bulk feed tells of the place: the binary has taken all that the model read of the
+/// stream, and no more beyond that than its buffer holds.
+fn out_of_reach(to: &Destination, stream: &[u8], feed: &Feed, real: &Real) -> Option<String> {
+    let consumed = real.consumed.filter(|_| *feed == Feed::Bulk)?;
+    let stopped = model(to, &mut &stream[..], feed).stopped;
+    let fits = (stopped..=stopped.saturating_add(WINDOW as u64)).contains(&consumed);
+    (!fits).then(|| format!("model stopped at byte {stopped}; binary had taken {consumed} bytes"))
 }
 
 /// A binary that a signal ended has not refused, whatever the model refused for: only where the
@@ -322,9 +357,11 @@ fn crash(to: &Destination, stream: &[u8], feed: &Feed, real: &Real) -> Option<St
 
 /// Where the fields that the binary read part from those that the model read.
 fn fields(to: &Destination, stream: &[u8], feed: &Feed, real: &Real) -> Option<String> {
-    // A release without trace events tells nothing.
     if real.trace.is_empty() {
-        return None;
+        // A release without trace events tells nothing; another does so only of what it refuses
+        // before its first section.
+        let silent = to.version >= TRACED && real.verdict == ObservedVerdict::Accepted;
+        return silent.then(|| "the binary accepted, but traced nothing".to_owned());
     }
     let loaded = model(to, &mut &stream[..], feed);
     let traced = events::traced(&real.trace, to);

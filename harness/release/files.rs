@@ -3,9 +3,10 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 
 /// Longest file, in bytes and after unpacking, that is read into memory.
 pub const LIMIT: u64 = 256 << 20;
@@ -66,8 +67,33 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// Writes `bytes` to `path`, by a temporary file beside it that takes its place, and makes the
 /// folders on the way. Returns false, and touches nothing, when the file holds just that already.
 pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool, FileError> {
+    let staged = stage(path, bytes)?;
+    let changed = staged.is_some();
+    staged.map_or(Ok(()), Staged::persist)?;
+    Ok(changed)
+}
+
+/// A file with its new content, beside the one whose place it takes. Dropped, it goes away.
+#[derive(Debug)]
+pub struct Staged {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+impl Staged {
+    /// Lets it take its place.
+    pub fn persist(self) -> Result<(), FileError> {
+        let path = self.path;
+        let fail = |source| FileError::Write { path: path.display().to_string(), source };
+        self.file.persist(&path).map(|_| ()).map_err(|e| fail(e.error))
+    }
+}
+
+/// The first half of [`write_if_changed`], for several files that belong together; `None` when the
+/// file holds just that already.
+pub fn stage(path: &Path, bytes: &[u8]) -> Result<Option<Staged>, FileError> {
     if read(path)?.is_some_and(|old| old == bytes) {
-        return Ok(false);
+        return Ok(None);
     }
     let fail = |source| FileError::Write { path: path.display().to_string(), source };
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -75,8 +101,7 @@ pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool, FileError> {
     let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(fail)?;
     file.write_all(bytes).map_err(fail)?;
     share(file.as_file()).map_err(fail)?;
-    file.persist(path).map_err(|e| fail(e.error))?;
-    Ok(true)
+    Ok(Some(Staged { file, path: path.to_owned() }))
 }
 
 /// Every file below `folder`, as sorted `/`-separated paths relative to it; none if there is no
@@ -160,5 +185,18 @@ mod tests {
         assert!(!write_if_changed(&path, b"one").unwrap());
         assert!(write_if_changed(&path, b"two").unwrap());
         assert_eq!(walk(folder.path()).unwrap(), ["a/b/c.json"]);
+    }
+
+    #[test]
+    fn what_is_staged_is_there_once_it_takes_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        drop(stage(&path, b"dropped").unwrap().unwrap());
+        let staged = stage(&path, b"one").unwrap().unwrap();
+        assert_eq!(walk(folder.path()).unwrap(), Vec::<String>::new());
+        staged.persist().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"one");
+        assert!(stage(&path, b"one").unwrap().is_none());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left");
     }
 }

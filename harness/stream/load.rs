@@ -13,7 +13,7 @@ use crate::vmstate::flow::c_string;
 use crate::vmstate::walk::Scene;
 use crate::vmstate::{Loader, Walk};
 use crate::wire::map::Item;
-use crate::wire::{Error, Fault, Feed, Kind, Map, Reader, Result, planted};
+use crate::wire::{Error, Fault, Feed, Kind, Map, Reader, Result, Span, planted};
 
 /// What a load came to.
 #[derive(Debug)]
@@ -36,6 +36,20 @@ pub struct Loaded<'d> {
     pub blocks: Vec<(Vec<u8>, u64)>,
     /// Things worth telling that did not fail the load.
     pub notes: Vec<String>,
+}
+
+impl Loaded<'_> {
+    /// The bytes of the first field whose path ends with `field`, in the first section whose name
+    /// ends with `device`; `None` if it was not read.
+    #[must_use]
+    pub fn value<'s>(&self, stream: &'s [u8], device: &[u8], field: &str) -> Option<&'s [u8]> {
+        let section = self.sections.iter().find(|s| s.idstr.ends_with(device))?;
+        let inside = |span: &&Span<'_>| (section.body..section.end).contains(&span.offset);
+        let mut spans = self.map.spans().iter().filter(inside);
+        let span = spans.find(|span| self.map.path(span).ends_with(field))?;
+        let (from, len) = (usize::try_from(span.offset).ok()?, usize::try_from(span.len).ok()?);
+        stream.get(from..)?.get(..len)
+    }
 }
 
 /// One START, PART, END or FULL record.

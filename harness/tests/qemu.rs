@@ -5,50 +5,58 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use std::collections::BTreeSet;
+#[path = "qemu/fakes.rs"]
+mod fakes;
+
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossload::matrix::agreement::Agreement;
 use crossload::matrix::plan::Cell;
 use crossload::matrix::{Config, Filter, Plan};
+use crossload::qemu::Binary;
 use crossload::qemu::add::{Order, add};
-use crossload::qemu::binary::MachineType;
 use crossload::qemu::capture::capture;
 use crossload::qemu::groups::end_when_interrupted;
-use crossload::qemu::incoming::{Real, Wanted, load};
-use crossload::qemu::process::Ended;
 use crossload::qemu::scenario::{lacks, newest};
-use crossload::qemu::verify::{Case, Known, Options, Stream, cases, instead, mutations, verify};
-use crossload::qemu::{Binary, Guest, Setup};
+use crossload::qemu::verify::{
+    Case, Known, Options, Selection, Stream, cases, instead, mutations, verify,
+};
 use crossload::release::corpus::Corpus;
 use crossload::release::library::Library;
 use crossload::release::observed::ObservedVerdict;
-use crossload::stream::{Destination, load_bytes};
+use crossload::stream::load_bytes;
 use crossload::wire::{Feed, Span};
 use libtest_mimic::{Arguments, Failed, Trial};
-use rustix::process::{Pid, Signal, kill_process};
 
 /// Changed streams of one run; `.ci/run` asks the command for more.
 const MUTATIONS: usize = 50;
 
 fn main() -> ExitCode {
+    // In the place of a binary: see `fakes`.
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    if let [option, how, arguments @ ..] = given.as_slice()
+        && option == fakes::SPEAKS
+    {
+        return fakes::speak(how, arguments);
+    }
     // Whoever interrupts the tests ends the emulators, too.
     end_when_interrupted();
     let arguments = Arguments::from_args();
     let mut trials = vec![
-        always("one_that_hangs_is_a_result", hangs),
-        always("one_that_dies_is_a_result", dies),
-        always("one_that_floods_is_a_result", floods),
-        always("one_that_is_no_qemu_is_an_error", is_no_qemu),
-        always("one_that_is_not_there_is_an_error", is_not_there),
-        always("one_that_hangs_is_not_left_when_interrupted", interrupted),
+        always("one_that_hangs_is_a_result", fakes::hangs),
+        always("one_that_dies_is_a_result", fakes::dies),
+        always("one_that_floods_is_a_result", fakes::floods),
+        always("one_that_speaks_garbage_is_a_result", fakes::speaks_garbage),
+        always("one_that_disagrees_is_told_made_small_and_kept", fakes::disagrees),
+        always("one_that_accepts_strangely_is_told", fakes::accepts_strangely),
+        always("one_that_is_no_qemu_is_an_error", fakes::is_no_qemu),
+        always("one_that_is_not_there_is_an_error", fakes::is_not_there),
+        always("one_that_hangs_is_not_left_when_interrupted", fakes::interrupted),
     ];
     let binary = binary();
     let reason = match &binary {
@@ -93,110 +101,7 @@ fn binary() -> Option<PathBuf> {
     std::env::split_paths(&path).map(|dir| dir.join("qemu-system-x86_64")).find(|f| f.is_file())
 }
 
-// ---- Fakes -------------------------------------------------------------------------------------
-
-/// A script that stands for a binary.
-struct Fake {
-    _folder: tempfile::TempDir,
-    binary: Binary,
-}
-
-fn fake(script: &str) -> Fake {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("fake");
-    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    let machine = MachineType { name: "pc".to_owned(), newest: true };
-    let binary = Binary {
-        path,
-        version: "7.2.0".parse().unwrap(),
-        about: "7.2.0 (fake)".to_owned(),
-        machines: vec![machine],
-        human: false,
-        devices: BTreeSet::new(),
-    };
-    Fake { _folder: folder, binary }
-}
-
-fn run(fake: &Fake, limit: Duration) -> Real {
-    let setup = Setup { machine: "pc".to_owned(), guest: Guest::Idle, arguments: vec![] };
-    let wanted = Wanted { feed: Feed::Bulk, trace: true, save: true, limit };
-    load(&fake.binary, &setup, b"QEVM", &wanted).unwrap()
-}
-
-fn hangs() {
-    let fake = fake("sleep 987 & echo $! >child; cp child \"$(dirname \"$0\")\"; wait");
-    let begun = Instant::now();
-    let real = run(&fake, Duration::from_millis(500));
-    assert_eq!(real.verdict, ObservedVerdict::Hang);
-    assert!(begun.elapsed() < Duration::from_secs(10));
-    // Its child went with it.
-    let child = fs::read_to_string(fake.binary.path.with_file_name("child")).unwrap();
-    let child = format!("/proc/{}/stat", child.trim());
-    let stat = || fs::read_to_string(&child).unwrap_or_default();
-    // It was killed before the load came back; a busy machine takes its time to end it.
-    let alive = || !(stat().is_empty() || stat().contains(") Z"));
-    while alive() && begun.elapsed() < Duration::from_secs(30) {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    assert!(!alive(), "{}", stat());
-}
-
-fn dies() {
-    let real = run(&fake("echo no such machine >&2; exit 1"), Duration::from_secs(20));
-    assert_eq!(real.verdict, ObservedVerdict::Refused);
-    assert_eq!((real.consumed, real.ended), (None, Some(Ended::Exited(1))));
-    assert_eq!(real.stderr, "no such machine\n");
-    let real = run(&fake("kill -SEGV $$"), Duration::from_secs(20));
-    assert_eq!(real.ended, Some(Ended::Signalled(11)));
-}
-
-fn floods() {
-    let real =
-        run(&fake("head -c 5000000 /dev/zero | tr '\\0' x >&2; exit 1"), Duration::from_secs(20));
-    assert_eq!((real.verdict, real.stderr.len()), (ObservedVerdict::Refused, 5_000_000));
-}
-
-fn is_no_qemu() {
-    let e = Binary::at(&fake("echo hello").binary.path).unwrap_err().to_string();
-    assert!(e.contains("expected 'QEMU emulator version") && e.contains("hello"), "{e}");
-    let e = Binary::at(&fake("echo bad option >&2; exit 2").binary.path).unwrap_err().to_string();
-    assert!(e.ends_with("ended with status 2; it said: bad option"), "{e}");
-}
-
-fn is_not_there() {
-    let e = Binary::at(Path::new("no/such/qemu")).unwrap_err().to_string();
-    assert!(e.contains("no/such/qemu: cannot be started"), "{e}");
-}
-
 // ---- A real one --------------------------------------------------------------------------------
-
-/// The program itself is told to end while a binary hangs.
-fn interrupted() {
-    let folder = tempfile::tempdir().unwrap();
-    let told = folder.path().join("pid");
-    let fake =
-        fake(&format!("echo $$ >{0}.part; mv {0}.part {0}; exec sleep 1000", told.display()));
-    for signal in [Signal::INT, Signal::TERM] {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_crossload"));
-        program.args(["capture", "--into"]).arg(folder.path().join("into"));
-        let mut program = program.arg("--qemu").arg(&fake.binary.path).spawn().unwrap();
-        let pid = loop {
-            assert!(program.try_wait().unwrap().is_none(), "it ended before it was told to");
-            if let Ok(pid) = fs::read_to_string(&told) {
-                break pid.trim().to_owned();
-            }
-            thread::sleep(Duration::from_millis(5));
-        };
-        fs::remove_file(&told).unwrap();
-        kill_process(Pid::from_child(&program), signal).unwrap();
-        assert_eq!(program.wait().unwrap().code(), Some(130));
-        // It is gone, or dead and waits to be reaped by whoever inherits it.
-        let state = Command::new("ps").args(["-o", "stat=", "-p", &pid]).output().unwrap().stdout;
-        let state = String::from_utf8(state).unwrap();
-        assert!(state.is_empty() || state.starts_with('Z'), "{pid} is left: {state}");
-    }
-}
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -213,17 +118,6 @@ fn known(path: &Path, library: &Library) -> Known {
     let receipts = library.fixtures().iter().map(|f| (f.release.as_str(), f.binary.as_str()));
     let release = binary.release(receipts).expect("the corpus knows the binary").to_owned();
     Known { binary, release }
-}
-
-/// The bytes of a field of a section's device.
-fn value(to: &Destination, stream: &[u8], device: &str, field: &str) -> Vec<u8> {
-    let loaded = load_bytes(to, stream, &Feed::Bulk);
-    let section = loaded.sections.iter().find(|s| s.idstr.ends_with(device.as_bytes())).unwrap();
-    let inside = |s: &&Span<'_>| (section.body..section.end).contains(&s.offset);
-    let mut spans = loaded.map.spans().iter().filter(inside);
-    let span = spans.find(|s| loaded.map.path(s).ends_with(field));
-    let span = span.unwrap_or_else(|| panic!("{device} has no {field}"));
-    stream[span.offset as usize..(span.offset + span.len) as usize].to_vec()
 }
 
 /// What each guest program is for, as the stream must have it.
@@ -245,7 +139,8 @@ fn captures(path: &Path) {
                 "legacy" => ("cpu", "fpregs[7].tmp.tmp_mant"),
                 _ => continue,
             };
-            let bytes = value(&to, &captured.stream, device, field);
+            let loaded = load_bytes(&to, &captured.stream, &Feed::Bulk);
+            let bytes = loaded.value(&captured.stream, device.as_bytes(), field).expect(field);
             assert!(bytes.iter().any(|byte| *byte != 0), "{}: {field} is zero", scenario.name);
         }
     }
@@ -255,6 +150,11 @@ fn captures(path: &Path) {
     let machine = &newest(&binary, &hollow)[0].name;
     let e = capture(&binary, "0.0", &hollow, machine, Duration::from_secs(60)).unwrap_err();
     assert!(e.to_string().contains("carries no ide_drive/pio_state"), "{e}");
+}
+
+/// Everything that these binaries can be given.
+fn all<'a>(binaries: &'a [Known], feeds: &'a [Feed]) -> Selection<'a> {
+    Selection { binaries, feeds, machines: &[], scenarios: &[] }
 }
 
 fn all_agree(library: &Library, config: &Config, list: &[Case<'_>]) {
@@ -272,13 +172,17 @@ fn all_agree(library: &Library, config: &Config, list: &[Case<'_>]) {
 fn fixtures(path: &Path) {
     let (library, config) = corpus();
     let known = [known(path, &library)];
-    all_agree(&library, &config, &cases(&library, &known, &[Feed::Bulk, Feed::Random(1)]).unwrap());
+    all_agree(
+        &library,
+        &config,
+        &cases(&library, &all(&known, &[Feed::Bulk, Feed::Random(1)])).unwrap(),
+    );
 }
 
 fn changed(path: &Path) {
     let (library, config) = corpus();
     let known = [known(path, &library)];
-    let list = mutations(&library, &known, MUTATIONS, 7, &[Feed::Bulk]).unwrap();
+    let list = mutations(&library, &all(&known, &[Feed::Trickle(256)]), MUTATIONS, 7).unwrap();
     all_agree(&library, &config, &list);
 }
 
@@ -286,16 +190,19 @@ fn changed(path: &Path) {
 fn own(path: &Path) {
     let (library, config) = corpus();
     let known = [known(path, &library)];
-    let place = ("pc-i440fx-5.2", "virtio");
-    let fixture = library.fixture("5.2", place.0, place.1).unwrap();
-    let to = library.destination(&known[0].release, place.0, place.1).unwrap().unwrap();
+    let (machine, scenario) = ("pc-i440fx-5.2".to_owned(), "virtio".to_owned());
+    let fixture = library.fixture("5.2", &machine, &scenario).unwrap();
+    let to = library.destination(&known[0].release, &machine, &scenario).unwrap().unwrap();
     let mut bytes = library.corpus().stream(fixture).unwrap();
     let loaded = crossload::stream::load(&to, &mut &bytes[..], &Feed::Bulk);
     let queue = |span: &&Span<'_>| loaded.map.path(span).ends_with("virtio-net.vq[1].num");
     let at = loaded.map.spans().iter().find(queue).unwrap().offset as usize;
     bytes[at..at + 4].fill(0);
     let stream = Stream { name: "own.stream".to_owned(), bytes };
-    let list = instead(&library, &known, &[Feed::Bulk, Feed::Trickle(8)], place, &stream).unwrap();
+    let feeds = [Feed::Bulk, Feed::Trickle(8)];
+    let selection =
+        Selection { machines: &[machine], scenarios: &[scenario], ..all(&known, &feeds) };
+    let list = instead(&library, &selection, &stream).unwrap();
     assert_eq!(list.len(), 2, "once a feed, whoever sent such a machine");
     all_agree(&library, &config, &list);
 }
@@ -304,7 +211,7 @@ fn saved(path: &Path) {
     let (library, _) = corpus();
     let known = [known(path, &library)];
     let own = |case: &Case<'_>| case.fixture.release == known[0].release;
-    let mut list = cases(&library, &known, &[Feed::Bulk]).unwrap();
+    let mut list = cases(&library, &all(&known, &[Feed::Bulk])).unwrap();
     list.retain(own);
     let options = Options { jobs: 2, limit: Duration::from_secs(60), save: true, shrink: 0 };
     let verified = verify(&library, &list, &options, &Arc::new(AtomicU64::new(0))).unwrap();
@@ -328,7 +235,7 @@ fn human(path: &Path) {
     let one = capture(&known.binary, "0.0", idle, &machine, limit).unwrap();
     assert_eq!(one.own.verdict, ObservedVerdict::Accepted);
     let known = [known];
-    let mut list = cases(&library, &known, &[Feed::Bulk]).unwrap();
+    let mut list = cases(&library, &all(&known, &[Feed::Bulk])).unwrap();
     list.retain(|case| case.fixture.scenario == "idle");
     all_agree(&library, &config, &list);
     // A machine type that is not there: it dies before it can be spoken to.
@@ -390,4 +297,14 @@ fn added(path: &Path) {
     assert!(added.written.iter().any(|path| path.ends_with("/tables.json")), "{:?}", added.written);
     // A second run has nothing to do.
     assert!(add(&order).unwrap().written.is_empty());
+    // Another binary of that name is no second run.
+    let other = Binary { about: format!("{}+1", binary.about), ..binary.clone() };
+    let e = add(&Order { binary: &other, ..order }).unwrap_err().to_string();
+    assert!(e.contains("is there already, but as") && e.contains("--release"), "{e}");
+    let old = Binary { version: "2.5.0".parse().unwrap(), ..binary.clone() };
+    let e = add(&Order { binary: &old, release: "2.5".to_owned(), ..order }).unwrap_err();
+    assert!(e.to_string().contains("only a release from 2.6.0 on"), "{e}");
+    let nowhere = folder.path().join("no/matrix.toml");
+    let e = add(&Order { matrix: &nowhere, release: "2.5".to_owned(), ..order }).unwrap_err();
+    assert!(e.to_string().contains("no/matrix.toml: cannot read"), "{e}");
 }

@@ -1,0 +1,246 @@
+//! The driver against binaries that misbehave: scripts, and this test program in the place of one
+//! that speaks to a monitor.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a binary says things")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossload::qemu::binary::MachineType;
+use crossload::qemu::incoming::{Real, Wanted, load};
+use crossload::qemu::process::Ended;
+use crossload::qemu::{Binary, Guest, Setup};
+use crossload::release::observed::ObservedVerdict;
+use crossload::wire::Feed;
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A script that stands for a binary.
+struct Fake {
+    _folder: tempfile::TempDir,
+    binary: Binary,
+}
+
+fn fake(script: &str) -> Fake {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fake");
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let machine = MachineType { name: "pc".to_owned(), newest: true };
+    let binary = Binary {
+        path,
+        version: "7.2.0".parse().unwrap(),
+        about: "7.2.0 (fake)".to_owned(),
+        machines: vec![machine],
+        human: false,
+        devices: BTreeSet::new(),
+    };
+    Fake { _folder: folder, binary }
+}
+
+fn run(fake: &Fake, limit: Duration) -> Real {
+    let setup = Setup { machine: "pc".to_owned(), guest: Guest::Idle, arguments: vec![] };
+    let wanted = Wanted { feed: Feed::Bulk, trace: true, save: true, limit };
+    load(&fake.binary, &setup, b"QEVM", &wanted).unwrap()
+}
+
+pub fn hangs() {
+    let fake = fake("sleep 987 & echo $! >child; cp child \"$(dirname \"$0\")\"; wait");
+    let begun = Instant::now();
+    let real = run(&fake, Duration::from_millis(500));
+    assert_eq!(real.verdict, ObservedVerdict::Hang);
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    // Its child went with it.
+    let child = fs::read_to_string(fake.binary.path.with_file_name("child")).unwrap();
+    let child = format!("/proc/{}/stat", child.trim());
+    let stat = || fs::read_to_string(&child).unwrap_or_default();
+    // It was killed before the load came back; a busy machine takes its time to end it.
+    let alive = || !(stat().is_empty() || stat().contains(") Z"));
+    while alive() && begun.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(!alive(), "{}", stat());
+}
+
+pub fn dies() {
+    let real = run(&fake("echo no such machine >&2; exit 1"), Duration::from_secs(20));
+    assert_eq!(real.verdict, ObservedVerdict::Refused);
+    assert_eq!((real.consumed, real.ended), (None, Some(Ended::Exited(1))));
+    assert_eq!(real.stderr, "no such machine\n");
+    let real = run(&fake("kill -SEGV $$"), Duration::from_secs(20));
+    assert_eq!(real.ended, Some(Ended::Signalled(11)));
+}
+
+pub fn floods() {
+    let real =
+        run(&fake("head -c 5000000 /dev/zero | tr '\\0' x >&2; exit 1"), Duration::from_secs(20));
+    assert_eq!((real.verdict, real.stderr.len()), (ObservedVerdict::Refused, 5_000_000));
+}
+
+pub fn is_no_qemu() {
+    let e = Binary::at(&fake("echo hello").binary.path).unwrap_err().to_string();
+    assert!(e.contains("expected 'QEMU emulator version") && e.contains("hello"), "{e}");
+    let e = Binary::at(&fake("echo bad option >&2; exit 2").binary.path).unwrap_err().to_string();
+    assert!(e.ends_with("ended with status 2; it said: bad option"), "{e}");
+}
+
+pub fn is_not_there() {
+    let e = Binary::at(Path::new("no/such/qemu")).unwrap_err().to_string();
+    assert!(e.contains("no/such/qemu: cannot be started"), "{e}");
+}
+
+/// The program itself is told to end while a binary hangs.
+pub fn interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = folder.path().join("pid");
+    let fake =
+        fake(&format!("echo $$ >{0}.part; mv {0}.part {0}; exec sleep 1000", told.display()));
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_crossload"));
+        program.args(["capture", "--into"]).arg(folder.path().join("into"));
+        let mut program = program.arg("--qemu").arg(&fake.binary.path).spawn().unwrap();
+        let pid = loop {
+            assert!(program.try_wait().unwrap().is_none(), "it ended before it was told to");
+            if let Ok(pid) = fs::read_to_string(&told) {
+                break pid.trim().to_owned();
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        fs::remove_file(&told).unwrap();
+        kill_process(Pid::from_child(&program), signal).unwrap();
+        assert_eq!(program.wait().unwrap().code(), Some(130));
+        // It is gone, or dead and waits to be reaped by whoever inherits it.
+        let state = Command::new("ps").args(["-o", "stat=", "-p", &pid]).output().unwrap().stdout;
+        let state = String::from_utf8(state).unwrap();
+        assert!(state.is_empty() || state.starts_with('Z'), "{pid} is left: {state}");
+    }
+}
+
+// ---- One that speaks ---------------------------------------------------------------------------
+
+/// The option that makes this program a binary that speaks: the word behind it says how.
+pub const SPEAKS: &str = "--speaks";
+
+/// What stands for a binary that speaks so.
+fn speaking(how: &str) -> Fake {
+    let this = std::env::current_exe().unwrap();
+    fake(&format!("exec '{}' {SPEAKS} {how} \"$@\"", this.display()))
+}
+
+/// This program as a binary.
+pub fn speak(how: &str, arguments: &[String]) -> ExitCode {
+    let after = |option: &str| {
+        let at = arguments.iter().position(|a| a == option)?;
+        arguments.get(at + 1).cloned()
+    };
+    match (arguments.first().map(String::as_str), after("-qmp")) {
+        (Some("--version"), _) => println!("QEMU emulator version 7.2.0 (fake)"),
+        (Some("-M"), None) => println!("pc-i440fx-7.2  Standard PC (default)"),
+        (_, Some(socket)) => {
+            let socket = UnixStream::connect(socket.trim_start_matches("unix:")).unwrap();
+            converse(how, socket);
+            return ExitCode::FAILURE;
+        }
+        _ => {}
+    }
+    ExitCode::SUCCESS
+}
+
+fn converse(how: &str, mut socket: UnixStream) {
+    if how == "garbage" {
+        socket.write_all(b"hello\n").unwrap();
+        thread::sleep(Duration::from_secs(1000));
+    }
+    if how == "closes" {
+        socket.shutdown(std::net::Shutdown::Both).unwrap();
+        thread::sleep(Duration::from_secs(1000));
+    }
+    let greeting = r#"{"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0}, "package": ""}, "capabilities": []}}"#;
+    writeln!(socket, "{greeting}").unwrap();
+    let mut asked = BufReader::new(socket.try_clone().unwrap()).lines();
+    let _ = asked.next();
+    writeln!(socket, r#"{{"return": {{}}}}"#).unwrap();
+    if how == "garbage-later" {
+        let _ = asked.next();
+        socket.write_all(b"{\"return\": oh\n").unwrap();
+        thread::sleep(Duration::from_secs(1000));
+    }
+    let mut stream = Vec::new();
+    if how != "blind" {
+        std::io::stdin().read_to_end(&mut stream).unwrap();
+    }
+    if how != "refuses" {
+        for line in asked.map_while(Result::ok) {
+            let answer = match line.contains("query-status") {
+                true => r#"{"return": {"status": "paused", "running": false}}"#,
+                false => r#"{"error": {"class": "GenericError", "desc": "not here"}}"#,
+            };
+            writeln!(socket, "{answer}").unwrap();
+        }
+    }
+    eprintln!("fake: error while loading state for instance 0x0 of device 'timer'");
+    eprintln!("fake: load of migration failed: Operation not permitted");
+}
+
+pub fn speaks_garbage() {
+    for (how, told) in [("garbage", "hello"), ("garbage-later", "oh"), ("closes", "closed")] {
+        let fake = speaking(how);
+        let real = run(&fake, Duration::from_secs(30));
+        assert_eq!(real.verdict, ObservedVerdict::Hang, "{how}");
+        assert!(real.stderr.contains(told), "{how}: {}", real.stderr);
+    }
+}
+
+/// `crossload verify` on one that speaks so: what it says, and that it ended with
+/// status 1.
+fn verified(how: &str, keep: &Path) -> String {
+    let fake = speaking(how);
+    let output = Command::new(env!("CARGO_BIN_EXE_crossload"))
+        .args(["verify", "--release", "7.2", "--scenario", "idle", "--feed", "bulk"])
+        .args(["--machine", "pc-i440fx-7.2", "--jobs", "1", "--qemu"])
+        .arg(&fake.binary.path)
+        .arg("--keep")
+        .arg(keep)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let failed = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}{failed}");
+    said
+}
+
+/// Binaries that accept as the model does, but of which something else cannot be true.
+pub fn accepts_strangely() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = verified("blind", folder.path());
+    assert!(said.contains("binary had taken 0 bytes"), "{said}");
+    let said = verified("mute", folder.path());
+    assert!(said.contains("the binary accepted, but traced nothing"), "{said}");
+}
+
+/// A binary that refuses what the model accepts: told, made small, kept, and exit status 1.
+pub fn disagrees() {
+    let folder = tempfile::tempdir().unwrap();
+    let keep = folder.path().join("kept");
+    let said = verified("refuses", &keep);
+    let loads = said.matches("model accepted").count();
+    assert!(loads > 1, "{said}");
+    assert!(said.contains(&format!("0 of {loads} loads agree, 0 are explained")), "{said}");
+    assert!(said.contains(&format!("{loads} streams, as small")), "{said}");
+    // Nothing but what the model wants of a stream is left of it.
+    let bundles: Vec<_> = fs::read_dir(&keep).unwrap().map(|e| e.unwrap().path()).collect();
+    assert_eq!(bundles.len(), loads);
+    for bundle in bundles {
+        let stream = fs::read(bundle.join("smallest.stream")).unwrap();
+        assert!(stream.starts_with(b"QEVM") && stream.len() < 4096, "{} bytes", stream.len());
+        let about = fs::read_to_string(bundle.join("about.txt")).unwrap();
+        assert!(about.contains("model accepted") && about.contains("--release 7.2"), "{about}");
+        assert!(about.contains("Operation not permitted"), "{about}");
+    }
+}
