@@ -3,6 +3,9 @@
 //! Checks of host features are not decidable from a stream and are not here. The others see the
 //! values just loaded, local ones, and the part of guest memory that [`Guest`] keeps.
 
+mod ahci;
+
+use self::ahci::Ahci;
 use super::compile::Vmsd;
 use super::flow::c_string;
 use super::guest::Guest;
@@ -20,6 +23,8 @@ pub struct Memory {
     /// PCI configuration space: MSI-X vectors of the local device, or of the received space where
     /// the local one is not known.
     pub msix_vectors: u64,
+    /// Ports of an AHCI controller.
+    ahci: Ahci,
 }
 
 /// Names of run states over all releases (QAPI `RunState`).
@@ -142,6 +147,15 @@ pub fn post_load(
                 Ok(())
             }
         }
+        "ncq state" => {
+            memory.ahci.transfer(vmsd, values);
+            Ok(())
+        }
+        "ahci port" => {
+            memory.ahci.port(vmsd, values);
+            Ok(())
+        }
+        "ahci" => memory.ahci.whole(),
         "serial/tsr" => {
             memory.tsr_retry = value(vmsd, values, "tsr_retry");
             Ok(())
