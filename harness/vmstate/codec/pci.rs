@@ -2,16 +2,18 @@
 //!
 //! A loader compares the received configuration with its own: vendor, device, revision, class,
 //! header type, the capability-list bit and pointer, the type bits of BARs, and capabilities
-//! apart from what they make writable. The rest is taken over. The local configuration is the
+//! apart from what they make writable ([`capability`]). The rest is taken over. The local configuration is the
 //! one in the destination's own fixture. Of a BAR, the bits below its size are compared; sizes are
 //! not on the wire, so `BAR_SIZES` has those of the usual devices.
 
+mod capability;
+
 use super::super::flow::{Flow, Name};
 use super::super::walk::Walk;
+use crate::dialect::Version;
 use crate::wire::{Fault, Kind, Result, planted};
 
-/// Size of conventional and of PCI Express configuration space.
-const CONFIG: usize = 256;
+/// Size of PCI Express configuration space; a conventional one has 256 bytes.
 const EXPRESS: usize = 4096;
 
 /// Bytes of a header that are compared in full.
@@ -60,7 +62,7 @@ pub fn config<'d, F: Flow<'d>>(
     let local = walk.scene.local.bytes(identity);
     walk.memory.msix_vectors = msix_vectors(local.unwrap_or(received));
     let Some(local) = local.filter(|_| walk.flow.loads()) else { return Ok(0) };
-    let mask = compared(local, walk.device);
+    let mask = compared(local, walk.device, walk.scene.release);
     for (i, ((own, got), mask)) in local.iter().zip(received.iter()).zip(mask).enumerate() {
         if (own ^ got) & mask != 0 {
             let kind = Kind::PciConfig { at: i as u32, received: *got, local: *own };
@@ -106,15 +108,18 @@ fn byte(space: &[u8], at: usize) -> u8 {
     space.get(at).copied().unwrap_or(0)
 }
 
-fn set(mask: &mut [u8; CONFIG], at: usize, bits: u8) {
+/// Which bits of each byte are compared (`cmask & ~wmask & ~w1cmask`).
+type Mask = [u8; EXPRESS];
+
+fn set(mask: &mut Mask, at: usize, bits: u8) {
     if let Some(place) = mask.get_mut(at) {
         *place |= bits;
     }
 }
 
-/// Which bits of each byte are compared (`cmask & ~wmask & ~w1cmask`).
-fn compared(local: &[u8], device: &str) -> [u8; CONFIG] {
-    let mut mask = [0u8; CONFIG];
+/// What a device compares that has this space.
+fn compared(local: &[u8], device: &str, release: Version) -> Mask {
+    let mut mask = [0u8; EXPRESS];
     for at in HEADER {
         set(&mut mask, at, 0xff);
     }
@@ -138,9 +143,10 @@ fn compared(local: &[u8], device: &str) -> [u8; CONFIG] {
         bar += if low & 0x07 == 0x04 { 2 } else { 1 };
     }
     if byte(local, STATUS) & STATUS_CAPABILITIES != 0 {
-        for capability in capabilities(local) {
-            capability_mask(&mut mask, local, capability);
+        for at in capabilities(local) {
+            capability::compared(&mut mask, local, at, release);
         }
+        capability::extended(&mut mask, local);
     }
     mask
 }
@@ -168,92 +174,5 @@ pub fn msix_vectors(space: &[u8]) -> u64 {
     })
 }
 
-/// A capability's bytes are compared unless the capability itself made them writable.
-fn capability_mask(mask: &mut [u8; CONFIG], local: &[u8], at: usize) {
-    set(mask, at, 0xff);
-    set(mask, at + 1, 0xff);
-    match byte(local, at) {
-        // MSI-X: enable and function mask are writable; size, table and PBA are not.
-        0x11 => {
-            set(mask, at + 2, 0xff);
-            set(mask, at + 3, 0x3f);
-            (4..12).for_each(|i| set(mask, at + i, 0xff));
-        }
-        // MSI: enable and queue size are writable; address and data are.
-        0x05 => {
-            set(mask, at + 2, 0x8e);
-            set(mask, at + 3, 0xff);
-        }
-        // Power management: the capability word is compared, control and status are not.
-        0x01 => (2..4).for_each(|i| set(mask, at + i, 0xff)),
-        // virtio: all but the window of the configuration access capability (type 5).
-        0x09 => {
-            let len = usize::from(byte(local, at + 2));
-            let window = byte(local, at + 3) == 5;
-            for i in 2..len {
-                if !window || matches!(i, 2 | 3 | 5..8) {
-                    set(mask, at + i, 0xff);
-                }
-            }
-        }
-        // PCI Express: the capability registers, not the control and status ones.
-        0x10 => (2..8).for_each(|i| set(mask, at + i, 0xff)),
-        _ => {}
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn masks_of_each_capability() {
-        // Offset, capability with its bytes, and which bytes of it are compared.
-        let of = |bytes: &[u8]| {
-            let mut space = [0u8; CONFIG];
-            space[STATUS] = STATUS_CAPABILITIES;
-            space[CAPABILITY_POINTER] = 0x40;
-            space[0x40..0x40 + bytes.len()].copy_from_slice(bytes);
-            compared(&space, "")[0x40..0x54].to_vec()
-        };
-        let all = |compared: &[(usize, u8)]| {
-            let mut mask = vec![0; 0x14];
-            mask[0] = 0xff;
-            mask[1] = 0xff;
-            compared.iter().for_each(|(at, bits)| mask[*at] = *bits);
-            mask
-        };
-        let whole = |range: std::ops::Range<usize>| range.map(|at| (at, 0xff)).collect::<Vec<_>>();
-        assert_eq!(of(&[0x01]), all(&whole(2..4)), "power management");
-        assert_eq!(of(&[0x05]), all(&[(2, 0x8e), (3, 0xff)]), "MSI");
-        assert_eq!(of(&[0x10]), all(&whole(2..8)), "PCI Express");
-        assert_eq!(of(&[0x09, 0, 16, 1]), all(&whole(2..16)), "virtio");
-        let window = [(2, 0xff), (3, 0xff), (5, 0xff), (6, 0xff), (7, 0xff)];
-        assert_eq!(of(&[0x09, 0, 20, 5]), all(&window), "virtio's window");
-        assert_eq!(of(&[0x33, 0, 20, 5]), all(&[]), "unknown");
-        let msix = [&[(2, 0xff), (3, 0x3f)], &whole(4..12)[..]].concat();
-        assert_eq!(of(&[0x11]), all(&msix), "MSI-X");
-        let mut space = [0u8; CONFIG];
-        space[STATUS] = STATUS_CAPABILITIES;
-        space[CAPABILITY_POINTER] = 0x40;
-        space[0x40..0x44].copy_from_slice(&[0x11, 0, 0xff, 0xff]);
-        assert_eq!(msix_vectors(&space), 2048);
-    }
-
-    #[test]
-    fn masks_follow_the_capability_list() {
-        let mut space = [0u8; CONFIG];
-        space[STATUS] = STATUS_CAPABILITIES;
-        space[CAPABILITY_POINTER] = 0x40;
-        space[0x40] = 0x11;
-        space[0x42] = 2;
-        space[0x10] = 1;
-        assert_eq!(msix_vectors(&space), 3);
-        let mask = compared(&space, "");
-        assert_eq!((mask[0x00], mask[0x04], mask[0x10], mask[0x14]), (0xff, 0, 3, 0));
-        assert_eq!((mask[0x42], mask[0x43], mask[0x44], mask[0x4c]), (0xff, 0x3f, 0xff, 0));
-        assert_eq!(compared(&space, "ide")[0x20], 0x0f);
-        space[0x41] = 0x40;
-        assert!(capabilities(&space).count() <= 48, "a loop in the list ends");
-    }
-}
+mod tests;
