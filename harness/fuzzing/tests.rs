@@ -84,7 +84,7 @@ fn every_scenario_has_a_stream_for_fuzzing() {
 #[test]
 fn generators_make_everything_and_see_every_verdict() {
     let counts = run("subsection_decode", 40_000);
-    let all = Feature::SectionAliased as u8;
+    let all = Feature::Commands as u8;
     let missing: Vec<u8> = (0..=all).filter(|bit| counts.features.0 & 1 << bit == 0).collect();
     assert!(missing.is_empty(), "features never made: {missing:?}");
     assert!(counts.features.has(Feature::SpelledRecord));
@@ -136,7 +136,7 @@ fn regressions_stay_fixed_and_each_has_its_cause() {
 fn planted_faults_are_found() {
     use Fault::*;
     let found_by = |fault| match fault {
-        FooterUnchecked | EndInsideSection => "section_decode",
+        FooterUnchecked | EndInsideSection | DescriptionWanted | CommandUnread => "section_decode",
         LookAheadOnce => "feed_independence",
         PciConfigShort | PresenceInverted | ContinueIgnored | NulNotEnd => "fixture_mutate",
         FooterWrittenWrong | SubsectionWrittenAsOwner => "roundtrip",
@@ -148,6 +148,7 @@ fn planted_faults_are_found() {
     assert!((0..pool.pairs()).all(|number| pool.pair(number).is_some()));
     let missed: Vec<String> = Fault::ALL
         .into_iter()
+        .chain(Fault::UNSEEN)
         .chain(Fault::GENERATOR)
         .filter(|fault| {
             let target = target(found_by(*fault)).expect("a target");

@@ -107,8 +107,13 @@ fn refused(parted: &Parted<'_>) -> Option<String> {
     })
 }
 
-/// Whether the model began a section of that name, and was not refused before it.
+/// Whether the model read of a section of that name, and was not refused before it.
 fn came_to(model: &Loaded<'_>, error: Option<&Error>, idstr: &[u8]) -> bool {
+    // One that it was refused in is not among those that it read.
+    let within = |error: &Error| error.section.as_deref().map(str::as_bytes) == Some(idstr);
+    if error.is_some_and(|error| within(error) && !error.path.is_empty()) {
+        return true;
+    }
     let sections = model.sections.iter().filter(|section| section.idstr == idstr);
     sections.into_iter().any(|section| error.is_none_or(|error| error.offset >= section.body))
 }

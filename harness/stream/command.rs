@@ -2,7 +2,7 @@
 
 use super::load::{End, Load};
 use crate::dialect::commands::Command;
-use crate::wire::{Kind, Result};
+use crate::wire::{Fault, Kind, Result, planted};
 
 /// Deepest nesting of packages; a real sender has one.
 const MAX_PACKAGES: u32 = 4;
@@ -26,7 +26,9 @@ pub(super) fn load(load: &mut Load<'_, '_>, at: u64) -> Result<Option<End>> {
         load.framing("command", at);
         return package(load, u64::from(size)).map(|()| None);
     }
-    load.io.reader.skip(u64::from(len))?;
+    if !planted(Fault::CommandUnread) {
+        load.io.reader.skip(u64::from(len))?;
+    }
     load.framing("command", at);
     // From here on the guest runs; a package ends, and pages go on in the main stream.
     Ok((command == Command::PostcopyRun).then_some(End::Quit))

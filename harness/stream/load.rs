@@ -388,6 +388,9 @@ impl<'s, 'd> Load<'s, 'd> {
                 return Ok(());
             }
         };
+        if found != record::VMDESCRIPTION && planted(Fault::DescriptionWanted) {
+            return Err(Kind::UnknownSectionType { found }.at(at));
+        }
         if found != record::VMDESCRIPTION {
             self.notes
                 .push(format!("byte {found:#04x} at {at:#x} where a description was expected"));

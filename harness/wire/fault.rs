@@ -37,6 +37,10 @@ pub enum Fault {
     ContinueIgnored,
     /// Names go on after a NUL.
     NulNotEnd,
+    /// Anything but a description behind the end of the state fails the load.
+    DescriptionWanted,
+    /// The data of a command are left for the next record.
+    CommandUnread,
     /// The writer puts another section's id into footers.
     FooterWrittenWrong,
     /// The writer gives subsections the version of their owner.
@@ -50,7 +54,10 @@ impl Fault {
     pub const GENERATOR: [Fault; 3] =
         [Fault::FooterWrittenWrong, Fault::SubsectionWrittenAsOwner, Fault::NestedUnexplained];
 
-    /// All faults of engine and dialect.
+    /// Faults of the engine that no stream of the corpus shows.
+    pub const UNSEEN: [Fault; 2] = [Fault::DescriptionWanted, Fault::CommandUnread];
+
+    /// All other faults of engine and dialect.
     pub const ALL: [Fault; 15] = [
         Fault::OneByteRule,
         Fault::FooterUnchecked,

@@ -25,11 +25,18 @@ pub(super) fn stream(reader: &mut Reader<'_, '_, '_>) -> Step<()> {
             Some(record::START | record::FULL) => section(reader)?,
             // The writer makes neither: another item is taken for one.
             Some(record::PART | record::END) => return Err(reader.parts(reader.at)),
-            Some(record::COMMAND) if reader.dialect.commands.is_some() => {
-                return Err(reader.parts(reader.at));
-            }
+            Some(record::COMMAND) if reader.dialect.commands.is_some() => command(reader)?,
             _ => return Err(reader.refuses("section type")),
         }
+    }
+}
+
+/// A command: to open the way back, for an echo, for the switchover. The writer makes no other.
+fn command(reader: &mut Reader<'_, '_, '_>) -> Step<()> {
+    let (number, len) = (reader.number(reader.at + 1, 2), reader.number(reader.at + 3, 2));
+    match (number, len) {
+        (1 | 11, 0) | (2, 4) => reader.item("command", 5 + len).map(|_| ()),
+        _ => Err(reader.parts(reader.at)),
     }
 }
 

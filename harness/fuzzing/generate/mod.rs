@@ -99,6 +99,7 @@ pub enum Feature {
     Description,
     SectionPrefixed,
     SectionAliased,
+    Commands,
 }
 
 /// The features of a case.

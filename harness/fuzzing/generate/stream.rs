@@ -30,17 +30,26 @@ pub struct Framing {
     pub description: bool,
     /// Auto-allocated pointers have markers (11.1).
     pub markers: bool,
+    /// Commands stand between the sections (2.5).
+    pub commands: bool,
 }
 
 impl Framing {
     /// A framing, noted as features.
     pub fn choose(dice: &mut Dice<'_>, features: &mut Features) -> Self {
         let bits = dice.byte();
-        let framing =
-            Framing { footers: bits & 1 != 0, description: bits & 2 != 0, markers: bits & 4 != 0 };
-        for (on, feature) in
-            [(framing.footers, Feature::Footers), (framing.description, Feature::Description)]
-        {
+        let framing = Framing {
+            footers: bits & 1 != 0,
+            description: bits & 2 != 0,
+            markers: bits & 4 != 0,
+            // Older rules refuse them all.
+            commands: bits & 0x38 == 0x38,
+        };
+        for (on, feature) in [
+            (framing.footers, Feature::Footers),
+            (framing.description, Feature::Description),
+            (framing.commands, Feature::Commands),
+        ] {
             if on {
                 features.add(feature);
             }
@@ -88,6 +97,20 @@ pub fn source(dice: &mut Dice<'_>, features: &mut Features) -> Side {
     side
 }
 
+/// Commands as a sender gives them: number and data. The data of an echo is anything.
+pub const COMMANDS: [(u16, &[u8]); 3] =
+    [(1, &[]), (2, &[record::FULL, record::FOOTER, record::EOF, record::COMMAND]), (11, &[])];
+
+fn command<V: Values>(saver: &mut Saver<'_, '_, V>, number: usize) {
+    let Some((number, data)) = COMMANDS.get(number % COMMANDS.len()) else { return };
+    let at = saver.writer.offset();
+    saver.writer.u8(record::COMMAND);
+    saver.writer.put(&number.to_be_bytes());
+    saver.writer.put(&(data.len() as u16).to_be_bytes());
+    saver.writer.put(data);
+    saver.map.note(Item::framing("command"), at, saver.writer.offset() - at);
+}
+
 /// Writes all sections of a side, in order.
 ///
 /// # Errors
@@ -102,6 +125,9 @@ pub fn write<'d>(
     save::header(&mut saver.writer);
     saver.map.note(Item::framing("header"), 0, 8);
     for (i, handler) in by.handlers.iter().take(count).enumerate() {
+        if framing.commands {
+            command(&mut saver, i);
+        }
         let at = saver.writer.offset();
         let section = Section {
             record: record::FULL,
@@ -123,6 +149,9 @@ pub fn write<'d>(
             save::footer(&mut saver.writer, section.id + wrong);
             saver.map.note(Item::framing("section footer"), at, 5);
         }
+    }
+    if framing.commands {
+        command(&mut saver, count);
     }
     let at = saver.writer.offset();
     saver.writer.u8(record::EOF);

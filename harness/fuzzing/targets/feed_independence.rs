@@ -9,7 +9,7 @@ use crate::fuzzing::generate::case::{Case, by_every_rule};
 use crate::fuzzing::{Failure, Outcome};
 use crate::stream::{Loaded, load_bytes};
 use crate::trace::verdict;
-use crate::wire::{Feed, Refill};
+use crate::wire::{Feed, Refill, Span};
 
 /// Runs one input.
 ///
@@ -21,7 +21,8 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     let evolves = dice.one_in(2);
     let Some((case, mut to)) = Case::make(&mut dice, evolves, counts) else { return Ok(()) };
     let Some(written) = case.write(&mut dice, counts) else { return Ok(()) };
-    let mut stream = edit(&written, &mut dice).written.bytes;
+    let edited = edit(&written, &mut dice).written;
+    let mut stream = edited.bytes;
     for _ in 0..dice.below(3) {
         // Any byte of the first 64 KiB.
         let at = dice.below(256) << 8 | dice.below(256);
@@ -37,7 +38,7 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     by_every_rule(&mut to, &case.destination, case.framing, |to| {
         let whole = load_bytes(to.compiled, &stream, &Feed::Bulk);
         let pieces = load_bytes(to.compiled, &stream, &feed);
-        counts.verdict(to.rules, verdict::reading(&written.map, &pieces).0);
+        counts.verdict(to.rules, verdict::reading(&edited.map, &pieces).0);
         match differs(&whole, &pieces) {
             None => Ok(()),
             Some(_) if to.expected.look_ahead == Refill::Once && gives_up(&pieces, &whole) => {
@@ -58,9 +59,14 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     })
 }
 
-/// Whether a look-ahead of either load gave up on a short read.
+/// Whether the two part no sooner than where a look-ahead of one of them gave up on a short read.
 fn gives_up(one: &Loaded<'_>, other: &Loaded<'_>) -> bool {
-    !one.gave_up.is_empty() || !other.gave_up.is_empty()
+    let Some(at) = one.gave_up.iter().chain(&other.gave_up).min().copied() else { return false };
+    fn before<'l>(loaded: &'l Loaded<'_>, at: u64) -> impl Iterator<Item = &'l Span<'l>> {
+        loaded.map.spans().iter().filter(move |span| span.offset + span.len <= at)
+    }
+    let refused = |loaded: &Loaded<'_>| loaded.refused.as_ref().is_some_and(|e| e.offset < at);
+    before(one, at).eq(before(other, at)) && !refused(one) && !refused(other)
 }
 
 fn outcome(loaded: &Loaded<'_>) -> String {

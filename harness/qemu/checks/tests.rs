@@ -86,6 +86,14 @@ fn a_check_excuses_nothing_that_was_before_it() {
     assert_eq!(excuse(RELEASE, &before, &said), None, "the model was refused before it");
     let behind = modelled("virtio-net", Some(refusal(Kind::MustExist, 150, "")));
     assert!(excuse(RELEASE, &behind, &said).is_some());
+    // The section that it was refused in is not among those that it read.
+    let inside = |path| {
+        let section = Some("virtio-net".to_owned());
+        let error = Error { section, ..refusal(Kind::MustExist, 150, path) };
+        Loaded { sections: Vec::new(), ..modelled("", Some(error)) }
+    };
+    assert!(excuse(RELEASE, &inside("vq[0].num"), &said).is_some());
+    assert_eq!(excuse(RELEASE, &inside(""), &said), None, "it was refused at the head");
     let parted =
         Parted { release: RELEASE, stream: &[], model: &behind, real: &said, alike: false };
     assert_eq!(beyond(&parted), None, "they read other fields before");
