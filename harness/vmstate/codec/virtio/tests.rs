@@ -275,6 +275,26 @@ fn multiqueue_words_are_there_when_the_local_device_has_pairs() {
     assert_eq!(three.load("virtio-net", 11, &bytes).text(), "2 queue pairs, local device has 3");
 }
 
+/// Zeros are read in place of what did not come: no queues, up to the last byte of their number.
+#[test]
+fn a_cut_off_load_ends_as_one_without_queues() {
+    let three = [("num_queues", 3), ("vq[1].num", 256), ("vq[2].num", 64)];
+    let ended = |number: &str| -> Vec<bool> {
+        let release = Release::new(number);
+        let (bytes, _) = release.save("virtio-net", 11, with(&three));
+        let text = |n: usize| release.load("virtio-net", 11, &bytes[..n]).text();
+        (0..bytes.len()).map(|n| text(n).ends_with("deleted twice")).collect()
+    };
+    assert!(ended("5.2.0").iter().all(|ended| !ended));
+    let ended = ended("7.2.22");
+    let first = ended.iter().position(|ended| *ended).unwrap();
+    let count = ended.iter().filter(|ended| **ended).count();
+    // Status, interrupt status, selected queue, features, length of the configuration and its two
+    // bytes, number of queues; before that, what is read by a description is checked as it comes.
+    assert!(count >= 1 + 1 + 2 + 4 + 4 + 4, "{count}");
+    assert!(ended[first..first + count].iter().all(|ended| *ended), "one stretch: {ended:?}");
+}
+
 #[test]
 fn a_load_counts_on_a_pair_of_queues_and_the_control_queue() {
     let three = [("num_queues", 3), ("vq[1].num", 256), ("vq[2].num", 64)];
