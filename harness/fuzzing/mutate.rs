@@ -4,14 +4,17 @@
 //! | --- | --- |
 //! | field | other value, deleted, doubled, bytes before it, cut behind it |
 //! | subsection | deleted, doubled, moved behind the next item, renamed |
-//! | section | deleted, doubled, swapped with the next, header or footer changed |
+//! | section | deleted, doubled, swapped with the next, renamed, renumbered, header or footer changed |
+//!
+//! What a real writer would put right with a new name or number (its length, the footer) is put
+//! right half of the time, and left as it was the other half.
 //!
 //! The truth moves along: changed values keep their meaning, new bytes have none.
 
 use std::ops::Range;
 
 use super::dice::Dice;
-use crate::stream::{Destination, Loaded, Section, load_bytes};
+use crate::stream::{Destination, Loaded, Section, load_bytes, record};
 use crate::wire::map::Piece;
 use crate::wire::{Feed, Map};
 
@@ -106,18 +109,65 @@ impl<'d> Mutant<'d> {
             }
             _ => {
                 let name = (range.start + 2).min(head_end)..head_end.saturating_sub(4);
-                let at =
-                    name.start + dice.below((name.end.saturating_sub(name.start)) as usize) as u64;
-                self.set(at, &[magic(dice)]);
-                "subsection: renamed"
+                match self.rename(name, dice) {
+                    true => "subsection: renamed, length too",
+                    false => "subsection: renamed",
+                }
             }
         }
+    }
+
+    /// Another name: a byte of it is changed, taken out, or put in. Whether the byte before it,
+    /// which is its length, was put right.
+    fn rename(&mut self, name: Range<u64>, dice: &mut Dice<'_>) -> bool {
+        let len = name.end.saturating_sub(name.start);
+        let at = name.start + dice.below(len.min(256) as usize) as u64;
+        let (way, right) = (dice.below(4), dice.one_in(2));
+        let new = match way {
+            0 if len > 0 => {
+                self.delete(at..at + 1);
+                len - 1
+            }
+            1 => {
+                self.insert(at, &[magic(dice)]);
+                len + 1
+            }
+            _ => {
+                self.set(at, &[magic(dice)]);
+                return false;
+            }
+        };
+        match u8::try_from(new).ok().filter(|_| right) {
+            Some(length) => {
+                self.set(name.start.saturating_sub(1), &[length]);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether the record at `at` has a name; parts and ends have none.
+    fn is_named(&self, at: u64) -> bool {
+        matches!(self.bytes.get(at as usize), Some(&(record::START | record::FULL)))
+    }
+
+    /// Another number, in the header and, half of the time, in the footer.
+    fn renumber(&mut self, record: Range<u64>, dice: &mut Dice<'_>) -> &'static str {
+        let (byte, new) = (1 + dice.below(4) as u64, magic(dice));
+        let footer = record.end.saturating_sub(5);
+        let has_one = self.bytes.get(footer as usize) == Some(&record::FOOTER);
+        self.set(record.start + byte, &[new]);
+        if has_one && dice.one_in(2) {
+            self.set(footer + byte, &[new]);
+            return "section: renumbered, footer too";
+        }
+        "section: renumbered"
     }
 
     fn section(&mut self, dice: &mut Dice<'_>) -> &'static str {
         let which = dice.below(self.records.len().min(256));
         let Some(range) = self.records.get(which).cloned() else { return self.field(dice) };
-        match dice.below(5) {
+        match dice.below(7) {
             0 => {
                 self.delete(range);
                 "section: deleted"
@@ -136,6 +186,15 @@ impl<'d> Mutant<'d> {
                 let at = range.start + dice.below(32) as u64;
                 self.set(at, &[magic(dice)]);
                 "section: header changed"
+            }
+            4 => self.renumber(range, dice),
+            5 if self.is_named(range.start) => {
+                let name = range.start + 6;
+                let len = self.bytes.get(range.start as usize + 5).copied().unwrap_or(0);
+                match self.rename(name..name + u64::from(len), dice) {
+                    true => "section: renamed, length too",
+                    false => "section: renamed",
+                }
             }
             _ => {
                 let at = range.end.saturating_sub(1 + dice.below(5) as u64);
@@ -270,4 +329,52 @@ pub fn crossed(one: &[u8], other: &[u8], by: &Destination, choices: &[u8]) -> Ve
 fn reading<'d>(stream: &[u8], by: &'d Destination) -> Mutant<'d> {
     let Loaded { map, sections, .. } = load_bytes(by, stream, &Feed::Bulk);
     Mutant::new(stream.to_vec(), map, &sections)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fuzzing::pool::pool;
+    use crate::fuzzing::smoke::input;
+    use crate::wire::Kind;
+
+    /// What becomes of changes that say `name` of themselves, in a fixture with footers.
+    fn refusals(name: &str) -> Vec<Option<Kind>> {
+        let pool = pool().unwrap();
+        let pair = (0..pool.pairs()).filter_map(|number| pool.pair(number));
+        let mut pair = pair.filter(|pair| pair.to.dialect.footers && pair.baseline.accepted);
+        let pair = pair.next().unwrap();
+        let original = pair.original;
+        let mut found = Vec::new();
+        for turn in 0..3000 {
+            let choices = input(5, turn);
+            let mut dice = Dice::new(&choices);
+            let map = original.map.clone();
+            let mut mutant = Mutant::new(original.stream.clone(), map, &original.sections);
+            if mutant.change(&mut dice) == name && mutant.changed.is_some() {
+                let loaded = load_bytes(pair.to, &mutant.bytes, &Feed::Bulk);
+                found.push(loaded.refused.map(|error| error.kind));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn what_a_writer_would_put_right_is_put_right_half_of_the_time() {
+        let accepted = |found: &[Option<Kind>]| found.iter().filter(|kind| kind.is_none()).count();
+        let (right, wrong) =
+            (refusals("section: renumbered, footer too"), refusals("section: renumbered"));
+        assert!(accepted(&right) > 3, "{right:?}");
+        assert!(wrong.len() > 3 && accepted(&wrong) <= accepted(&right), "{wrong:?}");
+        let unknown = |found: &[Option<Kind>]| {
+            let unknown = |kind: &&Option<Kind>| matches!(kind, Some(Kind::UnknownSection { .. }));
+            found.iter().filter(unknown).count()
+        };
+        let right = refusals("section: renamed, length too");
+        // But for a NUL put behind a name, where it ends anyway.
+        assert!(unknown(&right) > 3 && right.len() - unknown(&right) < 3, "{right:?}");
+        for name in ["section: renamed", "subsection: renamed", "subsection: renamed, length too"] {
+            assert!(refusals(name).len() > 3, "{name}");
+        }
+    }
 }

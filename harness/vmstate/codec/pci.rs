@@ -2,7 +2,7 @@
 //!
 //! A loader compares the received configuration with its own: vendor, device, revision, class,
 //! header type, the capability-list bit and pointer, the type bits of BARs, and capabilities
-//! apart from what they make writable ([`capability`]). The rest is taken over. The local configuration is the
+//! apart from what they make writable (`capability.rs`). The rest is taken over. The local configuration is the
 //! one in the destination's own fixture. Of a BAR, the bits below its size are compared; sizes are
 //! not on the wire, so `BAR_SIZES` has those of the usual devices.
 
