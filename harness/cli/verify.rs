@@ -243,14 +243,17 @@ fn told(config: &Config, cases: &[Case<'_>], verified: Vec<Verified>, changes: b
     }
     let sizes: BTreeMap<String, String> =
         verified.iter().map(|one| (title(&one.compared), smallest(one))).collect();
-    for one in verified.iter().filter(|_| changes) {
+    // Another feed brings the same state.
+    let feed = verified.first().map(|one| one.compared.feed.clone());
+    let once = || verified.iter().filter(|one| Some(&one.compared.feed) == feed.as_ref());
+    for one in once().filter(|_| changes) {
         for change in &one.changes {
             text += &format!("{}: {change}\n", title(&one.compared));
         }
     }
+    let differ: usize = once().map(|one| one.changes.len()).sum();
     let lost = |one: &Verified| one.changes.iter().filter(|change| change.saved.is_none()).count();
-    let (differ, gone): (usize, usize) =
-        (verified.iter().map(|one| one.changes.len()).sum(), verified.iter().map(lost).sum());
+    let gone: usize = once().map(lost).sum();
     let (cells, changed) =
         verified.into_iter().map(|one| one.compared).partition(|c| c.change.is_none());
     let mut agreement = Agreement { cells, changed };
