@@ -31,12 +31,28 @@ pub(super) fn stream(reader: &mut Reader<'_, '_, '_>) -> Step<()> {
     }
 }
 
-/// A command: to open the way back, for an echo, for the switchover. The writer makes no other.
+/// A command, by the numbers and lengths of 10.0; its data are whatever they are.
 fn command(reader: &mut Reader<'_, '_, '_>) -> Step<()> {
-    let (number, len) = (reader.number(reader.at + 1, 2), reader.number(reader.at + 3, 2));
-    match (number, len) {
-        (1 | 11, 0) | (2, 4) => reader.item("command", 5 + len).map(|_| ()),
-        _ => Err(reader.parts(reader.at)),
+    let begin = reader.at;
+    if reader.bytes(begin, 5).len() < 5 {
+        return Err(reader.refuses("end of stream"));
+    }
+    let (number, len) = (reader.number(begin + 1, 2), reader.number(begin + 3, 2));
+    let taken = match number {
+        1 | 4 | 5 | 8 | 9 | 11 => len == 0,
+        2 | 7 => len == 4,
+        3 => len == 0 || len == 16,
+        6 | 10 => true,
+        _ => false,
+    };
+    if !taken {
+        return Err(reader.refuses("command"));
+    }
+    reader.item("command", 5 + len)?;
+    match number {
+        // The guest runs, or a stream of its own follows: the writer makes neither.
+        5 | 7 => Err(reader.parts(reader.at)),
+        _ => Ok(()),
     }
 }
 
