@@ -175,7 +175,7 @@ pub fn difference(
     accepted: bool,
 ) -> Option<String> {
     let real = &without_empty(to, real, model);
-    let same = real.iter().zip(model).take_while(|(real, model)| real == model).count();
+    let same = in_common(real, model);
     let over = real.len().max(model.len()) - same;
     if over == 0 || (!accepted && over <= 1) {
         return None;
@@ -192,8 +192,12 @@ pub fn difference(
 #[must_use]
 pub fn alike(to: &Destination, real: &[Event], model: &[Event]) -> bool {
     let real = &without_empty(to, real, model);
-    let same = real.iter().zip(model).take_while(|(real, model)| real == model).count();
-    same + 1 >= real.len().min(model.len())
+    in_common(real, model) + 1 >= real.len().min(model.len())
+}
+
+/// How many events two readings begin with in common.
+fn in_common(real: &[Event], model: &[Event]) -> usize {
+    real.iter().zip(model).take_while(|(real, model)| real == model).count()
 }
 
 /// What the binary told, without the fields that have no bytes: it tells of them, the model does

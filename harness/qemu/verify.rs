@@ -23,7 +23,7 @@ use crate::matrix::agreement::{Compared, disagreement};
 use crate::release::library::Library;
 use crate::release::observed::{ObservedVerdict, Op};
 use crate::release::provenance::Fixture;
-use crate::stream::{Destination, load as model};
+use crate::stream::{Destination, Loaded, load as model};
 use crate::wire::Feed;
 use crate::wire::reader::WINDOW;
 
@@ -284,16 +284,12 @@ fn beside(
     let (mut changed, mut notes) = (Vec::new(), Vec::new());
     notes.extend(real.unsaved.iter().map(|why| format!("accepted, but not saved again: {why}")));
     let mut disagreement = disagreement(to, Some(stream), feed, &real.outcome(feed));
-    if let Some(to) = to {
-        if disagreement.is_none() {
-            disagreement = crash(to, stream, feed, &real);
-        }
-        if disagreement.is_none() {
-            disagreement = out_of_reach(to, stream, feed, &real);
-        }
-        if disagreement.is_none() {
-            disagreement = fields(to, stream, feed, &real);
-        }
+    let loaded = to.map(|to| (to, model(to, &mut &stream[..], feed)));
+    if let Some((to, loaded)) = &loaded {
+        disagreement = disagreement
+            .or_else(|| crash(loaded, &real))
+            .or_else(|| out_of_reach(loaded, feed, &real))
+            .or_else(|| fields(to, loaded, stream, &real));
         if let Some(saved) = &real.saved {
             match changes(to, stream, saved) {
                 Ok(list) => changed = list,
@@ -319,7 +315,8 @@ fn beside(
         change: case.change.clone(),
         feed: feed.clone(),
         stderr: real.stderr.clone(),
-        explained: disagreement.as_ref().and_then(|_| beyond(to?, stream, feed, &real)),
+        explained: (loaded.as_ref().filter(|_| disagreement.is_some()))
+            .and_then(|(to, loaded)| beyond(to, loaded, stream, &real)),
         disagreement,
     };
     let size = stream.len() as u64;
@@ -328,44 +325,42 @@ fn beside(
 }
 
 /// Why the two need not agree, if more than the stream decides.
-fn beyond(to: &Destination, stream: &[u8], feed: &Feed, real: &Real) -> Option<String> {
-    let loaded = model(to, &mut &stream[..], feed);
+fn beyond(to: &Destination, loaded: &Loaded<'_>, stream: &[u8], real: &Real) -> Option<String> {
     let traced = events::traced(&real.trace, to);
-    let modelled = events::modelled(to, &loaded, stream);
+    let modelled = events::modelled(to, loaded, stream);
     let alike = real.trace.is_empty() || events::alike(to, &traced, &modelled);
-    checks::beyond(&Parted { release: to.version, stream, model: &loaded, real, alike })
+    checks::beyond(&Parted { release: to.version, stream, model: loaded, real, alike })
 }
 
 /// What a bulk feed tells of the place: the binary has taken all that the model read of the
 /// stream, and no more beyond that than its buffer holds.
-fn out_of_reach(to: &Destination, stream: &[u8], feed: &Feed, real: &Real) -> Option<String> {
+fn out_of_reach(loaded: &Loaded<'_>, feed: &Feed, real: &Real) -> Option<String> {
     let consumed = real.consumed.filter(|_| *feed == Feed::Bulk)?;
-    let stopped = model(to, &mut &stream[..], feed).stopped;
+    let stopped = loaded.stopped;
     let fits = (stopped..=stopped.saturating_add(WINDOW as u64)).contains(&consumed);
     (!fits).then(|| format!("model stopped at byte {stopped}; binary had taken {consumed} bytes"))
 }
 
 /// A binary that a signal ended has not refused, whatever the model refused for: only where the
 /// model knows that it dies do the two agree.
-fn crash(to: &Destination, stream: &[u8], feed: &Feed, real: &Real) -> Option<String> {
+fn crash(loaded: &Loaded<'_>, real: &Real) -> Option<String> {
     let Some(ended @ Ended::Signalled(_)) = real.ended else { return None };
-    let refused = model(to, &mut &stream[..], feed).refused;
-    let known = refused.as_ref().is_some_and(|error| error.kind.class() == "abort");
+    let refused = loaded.refused.as_deref();
+    let known = refused.is_some_and(|error| error.kind.class() == "abort");
     let model = refused.map_or_else(|| "accepted".to_owned(), |error| format!("refused: {error}"));
     (!known).then(|| format!("model {model}; binary {ended}"))
 }
 
 /// Where the fields that the binary read part from those that the model read.
-fn fields(to: &Destination, stream: &[u8], feed: &Feed, real: &Real) -> Option<String> {
+fn fields(to: &Destination, loaded: &Loaded<'_>, stream: &[u8], real: &Real) -> Option<String> {
     if real.trace.is_empty() {
         // A release without trace events tells nothing; another does so only of what it refuses
         // before its first section.
         let silent = to.version >= TRACED && real.verdict == ObservedVerdict::Accepted;
         return silent.then(|| "the binary accepted, but traced nothing".to_owned());
     }
-    let loaded = model(to, &mut &stream[..], feed);
     let traced = events::traced(&real.trace, to);
-    let modelled = events::modelled(to, &loaded, stream);
+    let modelled = events::modelled(to, loaded, stream);
     events::difference(to, &traced, &modelled, real.verdict == ObservedVerdict::Accepted)
 }
 

@@ -98,7 +98,7 @@ pub fn source(dice: &mut Dice<'_>, features: &mut Features) -> Side {
 }
 
 /// Commands as a sender gives them: number and data. The data of an echo is anything.
-pub const COMMANDS: [(u16, &[u8]); 3] =
+const COMMANDS: [(u16, &[u8]); 3] =
     [(1, &[]), (2, &[record::FULL, record::FOOTER, record::EOF, record::COMMAND]), (11, &[])];
 
 fn command<V: Values>(saver: &mut Saver<'_, '_, V>, number: usize) {

@@ -60,6 +60,7 @@ const PIO: &str = "end_transfer_fn_idx";
 #[case("5.2", "pc-i440fx-5.2.legacy", &[("serial", "lsr", 0)], FULL)]
 #[case("2.4.1", "pc-1.0.legacy", &[("serial", "lsr", 0)], "")]
 #[case("2.8.1", "pc-1.0.legacy", &[("serial", "lsr", 0)], FULL)]
+#[case("7.2", "pc-i440fx-7.2.tpm", &[("tpm-emulator", "permanent.size", MINUS >> 32)], "the loader aborts: no memory for a buffer of -1 bytes")]
 #[case("10.0", "pc-i440fx-7.2.media", &[("hda-audio", "stream", 15)], "")]
 #[case("10.0", "pc-i440fx-7.2.media", &[("hda-audio", "stream", 16)], "undefined: stream 16: past the table of running ones")]
 #[case("10.0", "pc-i440fx-7.2.media", &[("hda-audio", "st[1].stream", 31)], "")]

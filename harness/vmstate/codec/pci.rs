@@ -2,9 +2,9 @@
 //!
 //! A loader compares the received configuration with its own: vendor, device, revision, class,
 //! header type, the capability-list bit and pointer, the type bits of BARs, and capabilities
-//! apart from what they make writable (`capability.rs`). The rest is taken over. The local configuration is the
-//! one in the destination's own fixture. Of a BAR, the bits below its size are compared; sizes are
-//! not on the wire, so `BAR_SIZES` has those of the usual devices.
+//! apart from what they make writable (`capability.rs`). The rest is taken over. The local
+//! configuration is the one in the destination's own fixture. Of a BAR, the bits below its size are
+//! compared; sizes are not on the wire, so `BAR_SIZES` has those of the usual devices.
 
 mod capability;
 
@@ -63,7 +63,7 @@ pub fn config<'d, F: Flow<'d>>(
     walk.memory.msix_vectors = msix_vectors(local.unwrap_or(received));
     let Some(local) = local.filter(|_| walk.flow.loads()) else { return Ok(0) };
     let mask = compared(local, walk.device, walk.scene.release);
-    for (i, ((own, got), mask)) in local.iter().zip(received.iter()).zip(mask).enumerate() {
+    for (i, ((own, got), mask)) in local.iter().zip(received.iter()).zip(&mask).enumerate() {
         if (own ^ got) & mask != 0 {
             let kind = Kind::PciConfig { at: i as u32, received: *got, local: *own };
             return Err(walk.flow.fail(kind, at, name.shown));

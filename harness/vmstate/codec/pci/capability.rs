@@ -14,7 +14,7 @@ const EXTENDED: usize = 0x100;
 type Parts = &'static [(usize, u8)];
 
 /// MSI: enable and queue size are writable, and the address but for its alignment; the data is.
-const MSI: Parts = &[(0, 0xff), (1, 0xff), (2, 0x8e), (3, 0xff), (4, 0x03)];
+const MSI: Parts = &[(2, 0x8e), (4, 0x03)];
 /// MSI-X: enable and function mask are writable.
 const MSIX: Parts = &[(3, 0x3f)];
 /// Power management: the state is writable, for some devices also what wakes them and what their
@@ -70,7 +70,7 @@ pub fn compared(mask: &mut Mask, local: &[u8], at: usize, release: Version) {
     let version = byte(local, at + 2) & 0x0f;
     match byte(local, at) {
         0x01 => whole(mask, at, 8, POWER),
-        0x05 => MSI.iter().for_each(|(i, bits)| set(mask, at + i, *bits)),
+        0x05 => whole(mask, at, 5, MSI),
         0x09 => virtio(mask, local, at),
         // The subsystem of a bridge.
         0x0d => whole(mask, at, 8, &[]),

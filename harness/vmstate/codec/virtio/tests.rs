@@ -275,6 +275,25 @@ fn multiqueue_words_are_there_when_the_local_device_has_pairs() {
     assert_eq!(three.load("virtio-net", 11, &bytes).text(), "2 queue pairs, local device has 3");
 }
 
+#[test]
+fn a_queue_element_is_asserted_on_when_it_has_been_read() {
+    let element = 49_168;
+    let more = ("blk.request[0].more", 1);
+    let too_many = ("blk.request[0].element.in_num", u64::from(1025u32.swap_bytes()));
+    let load = |number: &str, cut: usize| {
+        let release = Release::new(number);
+        let (bytes, _) = release.save("virtio-blk", 2, with(&[more, too_many]));
+        release.load("virtio-blk", 2, &bytes[..bytes.len() - cut])
+    };
+    let asserted = "the loader aborts: in_num is 1025, asserted to be at most 1024";
+    let whole = load("7.2.22", 0);
+    assert_eq!(whole.text(), asserted);
+    assert!(whole.read > element, "{} bytes read", whole.read);
+    assert_eq!(load("7.2.22", 1000).text(), asserted, "the end is noticed later");
+    assert_eq!(load("2.4.1", 0).text(), "");
+    assert!(load("2.4.1", 1000).text().starts_with("end of stream"));
+}
+
 /// Zeros are read in place of what did not come: no queues, up to the last byte of their number.
 #[test]
 fn a_cut_off_load_ends_as_one_without_queues() {
