@@ -48,9 +48,8 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let Some((config, run)) = &added.run else {
         return Ok(Said {
             text: format!(
-                "{release} is there already: nothing changed. To add {} as a release of its own: \
-                 --release {}\n",
-                binary.about, binary.version
+                "{release} is there already: nothing changed; {}\n",
+                binary.own_release()
             ),
             holds: true,
         });

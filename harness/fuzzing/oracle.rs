@@ -2,7 +2,7 @@
 //!
 //! | check | fails when |
 //! | --- | --- |
-//! | bounds | an offset lies outside the input, or more was made of it than its size allows |
+//! | bounds | an offset lies outside the input, or more was done or made of it than its size allows |
 //! | truth | an accepted stream was read otherwise than written and no gap in the protocol says so |
 //! | prediction | the decoder refuses, accepts or parts elsewhere than the second opinion says |
 
@@ -15,6 +15,7 @@ use super::generate::Side;
 use crate::dialect::{AfterEnd, Dialect};
 use crate::stream::{Destination, Loaded, record};
 use crate::trace::{Difference, Verdict, verdict};
+use crate::vmstate::walk::most_steps;
 use crate::wire::{Feed, Kind, Map};
 
 /// A destination as the oracle needs it: compiled, and as it was described.
@@ -115,6 +116,9 @@ pub fn check(
         Prediction::Parts { offset, .. } if parts.is_some_and(|at| at != offset) => {
             fail("reading parts from meaning elsewhere than predicted")
         }
+        Prediction::Parts { offset, .. } if parts.is_none() && refused_before(loaded, offset) => {
+            fail("refused before reading parts from meaning")
+        }
         Prediction::Parts { .. } if loaded.refused.is_none() && parts.is_none() => {
             fail("accepted as written, which the descriptions do not allow")
         }
@@ -154,7 +158,12 @@ fn refused_elsewhere(loaded: &Loaded<'_>, offset: u64) -> bool {
     error.is_some_and(|e| !matches!(e.kind, Kind::EndOfInput { .. }) && e.offset != offset)
 }
 
-/// Offsets inside the input, and items in proportion to it.
+/// Whether something was refused, and not just missing, before this place.
+fn refused_before(loaded: &Loaded<'_>, offset: u64) -> bool {
+    refused_elsewhere(loaded, offset) && loaded.refused.as_ref().is_some_and(|e| e.offset < offset)
+}
+
+/// Offsets inside the input; work and items in proportion to it.
 ///
 /// # Errors
 /// What is out of bounds, in words.
@@ -162,6 +171,12 @@ pub fn bounds(size: usize, loaded: &Loaded<'_>) -> Result<(), String> {
     let size = size as u64;
     if loaded.stopped > size || loaded.taken > size {
         return Err(format!("{} read and {} taken of {size} bytes", loaded.stopped, loaded.taken));
+    }
+    // A load stops with the step that is one too many.
+    let most = most_steps(loaded.stopped) + 1;
+    if loaded.steps > most {
+        let (steps, stopped) = (loaded.steps, loaded.stopped);
+        return Err(format!("{steps} steps for {stopped} bytes, at most {most}"));
     }
     if let Some(error) = &loaded.refused
         && error.offset > size

@@ -4,15 +4,18 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::ambiguity::Cause;
-use super::generate::{Feature, Features};
-use super::oracle::Strict;
+use super::generate::{Feature, Features, Side};
+use super::oracle::{self, Strict};
 use super::smoke::{self, smoke};
 use super::targets::stream_decode;
 use super::{TARGETS, counters::Counts, pool, seed, target};
 use crate::release::corpus::Corpus;
 use crate::release::library::Library;
 use crate::release::provenance::Fixture;
+use crate::stream::load_bytes;
 use crate::trace::Verdict;
+use crate::vmstate::walk::most_steps;
+use crate::wire::Feed;
 use crate::wire::fault::{Fault, plant};
 
 fn run(name: &str, executions: u64) -> Counts {
@@ -126,8 +129,69 @@ fn regressions_stay_fixed_and_each_has_its_cause() {
             if let Err(failure) = (target.run)(&bytes, &mut counts) {
                 panic!("{}: {failure}", file.display());
             }
-            assert!(counts.cases > 0, "{}: makes no case any more", file.display());
+            // A generator that changes makes another case of the same choices.
+            let (shown, table) = (text.lines().filter_map(|l| l.strip_prefix("Shows: ")), counts);
+            let table = table.to_string();
+            let gone: Vec<&str> = shown.clone().filter(|line| !table.contains(line)).collect();
+            assert!(shown.count() > 0, "{}: says not what it shows", about.display());
+            assert!(gone.is_empty(), "{}: shows no more {gone:?}:\n{table}", file.display());
         }
+    }
+}
+
+/// A description of so many elements, by a counter of its own, none of which has a byte; on a
+/// machine type without footers.
+fn counted_nothing() -> Side {
+    let tables = serde_json::json!({"release": "10.0", "vmsd": {
+        "dev": {"name": "dev", "version_id": 1, "minimum_version_id": 1, "fields": [
+            {"name": "n", "kind": {"leaf": {"info": "uint32", "size": {"fixed": 4}}}},
+            {"name": "element", "kind": {"struct": {"vmsd": "empty"}},
+             "count": {"field": {"name": "n"}}}]},
+        "empty": {"name": "empty", "version_id": 1, "minimum_version_id": 1, "fields": [
+            {"name": "later", "version_id": 2,
+             "kind": {"leaf": {"info": "uint8", "size": {"fixed": 1}}}}]}}});
+    let handlers = serde_json::json!({"release": "10.0", "machine": "pc-0.12", "scenario": "none",
+        "origin": "this test", "handlers": [{"idstr": "dev", "instance_id": 0, "alias_id": -1,
+        "version_id": 1, "body": {"vmsd": "dev"}}]});
+    Side {
+        tables: serde_json::from_value(tables).expect("tables"),
+        handlers: serde_json::from_value(handlers).expect("handlers"),
+    }
+}
+
+/// 33 bytes that ask for two thousand million elements are refused at once; a loader that walked
+/// a few more of them than the bytes pay for is what the oracle calls unbounded.
+#[test]
+fn work_is_in_proportion_to_the_stream() {
+    let to = counted_nothing().compile().expect("descriptions");
+    let stream = |n: u32| {
+        let head = b"QEVM\0\0\0\x03\x04\0\0\0\0\x03dev\0\0\0\0\0\0\0\x01";
+        [&head[..], &n.to_be_bytes(), &[0]].concat()
+    };
+    let check = |n: u32| {
+        let stream = stream(n);
+        let loaded = load_bytes(&to, &stream, &Feed::Bulk);
+        let bounds = oracle::bounds(stream.len(), &loaded);
+        (loaded.refused.map(|e| e.to_string()).unwrap_or_default(), bounds)
+    };
+    assert_eq!(check(1000), (String::new(), Ok(())));
+    let (refused, bounds) = check(i32::MAX as u32);
+    assert!(refused.contains("fields and elements for so few bytes"), "{refused}");
+    assert_eq!(bounds, Ok(()));
+    let _planted = plant(Fault::WorkUnbounded);
+    let (_, bounds) = check(100_000);
+    assert!(bounds.expect_err("unbounded").contains("steps for"));
+}
+
+/// Captured streams are far from what would be refused as too much work.
+#[test]
+fn captured_streams_want_few_steps() {
+    let pool = pool::pool().expect("a corpus");
+    for (fixture, own, original) in pool.originals() {
+        let to = pool.destination(own).expect("its own release");
+        let loaded = load_bytes(to, &original.stream, &Feed::Bulk);
+        let (steps, most) = (loaded.steps, most_steps(loaded.stopped));
+        assert!(steps * 20 < most, "{}: {steps} steps of {most}", fixture.id());
     }
 }
 

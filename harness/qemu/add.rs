@@ -120,8 +120,7 @@ fn there_already(order: &Order<'_>, corpus: Corpus) -> Result<Added, QemuError> 
         return Err(QemuError::OtherBinary {
             release: order.release.clone(),
             known: other.binary.clone(),
-            about: order.binary.about.clone(),
-            version: order.binary.version,
+            own: order.binary.own_release(),
         });
     }
     Ok(Added { written: vec![], notes: vec![], changes: vec![], run: None })

@@ -60,6 +60,12 @@ pub struct MachineType {
 }
 
 impl Binary {
+    /// How to add it beside a release of its number that is there already, in words.
+    #[must_use]
+    pub fn own_release(&self) -> String {
+        format!("to add {} as a release of its own: --release {}", self.about, self.version)
+    }
+
     /// Asks a binary for its version and machine types.
     ///
     /// # Errors

@@ -99,11 +99,8 @@ pub enum QemuError {
         "{about}: only a release from {needed} on traces its loads, without which it cannot be added"
     )]
     TooOld { about: String, needed: Version },
-    #[error(
-        "{release} is there already, but as {known}; to add {about} as a release of its own: \
-         --release {version}"
-    )]
-    OtherBinary { release: String, known: String, about: String, version: Version },
+    #[error("{release} is there already, but as {known}; {own}")]
+    OtherBinary { release: String, known: String, own: String },
     #[error("{release}: nothing could be captured")]
     NothingCaptured { release: String },
     #[error(transparent)]

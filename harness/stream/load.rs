@@ -30,6 +30,9 @@ pub struct Loaded<'d> {
     pub gave_up: Vec<u64>,
     /// Fields that a section's version does not have yet: paths.
     pub absent: Vec<String>,
+    /// Fields and elements that the engine came by: its work, which the bytes read
+    /// [bound](crate::vmstate::walk::most_steps).
+    pub steps: u64,
     /// Section records in stream order.
     pub sections: Vec<Section>,
     /// RAM blocks that the stream announced.
@@ -130,6 +133,7 @@ fn run<'d>(mut load: Load<'_, 'd>, map: Map<'d>) -> Loaded<'d> {
         map: load.io.map,
         gave_up: load.io.gave_up,
         absent: load.io.absent,
+        steps: load.io.steps,
         sections: load.sections,
         blocks: load.ram.blocks,
         notes: load.notes,

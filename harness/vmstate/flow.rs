@@ -99,6 +99,9 @@ pub trait Flow<'d> {
     /// not have it yet: it keeps its default.
     fn absent(&mut self, name: &str);
 
+    /// Fields and elements that the walk has come by.
+    fn steps(&mut self) -> &mut u64;
+
     /// Whether received values are to be checked against local ones.
     fn loads(&self) -> bool;
 
@@ -126,6 +129,8 @@ pub struct Loader<'s, 'd> {
     pub absent: Vec<String>,
     /// What was loaded of guest memory.
     pub guest: Guest,
+    /// Fields and elements that the walk has come by.
+    pub steps: u64,
 }
 
 impl<'s, 'd> Loader<'s, 'd> {
@@ -138,6 +143,7 @@ impl<'s, 'd> Loader<'s, 'd> {
             gave_up: Vec::new(),
             absent: Vec::new(),
             guest: Guest::default(),
+            steps: 0,
         }
     }
 
@@ -301,6 +307,10 @@ impl<'d> Flow<'d> for Loader<'_, 'd> {
         }
     }
 
+    fn steps(&mut self) -> &mut u64 {
+        &mut self.steps
+    }
+
     fn loads(&self) -> bool {
         true
     }
@@ -335,12 +345,14 @@ pub struct Saver<'v, 'd, V> {
     pub map: Map<'d>,
     /// Where values come from.
     pub values: &'v mut V,
+    /// Fields and elements that the walk has come by.
+    pub steps: u64,
 }
 
 impl<'v, 'd, V: Values> Saver<'v, 'd, V> {
     /// A saver at the start of a stream.
     pub fn new(values: &'v mut V) -> Self {
-        Saver { writer: Writer::new(), map: Map::new(), values }
+        Saver { writer: Writer::new(), map: Map::new(), values, steps: 0 }
     }
 
     /// Transfers one item of `total` bytes, in pieces of bounded size. Returns its last 8 bytes
@@ -422,6 +434,10 @@ impl<'d, V: Values> Flow<'d> for Saver<'_, 'd, V> {
     }
 
     fn absent(&mut self, _: &str) {}
+
+    fn steps(&mut self) -> &mut u64 {
+        &mut self.steps
+    }
 
     fn loads(&self) -> bool {
         false

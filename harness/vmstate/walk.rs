@@ -16,8 +16,18 @@ use crate::wire::{Fault, Kind, Result, planted};
 
 /// Deepest nesting of descriptions; real ones stay below 10.
 const MAX_DEPTH: u32 = 64;
-/// Elements that one load may walk without a byte in between: only a hostile count gets there.
-const MAX_IDLE: u64 = 1 << 12;
+/// Fields and elements that a load may come by for each byte that it has read, and before the first:
+/// so is work in proportion to the stream. Captured streams want less than one for six bytes; only a
+/// hostile count of elements without a byte gets there.
+pub const STEPS_PER_BYTE: u64 = 16;
+/// See [`STEPS_PER_BYTE`].
+pub const STEPS_FREE: u64 = 1 << 14;
+
+/// How many steps so many bytes allow.
+#[must_use]
+pub fn most_steps(bytes: u64) -> u64 {
+    bytes.saturating_mul(STEPS_PER_BYTE).saturating_add(STEPS_FREE)
+}
 
 /// What a walk reads from and never changes.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +57,6 @@ pub struct Walk<'d, 'f, F> {
     /// What the nearest subsection around is one of, and where its values begin.
     owner: Option<(&'d Vmsd, usize)>,
     depth: u32,
-    idle: u64,
     /// What a later check needs from an earlier item of the section.
     pub memory: Memory,
 }
@@ -62,7 +71,6 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             values: Vec::new(),
             owner: None,
             depth: 0,
-            idle: 0,
             memory: Memory::default(),
         }
     }
@@ -170,6 +178,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         base: usize,
         at: usize,
     ) -> Result<()> {
+        self.step(field)?;
         let present = match &field.exists {
             None => field.version_id <= version,
             Some(predicate) => {
@@ -274,7 +283,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             return Ok(value);
         }
         for i in 0..count {
-            let began = self.flow.offset();
+            self.step(field)?;
             if marked {
                 let at = self.flow.offset();
                 match self.flow.compared(name("ptr-marker"), 1) {
@@ -304,15 +313,20 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
                 }
             }
             self.flow.after_element()?;
-            if self.flow.offset() == began {
-                self.idle += 1;
-                if self.idle > MAX_IDLE {
-                    let kind = Kind::Limit(format!("{count} elements without a byte"));
-                    return Err(self.fail(kind, &field.name));
-                }
-            }
         }
         Ok(0)
+    }
+
+    /// Counts a field or an element.
+    fn step(&mut self, field: &Field) -> Result<()> {
+        let most = most_steps(self.flow.offset());
+        let steps = self.flow.steps();
+        *steps += 1;
+        if *steps > most && !planted(Fault::WorkUnbounded) {
+            let kind = Kind::Limit(format!("{most} fields and elements for so few bytes"));
+            return Err(self.fail(kind, &field.name));
+        }
+        Ok(())
     }
 
     /// A nested struct: always loaded with the destination's own version of it, which is not on

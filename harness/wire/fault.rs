@@ -41,6 +41,8 @@ pub enum Fault {
     DescriptionWanted,
     /// The data of a command are left for the next record.
     CommandUnread,
+    /// A count of elements without a byte may be any.
+    WorkUnbounded,
     /// The writer puts another section's id into footers.
     FooterWrittenWrong,
     /// The writer gives subsections the version of their owner.

@@ -61,7 +61,12 @@ fn behind_the_end(
         let misread = difference.is_some_and(|d| d.offset < written.state_end);
         let wrong = match oracle::bounds(stream.len(), &loaded) {
             Err(why) => why,
-            Ok(()) if agrees != Prediction::Agrees => return Ok(()),
+            Ok(()) if agrees != Prediction::Agrees => {
+                if let Prediction::Refuses { why, .. } = agrees {
+                    counts.refused(why);
+                }
+                return Ok(());
+            }
             Ok(()) if loaded.refused.is_some() || misread => "it matters".to_owned(),
             Ok(()) => return Ok(()),
         };

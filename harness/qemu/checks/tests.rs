@@ -28,6 +28,7 @@ fn modelled(idstr: &str, refused: Option<Error>) -> Loaded<'static> {
         taken: 0,
         gave_up: Vec::new(),
         absent: Vec::new(),
+        steps: 0,
         sections: vec![section],
         blocks: Vec::new(),
         notes: Vec::new(),

@@ -98,6 +98,13 @@ pub fn count(
         }
         return (count, None);
     }
+    // No dump says which field counts the elements of an array of run-time length, of which alone
+    // there can be none. Names do: `log` has `log_num` elements (`PCIE_AER_ERROR_LOG`).
+    let counter = format!("{}_num", told.name);
+    let mut before = draft.fields.iter().take_while(|f| f.name != told.name);
+    if told.only_count() == Some(0) && before.any(|f| f.name == counter) {
+        return (Count::Field { name: counter, signed: false, multiply: 1 }, None);
+    }
     match (told.only_count(), told.counts.len()) {
         (Some(1), _) => (Count::One, None),
         (Some(n), _) if is_array => (Count::Fixed(n), None),
@@ -199,6 +206,27 @@ mod tests {
         assert_eq!(size(&other, None, "buffer", 7), Size::Fixed(7));
         let dumped = draft(&[("state.size", Some(4)), ("state.buffer", Some(7))]);
         assert_eq!(size(&dumped, None, "buffer", 7), Size::Fixed(7));
+    }
+
+    #[test]
+    fn an_array_that_was_seen_empty_is_counted_by_the_field_named_after_it() {
+        let field = |name: &str, counts: &[u32], length| DraftField {
+            name: name.to_string(),
+            counts: counts.iter().copied().collect(),
+            length,
+            ..DraftField::default()
+        };
+        let none = Ancestors { same: None, kin: None, alike: Vec::new() };
+        let of = |log: DraftField, counter: &str| {
+            let draft = Draft { fields: vec![field(counter, &[1], None), log], ..Draft::default() };
+            count(&draft, &draft.fields[1], &none, |_| true, &mut None).0
+        };
+        let counted = Count::Field { name: "log_num".into(), signed: false, multiply: 1 };
+        // A dump of 8.1 on says that it is no plain array; before, having no element does.
+        assert_eq!(of(field("log", &[0], Some(None)), "log_num"), counted);
+        assert_eq!(of(field("log", &[0], None), "log_num"), counted);
+        assert_eq!(of(field("log", &[0], Some(None)), "log_max"), Count::Local { value: Some(0) });
+        assert_eq!(of(field("log", &[8], None), "log_num"), Count::Fixed(8));
     }
 
     #[test]
