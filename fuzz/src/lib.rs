@@ -1,7 +1,7 @@
 //! Glue between crossload's fuzz targets and libFuzzer. The targets are in `harness/fuzzing`.
 //!
 //! Without libFuzzer (stable toolchain) each target is a program that runs the files it is given,
-//! or `--smoke N` inputs of a fixed sequence, or writes its seeds (`--seeds FOLDER`).
+//! or `--smoke N` inputs of a fixed sequence.
 //!
 //! The allocator is capped: an input that asks for more than [`MEMORY`] beyond what the program has
 //! already ends it, as a crash.
@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use crossload::fuzzing::counters::Counts;
 use crossload::fuzzing::oracle::Strict;
-use crossload::fuzzing::{Outcome, Target, seed, smoke, target};
+use crossload::fuzzing::{Outcome, Target, smoke, target};
 
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -26,7 +26,7 @@ pub const MEMORY: usize = 64 << 20;
 #[global_allocator]
 static ALLOCATOR: cap::Cap<System> = cap::Cap::new(System, usize::MAX);
 
-/// Runs one input under the cap. What the first input makes is not counted: the corpus is read then.
+/// Runs one input under the cap. What is made of the corpus as a whole is not counted.
 fn capped(target: &Target, bytes: &[u8], counts: &mut Counts) -> Outcome {
     static CORPUS: std::sync::Once = std::sync::Once::new();
     CORPUS.call_once(|| {
@@ -73,11 +73,13 @@ pub fn run(name: &str, bytes: &[u8]) {
     let Some(target) = target(name) else { panic!("no target is called {name}") };
     let outcome = COUNTS.with_borrow_mut(|told| capped(target, bytes, &mut told.0));
     if let Err(failure) = outcome {
-        panic!("{failure}");
+        // The table of a run that ends so is told here.
+        let counts = COUNTS.with_borrow(|told| told.0.to_string());
+        panic!("{failure}\n{counts}");
     }
 }
 
-/// Runs what the command line says: files, `--smoke N`, or `--seeds FOLDER`.
+/// Runs what the command line says: files, or `--smoke N`.
 #[must_use]
 pub fn replay(name: &str) -> ExitCode {
     let Some(target) = target(name) else { panic!("no target is called {name}") };
@@ -102,12 +104,6 @@ fn files(target: &Target, args: &[String]) -> Result<String, String> {
         return smoke::smoke(target, 1, executions, Strict::from_environment()?)
             .map(|c| c.to_string())
             .map_err(|f| f.to_string());
-    }
-    if let [flag, dir] = args
-        && flag == "--seeds"
-    {
-        let written = seed::write_seeds(target.name, std::path::Path::new(dir));
-        return written.map(|n| format!("{n} seeds")).map_err(|e| e.to_string());
     }
     let mut counts = Counts { strict: Strict::from_environment()?, ..Counts::default() };
     for path in args {

@@ -36,6 +36,9 @@ pub struct CommandRules {
 }
 
 impl CommandRules {
+    /// The rules of the newest release.
+    pub const NEWEST: Self = CommandRules { version: Version::new(u32::MAX, 0, 0) };
+
     /// The rules of a release, or `None` before 2.5.
     #[must_use]
     pub fn of(version: Version) -> Option<Self> {

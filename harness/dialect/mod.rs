@@ -23,7 +23,7 @@ pub use ram::RamRules;
 pub use version::Version;
 
 use crate::wire::{Fault, Refill, planted};
-use commands::CommandRules;
+pub use commands::CommandRules;
 
 /// How a loader decides that a subsection follows (wire reference 4.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

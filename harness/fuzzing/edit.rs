@@ -14,8 +14,9 @@ const MAGIC: [u8; 8] = [0x00, 0x7e, 0x05, 0x04, 0x02, 0x08, 0x06, 0xff];
 const INSERTED: &str = "inserted bytes";
 
 /// What is done to a stream.
+#[allow(missing_docs, reason = "the names say it")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Edit {
+pub enum Edit {
     Nothing,
     Insert,
     Delete,
@@ -27,7 +28,8 @@ enum Edit {
 }
 
 impl Edit {
-    const ALL: [(Edit, &'static str); 8] = [
+    /// All, by their names in counts.
+    pub const ALL: [(Edit, &'static str); 8] = [
         (Edit::Nothing, "edit: none"),
         (Edit::Insert, "edit: bytes inserted"),
         (Edit::Delete, "edit: bytes deleted"),

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | field | other value, deleted, doubled, bytes before it, cut behind it |
 //! | subsection | deleted, doubled, moved behind the next item, renamed |
-//! | section | deleted, doubled, swapped with the next, renamed, renumbered, header or footer changed |
+//! | record | deleted, doubled, swapped with the next, renamed, renumbered, first or last bytes changed |
 //!
 //! What a real writer would put right with a new name or number (its length, the footer) is put
 //! right half of the time, and left as it was the other half.
@@ -14,7 +14,7 @@
 use std::ops::Range;
 
 use super::dice::Dice;
-use crate::stream::{Destination, Loaded, Section, load_bytes, record};
+use crate::stream::{Destination, load_bytes, record};
 use crate::wire::map::Piece;
 use crate::wire::{Feed, Map};
 
@@ -22,6 +22,9 @@ use crate::wire::{Feed, Map};
 const MAGIC: [u8; 8] = [0x05, 0x00, 0x7e, 0x04, 0x02, 0x03, 0x08, 0xff];
 /// Name of new bytes, in maps.
 const INSERTED: &str = "inserted bytes";
+/// Names of what begins a record, in maps.
+const RECORDS: [&str; 5] =
+    ["section header", "section part header", "command", "end of stream", "vmdescription"];
 
 /// A stream with its truth, to be changed.
 #[derive(Debug, Clone)]
@@ -32,19 +35,22 @@ pub struct Mutant<'d> {
     pub map: Map<'d>,
     /// The first byte that is not what it was.
     pub changed: Option<u64>,
-    /// Records, each from its header to behind its footer.
-    records: Vec<Range<u64>>,
 }
 
 impl<'d> Mutant<'d> {
     /// An unchanged stream.
     #[must_use]
-    pub fn new(bytes: Vec<u8>, map: Map<'d>, sections: &[Section]) -> Self {
-        let ends = sections.iter().skip(1).map(|s| s.offset);
-        let last = map.spans().iter().rev().find(|s| s.name == "end of stream").map(|s| s.offset);
-        let ends = ends.chain([last.unwrap_or(bytes.len() as u64)]);
-        let records = sections.iter().zip(ends).map(|(s, end)| s.offset..end.max(s.offset));
-        Mutant { records: records.collect(), bytes, map, changed: None }
+    pub fn new(bytes: Vec<u8>, map: Map<'d>) -> Self {
+        Mutant { bytes, map, changed: None }
+    }
+
+    /// Records, each from its first byte to where the next begins: sections with their footers,
+    /// commands, the end, the description.
+    fn records(&self) -> Vec<Range<u64>> {
+        let begins = self.map.spans().iter().filter(|s| RECORDS.contains(&s.name));
+        let mut starts: Vec<u64> = begins.map(|s| s.offset).collect();
+        starts.push(self.size());
+        starts.windows(2).filter_map(|pair| Some(*pair.first()?..*pair.last()?)).collect()
     }
 
     /// Makes one change. Returns its name for counts.
@@ -146,9 +152,9 @@ impl<'d> Mutant<'d> {
         }
     }
 
-    /// Whether the record at `at` has a name; parts and ends have none.
-    fn is_named(&self, at: u64) -> bool {
-        matches!(self.bytes.get(at as usize), Some(&(record::START | record::FULL)))
+    /// The type of the record at `at`.
+    fn kind(&self, at: u64) -> Option<u8> {
+        self.bytes.get(at as usize).copied()
     }
 
     /// Another number, in the header and, half of the time, in the footer.
@@ -165,8 +171,10 @@ impl<'d> Mutant<'d> {
     }
 
     fn section(&mut self, dice: &mut Dice<'_>) -> &'static str {
-        let which = dice.below(self.records.len().min(256));
-        let Some(range) = self.records.get(which).cloned() else { return self.field(dice) };
+        let records = self.records();
+        let which = dice.below(records.len().min(256));
+        let Some(range) = records.get(which).cloned() else { return self.field(dice) };
+        let kind = self.kind(range.start);
         match dice.below(7) {
             0 => {
                 self.delete(range);
@@ -177,7 +185,7 @@ impl<'d> Mutant<'d> {
                 "section: doubled"
             }
             2 => {
-                let next = self.records.get(which + 1).cloned().unwrap_or(range.end..range.end);
+                let next = records.get(which + 1).cloned().unwrap_or(range.end..range.end);
                 self.swap(range, next);
                 "section: swapped"
             }
@@ -187,8 +195,8 @@ impl<'d> Mutant<'d> {
                 self.set(at, &[magic(dice)]);
                 "section: header changed"
             }
-            4 => self.renumber(range, dice),
-            5 if self.is_named(range.start) => {
+            4 if matches!(kind, Some(record::START..=record::FULL)) => self.renumber(range, dice),
+            5 if matches!(kind, Some(record::START | record::FULL)) => {
                 let name = range.start + 6;
                 let len = self.bytes.get(range.start as usize + 5).copied().unwrap_or(0);
                 match self.rename(name..name + u64::from(len), dice) {
@@ -270,11 +278,6 @@ impl<'d> Mutant<'d> {
     fn splice(&mut self, pieces: &[Piece], new: &[u8]) {
         self.map = self.map.spliced(pieces, INSERTED);
         self.bytes = paste(&self.bytes, pieces, new);
-        // Where records are is not followed; later changes take what is left as it is.
-        let size = self.size();
-        for record in &mut self.records {
-            *record = record.start.min(size)..record.end.min(size);
-        }
     }
 }
 
@@ -327,8 +330,7 @@ pub fn crossed(one: &[u8], other: &[u8], by: &Destination, choices: &[u8]) -> Ve
 }
 
 fn reading<'d>(stream: &[u8], by: &'d Destination) -> Mutant<'d> {
-    let Loaded { map, sections, .. } = load_bytes(by, stream, &Feed::Bulk);
-    Mutant::new(stream.to_vec(), map, &sections)
+    Mutant::new(stream.to_vec(), load_bytes(by, stream, &Feed::Bulk).map)
 }
 
 #[cfg(test)]
@@ -350,7 +352,7 @@ mod tests {
             let choices = input(5, turn);
             let mut dice = Dice::new(&choices);
             let map = original.map.clone();
-            let mut mutant = Mutant::new(original.stream.clone(), map, &original.sections);
+            let mut mutant = Mutant::new(original.stream.clone(), map);
             if mutant.change(&mut dice) == name && mutant.changed.is_some() {
                 let loaded = load_bytes(pair.to, &mutant.bytes, &Feed::Bulk);
                 found.push(loaded.refused.map(|error| error.kind));

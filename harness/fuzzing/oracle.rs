@@ -16,7 +16,7 @@ use crate::dialect::{AfterEnd, Dialect};
 use crate::stream::{Destination, Loaded, record};
 use crate::trace::{Difference, Verdict, verdict};
 use crate::vmstate::walk::most_steps;
-use crate::wire::{Feed, Kind, Map};
+use crate::wire::{Error, Feed, Kind, Map, Span};
 
 /// A destination as the oracle needs it: compiled, and as it was described.
 #[derive(Debug, Clone, Copy)]
@@ -110,13 +110,18 @@ pub fn check(
             fail("accepted what must be refused")
         }
         Prediction::Refuses { .. } if parts.is_some() => fail("read otherwise before the refusal"),
-        Prediction::Refuses { offset, .. } if refused_elsewhere(loaded, offset) => {
+        Prediction::Refuses { offset, .. } if refusal(truth, loaded).is_some_and(|e| e.offset != offset) => {
             fail("refused elsewhere than predicted")
         }
         Prediction::Parts { offset, .. } if parts.is_some_and(|at| at != offset) => {
             fail("reading parts from meaning elsewhere than predicted")
         }
-        Prediction::Parts { offset, .. } if parts.is_none() && refused_before(loaded, offset) => {
+        Prediction::Parts { offset, .. }
+            // A refusal behind that place may well name an item that began before it.
+            if parts.is_none()
+                && loaded.stopped < offset
+                && refusal(truth, loaded).is_some_and(|e| e.offset < offset) =>
+        {
             fail("refused before reading parts from meaning")
         }
         Prediction::Parts { .. } if loaded.refused.is_none() && parts.is_none() => {
@@ -133,8 +138,8 @@ pub fn check(
             }
             Ok(prediction)
         }
-        Prediction::Open(_) if verdict == Verdict::Misparsed => {
-            fail("misparsed where the descriptions leave something open")
+        Prediction::Open(_) if verdict != Verdict::Undetermined => {
+            fail("decided where the descriptions leave something open")
         }
         _ => Ok(prediction),
     }
@@ -152,15 +157,11 @@ fn end(truth: Truth<'_, '_>, dialect: &Dialect) -> u64 {
     description.filter(|_| !reads).unwrap_or(truth.bytes.len() as u64)
 }
 
-/// Whether something was refused, and not just missing, at another place than this.
-fn refused_elsewhere(loaded: &Loaded<'_>, offset: u64) -> bool {
-    let error = loaded.refused.as_ref();
-    error.is_some_and(|e| !matches!(e.kind, Kind::EndOfInput { .. }) && e.offset != offset)
-}
-
-/// Whether something was refused, and not just missing, before this place.
-fn refused_before(loaded: &Loaded<'_>, offset: u64) -> bool {
-    refused_elsewhere(loaded, offset) && loaded.refused.as_ref().is_some_and(|e| e.offset < offset)
+/// What was refused, unless the stream just ended there.
+fn refusal<'l>(truth: Truth<'_, '_>, loaded: &'l Loaded<'_>) -> Option<&'l Error> {
+    let missing = |e: &Error| matches!(e.kind, Kind::EndOfInput { .. });
+    let ended = loaded.taken == truth.bytes.len() as u64;
+    loaded.refused.as_deref().filter(|e| !(ended && missing(e)))
 }
 
 /// Offsets inside the input; work and items in proportion to it.
@@ -268,12 +269,24 @@ pub(super) fn report(
         }
     }
     let _ = writeln!(text, "--- bytes");
-    for span in truth.map.spans() {
+    text + &items(truth.bytes, truth.map, truth.map.spans())
+}
+
+/// The items of a map around an offset, with their bytes.
+pub(super) fn around(bytes: &[u8], map: &Map<'_>, offset: u64) -> String {
+    let at = map.spans().partition_point(|span| span.offset + span.len <= offset);
+    let near = at.saturating_sub(4)..(at + 4).min(map.spans().len());
+    items(bytes, map, map.spans().get(near).unwrap_or(&[]))
+}
+
+fn items(stream: &[u8], map: &Map<'_>, spans: &[Span<'_>]) -> String {
+    let mut text = String::new();
+    for span in spans {
         let from = span.offset as usize;
-        let bytes = truth.bytes.get(from..from + span.len as usize).unwrap_or(&[]);
+        let bytes = stream.get(from..from + span.len as usize).unwrap_or(&[]);
         let hex: String = bytes.iter().take(32).map(|b| format!("{b:02x}")).collect();
         let more = if bytes.len() > 32 { ".." } else { "" };
-        let _ = writeln!(text, "{:#06x} {hex}{more}  {}", span.offset, truth.map.path(span));
+        let _ = writeln!(text, "{:#06x} {hex}{more}  {}", span.offset, map.path(span));
     }
     text
 }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use crate::release::corpus::Corpus;
 use crate::release::library::Library;
 use crate::release::provenance::Fixture;
-use crate::stream::{Destination, Section, load_bytes};
+use crate::stream::{Destination, load_bytes};
 use crate::trace::{Meaning, verdict};
 use crate::wire::{Feed, Map};
 
@@ -32,8 +32,6 @@ pub struct Original {
     pub stream: Vec<u8>,
     /// What is where.
     pub map: Map<'static>,
-    /// Its records.
-    pub sections: Vec<Section>,
 }
 
 /// How the unchanged fixture is read by the destination.
@@ -45,6 +43,18 @@ pub struct Baseline {
     pub accepted: bool,
     /// The first byte that is not read.
     pub stopped: u64,
+}
+
+impl Baseline {
+    fn of(original: &Original, to: &Destination) -> Self {
+        let loaded = load_bytes(to, &original.stream, &Feed::Bulk);
+        let (_, difference) = verdict::reading(&original.map, &loaded);
+        Baseline {
+            parts: difference.map(|d| d.offset),
+            accepted: loaded.refused.is_none(),
+            stopped: loaded.stopped,
+        }
+    }
 }
 
 /// A fixture and a destination for it.
@@ -117,16 +127,18 @@ impl Pool {
         let (fixture, _) = self.fixtures.get(*i)?;
         let original = self.original(*i)?;
         let to = self.destination(*k)?;
-        let baseline = *baseline.get_or_init(|| {
-            let loaded = load_bytes(to, &original.stream, &Feed::Bulk);
-            let (_, difference) = verdict::reading(&original.map, &loaded);
-            Baseline {
-                parts: difference.map(|d| d.offset),
-                accepted: loaded.refused.is_none(),
-                stopped: loaded.stopped,
-            }
-        });
+        let baseline = *baseline.get_or_init(|| Baseline::of(original, to));
         Some(Pair { fixture, original, to, baseline })
+    }
+
+    /// The fixture of a pair with a destination of any machine and scenario.
+    #[must_use]
+    pub fn crossed(&'static self, number: usize, destination: usize) -> Option<Pair> {
+        let (i, ..) = self.pairs.get(number)?;
+        let (fixture, _) = self.fixtures.get(*i)?;
+        let original = self.original(*i)?;
+        let to = self.destination(destination)?;
+        Some(Pair { fixture, original, to, baseline: Baseline::of(original, to) })
     }
 
     /// A destination by number.
@@ -150,7 +162,7 @@ impl Pool {
             let stream = self.library.corpus().stream(fixture).ok()?;
             let by = self.destination(self.own(fixture)?)?;
             let meaning = Meaning::of(by, &stream).ok()?;
-            Some(Original { map: meaning.loaded.map, sections: meaning.loaded.sections, stream })
+            Some(Original { map: meaning.loaded.map, stream })
         };
         place.get_or_init(make).as_ref()
     }

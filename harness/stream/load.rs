@@ -37,6 +37,9 @@ pub struct Loaded<'d> {
     pub sections: Vec<Section>,
     /// RAM blocks that the stream announced.
     pub blocks: Vec<(Vec<u8>, u64)>,
+    /// Refusals that their caller in the loader ignored, and read on: what came of the item is not
+    /// what was sent (codecs, trap 7).
+    pub ignored: Vec<Box<Error>>,
     /// Things worth telling that did not fail the load.
     pub notes: Vec<String>,
 }
@@ -126,6 +129,8 @@ pub fn load_bytes<'d>(to: &'d Destination, mut stream: &[u8], feed: &Feed) -> Lo
 fn run<'d>(mut load: Load<'_, 'd>, map: Map<'d>) -> Loaded<'d> {
     load.io.map = map;
     let refused = load.whole().err();
+    let ignored = load.io.ignored.iter().map(|e| format!("refused, and nobody asked: {e}"));
+    load.notes.extend(ignored);
     Loaded {
         refused,
         stopped: load.io.reader.offset(),
@@ -136,6 +141,7 @@ fn run<'d>(mut load: Load<'_, 'd>, map: Map<'d>) -> Loaded<'d> {
         steps: load.io.steps,
         sections: load.sections,
         blocks: load.ram.blocks,
+        ignored: load.io.ignored,
         notes: load.notes,
     }
 }

@@ -13,7 +13,7 @@ use crate::wire::{Error, Fault, Kind, Map, Reader, Result, Writer, planted};
 /// First byte of a subsection record.
 pub const SUBSECTION: u8 = 0x05;
 
-/// Absent fields that are told apart in a report.
+/// Absent fields, and ignored refusals, that are told apart in a report.
 const MAX_ABSENT: usize = 256;
 
 /// The names of an item.
@@ -102,6 +102,9 @@ pub trait Flow<'d> {
     /// Fields and elements that the walk has come by.
     fn steps(&mut self) -> &mut u64;
 
+    /// Notes that the caller of what refused so goes on all the same.
+    fn ignored(&mut self, refusal: Box<Error>);
+
     /// Whether received values are to be checked against local ones.
     fn loads(&self) -> bool;
 
@@ -129,6 +132,8 @@ pub struct Loader<'s, 'd> {
     pub absent: Vec<String>,
     /// What was loaded of guest memory.
     pub guest: Guest,
+    /// Refusals that their caller did not ask for, and read on.
+    pub ignored: Vec<Box<Error>>,
     /// Fields and elements that the walk has come by.
     pub steps: u64,
 }
@@ -143,6 +148,7 @@ impl<'s, 'd> Loader<'s, 'd> {
             gave_up: Vec::new(),
             absent: Vec::new(),
             guest: Guest::default(),
+            ignored: Vec::new(),
             steps: 0,
         }
     }
@@ -311,6 +317,12 @@ impl<'d> Flow<'d> for Loader<'_, 'd> {
         &mut self.steps
     }
 
+    fn ignored(&mut self, refusal: Box<Error>) {
+        if self.ignored.len() < MAX_ABSENT {
+            self.ignored.push(refusal);
+        }
+    }
+
     fn loads(&self) -> bool {
         true
     }
@@ -434,6 +446,8 @@ impl<'d, V: Values> Flow<'d> for Saver<'_, 'd, V> {
     }
 
     fn absent(&mut self, _: &str) {}
+
+    fn ignored(&mut self, _: Box<Error>) {}
 
     fn steps(&mut self) -> &mut u64 {
         &mut self.steps

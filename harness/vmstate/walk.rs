@@ -398,6 +398,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         let (position, values, depth) = (self.flow.map().position(), self.values.len(), self.depth);
         match part(self) {
             Err(e) if e.kind.is_refusal() => {
+                self.flow.ignored(e);
                 self.flow.map().resume(position);
                 self.values.truncate(values);
                 self.depth = depth;

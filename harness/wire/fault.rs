@@ -41,7 +41,7 @@ pub enum Fault {
     DescriptionWanted,
     /// The data of a command are left for the next record.
     CommandUnread,
-    /// A count of elements without a byte may be any.
+    /// A count of elements without a byte may be any. Its own test shows that the oracle sees it.
     WorkUnbounded,
     /// The writer puts another section's id into footers.
     FooterWrittenWrong,
@@ -59,7 +59,7 @@ impl Fault {
     /// Faults of the engine that no stream of the corpus shows.
     pub const UNSEEN: [Fault; 2] = [Fault::DescriptionWanted, Fault::CommandUnread];
 
-    /// All other faults of engine and dialect.
+    /// All other faults of engine and dialect that streams show.
     pub const ALL: [Fault; 15] = [
         Fault::OneByteRule,
         Fault::FooterUnchecked,

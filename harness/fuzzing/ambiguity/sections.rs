@@ -63,6 +63,9 @@ fn section<'s>(reader: &mut Reader<'_, '_, 's>) -> Step<()> {
     let idstr = reader.bytes(begin + 6, len);
     let instance = reader.number(begin + 6 + len, 4);
     let version = reader.number(begin + 10 + len, 4);
+    if reader.dialect.checks_idstr && reader.byte(begin + 5) == Some(0) {
+        return Err(reader.refuses("section name"));
+    }
     let whole = 14 + len;
     if (reader.bytes(begin, whole).len() as u64) < whole {
         return Err(reader.refuses("end of stream"));

@@ -4,7 +4,7 @@ use super::evolve::evolve;
 use super::stream::{self, Framing, Written};
 use super::values::Generated;
 use super::{Feature, Features, Side};
-use crate::dialect::{Dialect, Subsections, Version};
+use crate::dialect::{AfterEnd, CommandRules, Dialect, OldVersions, Subsections, Version};
 use crate::fuzzing::Outcome;
 use crate::fuzzing::ambiguity::Truth;
 use crate::fuzzing::counters::Counts;
@@ -13,7 +13,7 @@ use crate::fuzzing::oracle::{self, To};
 use crate::stream::{Destination, load_bytes};
 use crate::wire::{Feed, Refill};
 
-/// What a destination must do about subsections. Said once more here, beside the dialect room, so
+/// What a destination must do about subsections, old versions and the end. Said once more here, beside the dialect room, so
 /// that a mistake there is noticed.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
@@ -27,12 +27,29 @@ pub struct Rules {
     pub look_ahead: Refill,
     /// Whether the error flag is looked at after each element.
     pub checks_elements: bool,
+    /// Whether a field that must exist is asked for.
+    pub validates: bool,
+    /// Versions below the minimum.
+    pub old_versions: OldVersions,
+    /// What is read after the end-of-stream byte.
+    pub after_end: AfterEnd,
+    /// Whether there are commands.
+    pub commands: bool,
 }
 
 impl Rules {
     const fn new(name: &'static str, release: Version, subsections: Subsections) -> Self {
-        let look_ahead = Refill::Once;
-        Rules { name, release, subsections, look_ahead, checks_elements: false }
+        Rules {
+            name,
+            release,
+            subsections,
+            look_ahead: Refill::Once,
+            checks_elements: false,
+            validates: false,
+            old_versions: OldVersions::Always,
+            after_end: AfterEnd::Nothing,
+            commands: false,
+        }
     }
 
     /// These rules, with all else as in `dialect`.
@@ -42,6 +59,10 @@ impl Rules {
             subsections: self.subsections,
             look_ahead: self.look_ahead,
             checks_elements: self.checks_elements,
+            validates: self.validates,
+            old_versions: self.old_versions,
+            after_end: self.after_end,
+            commands: self.commands.then_some(CommandRules::NEWEST),
             flat_subsections: self.subsections == Subsections::OneByteListed,
             aliases: self.subsections != Subsections::None,
             ..dialect.clone()
@@ -58,6 +79,10 @@ pub const RULES: [Rules; 5] = [
     Rules {
         look_ahead: Refill::Full,
         checks_elements: true,
+        validates: true,
+        old_versions: OldVersions::Never,
+        after_end: AfterEnd::IfLocal,
+        commands: true,
         ..Rules::new("2.1", Version::new(10, 0, 0), Subsections::Prefix)
     },
 ];

@@ -6,7 +6,7 @@ use crate::fuzzing::counters::Counts;
 use crate::fuzzing::dice::Dice;
 use crate::fuzzing::edit::edit;
 use crate::fuzzing::generate::case::{Case, by_every_rule};
-use crate::fuzzing::{Failure, Outcome};
+use crate::fuzzing::{Failure, Outcome, oracle};
 use crate::stream::{Loaded, load_bytes};
 use crate::trace::verdict;
 use crate::wire::{Feed, Refill, Span};
@@ -39,6 +39,9 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         let whole = load_bytes(to.compiled, &stream, &Feed::Bulk);
         let pieces = load_bytes(to.compiled, &stream, &feed);
         counts.verdict(to.rules, verdict::reading(&edited.map, &pieces).0);
+        for loaded in [&whole, &pieces] {
+            oracle::bounds(stream.len(), loaded).map_err(Failure)?;
+        }
         match differs(&whole, &pieces) {
             None => Ok(()),
             Some(_) if to.expected.look_ahead == Refill::Once && gives_up(&pieces, &whole) => {

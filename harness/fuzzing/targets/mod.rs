@@ -7,7 +7,8 @@
 //! | [`roundtrip`] | the stream itself |
 //! | [`feed_independence`] | the same bytes in one piece |
 //! | [`fixture_mutate`] | the meaning of the unchanged fixture |
-//! | [`stream_decode`], [`description_parse`], [`import_parse`] | none: bounds, and no panic |
+//! | [`stream_decode`] | none: bounds, any feed, and what is accepted is saved again |
+//! | [`description_parse`], [`import_parse`] | none: bounds, and no panic |
 
 pub mod description_parse;
 pub mod designs_decode;

@@ -31,6 +31,7 @@ fn modelled(idstr: &str, refused: Option<Error>) -> Loaded<'static> {
         steps: 0,
         sections: vec![section],
         blocks: Vec::new(),
+        ignored: Vec::new(),
         notes: Vec::new(),
     }
 }
