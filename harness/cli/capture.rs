@@ -43,6 +43,9 @@ pub(super) struct Args {
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let config = args.input.claims()?;
+    if std::fs::read_dir(&args.into).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(CliError::NotEmpty(args.into.clone()));
+    }
     let binary = args.running.binary(&args.qemu)?;
     let release = args.release.clone().unwrap_or_else(|| binary.series());
     let mut captured = Vec::new();
@@ -62,14 +65,26 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
             wanted.push((scenario, machine));
         }
     }
-    for result in all(&binary, &release, &wanted, args.running.jobs(), args.running.limit())? {
-        let one = result?;
-        text += &format!("{}: {} bytes, loads again\n", one.fixture.id(), one.fixture.size);
-        captured.push(one);
+    let mut failed = None;
+    let tried = all(&binary, &release, &wanted, args.running.jobs(), args.running.limit())?;
+    for ((scenario, machine), result) in wanted.iter().zip(tried) {
+        match result {
+            Ok(one) => {
+                let (id, size) = (one.fixture.id(), one.fixture.size);
+                text += &format!("{id}: {size} bytes, loads again\n");
+                captured.push(one);
+            }
+            // The others are worth having.
+            Err(error) => {
+                text += &format!("{machine}.{} failed: {error}\n", scenario.name);
+                failed.get_or_insert(error);
+            }
+        }
     }
-    if captured.is_empty() {
-        return Err(QemuError::NothingCaptured { release }.into());
+    match failed {
+        Some(error) if captured.is_empty() => return Err(error.into()),
+        None if captured.is_empty() => return Err(QemuError::NothingCaptured { release }.into()),
+        _ => bundle::write(&args.into, &binary, &captured)?,
     }
-    bundle::write(&args.into, &binary, &captured)?;
-    Ok(Said { text, holds: true })
+    Ok(Said { text, holds: failed.is_none() })
 }

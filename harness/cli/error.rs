@@ -40,6 +40,8 @@ pub enum CliError {
     Qemu(#[from] crate::qemu::QemuError),
     #[error("{path}: the corpus has no release {about}; it has {known}")]
     UnknownBinary { path: PathBuf, about: String, known: String },
+    #[error("{0} is not empty: expected a new folder for what is captured")]
+    NotEmpty(PathBuf),
     #[error("nothing to load: no fixture is left by these options")]
     NothingToLoad,
     #[error(transparent)]

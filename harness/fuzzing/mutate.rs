@@ -197,9 +197,10 @@ impl<'d> Mutant<'d> {
             }
             4 if matches!(kind, Some(record::START..=record::FULL)) => self.renumber(range, dice),
             5 if matches!(kind, Some(record::START | record::FULL)) => {
-                let name = range.start + 6;
+                // The length may be another than the writer's by now.
+                let name = (range.start + 6).min(range.end);
                 let len = self.bytes.get(range.start as usize + 5).copied().unwrap_or(0);
-                match self.rename(name..name + u64::from(len), dice) {
+                match self.rename(name..(name + u64::from(len)).min(range.end), dice) {
                     true => "section: renamed, length too",
                     false => "section: renamed",
                 }
@@ -288,7 +289,8 @@ pub fn paste(bytes: &[u8], pieces: &[Piece], new: &[u8]) -> Vec<u8> {
     for piece in pieces {
         match piece {
             Piece::Kept(range) => {
-                let range = range.start as usize..range.end as usize;
+                let clamped = |at: u64| (at as usize).min(bytes.len());
+                let range = clamped(range.start)..clamped(range.end);
                 pasted.extend_from_slice(bytes.get(range).unwrap_or(&[]));
             }
             Piece::New(len) => pasted.extend_from_slice(new.get(..*len as usize).unwrap_or(new)),

@@ -230,15 +230,20 @@ pub fn disagreement(
         let refused = real.verdict == ObservedVerdict::Refused && real.consumed.unwrap_or(0) == 0;
         return (!refused).then(|| "the corpus has no such destination".to_string());
     };
-    let loaded = load(to, &mut &stream[..], feed);
+    parted(&load(to, &mut &stream[..], feed), real)
+}
+
+/// The same for a stream that the model has loaded.
+#[must_use]
+pub fn parted(loaded: &Loaded<'_>, real: &Outcome) -> Option<String> {
     let agree = match real.verdict {
-        ObservedVerdict::Accepted => loaded.refused.is_none() && stopped_alike(&loaded, real),
+        ObservedVerdict::Accepted => loaded.refused.is_none() && stopped_alike(loaded, real),
         ObservedVerdict::Refused => {
-            loaded.refused.is_some() && stopped_alike(&loaded, real) && reason_alike(&loaded, real)
+            loaded.refused.is_some() && stopped_alike(loaded, real) && reason_alike(loaded, real)
         }
         ObservedVerdict::Hang => false,
     };
-    (!agree).then(|| describe(&loaded, real))
+    (!agree).then(|| describe(loaded, real))
 }
 
 fn stopped_alike(loaded: &Loaded<'_>, real: &Outcome) -> bool {

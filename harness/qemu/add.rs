@@ -165,8 +165,9 @@ fn captures(
     for ((scenario, machine), result) in wanted.iter().zip(tried) {
         match result {
             Ok(one) => captured.push(one),
-            // It has no such device or option: it says so and exits.
-            Err(QemuError::Qmp(QmpError::Died { ended: Ended::Exited(_), stderr, .. })) => {
+            Err(QemuError::Qmp(QmpError::Died { ended: Ended::Exited(_), stderr, .. }))
+                if lacks_something(&stderr) =>
+            {
                 notes.push(format!("{machine}.{} left out: {}", scenario.name, stderr.trim()));
             }
             Err(error) => return Err(error),
@@ -176,6 +177,20 @@ fn captures(
         return Err(QemuError::NothingCaptured { release: order.release.clone() });
     }
     Ok(captured)
+}
+
+/// Whether a binary ended because it has no such device, option or machine type, and not because
+/// something went wrong.
+fn lacks_something(stderr: &str) -> bool {
+    const SAID: [&str; 6] = [
+        "not a valid device",
+        "nvalid option",
+        "nvalid parameter",
+        "nsupported machine type",
+        "does not support",
+        "expects ",
+    ];
+    SAID.iter().any(|said| stderr.contains(said))
 }
 
 /// What a release has that the one before it has not, and the other way round, where both were

@@ -108,6 +108,7 @@ pub fn load(
         stream,
         sent: 0,
         closed: false,
+        deaf: false,
         tells,
         feed: FeedState::new(&wanted.feed),
     };
@@ -166,6 +167,8 @@ struct Feeder<'s> {
     stream: &'s [u8],
     sent: usize,
     closed: bool,
+    /// The reader takes nothing more, and has said so.
+    deaf: bool,
     /// Whether its run state tells that it still loads.
     tells: bool,
     feed: FeedState,
@@ -189,6 +192,9 @@ impl Feeder<'_> {
                 return Ok(End::Died);
             }
             match emulator.monitor.state(deadline) {
+                Ok(state) if state.is_empty() => {
+                    return Ok(End::Lost("the monitor tells no run state".to_owned()));
+                }
                 // One that does not tell is known to have loaded when it has taken everything,
                 // the end too, and lives.
                 Ok(state) if state != "inmigrate" && (self.tells || self.closed) => {
@@ -216,6 +222,9 @@ impl Feeder<'_> {
     /// to give.
     fn give(&mut self) -> Result<bool, QemuError> {
         let rest = self.stream.get(self.sent..).unwrap_or(&[]);
+        if self.deaf {
+            return Ok(false);
+        }
         if rest.is_empty() {
             if self.closed {
                 return Ok(false);
@@ -228,6 +237,9 @@ impl Feeder<'_> {
         match self.socket.write(rest.get(..size).unwrap_or(rest)) {
             Ok(n) => self.sent += n,
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(e) if matches!(e.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
+                self.deaf = true;
+            }
             Err(e) => return Err(QemuError::Socket(e)),
         }
         Ok(true)

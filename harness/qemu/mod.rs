@@ -101,6 +101,8 @@ pub enum QemuError {
     TooOld { about: String, needed: Version },
     #[error("{release} is there already, but as {known}; {own}")]
     OtherBinary { release: String, known: String, own: String },
+    #[error("recomputed.toml: {why}")]
+    Recomputed { why: String },
     #[error("{release}: nothing could be captured")]
     NothingCaptured { release: String },
     #[error(transparent)]

@@ -76,7 +76,7 @@ impl Monitor {
         }
     }
 
-    /// The run state, such as `paused` or `inmigrate`.
+    /// The run state, such as `paused` or `inmigrate`; empty if the answer tells none.
     ///
     /// # Errors
     /// See [`Monitor::human`].
@@ -85,12 +85,14 @@ impl Monitor {
             Monitor::Human(hmp) => return Ok(status(&hmp.command("info status", deadline)?)),
             Monitor::Qmp(qmp) => qmp.command("query-status", deadline)?,
         };
-        let running = answer["running"].as_bool().unwrap_or(false);
-        Ok(match answer["status"].as_str() {
-            Some(state) => state.to_owned(),
+        let state = match (answer["status"].as_str(), answer["running"].as_bool()) {
+            (Some(state), _) => state,
             // Before 1.0 it only tells whether it runs.
-            None => if running { "running" } else { "paused" }.to_owned(),
-        })
+            (None, Some(true)) => "running",
+            (None, Some(false)) => "paused",
+            (None, None) => "",
+        };
+        Ok(state.to_owned())
     }
 
     /// Begins to migrate to an address.

@@ -8,7 +8,7 @@ use super::verify::Verified;
 use crate::release::corpus::Corpus;
 use crate::release::files;
 use crate::release::json;
-use crate::release::observed::{Observed, ObservedCell, Outcome};
+use crate::release::observed::{Observed, ObservedCell, ObservedVerdict, Outcome};
 use crate::wire::Feed;
 
 /// Machine type and scenario, or source and destination.
@@ -22,7 +22,8 @@ struct Pair {
     trickle8: Option<Outcome>,
 }
 
-/// Observations of loads that were made under both feeds of the record, by file.
+/// Observations of loads that were made under both feeds of the record, by file. One that did not
+/// end, or never began, is none: it may be the machine's fault, and what is on record stays.
 #[must_use]
 pub fn observations(verified: &[Verified]) -> Vec<Observed> {
     let mut groups: BTreeMap<Two<'_>, BTreeMap<Two<'_>, Pair>> = BTreeMap::new();
@@ -49,6 +50,12 @@ pub fn observations(verified: &[Verified]) -> Vec<Observed> {
 }
 
 fn cell(((source, destination), pair): (Two<'_>, Pair)) -> Option<ObservedCell> {
+    let ended = |o: &Outcome| {
+        o.verdict != ObservedVerdict::Hang && o.consumed.or(o.consumed_at_least).is_some()
+    };
+    if ![&pair.bulk, &pair.trickle8].into_iter().flatten().all(ended) {
+        return None;
+    }
     Some(ObservedCell {
         source: source.to_owned(),
         destination: destination.to_owned(),
@@ -90,15 +97,13 @@ pub fn record(folder: &Path, new: Vec<Observed>) -> Result<Recorded, QemuError> 
                 None => all.cells.push(cell),
                 Some(was) if alike(was, &cell) => recorded.same += 1,
                 Some(was) => recorded.contradicted.push(format!(
-                    "{}.{}: {} into {}: on record {:?} at {:?}, now {:?} at {:?}",
+                    "{}.{}: {} into {}: on record {}, now {}",
                     group.machine,
                     group.scenario,
                     was.source,
                     was.destination,
-                    was.trickle8.verdict,
-                    was.trickle8.consumed,
-                    cell.trickle8.verdict,
-                    cell.trickle8.consumed
+                    told(was),
+                    told(&cell)
                 )),
             }
         }
@@ -112,6 +117,12 @@ pub fn record(folder: &Path, new: Vec<Observed>) -> Result<Recorded, QemuError> 
         }
     }
     Ok(recorded)
+}
+
+fn told(cell: &ObservedCell) -> String {
+    let Outcome { verdict, consumed, .. } = &cell.trickle8;
+    let at = consumed.map_or("an unknown byte".to_owned(), |n| format!("byte {n}"));
+    format!("{verdict:?} at {at} of {}, in bulk {:?}", cell.size, cell.bulk.verdict)
 }
 
 /// Whether two observations tell the same; what was printed beside the refusal may differ.

@@ -21,10 +21,16 @@ use std::time::{Duration, Instant};
 
 use super::groups;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+#[cfg(target_os = "linux")]
+use rustix::process::{Resource, Rlimit, prlimit};
 
-/// Most bytes that are kept of each of standard output and standard error: room for the trace of
-/// a load, which is a few megabytes.
-pub const KEPT: usize = 64 << 20;
+/// Most bytes that are kept of each of standard output and standard error.
+pub const KEPT: usize = 1 << 20;
+
+/// Most bytes of a file that a process may write: its trace is a few megabytes. One that goes on is
+/// ended by a signal.
+#[cfg(target_os = "linux")]
+const LARGEST: u64 = 1 << 30;
 
 /// How long a process has been dead before its output is taken to be complete although somebody
 /// has the pipe open.
@@ -164,6 +170,12 @@ impl Process {
         let group = Pid::from_child(&child);
         running.insert(group.as_raw_nonzero().get());
         drop(running);
+        #[cfg(target_os = "linux")]
+        {
+            let most = Rlimit { current: Some(LARGEST), maximum: Some(LARGEST) };
+            // It may have ended already.
+            let _ = prlimit(Some(group), Resource::Fsize, most);
+        }
         let stdout = Drain::start(child.stdout.take());
         let stderr = Drain::start(child.stderr.take());
         Ok(Process { group: Some(group), program, child, ended: None, stdout, stderr })
@@ -330,7 +342,22 @@ mod tests {
     fn a_flood_does_not_block_it() {
         let mut process = sh("head -c 3000000 /dev/zero | tr '\\0' x >&2");
         assert_eq!(process.wait(second()).unwrap(), Some(Ended::Exited(0)));
-        assert_eq!(process.stderr().len(), 3_000_000);
+        assert_eq!(process.stderr().len(), KEPT);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn one_that_fills_the_disk_is_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        let skip = LARGEST >> 20;
+        let script = format!(
+            "sleep 0.2; exec dd if=/dev/zero of={} bs=1M seek={skip} count=1",
+            out.display()
+        );
+        let ended = sh(&script).wait(second()).unwrap();
+        // The signal, or the error of a shell that does not die of it.
+        assert!(ended.is_some_and(|ended| !ended.is_success()), "{ended:?}");
     }
 
     #[test]

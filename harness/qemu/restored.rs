@@ -1,16 +1,17 @@
 //! What became of the state: fields of a stream beside the same fields as the destination saved
 //! them again. This sees what bytes alone cannot: a value that was taken and then dropped.
 
-use std::collections::BTreeMap;
-
 use crate::stream::{Destination, load};
-use crate::wire::{Feed, Map};
+use crate::trace::recomputed::{Table, is_default};
+use crate::trace::values::{self, values};
+use crate::trace::{Meaning, judge};
+use crate::wire::Feed;
 
 /// Longest value that is shown, in bytes.
 const SHOWN: usize = 8;
 
 /// A field that did not come back as it was sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Change {
     /// Its path.
     pub path: String,
@@ -18,11 +19,13 @@ pub struct Change {
     pub sent: Option<String>,
     /// What was saved again, in hex; `None`: nothing.
     pub saved: Option<String>,
+    /// Whether `recomputed.toml` says why, or it is a default that the verdict names.
+    pub explained: bool,
 }
 
 impl std::fmt::Display for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Change { path, sent, saved } = self;
+        let Change { path, sent, saved, .. } = self;
         match (sent, saved) {
             (Some(sent), Some(saved)) => write!(f, "{path}: {sent} became {saved}"),
             (Some(sent), None) => write!(f, "{path}: {sent} was not saved again"),
@@ -32,52 +35,35 @@ impl std::fmt::Display for Change {
     }
 }
 
-/// Holds a stream against the state that a destination saved after loading it. Both are read by
-/// that destination; memory and framing are left out.
+/// Holds a stream of `source`, if its sender is known, against the state that a destination saved after loading it. Both
+/// are read by that destination; memory and framing are left out.
 ///
 /// # Errors
 /// When the destination's model does not load what the destination saved.
-pub fn changes(to: &Destination, stream: &[u8], saved: &[u8]) -> Result<Vec<Change>, String> {
+pub fn changes(
+    table: &Table,
+    source: Option<&Destination>,
+    to: &Destination,
+    stream: &[u8],
+    saved: &[u8],
+) -> Result<Vec<Change>, String> {
     let sent = load(to, &mut &stream[..], &Feed::Bulk);
     let again = load(to, &mut &saved[..], &Feed::Bulk);
     if let Some(error) = again.refused {
         return Err(format!("the model refuses what {} saved: {error}", to.release));
     }
-    let sent = values(&sent.map, stream);
-    let again = values(&again.map, saved);
-    let mut changes = Vec::new();
-    for (key, (path, value)) in &sent {
-        let now = again.get(key).map(|(_, now)| *now);
-        if now != Some(*value) {
-            let saved = now.map(hex);
-            changes.push(Change { path: path.clone(), sent: Some(hex(value)), saved });
-        }
-    }
-    let new = again.iter().filter(|(key, _)| !sent.contains_key(*key));
-    changes.extend(new.map(|(_, (path, value))| Change {
-        path: path.clone(),
-        sent: None,
-        saved: Some(hex(value)),
-    }));
-    Ok(changes)
-}
-
-/// Fields by identity and turn, as one may come more than once.
-type Values<'s> = BTreeMap<(u64, u32), (String, &'s [u8])>;
-
-fn values<'s>(map: &Map<'_>, stream: &'s [u8]) -> Values<'s> {
-    let mut values = Values::new();
-    let mut turns: BTreeMap<u64, u32> = BTreeMap::new();
-    for span in map.spans().iter().filter(|s| !matches!(s.info, "framing" | "ram")) {
-        let turn = turns.entry(span.identity).or_default();
-        let from = usize::try_from(span.offset).unwrap_or(usize::MAX);
-        let to = from.saturating_add(usize::try_from(span.len).unwrap_or(0));
-        if let Some(bytes) = stream.get(from..to) {
-            values.insert((span.identity, *turn), (map.path(span), bytes));
-        }
-        *turn += 1;
-    }
-    values
+    let (sent, again) = (values(&sent.map, stream), values(&again.map, saved));
+    let changes = values::changes(&sent, &again);
+    let meaning = source.and_then(|source| Meaning::of(source, stream).ok());
+    let judged = meaning.map(|meaning| judge(&meaning, stream, to, &Feed::Bulk));
+    let own = |change: values::Change<'_>| {
+        let known = |s: &Destination| table.explains(&change, s.version, to.version).is_some();
+        let default = judged.as_ref().is_some_and(|judged| is_default(&change, judged, to));
+        let explained = default || source.is_some_and(known);
+        let (sent, saved) = (change.before.map(hex), change.after.map(hex));
+        Change { path: change.path, sent, saved, explained }
+    };
+    Ok(changes.into_iter().map(own).collect())
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -19,11 +19,12 @@ use super::mutate::{Random, change};
 use super::process::Ended;
 use super::restored::{Change, changes};
 use super::shrink::shrink;
-use crate::matrix::agreement::{Compared, disagreement};
+use crate::matrix::agreement::{Compared, disagreement, parted};
 use crate::release::library::Library;
 use crate::release::observed::{ObservedVerdict, Op};
 use crate::release::provenance::Fixture;
 use crate::stream::{Destination, Loaded, load as model};
+use crate::trace::recomputed::Table;
 use crate::wire::Feed;
 use crate::wire::reader::WINDOW;
 
@@ -207,11 +208,14 @@ pub fn verify(
         .num_threads(options.jobs)
         .build()
         .map_err(|e| QemuError::files(std::io::Error::other(e)))?;
+    let table = library.corpus().text("recomputed.toml").map_err(library_error)?;
+    let table = table.map_or_else(|| Ok(Table::default()), |text| Table::parse(&text));
+    let table = &table.map_err(|why| QemuError::Recomputed { why })?;
     pool.install(|| {
         cases
             .par_iter()
             .map(|case| {
-                let verified = one(library, case, options);
+                let verified = one(library, table, case, options);
                 done.fetch_add(1, Ordering::Relaxed);
                 verified
             })
@@ -220,7 +224,12 @@ pub fn verify(
 }
 
 /// One case.
-fn one(library: &Library, case: &Case<'_>, options: &Options) -> Result<Verified, QemuError> {
+fn one(
+    library: &Library,
+    table: &Table,
+    case: &Case<'_>,
+    options: &Options,
+) -> Result<Verified, QemuError> {
     let unchanged = match case.instead {
         Some(stream) => stream.bytes.clone(),
         None => library.corpus().stream(case.fixture).map_err(library_error)?,
@@ -228,7 +237,10 @@ fn one(library: &Library, case: &Case<'_>, options: &Options) -> Result<Verified
     let changed = case.change.as_ref().and_then(|op| op.apply(&unchanged));
     let to = destination(library, case.known, case.fixture)?;
     let stream = changed.as_ref().unwrap_or(&unchanged);
-    let mut verified = beside(case, to.as_ref(), stream, options)?;
+    let Fixture { release, machine, scenario, .. } = case.fixture;
+    let sender = library.destination(release, machine, scenario)?;
+    let sender = sender.as_ref().filter(|_| case.instead.is_none());
+    let mut verified = beside(table, case, [sender, to.as_ref()], stream, options)?;
     let open = verified.compared.is_open();
     // Each load that hangs costs the whole limit.
     let hangs = verified.real.verdict == ObservedVerdict::Hang;
@@ -237,13 +249,19 @@ fn one(library: &Library, case: &Case<'_>, options: &Options) -> Result<Verified
         let shown = kind(&shown);
         // A state that was not saved the first time has no part in it.
         let options = &Options { save: verified.real.saved.is_some(), ..options.clone() };
+        let mut hung = false;
         let smallest = shrink(to, &unchanged, stream, options.shrink, |candidate| {
-            let again = beside(case, Some(to), candidate, options)?.compared;
-            let why = again.disagreement.as_deref().filter(|_| again.is_open());
+            if hung {
+                return Ok(false);
+            }
+            let Verified { compared, real, .. } =
+                beside(table, case, [sender, Some(to)], candidate, options)?;
+            hung = real.verdict == ObservedVerdict::Hang;
+            let why = compared.disagreement.as_deref().filter(|_| compared.is_open());
             Ok::<_, QemuError>(why.is_some_and(|why| kind(why) == shown))
         })?;
         // What the smallest one shows is what is told, if it still shows it.
-        let last = beside(case, Some(to), &smallest, options)?;
+        let last = beside(table, case, [sender, Some(to)], &smallest, options)?;
         if last.compared.is_open() {
             verified = Verified { shrunk_from: Some(stream.len() as u64), ..last };
         } else {
@@ -266,8 +284,9 @@ fn kind(why: &str) -> &str {
 
 /// One stream into the binary, and into the model.
 fn beside(
+    table: &Table,
     case: &Case<'_>,
-    to: Option<&Destination>,
+    [source, to]: [Option<&Destination>; 2],
     stream: &[u8],
     options: &Options,
 ) -> Result<Verified, QemuError> {
@@ -283,15 +302,19 @@ fn beside(
     let real = load(&known.binary, &setup, stream, &wanted)?;
     let (mut changed, mut notes) = (Vec::new(), Vec::new());
     notes.extend(real.unsaved.iter().map(|why| format!("accepted, but not saved again: {why}")));
-    let mut disagreement = disagreement(to, Some(stream), feed, &real.outcome(feed));
     let loaded = to.map(|to| (to, model(to, &mut &stream[..], feed)));
+    let outcome = real.outcome(feed);
+    let mut disagreement = match &loaded {
+        Some((_, loaded)) => parted(loaded, &outcome),
+        None => disagreement(None, Some(stream), feed, &outcome),
+    };
     if let Some((to, loaded)) = &loaded {
         disagreement = disagreement
             .or_else(|| crash(loaded, &real))
             .or_else(|| out_of_reach(loaded, feed, &real))
             .or_else(|| fields(to, loaded, stream, &real));
         if let Some(saved) = &real.saved {
-            match changes(to, stream, saved) {
+            match changes(table, source, to, stream, saved) {
                 Ok(list) => changed = list,
                 Err(why) => {
                     // The binary may have written what nobody can load, itself included.

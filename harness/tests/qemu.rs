@@ -59,9 +59,12 @@ fn main() -> ExitCode {
         always("one_that_hangs_is_not_left_when_interrupted", fakes::interrupted),
     ];
     let binary = binary();
-    let reason = match &binary {
-        Some(_) => String::new(),
-        None => "no qemu-system-x86_64 in PATH, and CROSSLOAD_QEMU not set".to_owned(),
+    let (binary, reason) = match binary {
+        Some(path) => match release(&path, &corpus().0) {
+            Some(_) => (Some(path), String::new()),
+            None => (None, format!("{} is of no release of the corpus", path.display())),
+        },
+        None => (None, "no qemu-system-x86_64 in PATH, and CROSSLOAD_QEMU not set".to_owned()),
     };
     let real: [(&str, Test); 7] = [
         ("captures_exercise_what_they_are_for", captures),
@@ -113,11 +116,16 @@ fn corpus() -> (Library, Config) {
     (library, Config::parse("matrix.toml", &text).unwrap())
 }
 
-fn known(path: &Path, library: &Library) -> Known {
+/// The release of the corpus that a binary is; `None` if it has none of its number.
+fn release(path: &Path, library: &Library) -> Option<Known> {
     let binary = Binary::at(path).unwrap();
     let receipts = library.fixtures().iter().map(|f| (f.release.as_str(), f.binary.as_str()));
-    let release = binary.release(receipts).expect("the corpus knows the binary").to_owned();
-    Known { binary, release }
+    let release = binary.release(receipts)?.to_owned();
+    Some(Known { binary, release })
+}
+
+fn known(path: &Path, library: &Library) -> Known {
+    release(path, library).expect("the corpus knows the binary")
 }
 
 /// What each guest program is for, as the stream must have it.

@@ -10,10 +10,10 @@ mod support;
 use std::collections::BTreeSet;
 
 use crossload::release::corpus::SavedAgain;
-use crossload::stream::{Destination, Loaded, load};
-use crossload::trace::recomputed::Table;
-use crossload::trace::values::{Change, changes, values};
-use crossload::trace::{Judged, Meaning, Verdict, judge};
+use crossload::stream::{Loaded, load};
+use crossload::trace::recomputed::{Table, is_default};
+use crossload::trace::values::{changes, values};
+use crossload::trace::{Meaning, judge};
 use crossload::wire::{Feed, Kind};
 use rayon::prelude::*;
 
@@ -43,7 +43,8 @@ fn destinations_held_what_the_model_read() {
     let unexplained: Vec<&String> = outcomes.iter().flat_map(|o| &o.unexplained).collect();
     assert!(unexplained.is_empty(), "{}: {unexplained:#?}", unexplained.len());
     let unused = |used: BTreeSet<usize>, all: usize| (0..all).find(|i| !used.contains(i));
-    let used = outcomes.iter().flat_map(|o| &o.used).copied().collect();
+    let live = (0..).zip(&table.recomputed).filter(|(_, entry)| entry.live).map(|(i, _)| i);
+    let used = outcomes.iter().flat_map(|o| &o.used).copied().chain(live).collect();
     if let Some(i) = unused(used, table.recomputed.len()) {
         panic!("nothing needs {:?}", table.recomputed[i]);
     }
@@ -100,21 +101,4 @@ fn cut(again: &Loaded<'_>) -> Option<String> {
     let error = again.refused.as_ref()?;
     let in_ram = error.section.as_deref() == Some("ram");
     (in_ram && matches!(error.kind, Kind::EndOfInput { .. })).then(|| error.to_string())
-}
-
-/// Whether an item that only the second stream has was named by the verdict: as optional state
-/// that the source does not know, or as never read.
-fn is_default(change: &Change<'_>, judged: &Judged, to: &Destination) -> bool {
-    if change.before.is_some() {
-        return false;
-    }
-    let within = |whole: &str| {
-        let rest = change.path.strip_prefix(whole);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-    };
-    judged.verdict == Verdict::Misparsed
-        || judged.defaults.iter().filter_map(|d| d.split_once(' ')).any(|(what, name)| {
-            let sections = to.handlers.iter().filter(|h| h.idstr == name);
-            within(name) || what == "section" && sections.map(|h| &*h.device).any(within)
-        })
 }

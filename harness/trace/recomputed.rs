@@ -7,7 +7,9 @@
 use serde::Deserialize;
 
 use super::values::Change;
+use super::{Judged, Verdict};
 use crate::dialect::Version;
+use crate::stream::Destination;
 
 /// The table.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -49,6 +51,10 @@ pub struct Entry {
     pub before: Option<Release>,
     /// First source of whose streams this is no longer true.
     pub source_before: Option<Release>,
+    /// Whether only loads of today need it, by `crossload verify`: what is on record was saved at
+    /// once, by other machines.
+    #[serde(default)]
+    pub live: bool,
     /// Why.
     pub reason: String,
 }
@@ -128,6 +134,24 @@ impl Entry {
             }
         }
     }
+}
+
+/// Whether an item that only the second stream has was named by the verdict: as optional state
+/// that the source does not know, or as never read.
+#[must_use]
+pub fn is_default(change: &Change<'_>, judged: &Judged, to: &Destination) -> bool {
+    if change.before.is_some() {
+        return false;
+    }
+    let within = |whole: &str| {
+        let rest = change.path.strip_prefix(whole);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    judged.verdict == Verdict::Misparsed
+        || judged.defaults.iter().filter_map(|d| d.split_once(' ')).any(|(what, name)| {
+            let sections = to.handlers.iter().filter(|h| h.idstr == name);
+            within(name) || what == "section" && sections.map(|h| &*h.device).any(within)
+        })
 }
 
 /// Whether `text` is `pattern`, in which each `*` stands for anything.
