@@ -89,8 +89,8 @@ fn compare(saved: &SavedAgain, table: &Table) -> Outcome {
             continue;
         }
         match table.explains(change, from.version, to.version) {
-            Some(entry) => drop(outcome.used.insert(entry)),
-            None => outcome.unexplained.push(format!("{}: {change:?}", saved.path())),
+            Some(entry) if !table.recomputed[entry].live => drop(outcome.used.insert(entry)),
+            _ => outcome.unexplained.push(format!("{}: {change:?}", saved.path())),
         }
     }
     outcome

@@ -44,14 +44,25 @@ impl<'s> Reader<'_, '_, 's> {
     }
 
     fn recognise(&mut self, owner: &'s Vmsd) -> Step<Seen<'s>> {
-        if self.byte(self.at) != Some(0x05) {
+        let rule = self.dialect.subsections;
+        let looks = match rule {
+            Subsections::None => false,
+            Subsections::OneByteListed => !owner.subsections.is_empty(),
+            Subsections::OneByte | Subsections::Prefix => true,
+        };
+        let first = self.byte(self.at);
+        if looks && (first.is_none() || rule == Subsections::Prefix && first == Some(0x05)) {
+            // At the end, the look itself finds it: of the byte that is not there, or of the length.
+            self.pipe.sees_fully(self.at + 1 + u64::from(first.is_some()));
+        }
+        if first != Some(0x05) {
             return Ok(Seen::Nothing(None));
         }
         let len = u64::from(self.byte(self.at + 1).unwrap_or(0));
         let name = self.bytes(self.at + 2, len);
         let whole = name.len() as u64 == len;
         let name = name.split(|b| *b == 0).next().unwrap_or(name);
-        match self.dialect.subsections {
+        match rule {
             Subsections::None => Ok(Seen::Nothing(Some(Cause::NoSubsections))),
             Subsections::OneByteListed if owner.subsections.is_empty() => {
                 Ok(Seen::Nothing(Some(Cause::UnlistedOwner)))
