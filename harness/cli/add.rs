@@ -11,7 +11,8 @@ use crate::report::table::table;
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 Example:
-  crossload add --qemu /usr/bin/qemu-system-x86_64 && git diff --stat
+  crossload add --qemu /usr/bin/qemu-system-x86_64
+  git add -N corpus matrix.toml && git diff --stat
 
 Captures every scenario on every listed machine type that the binary has and on its newest, loads
 each by the same binary under trace, imports all of it into a copy of the corpus, runs the new row
