@@ -3,7 +3,7 @@
 //! Both are brought into one form: sections, subsections and fields in the order in which they
 //! were read. What a trace cannot tell apart is not told apart: elements of one array are one
 //! field, and so are fields of one name in a row. Inside a hand-written loader, which traces only
-//! what it hands on to descriptions, only subsections are compared.
+//! what it hands on to descriptions, only subsections and what is in them are compared.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -60,14 +60,23 @@ pub fn traced(log: &str, to: &Destination) -> Vec<Event> {
 struct Traced<'d> {
     to: &'d Destination,
     events: Vec<Event>,
-    /// Descriptions entered and not left, and whether each is at its subsections.
-    open: Vec<bool>,
+    /// Descriptions entered and not left.
+    open: Vec<Open>,
     /// The field begun last, once it is known to be there.
     field: Option<String>,
     /// Name of the field before it, if nothing but that field has come since.
     last: Option<String>,
     /// Whether the section's fields are compared.
     whole: bool,
+}
+
+/// A description that a loader is in.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    /// Whether it is at its subsections.
+    past_fields: bool,
+    /// Whether it is a subsection, or in one.
+    inside: bool,
 }
 
 impl Traced<'_> {
@@ -87,14 +96,17 @@ impl Traced<'_> {
             }
             "vmstate_load_state" => {
                 // A field with a description of its own is told by what is in it.
-                if self.open.last() == Some(&true) {
+                let outer = self.open.last().copied();
+                let is_subsection = outer.is_some_and(|o| o.past_fields);
+                if is_subsection {
                     self.flush();
                     let name = rest.rsplit_once(" v").map_or(rest, |(name, _)| name);
                     self.events.push(Event::Subsection(name.to_owned()));
                 }
                 self.field = None;
                 self.last = None;
-                self.open.push(false);
+                let inside = is_subsection || outer.is_some_and(|o| o.inside);
+                self.open.push(Open { past_fields: false, inside });
             }
             "vmstate_n_elems" => {
                 if let Some((name, count)) = rest.rsplit_once(": ")
@@ -109,7 +121,7 @@ impl Traced<'_> {
             "vmstate_subsection_load" => {
                 self.flush();
                 if let Some(open) = self.open.last_mut() {
-                    *open = true;
+                    open.past_fields = true;
                 }
             }
             "vmstate_load_state_end" | "vmstate_load_state_success" => {
@@ -124,7 +136,8 @@ impl Traced<'_> {
     /// The field begun last has nothing in it, so it is a field.
     fn flush(&mut self) {
         let Some(name) = self.field.take() else { return };
-        if self.whole && self.last.as_ref() != Some(&name) {
+        let compared = self.whole || self.open.last().is_some_and(|open| open.inside);
+        if compared && self.last.as_ref() != Some(&name) {
             self.events.push(Event::Field(name.clone()));
         }
         self.last = Some(name);
@@ -137,9 +150,12 @@ pub fn modelled(to: &Destination, loaded: &Loaded<'_>, stream: &[u8]) -> Vec<Eve
     let mut events = Vec::new();
     let mut whole = false;
     let mut last: Option<&Span<'_>> = None;
+    // Subsections of the section so far, by name.
+    let mut subsections: Vec<&str> = Vec::new();
     for span in loaded.map.spans() {
         match (span.info, span.name) {
             ("framing", "section header") => {
+                subsections.clear();
                 if let Some((idstr, instance_id, version_id)) = header(stream, span.offset) {
                     whole = by_description(to, idstr, instance_id);
                     let idstr = String::from_utf8_lossy(c_string(idstr)).into_owned();
@@ -151,11 +167,16 @@ pub fn modelled(to: &Destination, loaded: &Loaded<'_>, stream: &[u8]) -> Vec<Eve
             ("framing", _) => {}
             ("subsection", name) => {
                 events.push(Event::Subsection(name.to_owned()));
+                subsections.push(name);
                 last = None;
             }
             (_, name) => {
                 let same = last.is_some_and(|l| l.name == name && l.parent == span.parent);
-                if whole && !same {
+                let inside = || {
+                    let nodes = loaded.map.nodes(span);
+                    nodes.iter().any(|node| subsections.contains(&node.name))
+                };
+                if !same && (whole || inside()) {
                     events.push(Event::Field(name.to_owned()));
                 }
                 last = Some(span);
@@ -253,5 +274,51 @@ fn without_prefix(line: &str) -> &str {
     match line.split_once(':') {
         Some((prefix, rest)) if prefix.contains('@') && !prefix.contains(' ') => rest,
         _ => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::release::corpus::Corpus;
+    use crate::release::library::Library;
+    use crate::stream::load_bytes;
+    use crate::wire::Feed;
+
+    /// The trace of a hand-written section: a field of its own, and a subsection with a field.
+    const TRACE: &str = "\
+1@2.3:qemu_loadvm_state_section_startfull 26(0000:00:05.0/virtio-serial) 0 3
+vmstate_load_state virtio-console v3
+vmstate_n_elems virtio: 1
+vmstate_load_state_field virtio-console:virtio exists=1
+vmstate_load_state virtio v1
+vmstate_subsection_load virtio
+vmstate_load_state virtio/64bit_features v1
+vmstate_n_elems guest_features: 1
+vmstate_load_state_field virtio/64bit_features:guest_features exists=1
+vmstate_load_state_end virtio/64bit_features end/0
+vmstate_load_state_end virtio end/0
+vmstate_load_state_end virtio-console end/0
+";
+
+    #[test]
+    fn of_a_hand_written_section_what_is_in_subsections_is_compared() {
+        let library = Library::open(Corpus::embedded().unwrap()).unwrap();
+        let to = library.destination("7.2", "pc-i440fx-7.2", "virtio").unwrap().unwrap();
+        let told: Vec<String> = traced(TRACE, &to).iter().map(Event::to_string).collect();
+        let section = "section 0000:00:05.0/virtio-serial 0 version 3";
+        let (head, field) = ("subsection virtio/64bit_features", "field guest_features");
+        assert_eq!(told, [section, head, field]);
+
+        let fixture = library.fixture("7.2", "pc-i440fx-7.2", "virtqueue").unwrap();
+        let to = library.destination("7.2", "pc-i440fx-7.2", "virtqueue").unwrap().unwrap();
+        let stream = library.corpus().stream(fixture).unwrap();
+        let model = modelled(&to, &load_bytes(&to, &stream, &Feed::Bulk), &stream);
+        let told: Vec<String> = model.iter().map(Event::to_string).collect();
+        let begin = told.iter().position(|line| line.contains("/virtio-net 0")).unwrap();
+        let section: Vec<&String> =
+            told[begin + 1..].iter().take_while(|line| !line.starts_with("section")).collect();
+        assert!(section[0].starts_with("subsection virtio"), "{section:?}");
+        assert!(section[1].starts_with("field "), "{section:?}");
     }
 }
