@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::binary::Binary;
 use super::capture::{Captured, all};
 use super::emulator::TRACED;
+use super::groups::{Scratch, running};
 use super::process::Ended;
 use super::qmp::QmpError;
 use super::scenario::{fits, lacks};
@@ -74,7 +75,7 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     let mut notes = Vec::new();
     let captured = captures(order, &config, &corpus, &mut notes)?;
 
-    let work = tempfile::tempdir().map_err(QemuError::files)?;
+    let work = Scratch::new().map_err(QemuError::files)?;
     let (input, copy) = (work.path().join("input"), work.path().join("corpus"));
     bundle::write(&input, order.binary, &captured)?;
     copy_folder(order.corpus, &copy)?;
@@ -107,7 +108,9 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     }
     staged.extend(files::stage(order.matrix, text.as_bytes())?);
     written.push(name);
-    // All of it is on the disk; from here on names change, the claims' last.
+    // All of it is on the disk; from here on names change, the claims' last, and no interrupt comes
+    // in between.
+    let _held = running();
     staged.into_iter().try_for_each(Staged::persist)?;
     Ok(Added { written, notes, changes, run: Some((config, run)) })
 }

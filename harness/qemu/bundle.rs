@@ -11,6 +11,7 @@ use super::QemuError;
 use super::binary::Binary;
 use super::capture::Captured;
 use super::emulator::COMMON;
+use super::groups::Scratch;
 use super::process::{Task, output};
 use crate::dialect::Version;
 use crate::release::files::{self, FileError};
@@ -69,7 +70,7 @@ fn index(captured: &[Captured]) -> Value {
 
 /// `-dump-vmstate` of a machine type.
 fn dump(binary: &Binary, machine: &str) -> Result<Vec<u8>, QemuError> {
-    let folder = tempfile::tempdir().map_err(QemuError::files)?;
+    let folder = Scratch::new().map_err(QemuError::files)?;
     let arguments = ["-M", machine, "-nodefaults", "-nographic", "-dump-vmstate", "dump.json"];
     let arguments = arguments.map(str::to_owned).to_vec();
     output(Task { program: &binary.path, arguments, folder: folder.path(), stdin: None }, LIMIT)?;

@@ -12,11 +12,10 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use super::QemuError;
 use super::binary::Binary;
 use super::connection::poll;
+use super::groups::Scratch;
 use super::guest::Guest;
 use super::monitor::{Migration, Monitor, ended};
 use super::process::{Deadline, POLL, Process, Task};
@@ -112,7 +111,7 @@ pub struct Emulator {
     /// The way to talk to it.
     pub monitor: Monitor,
     _tpm: Option<Tpm>,
-    folder: TempDir,
+    folder: Scratch,
 }
 
 impl Emulator {
@@ -261,10 +260,9 @@ pub fn command_line(setup: &Setup) -> Vec<String> {
 }
 
 /// A folder with everything that a machine needs.
-fn prepare(guest: Guest) -> Result<TempDir, QemuError> {
+fn prepare(guest: Guest) -> Result<Scratch, QemuError> {
     let firmware = guest.firmware()?;
-    let folder =
-        tempfile::Builder::new().prefix("crossload-").tempdir().map_err(QemuError::files)?;
+    let folder = Scratch::new().map_err(QemuError::files)?;
     let fill = |folder: &Path| -> std::io::Result<()> {
         fs::write(folder.join("guest.bin"), &firmware)?;
         for (disk, size) in DISKS {

@@ -99,11 +99,26 @@ pub fn is_not_there() {
 pub fn interrupted() {
     let folder = tempfile::tempdir().unwrap();
     let told = folder.path().join("pid");
-    let fake =
-        fake(&format!("echo $$ >{0}.part; mv {0}.part {0}; exec sleep 1000", told.display()));
+    let script = format!(
+        "case \"$*\" in --version) echo QEMU emulator version 7.2.0;; *help) echo pc-i440fx-7.2 PC;; \
+         *) echo $$ >{0}.part; mv {0}.part {0}; exec sleep 1000;; esac",
+        told.display()
+    );
+    let fake = fake(&script);
+    let work = folder.path().join("work");
+    fs::create_dir(&work).unwrap();
     for signal in [Signal::INT, Signal::TERM] {
         let mut program = Command::new(env!("CARGO_BIN_EXE_crossload"));
-        program.args(["capture", "--into"]).arg(folder.path().join("into"));
+        program.args([
+            "capture",
+            "--scenario",
+            "idle",
+            "--machine",
+            "pc-i440fx-7.2",
+            "--jobs",
+            "1",
+        ]);
+        program.arg("--into").arg(folder.path().join("into")).env("TMPDIR", &work);
         let mut program = program.arg("--qemu").arg(&fake.binary.path).spawn().unwrap();
         let pid = loop {
             assert!(program.try_wait().unwrap().is_none(), "it ended before it was told to");
@@ -113,8 +128,11 @@ pub fn interrupted() {
             thread::sleep(Duration::from_millis(5));
         };
         fs::remove_file(&told).unwrap();
+        assert_eq!(fs::read_dir(&work).unwrap().count(), 1, "it runs in a folder there");
         kill_process(Pid::from_child(&program), signal).unwrap();
         assert_eq!(program.wait().unwrap().code(), Some(130));
+        let left: Vec<_> = fs::read_dir(&work).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
         // It is gone, or dead and waits to be reaped by whoever inherits it.
         let state = Command::new("ps").args(["-o", "stat=", "-p", &pid]).output().unwrap().stdout;
         let state = String::from_utf8(state).unwrap();
