@@ -149,9 +149,12 @@ fn filters<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, version_id: u32) -> Resu
         scalar(walk, "allmulti", width)?;
     }
     if version_id >= 5 {
-        // More addresses than the table holds are passed over: the same bytes.
+        // More addresses than the table holds are passed over: the same bytes. Since there is a
+        // description (2.9) their number is an int then, and none if it is negative.
         let used = scalar(walk, "mac_table.in_use", 4)?;
-        walk.flow.bytes(Name::plain("mac_table.macs", "buffer"), used * MAC)?;
+        let int = walk.scene.release >= Version::new(2, 9, 0);
+        let macs = if int && (used as u32 as i32) < 0 { 0 } else { used };
+        walk.flow.bytes(Name::plain("mac_table.macs", "buffer"), macs * MAC)?;
     }
     if version_id >= 6 {
         walk.flow.bytes(Name::plain("vlans", "buffer"), VLANS)?;
