@@ -213,7 +213,7 @@ fn keep(args: &Args, all: &[Case<'_>], verified: &[Verified]) -> Result<usize, C
              Both once more:\n  crossload verify --qemu {}{options} --stream smallest.stream \
              --machine {machine} --scenario {scenario} --feed {feed}\n\n\
              What the binary said:\n{}",
-            title(&one.compared),
+            title(&one.compared, true),
             smallest(one),
             case.known.binary.path.display(),
             one.real.stderr
@@ -240,19 +240,20 @@ fn told(config: &Config, cases: &[Case<'_>], verified: Vec<Verified>, changes: b
     let mut text = String::new();
     for one in &verified {
         for note in &one.notes {
-            text += &format!("{}: {note}\n", title(&one.compared));
+            text += &format!("{}: {note}\n", title(&one.compared, true));
         }
     }
     let sizes: BTreeMap<String, String> =
-        verified.iter().map(|one| (title(&one.compared), smallest(one))).collect();
+        verified.iter().map(|one| (title(&one.compared, true), smallest(one))).collect();
     // Another feed mostly brings the same state.
-    let differing: BTreeSet<(String, &Change)> = verified
+    let of = |one: &Verified| (title(&one.compared, false), one.compared.change.is_none());
+    let differing: BTreeSet<((String, bool), &Change)> = verified
         .iter()
-        .flat_map(|one| one.changes.iter().map(|change| (pair(&one.compared), change)))
+        .flat_map(|one| one.changes.iter().map(move |change| (of(one), change)))
         .collect();
-    for (pair, change) in &differing {
+    for ((pair, unchanged), change) in &differing {
         // Of a changed stream, what its loader makes of it is anybody's guess.
-        let strange = !change.explained && !pair.contains(", ");
+        let strange = !change.explained && *unchanged;
         if changes || strange {
             let why = if strange { ", and recomputed.toml does not say why" } else { "" };
             text += &format!("{pair}: {change}{why}\n");
@@ -271,8 +272,8 @@ fn told(config: &Config, cases: &[Case<'_>], verified: Vec<Verified>, changes: b
     for one in &all {
         let Some(disagreement) = &one.disagreement else { continue };
         holds &= one.explained.is_some();
-        text += &format!("{}: {disagreement}\n", title(one));
-        text += sizes.get(&title(one)).map_or("", String::as_str);
+        text += &format!("{}: {disagreement}\n", title(one, true));
+        text += sizes.get(&title(one, true)).map_or("", String::as_str);
         if let Some(reason) = &one.explained {
             text += &format!("  explained: {reason}\n");
         }
@@ -302,15 +303,10 @@ fn told(config: &Config, cases: &[Case<'_>], verified: Vec<Verified>, changes: b
     Said { text, holds }
 }
 
-fn title(one: &Compared) -> String {
+/// What was loaded into what; with its feed, if that matters.
+fn title(one: &Compared, fed: bool) -> String {
     let Compared { source, destination, machine, scenario, feed, change, .. } = one;
+    let feed = if fed { format!(", {feed}") } else { String::new() };
     let change = change.as_ref().map_or(String::new(), |op| format!(", {}", op.describe()));
-    format!("{source}/{machine}.{scenario} into {destination}, {feed}{change}")
-}
-
-/// The same for what does not hang on the feed.
-fn pair(one: &Compared) -> String {
-    let Compared { source, destination, machine, scenario, change, .. } = one;
-    let change = change.as_ref().map_or(String::new(), |op| format!(", {}", op.describe()));
-    format!("{source}/{machine}.{scenario} into {destination}{change}")
+    format!("{source}/{machine}.{scenario} into {destination}{feed}{change}")
 }

@@ -4,7 +4,7 @@
 use crate::stream::{Destination, load};
 use crate::trace::recomputed::{Table, is_default};
 use crate::trace::values::{self, values};
-use crate::trace::{Meaning, judge};
+use crate::trace::{Meaning, judge_reading};
 use crate::wire::Feed;
 
 /// Longest value that is shown, in bytes.
@@ -35,8 +35,8 @@ impl std::fmt::Display for Change {
     }
 }
 
-/// Holds a stream of `source`, if its sender is known, against the state that a destination saved after loading it. Both
-/// are read by that destination; memory and framing are left out.
+/// Holds a stream of `source`, if its sender is known, against the state that a destination saved
+/// after loading it. Both are read by that destination; memory and framing are left out.
 ///
 /// # Errors
 /// When the destination's model does not load what the destination saved.
@@ -52,10 +52,10 @@ pub fn changes(
     if let Some(error) = again.refused {
         return Err(format!("the model refuses what {} saved: {error}", to.release));
     }
-    let (sent, again) = (values(&sent.map, stream), values(&again.map, saved));
-    let changes = values::changes(&sent, &again);
     let meaning = source.and_then(|source| Meaning::of(source, stream).ok());
-    let judged = meaning.map(|meaning| judge(&meaning, stream, to, &Feed::Bulk));
+    let judged = meaning.map(|meaning| judge_reading(&meaning, &sent, to));
+    let (before, after) = (values(&sent.map, stream), values(&again.map, saved));
+    let changes = values::changes(&before, &after);
     let own = |change: values::Change<'_>| {
         let known = |s: &Destination| table.explains(&change, s.version, to.version).is_some();
         let default = judged.as_ref().is_some_and(|judged| is_default(&change, judged, to));

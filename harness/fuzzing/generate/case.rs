@@ -13,8 +13,8 @@ use crate::fuzzing::oracle::{self, To};
 use crate::stream::{Destination, load_bytes};
 use crate::wire::{Feed, Refill};
 
-/// What a destination must do about subsections, old versions and the end. Said once more here, beside the dialect room, so
-/// that a mistake there is noticed.
+/// What a destination must do about subsections, old versions and the end. Said once more here,
+/// beside the dialect room, so that a mistake there is noticed.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
     /// Name in tables of counts: the first release with these rules.

@@ -95,8 +95,8 @@ pub fn settle<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> R
 /// What comes of a stream without queues.
 ///
 /// # Errors
-/// [`Kind::Undefined`] where queues are fitted first: it deletes the first pair twice. Of that 7.2.22 and
-/// 10.0.13 mostly die, but hang if the heap is such.
+/// [`Kind::Undefined`] where queues are fitted first: it deletes the first pair twice. Of that 7.2.22
+/// and 10.0.13 mostly die; some streams make 7.2.22 hang.
 pub fn none(release: Version) -> std::result::Result<(), Kind> {
     match fits_queues_first(release) {
         true => Err(Kind::Undefined("no queues: the first pair is deleted twice".into())),
