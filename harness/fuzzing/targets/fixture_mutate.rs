@@ -46,6 +46,9 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     }
     counts.cases += u64::from(mutant.changed.is_some());
     changes.iter().for_each(|name| counts.other(name));
+    if mutant.put_right > 0 {
+        counts.other("length put right");
+    }
     check(&pair, &mutant, &feed, counts).map_err(|Failure(why)| {
         let Pair { fixture, to, baseline, .. } = pair;
         let by = format!("{}/{}.{}", to.release, to.machine, to.scenario);
