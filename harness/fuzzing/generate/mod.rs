@@ -100,6 +100,7 @@ pub enum Feature {
     SectionPrefixed,
     SectionAliased,
     Commands,
+    HollowElements,
 }
 
 /// The features of a case.

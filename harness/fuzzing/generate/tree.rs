@@ -157,7 +157,14 @@ impl Tree<'_, '_> {
         match kind {
             8 => {
                 self.features.add(Feature::StructArray);
-                field.count = if self.dice.below(2) == 0 {
+                let choice = self.dice.below(8);
+                if choice == 7
+                    && let Some(inner) = self.tables.vmsd.get_mut(&inner)
+                {
+                    self.features.add(Feature::HollowElements);
+                    hollow(inner);
+                }
+                field.count = if choice.is_multiple_of(2) {
                     Count::Fixed(1 + self.dice.below(3) as u32)
                 } else {
                     self.counter(vmsd, i)
@@ -188,6 +195,14 @@ impl Tree<'_, '_> {
         let name = format!("c{i}");
         vmsd.fields.push(Field { name: name.clone(), ..scalar(String::new(), self.dice) });
         Count::Field { name, signed: false, multiply: 1 + self.dice.below(2) as u32 }
+    }
+}
+
+/// Leaves no byte of a description: all its fields are of a later version.
+fn hollow(vmsd: &mut Vmsd) {
+    vmsd.subsections.clear();
+    for field in &mut vmsd.fields {
+        field.version_id = vmsd.version_id + 1;
     }
 }
 

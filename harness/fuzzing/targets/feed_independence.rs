@@ -1,7 +1,7 @@
 //! The same bytes, whole or damaged, in one piece and under any other feed: for loaders that
 //! refill until they have what they want, nothing may depend on the feed.
 
-use crate::fuzzing::ambiguity::Cause;
+use crate::fuzzing::ambiguity::{Cause, Truth};
 use crate::fuzzing::counters::Counts;
 use crate::fuzzing::dice::Dice;
 use crate::fuzzing::edit::edit;
@@ -21,7 +21,8 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     let evolves = dice.one_in(2);
     let Some((case, mut to)) = Case::make(&mut dice, evolves, counts) else { return Ok(()) };
     let Some(written) = case.write(&mut dice, counts) else { return Ok(()) };
-    let edited = edit(&written, &mut dice).written;
+    let edit = edit(&written, &mut dice);
+    let (edited, at) = (edit.written, edit.at);
     let mut stream = edited.bytes;
     for _ in 0..dice.below(3) {
         // Any byte of the first 64 KiB.
@@ -35,12 +36,16 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         0 => case.feed.clone(),
         _ => Feed::Random(u64::from(dice.byte())),
     };
+    let truth = Truth { bytes: &stream, map: &edited.map, source: &case.source, edited: at };
     by_every_rule(&mut to, &case.destination, case.framing, |to| {
         let whole = load_bytes(to.compiled, &stream, &Feed::Bulk);
         let pieces = load_bytes(to.compiled, &stream, &feed);
         counts.verdict(to.rules, verdict::reading(&edited.map, &pieces).0);
         for loaded in [&whole, &pieces] {
-            oracle::bounds(stream.len(), loaded).map_err(Failure)?;
+            if let Err(why) = oracle::bounds(stream.len(), loaded) {
+                let text = oracle::report(&why, truth, to, &feed, loaded, None, None);
+                return Err(Failure(text));
+            }
         }
         match differs(&whole, &pieces) {
             None => Ok(()),
@@ -52,12 +57,16 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
                 }
                 Ok(())
             }
-            Some(what) => Err(Failure(format!(
-                "rules {}: {what} hangs on the feed\nbulk: {}\n{feed}: {}\nstream {stream:02x?}",
-                to.rules,
-                outcome(&whole),
-                outcome(&pieces)
-            ))),
+            Some(what) => {
+                let why = format!("{what} hangs on the feed\nbulk: {}", outcome(&whole));
+                let mut text = oracle::report(&why, truth, to, &feed, &pieces, None, None);
+                let at = first_difference(&whole, &pieces);
+                for (title, loaded) in [("in bulk", &whole), ("in pieces", &pieces)] {
+                    let around = oracle::around(&stream, &loaded.map, at);
+                    text.push_str(&format!("--- {title}, around {at:#x}\n{around}"));
+                }
+                Err(Failure(text))
+            }
         }
     })
 }
@@ -77,6 +86,14 @@ fn outcome(loaded: &Loaded<'_>) -> String {
         Some(error) => format!("refused: {error}"),
         None => format!("accepted at byte {}", loaded.stopped),
     }
+}
+
+/// Where the items of two loads of the same bytes begin to differ.
+fn first_difference(one: &Loaded<'_>, other: &Loaded<'_>) -> u64 {
+    let (one, other) = (one.map.spans(), other.map.spans());
+    let same = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+    let end = one.last().map_or(0, |span| span.offset + span.len);
+    one.get(same).or(other.get(same)).map_or(end, |span| span.offset)
 }
 
 fn differs(one: &Loaded<'_>, other: &Loaded<'_>) -> Option<&'static str> {

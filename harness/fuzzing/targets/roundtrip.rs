@@ -46,8 +46,9 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         if loaded.refused.is_some() {
             return Ok(());
         }
-        let fail = |what: String| {
-            Err(Failure(format!("rules {}: {what}\nstream {:02x?}", to.rules, written.bytes)))
+        let fail = |what: &str| {
+            let text = oracle::report(what, truth, to, &case.feed, &loaded, Some(prediction), None);
+            Err(Failure(text))
         };
         match save::again(to.compiled, &loaded, &written.bytes) {
             Ok((again, map)) if again == written.bytes => {
@@ -59,11 +60,16 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
                 if one.map(|s| (s.offset, s.identity)).eq(other.map(|s| (s.offset, s.identity))) {
                     Ok(())
                 } else {
-                    fail("the two maps differ".to_string())
+                    fail("the two maps differ")
                 }
             }
-            Ok((again, _)) => fail(format!("saved again otherwise: {again:02x?}")),
-            Err(error) => fail(format!("not saved again: {error}")),
+            Ok((again, _)) => {
+                let same = again.iter().zip(&written.bytes).take_while(|(a, b)| a == b).count();
+                let rest = again.get(same..).unwrap_or_default();
+                let rest = rest.get(..32).unwrap_or(rest);
+                fail(&format!("saved again otherwise: at {same:#x} {rest:02x?}"))
+            }
+            Err(error) => fail(&format!("not saved again: {error}")),
         }
     })
 }

@@ -58,7 +58,7 @@ fn behind_the_end(
         counts.verdict(to.rules, verdict);
         // A look-ahead may see it, and then the prediction says what comes of that.
         let agrees = ambiguity::predict(truth, to.side, to.expected, &case.feed);
-        let misread = difference.is_some_and(|d| d.offset < written.state_end);
+        let misread = difference.as_ref().is_some_and(|d| d.offset < written.state_end);
         let wrong = match oracle::bounds(stream.len(), &loaded) {
             Err(why) => why,
             Ok(()) if agrees != Prediction::Agrees => {
@@ -70,9 +70,11 @@ fn behind_the_end(
             Ok(()) if loaded.refused.is_some() || misread => "it matters".to_owned(),
             Ok(()) => return Ok(()),
         };
-        Err(Failure(format!(
-            "behind the end at {:#x}: {wrong}\nrules {}, feed {}\nrefused: {:?}\n{stream:02x?}",
-            written.state_end, to.rules, case.feed, loaded.refused
-        )))
+        let why = format!("behind the end at {:#x}: {wrong}", written.state_end);
+        let feed = &case.feed;
+        let text =
+            oracle::report(&why, truth, to, feed, &loaded, Some(agrees), difference.as_ref());
+        let rest = stream.get(size..).unwrap_or_default();
+        Err(Failure(format!("{text}behind the end: {rest:02x?}")))
     })
 }
