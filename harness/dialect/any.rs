@@ -1,7 +1,7 @@
 //! The rules for a stream whose release is not known: what any release writes is taken.
 
 use super::ram::Flags;
-use super::{Configuration, Dialect, RamRules, Subsections, Version};
+use super::{Configuration, Dialect, RamRules, Version};
 
 /// The release that knows most kinds of records: 10.0 added a command, 11.0 dropped one.
 const RICHEST: Version = Version::new(10, 2, 0);
@@ -14,7 +14,6 @@ impl Dialect {
     pub fn any(configuration: bool, footers: bool, description: bool) -> Self {
         let richest = Dialect::of(RICHEST, "");
         Dialect {
-            subsections: Subsections::Prefix,
             blocks_unmigratable: false,
             checks_idstr: false,
             configuration: richest

@@ -289,6 +289,10 @@ mod tests {
         stream.truncate(25);
         assert_eq!(locate(&stream), None);
         assert_eq!(locate(b""), None);
+        // One that lies in the other, which ends with the stream.
+        let inner = framed("{}");
+        let outer = framed(&format!("{{{}}}", String::from_utf8(inner).unwrap()));
+        assert_eq!(locate(&outer), Some((20, outer.len() - 20)));
     }
 
     #[test]
@@ -322,6 +326,8 @@ mod tests {
         let text = parse(json.as_bytes()).unwrap_err().to_string();
         assert!(text.contains("a device without `name` at line 2"), "{text}");
         assert!(parse(b"{\"devices\": []}").is_err());
+        let text = parse(b"{\"page_size\": 1, \"devices\": 7}").unwrap_err().to_string();
+        assert!(text.contains("expected a list of a VMDESCRIPTION"), "{text}");
         assert!(parse("{\"struct\": ".repeat(5000).as_bytes()).is_err());
     }
 }

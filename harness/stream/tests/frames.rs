@@ -135,3 +135,31 @@ fn what_only_begins_like_a_record_is_payload() {
         assert_eq!(scan.sections[0].len, len, "{word}");
     }
 }
+
+#[test]
+fn parts_of_two_live_sections_may_alternate() {
+    let bitmap = |b: Bytes| b.raw(&[9]).counted("node-name");
+    let start = Bytes::stream().section(1, 3, "dirty-bitmap", 1).raw(&[1]);
+    let both = start.section(1, 4, "block", 1).be64(2);
+    let parts = bitmap(both.part(2, 3)).part(2, 4).be64(2);
+    let stream = bitmap(parts.part(3, 3)).part(3, 4).be64(2).section(4, 5, "timer", 2).raw(&[9; 5]);
+    let scan = found(&stream.end(), Depth::All);
+    assert!(scan.stopped.is_none(), "{:?}", scan.stopped);
+    assert_eq!(scan.sections, [opaque("timer", 5, true)]);
+}
+
+#[test]
+fn capabilities_say_what_a_list_of_blocks_has() {
+    let stream = |capability: &str, list: fn(Bytes) -> Bytes| {
+        let head = Bytes::stream().configuration("pc").raw(&[5]);
+        let head = head.counted("configuration/capabilities").be32(1).be32(1).counted(capability);
+        let list = list(head.section(1, 2, "ram", 4).be64(0x1000 | 4).counted("pc.ram"));
+        list.be64(16).footer(2).end()
+    };
+    let scanned = |stream: &Bytes| found(stream, Depth::All).stopped.map(|e| e.to_string());
+    // A shared block has its place in the guest's memory behind its length.
+    let shared = |b: Bytes| b.be64(0x1000).be64(0);
+    assert_eq!(scanned(&stream("x-ignore-shared", shared)), None);
+    assert_eq!(scanned(&stream("xbzrle", |b| b.be64(0x1000))), None);
+    assert!(scanned(&stream("xbzrle", shared)).is_some());
+}

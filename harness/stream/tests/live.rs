@@ -2,7 +2,9 @@
 
 use rstest::rstest;
 
-use super::{Bytes, destination, refuses, whole};
+use super::{Body, Bytes, Destination, destination, refuses, whole};
+use crate::release::library;
+use crate::vmstate::Renames;
 
 const EOS: u64 = 2;
 
@@ -235,4 +237,49 @@ fn records_are_told_by_what_they_are() {
     assert_eq!(told("2.8.1", &two, "block"), [("records", 24)]);
     let two = bitmap(1, |b| b.raw(&[0x08]).counted("node").raw(&[1]));
     assert_eq!(told("2.12.0", &two, "dirty-bitmap"), [("records", 7)]);
+}
+
+/// A page of main memory is kept as far as a later check looks into it: `kvm-tpr-opt` wants an
+/// option ROM where it says that its state lies.
+#[rstest]
+#[case("pc.ram", 0x1000, 1, "")]
+#[case("pc.ram", 0x1200, 1, "")]
+#[case("pc.ram", 0x1200, 0, "state 1 wants an option ROM at 0x1200; none is there")]
+#[case("vga.ram", 0x1200, 1, "state 1 wants an option ROM at 0x1200; none is there")]
+fn an_option_rom_is_looked_for_in_pages_that_came(
+    #[case] block: &str,
+    #[case] place: u32,
+    #[case] length: u8,
+    #[case] expected: &str,
+) {
+    let mut to = with_option_rom();
+    to.local.blocks = [("pc.ram", 0x2000), ("vga.ram", 0x2000)]
+        .map(|(name, size)| (name.as_bytes().to_vec(), size))
+        .to_vec();
+    let mut page = vec![0; 4096];
+    page[2] = length;
+    page[0x202] = length;
+    let list = |b: Bytes| b.counted("pc.ram").be64(0x2000).counted("vga.ram").be64(0x2000);
+    let stream = list(Bytes::stream().section(1, 1, "ram", 4).be64(0x4000 | 4));
+    let stream = stream.be64(0x1000 | PAGE).counted(block).raw(&page).be64(16);
+    let stream = stream.section(4, 2, "kvm-tpr-opt", 1).be32(1).be32(place).end();
+    refuses(&to, &stream, expected);
+}
+
+fn with_option_rom() -> Destination {
+    let leaf = |name: &str| {
+        serde_json::json!({"name": name,
+            "kind": {"leaf": {"info": "uint32", "size": {"fixed": 4}}}})
+    };
+    let tables = serde_json::json!({"release": "2.8.1", "vmsd": {"kvm-tpr-opt": {
+        "name": "kvm-tpr-opt", "version_id": 1, "minimum_version_id": 1,
+        "fields": [leaf("state"), leaf("rom_state_paddr")]}}});
+    let handlers = serde_json::json!({"release": "2.8.1", "machine": "pc-0.12", "scenario": "",
+        "origin": "this test", "handlers": [{"idstr": "kvm-tpr-opt", "instance_id": 0,
+        "alias_id": -1, "version_id": 1, "body": {"vmsd": "kvm-tpr-opt"}}]});
+    let (handlers, tables) =
+        (serde_json::from_value(handlers).unwrap(), serde_json::from_value(tables).unwrap());
+    let mut to = library::build(&handlers, &tables, &Renames::default()).unwrap();
+    to.handlers.insert(0, super::handler("ram", Body::Ram));
+    to
 }

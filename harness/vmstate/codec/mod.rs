@@ -7,6 +7,8 @@
 //! | [`virtio`] | the common part of a virtio device, and where its device part comes |
 
 pub mod pci;
+#[cfg(test)]
+mod tests;
 pub mod virtio;
 
 use super::compile::Codec;
