@@ -27,6 +27,8 @@ pub mod old;
 pub mod presence;
 pub mod rename;
 pub mod schema;
+#[cfg(test)]
+mod tests;
 pub mod walk;
 
 pub use compile::Set;

@@ -62,3 +62,37 @@ fn a_bounded_map_keeps_the_first_spans_and_still_knows_where_it_is() {
     assert_eq!(map.left_out(), 4);
     assert_eq!(map.nodes.len(), 2);
 }
+
+#[test]
+fn a_spliced_map_is_that_of_the_pasted_bytes() {
+    let mut map = Map::new();
+    map.enter("dev", "dev", None);
+    for (name, offset) in [("a", 0), ("b", 4), ("c", 8)] {
+        map.note(Item { info: "uint32", width: 4, ..Item::framing(name) }, offset, 4);
+    }
+    let of = |pieces: &[Piece]| -> Vec<(String, u64, u64)> {
+        let spliced = map.spliced(pieces, "new");
+        spliced.spans().iter().map(|s| (spliced.path(s), s.offset, s.len)).collect()
+    };
+    let named = |items: &[(&str, u64, u64)]| -> Vec<(String, u64, u64)> {
+        items.iter().map(|(name, offset, len)| (name.to_string(), *offset, *len)).collect()
+    };
+    let (a, b, c) = (0..4, 4..8, 8..12);
+    let inserted = of(&[Piece::Kept(0..6), Piece::New(3), Piece::Kept(6..12)]);
+    let expected =
+        [("dev.a", 0, 4), ("dev.b", 4, 2), ("new", 6, 3), ("dev.b", 9, 2), ("dev.c", 11, 4)];
+    assert_eq!(inserted, named(&expected));
+    let swapped = of(&[Piece::Kept(b.clone()), Piece::Kept(a.clone()), Piece::Kept(c.clone())]);
+    assert_eq!(swapped, named(&[("dev.b", 0, 4), ("dev.a", 4, 4), ("dev.c", 8, 4)]));
+    assert_eq!(of(&[Piece::Kept(a), Piece::Kept(c)]), named(&[("dev.a", 0, 4), ("dev.c", 4, 4)]));
+}
+
+#[test]
+fn nodes_of_a_span_go_inwards() {
+    let mut map = Map::new();
+    map.enter("dev", "dev", None);
+    map.enter("array", "array", Some(2));
+    map.note(Item { info: "uint32", width: 4, ..Item::framing("x") }, 0, 4);
+    let nodes: Vec<_> = map.nodes(&map.spans()[0]).iter().map(|n| (n.name, n.index)).collect();
+    assert_eq!(nodes, [("dev", None), ("array", Some(2))]);
+}
