@@ -1,17 +1,13 @@
 //! Edits of a stream at the boundaries of its records: bytes inserted, deleted, duplicated,
 //! reordered. The truth is edited along: what is where after the cut.
 
-use std::ops::Range;
-
 use super::dice::Dice;
 use super::generate::stream::Written;
-use super::mutate::paste;
+use super::mutate::{INSERTED, paste, records};
 use crate::wire::map::Piece;
 
 /// Bytes that are inserted: often such as a loader takes for framing.
 const MAGIC: [u8; 8] = [0x00, 0x7e, 0x05, 0x04, 0x02, 0x08, 0x06, 0xff];
-/// Name of what was inserted, in maps.
-const INSERTED: &str = "inserted bytes";
 
 /// What is done to a stream.
 #[allow(missing_docs, reason = "the names say it")]
@@ -57,7 +53,7 @@ pub struct Edited<'d> {
 pub fn edit<'d>(written: &Written<'d>, dice: &mut Dice<'_>) -> Edited<'d> {
     let (edit, name) = dice.of(&Edit::ALL).copied().unwrap_or((Edit::Nothing, "edit: none"));
     let size = written.bytes.len() as u64;
-    let records = records(written);
+    let records = records(&written.map, written.state_end);
     let which = dice.below(records.len().min(255));
     let record = records.get(which).cloned().unwrap_or(0..size);
     let next = records.get(which + 1).cloned().unwrap_or(record.end..record.end);
@@ -103,15 +99,6 @@ fn byte(dice: &mut Dice<'_>) -> u8 {
         choice @ 0x40.. => MAGIC.get(usize::from(choice) % MAGIC.len()).copied().unwrap_or(0),
         plain => plain,
     }
-}
-
-/// Where the records of a stream lie: each from its header to behind its footer.
-fn records(written: &Written<'_>) -> Vec<Range<u64>> {
-    let begins = |name: &str| matches!(name, "section header" | "end of stream" | "command");
-    let mut starts: Vec<u64> =
-        written.map.spans().iter().filter(|s| begins(s.name)).map(|s| s.offset).collect();
-    starts.push(written.state_end);
-    starts.windows(2).filter_map(|pair| Some(*pair.first()?..*pair.last()?)).collect()
 }
 
 /// Puts a stream together anew.

@@ -45,29 +45,30 @@ impl<'s> Reader<'_, '_, 's> {
 
     fn recognise(&mut self, owner: &'s Vmsd) -> Step<Seen<'s>> {
         let rule = self.dialect.subsections;
-        let looks = match rule {
-            Subsections::None => false,
-            Subsections::OneByteListed => !owner.subsections.is_empty(),
-            Subsections::OneByte | Subsections::Prefix => true,
+        // Why it does not look at all.
+        let blind = match rule {
+            Subsections::None => Some(Cause::NoSubsections),
+            Subsections::OneByteListed if owner.subsections.is_empty() => {
+                Some(Cause::UnlistedOwner)
+            }
+            _ => None,
         };
         let first = self.byte(self.at);
-        if looks && (first.is_none() || rule == Subsections::Prefix && first == Some(0x05)) {
+        if blind.is_none()
+            && (first.is_none() || rule == Subsections::Prefix && first == Some(0x05))
+        {
             // At the end, the look itself finds it: of the byte that is not there, or of the length.
             self.pipe.sees_fully(self.at + 1 + u64::from(first.is_some()));
         }
-        if first != Some(0x05) {
-            return Ok(Seen::Nothing(None));
+        if first != Some(0x05) || blind.is_some() {
+            return Ok(Seen::Nothing(blind.filter(|_| first == Some(0x05))));
         }
         let len = u64::from(self.byte(self.at + 1).unwrap_or(0));
         let name = self.bytes(self.at + 2, len);
         let whole = name.len() as u64 == len;
         let name = name.split(|b| *b == 0).next().unwrap_or(name);
         match rule {
-            Subsections::None => Ok(Seen::Nothing(Some(Cause::NoSubsections))),
-            Subsections::OneByteListed if owner.subsections.is_empty() => {
-                Ok(Seen::Nothing(Some(Cause::UnlistedOwner)))
-            }
-            Subsections::OneByte | Subsections::OneByteListed => {
+            Subsections::None | Subsections::OneByte | Subsections::OneByteListed => {
                 let Some(key) = self.listed(owner, name).filter(|_| whole) else {
                     return Err(self.refuses("subsection not in the list"));
                 };

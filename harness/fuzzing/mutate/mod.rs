@@ -28,7 +28,7 @@ use crate::wire::{Feed, Map};
 /// Bytes that mean something to a loader.
 const MAGIC: [u8; 8] = [0x05, 0x00, 0x7e, 0x04, 0x02, 0x03, 0x08, 0xff];
 /// Name of new bytes, in maps.
-const INSERTED: &str = "inserted bytes";
+pub(super) const INSERTED: &str = "inserted bytes";
 /// Names of what begins a record, in maps.
 const RECORDS: [&str; 5] =
     ["section header", "section part header", "command", "end of stream", "vmdescription"];
@@ -51,15 +51,6 @@ impl<'d> Mutant<'d> {
     #[must_use]
     pub fn new(bytes: Vec<u8>, map: Map<'d>) -> Self {
         Mutant { bytes, map, changed: None, put_right: 0 }
-    }
-
-    /// Records, each from its first byte to where the next begins: sections with their footers,
-    /// commands, the end, the description.
-    fn records(&self) -> Vec<Range<u64>> {
-        let begins = self.map.spans().iter().filter(|s| RECORDS.contains(&s.name));
-        let mut starts: Vec<u64> = begins.map(|s| s.offset).collect();
-        starts.push(self.size());
-        starts.windows(2).filter_map(|pair| Some(*pair.first()?..*pair.last()?)).collect()
     }
 
     /// Makes one change. Returns its name for counts.
@@ -214,7 +205,7 @@ impl<'d> Mutant<'d> {
     }
 
     fn section(&mut self, dice: &mut Dice<'_>) -> &'static str {
-        let records = self.records();
+        let records = records(&self.map, self.size());
         let which = dice.below(records.len().min(256));
         let Some(range) = records.get(which).cloned() else { return self.field(dice) };
         let kind = self.kind(range.start);
@@ -336,6 +327,15 @@ impl<'d> Mutant<'d> {
         self.map = self.map.spliced(pieces, INSERTED);
         self.bytes = paste(&self.bytes, pieces, new);
     }
+}
+
+/// Records before `end`, each from its first byte to where the next begins: sections with their
+/// footers, commands, the end, the description.
+pub(super) fn records(map: &Map<'_>, end: u64) -> Vec<Range<u64>> {
+    let begins = map.spans().iter().filter(|s| RECORDS.contains(&s.name) && s.offset < end);
+    let mut starts: Vec<u64> = begins.map(|s| s.offset).collect();
+    starts.push(end);
+    starts.windows(2).filter_map(|pair| Some(*pair.first()?..*pair.last()?)).collect()
 }
 
 /// Puts a stream together anew.
