@@ -64,3 +64,23 @@ impl Writer {
         self.bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_big_endian_and_names_are_counted() {
+        let mut writer = Writer::new();
+        writer.u8(4);
+        writer.be32(0x0102_0304);
+        writer.counted(b"ram");
+        writer.counted(&[7; 300]);
+        let start = [4, 1, 2, 3, 4, 3, b'r', b'a', b'm', 255, 7];
+        assert_eq!(writer.offset(), 5 + 4 + 256);
+        assert_eq!(writer.bytes().get(..11), Some(&start[..]));
+        assert_eq!(writer.bytes().len() as u64, writer.offset());
+        writer.be64(1);
+        assert!(writer.into_bytes().ends_with(&[7, 0, 0, 0, 0, 0, 0, 0, 1]));
+    }
+}

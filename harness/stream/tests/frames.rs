@@ -148,6 +148,23 @@ fn parts_of_two_live_sections_may_alternate() {
     assert_eq!(scan.sections, [opaque("timer", 5, true)]);
 }
 
+/// What a part of a live section begins with is a record of it, wherever on the disk or in memory
+/// it belongs.
+#[test]
+fn a_payload_ends_where_a_part_of_a_live_section_begins() {
+    let timer = |b: Bytes| b.section(4, 5, "timer", 2).raw(&[9; 5]);
+    let block = timer(Bytes::stream().section(1, 4, "block", 1).be64(2));
+    let block = block.part(3, 4).be64(7 << 9 | 1).counted("d0").zeros(1 << 20).be64(2);
+    let list = |b: Bytes| b.be64(0x10000 | 4).counted("pc.ram").be64(0x10000).be64(16);
+    let ram = timer(list(Bytes::stream().section(1, 4, "ram", 4)));
+    let ram = ram.part(3, 4).be64(0x3000 | 8).counted("pc.ram").zeros(4096).be64(16);
+    for stream in [block, ram] {
+        let scan = found(&stream.end(), Depth::All);
+        assert!(scan.stopped.is_none(), "{:?}", scan.stopped);
+        assert_eq!(scan.sections, [opaque("timer", 5, true)]);
+    }
+}
+
 #[test]
 fn capabilities_say_what_a_list_of_blocks_has() {
     let stream = |capability: &str, list: fn(Bytes) -> Bytes| {
