@@ -70,6 +70,7 @@ const PIO: &str = "end_transfer_fn_idx";
 #[case("7.2", "pc-q35-7.2.q35", &[("ich9_ahci", "used", 1)], "a queued transfer is in use and not halted")]
 #[case("7.2", "pc-q35-7.2.q35", &[("ich9_ahci", "used", 1), ("ich9_ahci", "halt", 1)], "a halted transfer's command is not queued")]
 #[case("7.2", "pc-q35-7.2.q35", &[("ich9_ahci", "used", 1), ("ich9_ahci", "halt", 1), ("ich9_ahci", "ncq_tfs[0].cmd", 0x60)], "a halted transfer's port does not run")]
+#[case("7.2", "pc-q35-7.2.q35", &[("ich9_ahci", "used", 1), ("ich9_ahci", "halt", 1), ("ich9_ahci", "ncq_tfs[0].cmd", 0x60), ("ich9_ahci", "ncq_tfs[0].slot", 5)], "a halted transfer's slot is not its tag")]
 #[case("7.2", "pc-q35-7.2.q35", &[("ich9_ahci", "busy_slot", 32)], "a port is busy with a slot that is none")]
 #[case("7.2", "pc-q35-7.2.q35", &[("ich9_ahci", "busy_slot", 31)], "")]
 #[case("7.2", "pc-q35-7.2.q35", &[("ich9_ahci", "port_regs.cmd", 1 << 15)], "a port's command engine runs, but should not")]

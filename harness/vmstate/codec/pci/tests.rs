@@ -53,6 +53,18 @@ fn masks_follow_the_capability_list() {
     assert_eq!(msix_vectors(&space), 2048);
 }
 
+/// Below its size, a base address is compared; of a device without known sizes nothing is.
+#[rstest::rstest]
+#[case("e1000", "ffff0100 3f")]
+#[case("lsiscsi", "ff000000 ff030000 ff1f")]
+#[case("uhci", "00000000 00000000 00000000 00000000 1f")]
+#[case("unknown", "")]
+fn masks_of_base_addresses(#[case] device: &str, #[case] expected: &str) {
+    let mask = compared(&space(&[]), device, RELEASE);
+    let shown: String = mask[0x10..0x28].iter().map(|bits| format!("{bits:02x}")).collect();
+    assert_eq!(shown.trim_end_matches("00"), expected.replace(' ', ""));
+}
+
 /// What real binaries said; see `compared.txt`.
 #[test]
 fn masks_are_those_of_real_binaries() {
