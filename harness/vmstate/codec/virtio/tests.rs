@@ -178,6 +178,27 @@ fn what_a_release_saves_it_loads() {
     }
 }
 
+/// A table of addresses is as long as it says; a negative number is none since 2.9, where there is
+/// a description, and a great many before.
+#[test]
+fn addresses_of_a_network_card_are_counted() {
+    let table = |release: &str, used: u64| {
+        let given = with(&[("net.mac_table.in_use", used)]);
+        let (bytes, written) = Release::new(release).save("virtio-net", 11, given);
+        let macs = written.iter().find(|(path, ..)| path.ends_with("mac_table.macs"));
+        (bytes, macs.map(|item| item.2))
+    };
+    for release in ["2.8.1", "2.9.0", "11.1.3"] {
+        assert_eq!(table(release, 0).1, None);
+        assert_eq!(table(release, 3).1, Some(18));
+    }
+    let (bytes, macs) = table("2.9.0", 0xffff_ffff);
+    assert_eq!(macs, None);
+    let text = |release: &str| Release::new(release).load("virtio-net", 11, &bytes).text();
+    assert_eq!(text("2.9.0"), "");
+    assert!(text("2.8.1").starts_with("end of stream"), "{}", text("2.8.1"));
+}
+
 #[test]
 fn section_versions_are_those_of_the_release() {
     let refused = |number: &str, device: &str, version_id: u32| {
