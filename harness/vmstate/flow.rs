@@ -109,7 +109,8 @@ pub trait Flow<'d> {
     /// Whether received values are to be checked against local ones.
     fn loads(&self) -> bool;
 
-    /// A byte of guest memory as the stream has set it, of those that [`Guest`] keeps.
+    /// A byte of guest memory as the stream has set it, of those that
+    /// [`Guest`](super::guest::Guest) keeps.
     fn guest_byte(&self, address: u64) -> u8;
 
     /// An error at `offset`, at item `name` of the current node.
