@@ -183,7 +183,8 @@ fn what_a_release_saves_it_loads() {
 #[test]
 fn addresses_of_a_network_card_are_counted() {
     let table = |release: &str, used: u64| {
-        let given = with(&[("net.mac_table.in_use", used)]);
+        let queues = [("num_queues", 3), ("vq[1].num", 256), ("vq[2].num", 64)];
+        let given = with(&[&queues[..], &[("net.mac_table.in_use", used)]].concat());
         let (bytes, written) = Release::new(release).save("virtio-net", 11, given);
         let macs = written.iter().find(|(path, ..)| path.ends_with("mac_table.macs"));
         (bytes, macs.map(|item| item.2))
