@@ -313,4 +313,4 @@ impl Scanner<'_, '_> {
 }
 
 /// Number and length of the command that wraps further records.
-const PACKAGED: [u8; 4] = [0, 7, 0, 4];
+const PACKAGED: [u8; 4] = [0, record::PACKAGED, 0, 4];

@@ -55,6 +55,8 @@ pub mod record {
     pub const CONFIGURATION: u8 = 0x07;
     /// A command (2.5).
     pub const COMMAND: u8 = 0x08;
+    /// Number of the command that a package follows.
+    pub const PACKAGED: u8 = 7;
     /// After a section's payload (2.4).
     pub const FOOTER: u8 = 0x7e;
 }

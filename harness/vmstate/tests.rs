@@ -12,7 +12,10 @@ use crate::wire::Feed;
 
 /// One section `dev` of these fields, and other descriptions; without footers.
 fn destination(fields: Value, others: &[(&str, Value)]) -> Destination {
-    let vmsd = |name: &str, fields: Value| json!({"name": name, "version_id": 1, "minimum_version_id": 1, "fields": fields});
+    let vmsd = |name: &str, fields: Value| {
+        json!({"name": name, "version_id": 1, "minimum_version_id": 1,
+            "fields": fields})
+    };
     let mut tables = json!({"release": "10.0", "vmsd": {"dev": vmsd("dev", fields)}});
     for (name, fields) in others {
         tables["vmsd"][*name] = vmsd(name, fields.clone());

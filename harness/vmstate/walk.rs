@@ -16,8 +16,9 @@ use crate::wire::{Fault, Kind, Result, planted};
 
 /// Deepest nesting of descriptions; real ones stay below 10.
 const MAX_DEPTH: u32 = 64;
-/// Fields and elements that a load may come by for each byte that it has read: so is work in proportion to the stream. Captured streams want less than one for six bytes; only a
-/// hostile count of elements without a byte gets there.
+/// Fields and elements that a load may come by for each byte that it has read: so is work in
+/// proportion to the stream. Captured streams want less than one for six bytes; only a hostile count
+/// of elements without a byte gets there.
 const STEPS_PER_BYTE: u64 = 16;
 /// Those that no byte has to be read for.
 const STEPS_FREE: u64 = 1 << 14;

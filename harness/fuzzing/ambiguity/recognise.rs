@@ -60,8 +60,11 @@ impl<'s> Reader<'_, '_, 's> {
             // At the end, the look itself finds it: of the byte that is not there, or of the length.
             self.pipe.sees_fully(self.at + 1 + u64::from(first.is_some()));
         }
-        if first != Some(0x05) || blind.is_some() {
-            return Ok(Seen::Nothing(blind.filter(|_| first == Some(0x05))));
+        if first != Some(0x05) {
+            return Ok(Seen::Nothing(None));
+        }
+        if blind.is_some() {
+            return Ok(Seen::Nothing(blind));
         }
         let len = u64::from(self.byte(self.at + 1).unwrap_or(0));
         let name = self.bytes(self.at + 2, len);

@@ -7,9 +7,6 @@ use std::ops::Range;
 use crate::stream::record;
 use crate::wire::{Map, Span};
 
-/// Number of the command that a package follows.
-const PACKAGED: u8 = 7;
-
 /// A length, and what it covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Length {
@@ -36,7 +33,7 @@ impl Length {
                 read(begin + 1, 4).into_iter().collect()
             }
             ("command", Some(record::COMMAND)) => {
-                let packaged = bytes.get(begin as usize + 2) == Some(&PACKAGED);
+                let packaged = bytes.get(begin as usize + 2) == Some(&record::PACKAGED);
                 let package = packaged.then(|| read(begin + 5, 4)).flatten();
                 read(begin + 3, 2).into_iter().chain(package).collect()
             }
@@ -74,6 +71,6 @@ impl Length {
 
 /// The command before a package of so many bytes, with its length.
 pub(super) fn package(len: u32) -> Vec<u8> {
-    let command = [record::COMMAND, 0, PACKAGED, 0, 4];
+    let command = [record::COMMAND, 0, record::PACKAGED, 0, 4];
     [&command[..], &len.to_be_bytes()].concat()
 }
