@@ -1,10 +1,12 @@
 //! `crossload add`: a release, from a binary to a diff.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::running::Running;
 use super::{CliError, Said};
+use crate::qemu::Binary;
 use crate::qemu::add::{Order, add};
+use crate::qemu::devices::shelve;
 use crate::report::table::table;
 
 /// Options of the verb.
@@ -28,6 +30,12 @@ pub(super) struct Args {
     /// The claims to add to
     #[arg(long, value_name = "FILE", default_value = "matrix.toml")]
     matrix: PathBuf,
+    /// Only (again) what each device type puts on the wire, of a release that is on record
+    #[arg(long)]
+    devices: bool,
+    /// With --devices: only on these machine types [default: all that the binary has]
+    #[arg(long, value_name = "MACHINE", requires = "devices")]
+    machine: Vec<String>,
     #[command(flatten)]
     running: Running,
 }
@@ -37,6 +45,9 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let binary = args.running.binary(&args.qemu)?;
     let release = args.release.clone().unwrap_or_else(|| binary.series());
     let corpus = super::input::beside(&args.matrix);
+    if args.devices {
+        return devices(args, &binary, &release, &corpus);
+    }
     let order = Order {
         binary: &binary,
         release: release.clone(),
@@ -65,4 +76,38 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     text += &format!("\n{}", table(config, run, &run.cells));
     text += &format!("\n{} files written.\n", added.written.len());
     Ok(Said { text, holds: run.holds() })
+}
+
+/// The devices of a release on record.
+fn devices(args: &Args, binary: &Binary, release: &str, corpus: &Path) -> Result<Said, CliError> {
+    let shelved = shelve::shelve(&shelve::Order {
+        binary,
+        release,
+        corpus,
+        machines: &args.machine,
+        jobs: args.running.jobs(),
+        limit: args.running.limit(),
+    })?;
+    let mut text = format!("{release}: {}\n", binary.about);
+    for note in &shelved.notes {
+        text += &format!("note: {note}\n");
+    }
+    for (machine, why) in &shelved.silent {
+        text += &format!("{machine} could not be recorded: {why}\n");
+    }
+    let types = &shelved.catalogue.types;
+    let left_out = types.iter().filter(|(_, why)| !why.is_empty());
+    for (device, why) in left_out {
+        let why = why.lines().last().unwrap_or("");
+        text += &format!("left out: {device}: {why}\n");
+    }
+    let known = types.values().filter(|why| why.is_empty()).count();
+    text += &format!(
+        "{} device types, {known} of them catalogued on {} machine types, {} entries\n{} files written.\n",
+        types.len(),
+        shelved.catalogue.machines.len(),
+        shelved.catalogue.entries.len(),
+        shelved.written.len()
+    );
+    Ok(Said { text, holds: true })
 }

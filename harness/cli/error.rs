@@ -48,6 +48,8 @@ pub enum CliError {
     Source(#[from] SourceError),
     #[error("{name}: {why}")]
     Stream { name: String, why: String },
+    #[error("{name}: {source}")]
+    Targets { name: String, source: crate::matrix::targets::TargetsError },
     #[error("{0}: no such file")]
     NoFile(PathBuf),
     #[error("the corpus has no matrix.toml: name one with --matrix")]

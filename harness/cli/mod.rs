@@ -23,6 +23,7 @@ mod observed;
 mod running;
 mod seed;
 mod source;
+mod targets;
 #[cfg(unix)]
 mod verify;
 
@@ -43,6 +44,7 @@ pub use source::SourceError;
 #[command(name = "crossload", version, args_conflicts_with_subcommands = true)]
 #[command(after_help = "\
 Examples:
+  crossload targets vm.save                       which releases take this saved machine
   crossload                                       the whole matrix
   crossload --source 10.0 --destination 11.1      only these releases
   crossload --verdict misparsed                   only the silent failures
@@ -64,6 +66,8 @@ struct Cli {
 enum Verb {
     /// Run the matrix: a grid per machine type and scenario, findings, summary
     Matrix(matrix::Args),
+    /// Tell which releases take the machine in a stream, and why the others do not
+    Targets(targets::Args),
     /// Show where one fixture is read wrongly or refused by one release
     Explain(explain::Args),
     /// Show what every byte of a stream is: offset, bytes, meaning
@@ -113,6 +117,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let said = match cli.verb {
         None => matrix::run(&cli.matrix),
         Some(Verb::Matrix(args)) => matrix::run(&args),
+        Some(Verb::Targets(args)) => targets::run(&args),
         Some(Verb::Explain(args)) => explain::run(&args),
         Some(Verb::Inspect(args)) => inspect::run(&args),
         Some(Verb::Import(args)) => import::run(&args),

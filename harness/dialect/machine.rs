@@ -1,5 +1,7 @@
 //! Machine types: the generation that is part of a versioned type's name.
 
+use super::Version;
+
 /// The release whose behaviour a versioned machine type keeps: `pc-i440fx-2.4` is 2.4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation {
@@ -12,6 +14,12 @@ impl Generation {
     #[must_use]
     pub const fn new(major: u32, minor: u32) -> Self {
         Generation { major, minor }
+    }
+
+    /// Whether a release of this version is older than the machine type.
+    #[must_use]
+    pub fn newer_than(self, version: Version) -> bool {
+        version < Version::new(self.major, self.minor, 0)
     }
 
     /// The generation of a machine type, or `None` for one without (`isapc`, `none`, `microvm`):

@@ -10,6 +10,7 @@
 //! | [`policy`] | what a verdict means in a direction, and what is known |
 //! | [`observed`] | what real binaries did |
 //! | [`agreement`] | the model against them |
+//! | [`targets`] | which releases take the machine in a stream |
 //! | [`texts`] | what their messages say |
 
 pub mod agreement;
@@ -23,6 +24,7 @@ mod read;
 pub mod run;
 mod schema;
 pub mod select;
+pub mod targets;
 pub mod texts;
 pub mod vendors;
 

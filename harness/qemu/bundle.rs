@@ -69,7 +69,10 @@ fn index(captured: &[Captured]) -> Value {
 }
 
 /// `-dump-vmstate` of a machine type.
-fn dump(binary: &Binary, machine: &str) -> Result<Vec<u8>, QemuError> {
+///
+/// # Errors
+/// When the binary does not write it.
+pub fn dump(binary: &Binary, machine: &str) -> Result<Vec<u8>, QemuError> {
     let folder = Scratch::new().map_err(QemuError::files)?;
     let arguments = ["-M", machine, "-nodefaults", "-nographic", "-dump-vmstate", "dump.json"];
     let arguments = arguments.map(str::to_owned).to_vec();

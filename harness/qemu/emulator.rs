@@ -4,6 +4,7 @@
 //! disks, under TCG, without network. Both sides of a migration are sockets of this process, so
 //! that no shell and no file is between.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::os::fd::OwnedFd;
@@ -23,7 +24,7 @@ use super::tpm::Tpm;
 use crate::dialect::Version;
 
 /// A machine: what is the same on both sides of a migration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Setup {
     /// Machine type.
     pub machine: String,
@@ -31,6 +32,8 @@ pub struct Setup {
     pub guest: Guest,
     /// Arguments of the scenario.
     pub arguments: Vec<String>,
+    /// Option ROMs that its devices ask for beside the usual ones, by file name.
+    pub roms: BTreeSet<String>,
 }
 
 /// What an emulator is started for.
@@ -125,7 +128,7 @@ impl Emulator {
         role: Role,
         deadline: Deadline,
     ) -> Result<Self, QemuError> {
-        let folder = prepare(setup.guest)?;
+        let folder = prepare(setup)?;
         let listener = UnixListener::bind(folder.path().join(SOCKET)).map_err(QemuError::files)?;
         let backed = setup.arguments.iter().any(|a| a == "-tpmdev");
         let tpm =
@@ -260,8 +263,8 @@ pub fn command_line(setup: &Setup) -> Vec<String> {
 }
 
 /// A folder with everything that a machine needs.
-fn prepare(guest: Guest) -> Result<Scratch, QemuError> {
-    let firmware = guest.firmware()?;
+fn prepare(setup: &Setup) -> Result<Scratch, QemuError> {
+    let firmware = setup.guest.firmware()?;
     let folder = Scratch::new().map_err(QemuError::files)?;
     let fill = |folder: &Path| -> std::io::Result<()> {
         fs::write(folder.join("guest.bin"), &firmware)?;
@@ -270,7 +273,7 @@ fn prepare(guest: Guest) -> Result<Scratch, QemuError> {
         }
         let roms = folder.join("roms");
         fs::create_dir(&roms)?;
-        for name in ROMS {
+        for name in ROMS.into_iter().chain(setup.roms.iter().map(String::as_str)) {
             fs::write(roms.join(name), option_rom())?;
         }
         Ok(())

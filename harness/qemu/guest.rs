@@ -29,9 +29,10 @@ const NET: u32 = 0x1000;
 const BALLOON: u32 = 0x1002;
 
 /// A guest program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Guest {
     /// Halts at once.
+    #[default]
     Idle,
     /// Pokes the board's devices but for IDE.
     Misc,

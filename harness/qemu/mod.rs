@@ -16,6 +16,7 @@
 //! | [`restored`] | the state as it was saved again, beside the stream |
 //! | [`mutate`] | changes of a fixture that know its structure |
 //! | [`bundle`] | captures as a folder that can be imported |
+//! | [`devices`] | what each device type of a binary puts on the wire |
 //! | [`claim`] | a release in matrix.toml |
 //! | [`add`] | the whole act of adding a release |
 //! | [`observe`] | outcomes as observations of the corpus |
@@ -30,6 +31,7 @@ pub mod capture;
 pub mod checks;
 pub mod claim;
 pub mod connection;
+pub mod devices;
 pub mod emulator;
 pub mod events;
 pub mod groups;
@@ -101,6 +103,8 @@ pub enum QemuError {
     TooOld { about: String, needed: Version },
     #[error("{release} is there already, but as {known}; {own}")]
     OtherBinary { release: String, known: String, own: String },
+    #[error("what was recorded of its devices: {why}")]
+    Recordings { why: Box<crate::release::bundle::BundleError> },
     #[error("recomputed.toml: {why}")]
     Recomputed { why: String },
     #[error("{release}: nothing could be captured")]

@@ -4,7 +4,7 @@
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::hmp::Hmp;
 use super::process::{Deadline, Process};
@@ -62,6 +62,25 @@ impl Monitor {
         match self {
             Monitor::Qmp(qmp) => qmp.human(line, deadline),
             Monitor::Human(hmp) => hmp.command(line, deadline),
+        }
+    }
+
+    /// A command of QMP, and its answer.
+    ///
+    /// # Errors
+    /// See [`Qmp::execute`]; always where there is only the human monitor.
+    pub fn execute(
+        &mut self,
+        name: &str,
+        arguments: Value,
+        deadline: Deadline,
+    ) -> Result<Value, QmpError> {
+        match self {
+            Monitor::Qmp(qmp) => qmp.execute(name, arguments, deadline),
+            Monitor::Human(_) => Err(QmpError::Refused {
+                doing: name.to_owned(),
+                message: "the human monitor has no such command".to_owned(),
+            }),
         }
     }
 

@@ -17,7 +17,8 @@ pub fn setup(scenario: &Scenario, machine: &str) -> Result<Setup, QemuError> {
     let what = format!("{machine}.{}", scenario.name);
     let guest = scenario.guest.parse();
     let guest = guest.map_err(|problem| QemuError::Scenario { what, problem })?;
-    Ok(Setup { machine: machine.to_owned(), guest, arguments: scenario.arguments.clone() })
+    let arguments = scenario.arguments.clone();
+    Ok(Setup { machine: machine.to_owned(), guest, arguments, ..Setup::default() })
 }
 
 /// Whether a scenario is meant for a machine type: its chipset has the buses that it names.

@@ -296,6 +296,7 @@ fn beside(
         // It stays paused: its program is never run, and memory comes with the stream.
         guest: Guest::Idle,
         arguments: fixture.arguments.clone(),
+        ..Setup::default()
     };
     let wanted =
         Wanted { feed: feed.clone(), trace: true, save: options.save, limit: options.limit };

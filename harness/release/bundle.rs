@@ -14,22 +14,24 @@
 //! stays open is taken from other releases' tables under narrow conditions and with a mark
 //! (`inherit`), or stays [`Kind::Unknown`](crate::vmstate::schema::Kind::Unknown) (`finish`).
 
+pub mod answers;
 mod describe;
 mod draft;
 mod dump;
 mod finish;
 mod handlers;
 mod inherit;
+pub mod recording;
 mod settle;
 #[cfg(test)]
 mod tests;
 mod trace_log;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::stream::vmdescription::{self, Description, DescriptionError};
-use crate::vmstate::schema::{Handlers, Tables};
-use draft::{Drafts, Id, Presence};
+use crate::vmstate::schema::{Answers, Body, Handler, Handlers, Tables};
+use draft::{Drafts, Id};
 use handlers::Sent;
 use trace_log::TraceLog;
 
@@ -106,8 +108,6 @@ struct Told {
     description: Option<Description>,
     /// Drafts of the sections, in stream order.
     sections: Vec<(Sent, Option<Id>)>,
-    /// What its self-load showed, by device.
-    presence: Vec<(String, Presence)>,
 }
 
 /// Turns a bundle into tables and destinations.
@@ -150,13 +150,15 @@ pub fn import_bundle(input: &BundleInput, pool: &Pool) -> Result<Imported, Bundl
         handlers::add_handlers(&mut list, sent, &heritage, &mut notes);
         handlers.push(list);
     }
-    let lists = told.iter().filter(|scenario| !scenario.presence.is_empty());
-    for scenario in lists {
-        let found = handlers
-            .iter_mut()
-            .find(|list| list.machine == scenario.machine && list.scenario == scenario.scenario);
-        if let Some(list) = found {
-            list.observed = observed(scenario, &drafts, &finisher.hooked, &mut notes);
+    let tables = finisher.tables();
+    for list in &mut handlers {
+        let own = |of: &&Told| of.machine == list.machine && of.scenario == list.scenario;
+        let Some(scenario) = told.iter().find(own) else { continue };
+        for handler in &mut list.handlers {
+            let Some((answers, differ)) = scenario.answers(tables, handler) else { continue };
+            handler.answers = answers;
+            let place = format!("{}.{}: {}", list.machine, list.scenario, handler.idstr);
+            notes.extend(differ.iter().map(|path| format!("{place}: {path} differs by element")));
         }
     }
     notes.append(&mut finisher.notes);
@@ -189,7 +191,6 @@ fn parse(input: &BundleInput) -> Result<(dump::Dump, Vec<Told>), BundleError> {
                 trace,
                 description,
                 sections: Vec::new(),
-                presence: Vec::new(),
             });
         }
     }
@@ -202,8 +203,6 @@ impl Told {
         let Some(trace) = &self.trace else { return };
         for section in &trace.sections {
             let id = section.load.as_ref().map(|load| drafts.adopt(load, trace.tells_hooks));
-            let device = section.idstr.rsplit('/').next().unwrap_or_default().to_owned();
-            self.presence.push((device, drafts.take_presence()));
             let sent = Sent {
                 idstr: section.idstr.clone(),
                 instance_id: section.instance_id,
@@ -212,6 +211,18 @@ impl Told {
             };
             self.sections.push((sent, id));
         }
+    }
+
+    /// What its self-load and its VMDESCRIPTION tell of a section's layout.
+    fn answers(&self, tables: &Tables, handler: &Handler) -> Option<(Answers, BTreeSet<String>)> {
+        let Body::Vmsd(key) = &handler.body else { return None };
+        let (idstr, instance_id) = (&handler.idstr, handler.instance_id);
+        let mut traced = self.trace.iter().flat_map(|trace| &trace.sections);
+        let traced = traced.find(|s| s.idstr == *idstr && s.instance_id == instance_id);
+        let mut described = self.description.iter().flat_map(|all| &all.devices);
+        let described = described.find(|d| d.name == *idstr && d.instance_id == instance_id);
+        let load = traced.and_then(|section| section.load.as_ref());
+        Some(answers::of(tables, key, load, described.map(|device| &device.body)))
     }
 
     /// Takes the VMDESCRIPTION into the drafts, and its sections where there is no trace.
@@ -229,11 +240,6 @@ impl Told {
                 None => describe::draft_of(drafts, &device.body),
             };
             describe::describe(drafts, id, &device.body, traced);
-            let presence = drafts.take_presence();
-            if !traced {
-                let name = device.name.rsplit('/').next().unwrap_or_default().to_owned();
-                self.presence.push((name, presence));
-            }
             if !traced {
                 let sent = Sent {
                     idstr: device.name.clone(),
@@ -245,45 +251,4 @@ impl Told {
             }
         }
     }
-}
-
-/// What one self-load showed of the fields with presence hooks: by field where all devices agree,
-/// otherwise by device and field. A hook that gave both results for one device, being about guest
-/// data, is left out for it.
-fn observed(
-    told: &Told,
-    drafts: &Drafts,
-    hooked: &BTreeMap<(Id, usize), bool>,
-    notes: &mut Vec<String>,
-) -> BTreeMap<String, bool> {
-    let mut seen: BTreeMap<String, BTreeMap<&str, Option<bool>>> = BTreeMap::new();
-    for (device, (id, index), shown) in
-        told.presence.iter().flat_map(|(device, all)| all.iter().map(move |(k, v)| (device, k, v)))
-    {
-        let Some(alone) = hooked.get(&(*id, *index)) else { continue };
-        let Some(draft) = drafts.get(*id) else { continue };
-        let Some(field) = draft.fields.get(*index) else { continue };
-        let key = draft.observation_key(field);
-        let result = (shown.present != shown.absent).then_some(shown.present);
-        let devices = seen.entry(key.clone()).or_default();
-        let known = devices.entry(device).or_insert(result);
-        if *known != result || result.is_none() {
-            *known = None;
-            if *alone {
-                let Told { machine, scenario, .. } = told;
-                notes.push(format!("{machine}.{scenario}: {key} was seen present and absent"));
-            }
-        }
-    }
-    let mut observed = BTreeMap::new();
-    for (key, devices) in seen {
-        let first = devices.values().next().copied().flatten();
-        if devices.values().all(|result| *result == first) {
-            observed.extend(first.map(|result| (key, result)));
-        } else {
-            let told = devices.iter().filter_map(|(device, result)| Some((device, (*result)?)));
-            observed.extend(told.map(|(device, result)| (format!("{device}: {key}"), result)));
-        }
-    }
-    observed
 }

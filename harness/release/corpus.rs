@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `<release>/tables.json` | [`Tables`] |
 //! | `<release>/destinations/<machine>.<scenario>.json` | [`Handlers`] |
+//! | `<release>/devices.json`, `devices.payloads.zst` | [`Catalogue`] and its payloads |
 //! | `<release>/<machine>.<scenario>.toml`, `.stream.zst` | [`Fixture`] and its bytes |
 //! | `observed/<machine>.<scenario>.json` | [`Observed`] |
 //! | `observed/mutations.jsonl` | [`Mutation`], one a line |
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use super::archive::Archive;
+use super::catalogue::Catalogue;
 use super::files::{self, FileError, LIMIT};
 use super::provenance::{Fixture, is_name, machine_scenario};
 use crate::dialect::Version;
@@ -140,6 +142,21 @@ impl Corpus {
         let Some(tables) = self.json::<Tables>(&path)? else { return Ok(None) };
         placed(&path, release, &tables.release)?;
         Ok(Some(tables))
+    }
+
+    /// The devices of a release; `None` if the corpus has no catalogue of them.
+    pub fn catalogue(&self, release: &str) -> Result<Option<Catalogue>, CorpusError> {
+        let path = Catalogue::path(release);
+        let Some(catalogue) = self.json::<Catalogue>(&path)? else { return Ok(None) };
+        placed(&path, release, &catalogue.release)?;
+        Ok(Some(catalogue))
+    }
+
+    /// Payloads that go with the devices of a release.
+    pub fn payloads(&self, release: &str) -> Result<Vec<u8>, CorpusError> {
+        let path = Catalogue::payloads_path(release);
+        let packed = self.bytes(&path)?.ok_or(CorpusError::Missing { path: path.clone() })?;
+        Ok(files::unzstd(&path, &packed, LIMIT)?)
     }
 
     /// Machine type and scenario of every destination of a release, sorted.

@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::vmstate::schema::{
-    Body, Compat, Count, Field, Handler, Handlers, Kind, OldLoader, Presence, Size, Subsection,
-    Tables, Vmsd,
+    Answers, Body, Compat, Count, Field, Handler, Handlers, Kind, OldLoader, Presence, Size,
+    Subsection, Tables, Vmsd,
 };
 use wire::{Flags, WireField, WireHandler, WireTables, WireVmsd};
 
@@ -331,6 +331,7 @@ impl WireHandler {
             version_id: self.version_id,
             compat: self.compat.map(|c| Compat { idstr: c.idstr, instance_id: c.instance_id }),
             body,
+            answers: Answers::default(),
             inherited_from: None,
         })
     }

@@ -13,7 +13,7 @@
 //! says something else is an error, tables and destinations are made anew. A second run changes
 //! nothing.
 
-mod bundles;
+pub mod bundles;
 mod index;
 mod observations;
 

@@ -169,6 +169,15 @@ impl Library {
         let Some(registered) = self.corpus.handlers(release, machine, scenario)? else {
             return Ok(None);
         };
+        self.build(&registered).map(Some)
+    }
+
+    /// Compiles handlers into a destination of their release, without local values.
+    ///
+    /// # Errors
+    /// A release without tables, or handlers that do not fit them.
+    pub fn build(&self, registered: &schema::Handlers) -> Result<Destination, LibraryError> {
+        let schema::Handlers { release, machine, scenario, .. } = registered;
         let problem = |problem: String| LibraryError::Tables {
             destination: format!("{release}/{machine}.{scenario}"),
             problem,
@@ -177,12 +186,15 @@ impl Library {
             return Err(problem("the release has no tables".to_string()));
         };
         let version = self.version(release).map_err(problem)?;
-        build_as(version, &registered, tables, &self.renames).map(Some).map_err(problem)
+        build_as(version, registered, tables, &self.renames).map_err(problem)
     }
 
     /// Which release it is to the last number, as the binary said that its fixtures come from; as it
     /// is called, where it has none or a binary that gives no number.
-    fn version(&self, release: &str) -> Result<Version, String> {
+    ///
+    /// # Errors
+    /// In words: a name that is no number.
+    pub fn version(&self, release: &str) -> Result<Version, String> {
         let captured = self.fixtures.iter().find(|fixture| fixture.release == release);
         let said = captured.and_then(|fixture| fixture.binary.split_whitespace().next());
         said.and_then(|number| number.parse().ok()).map_or_else(|| release.parse(), Ok)
@@ -220,7 +232,9 @@ fn build_as(
     let mut handlers = Vec::with_capacity(registered.handlers.len());
     for handler in &registered.handlers {
         let body = match &handler.body {
-            schema::Body::Vmsd(key) => Body::Vmsd(set.add(tables, key, &target)?),
+            schema::Body::Vmsd(key) => {
+                Body::Vmsd(set.add_section(tables, key, &target, &handler.answers)?)
+            }
             schema::Body::Loader(symbol) => loader(symbol, tables, &mut set, &target)?,
         };
         let device = handler.idstr.rsplit('/').next().unwrap_or(&handler.idstr);

@@ -8,6 +8,8 @@
 
 mod archive;
 pub mod bundle;
+pub mod catalogue;
+pub mod compose;
 pub mod corpus;
 pub mod debugger;
 pub mod described;

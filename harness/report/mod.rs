@@ -7,6 +7,7 @@
 //! | [`table`] | the grids, the findings and the summary as text |
 //! | [`json`] | all of it as JSON, and what its keys mean |
 //! | [`beside`] | what was written beside what was read, around one byte |
+//! | [`targets`] | which releases take a machine, as text and JSON |
 //! | [`dump`] | what every byte of a stream was read as |
 
 pub mod beside;
@@ -15,3 +16,4 @@ pub mod findings;
 pub mod json;
 pub mod sentence;
 pub mod table;
+pub mod targets;

@@ -126,9 +126,37 @@ pub fn load_bytes<'d>(to: &'d Destination, mut stream: &[u8], feed: &Feed) -> Lo
     run(Load::new(to, Reader::of_at_most(&mut stream, feed, size)), Map::new())
 }
 
+/// Loads the payload of one section alone, as handler number `index` would.
+///
+/// # Errors
+/// In [`Loaded::refused`]; also when something of it is left.
+pub fn load_payload<'d>(
+    to: &'d Destination,
+    index: usize,
+    version_id: u32,
+    payload: &[u8],
+) -> Loaded<'d> {
+    let size = payload.len() as u64;
+    // Something that is no subsection follows, as in a stream.
+    let mut source = payload.chain(&[record::FOOTER; 5][..]);
+    let most = payload.len() + 5;
+    let mut load = Load::new(to, Reader::of_at_most(&mut source, &Feed::Bulk, most));
+    let mut refused = load.alone(index, version_id).err();
+    let at = load.io.reader.offset();
+    if refused.is_none() && at != size {
+        let idstr = to.handlers.get(index).map(|h| h.idstr.clone()).unwrap_or_default();
+        refused = Some(Kind::FooterMissing { idstr, found: 0 }.at(at));
+    }
+    loaded(load, refused)
+}
+
 fn run<'d>(mut load: Load<'_, 'd>, map: Map<'d>) -> Loaded<'d> {
     load.io.map = map;
     let refused = load.whole().err();
+    loaded(load, refused)
+}
+
+fn loaded<'d>(mut load: Load<'_, 'd>, refused: Option<Box<Error>>) -> Loaded<'d> {
     let ignored = load.io.ignored.iter().map(|e| format!("refused, and nobody asked: {e}"));
     load.notes.extend(ignored);
     Loaded {
@@ -320,11 +348,8 @@ impl<'s, 'd> Load<'s, 'd> {
 
     fn payload(&mut self, mut section: Section) -> Result<()> {
         let Some(handler) = self.to.handlers.get(section.handler) else { return Ok(()) };
-        self.io.map.set_section(Some(&handler.idstr));
         section.body = self.io.reader.offset();
-        let index = (handler.ordinal > 0).then_some(handler.ordinal);
-        self.io.map.enter(&handler.device, &handler.device, index);
-        self.body(handler, section.version_id)?;
+        self.alone(section.handler, section.version_id)?;
         self.io.map.top();
         section.end = self.io.reader.offset();
         let id = section.id;
@@ -335,6 +360,15 @@ impl<'s, 'd> Load<'s, 'd> {
             self.footer(handler, id)?;
         }
         Ok(())
+    }
+
+    /// What handler number `index` reads of a section, and nothing around it.
+    fn alone(&mut self, index: usize, version_id: u32) -> Result<()> {
+        let Some(handler) = self.to.handlers.get(index) else { return Ok(()) };
+        self.io.map.set_section(Some(&handler.idstr));
+        let index = (handler.ordinal > 0).then_some(handler.ordinal);
+        self.io.map.enter(&handler.device, &handler.device, index);
+        self.body(handler, version_id)
     }
 
     fn body(&mut self, handler: &'d Handler, version_id: u32) -> Result<()> {

@@ -86,6 +86,7 @@ fn cases(binary: &Binary, fixture: &Fixture) -> Vec<Option<String>> {
         machine: fixture.machine.clone(),
         guest: Guest::Idle,
         arguments: fixture.arguments.clone(),
+        ..Setup::default()
     };
     let limit = Duration::from_secs(60);
     let wanted = Wanted { feed: Feed::Bulk, trace: false, save: false, limit };

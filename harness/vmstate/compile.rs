@@ -7,7 +7,7 @@ use super::local;
 use super::old;
 use super::presence::{self, Predicate};
 use super::rename::Renames;
-use super::schema;
+use super::schema::{self, Answers};
 use crate::dialect::{Dialect, Version};
 
 /// The descriptions of one destination.
@@ -191,8 +191,21 @@ pub struct Target<'a> {
     pub dialect: &'a Dialect,
     /// Rename table.
     pub renames: &'a Renames,
-    /// What a trace on this machine showed of hooks.
+    /// Results of hooks that are the same for every device.
     pub observed: &'a BTreeMap<String, bool>,
+}
+
+/// A place inside a section, with what the destination's configuration decides there.
+#[derive(Debug, Clone)]
+struct Place<'a> {
+    answers: &'a Answers,
+    path: String,
+}
+
+impl Place<'_> {
+    fn inside(&self, name: &str) -> Self {
+        Place { answers: self.answers, path: Answers::join(&self.path, name) }
+    }
 }
 
 impl Set {
@@ -231,17 +244,60 @@ impl Set {
             .vmsd
             .get(key)
             .ok_or_else(|| format!("tables of {} have no description '{key}'", tables.release))?;
-        let index = self.reserve(key);
-        let vmsd = self.build(tables, source, target)?;
-        if let Some(place) = self.vmsds.get_mut(index) {
-            *place = vmsd;
-        }
+        let index = self.reserve();
+        self.by_key.insert(key.to_string(), index);
+        self.fill(index, tables, source, target, None)?;
         Ok(index)
     }
 
-    fn reserve(&mut self, key: &str) -> usize {
+    /// Adds the description `key` as that of one section, of whose layout `answers` are known.
+    /// What they do not reach is shared with other sections.
+    ///
+    /// # Errors
+    /// See [`Set::add`].
+    pub fn add_section(
+        &mut self,
+        tables: &schema::Tables,
+        key: &str,
+        target: &Target<'_>,
+        answers: &Answers,
+    ) -> Result<usize, String> {
+        self.add_at(tables, key, target, Some(&Place { answers, path: String::new() }))
+    }
+
+    fn add_at(
+        &mut self,
+        tables: &schema::Tables,
+        key: &str,
+        target: &Target<'_>,
+        at: Option<&Place<'_>>,
+    ) -> Result<usize, String> {
+        let at = at.filter(|at| at.answers.reach(&at.path));
+        let (Some(at), Some(source)) = (at, tables.vmsd.get(key)) else {
+            return self.add(tables, key, target);
+        };
+        let index = self.reserve();
+        self.fill(index, tables, source, target, Some(at))?;
+        Ok(index)
+    }
+
+    fn fill(
+        &mut self,
+        index: usize,
+        tables: &schema::Tables,
+        source: &schema::Vmsd,
+        target: &Target<'_>,
+        at: Option<&Place<'_>>,
+    ) -> Result<(), String> {
+        let vmsd = self.build(tables, source, target, at)?;
+        if let Some(place) = self.vmsds.get_mut(index) {
+            *place = vmsd;
+        }
+        Ok(())
+    }
+
+    fn reserve(&mut self) -> usize {
         let index = self.vmsds.len();
-        self.by_key.insert(key.to_string(), index);
         self.vmsds.push(Vmsd {
             name: String::new(),
             version_id: 0,
@@ -259,10 +315,12 @@ impl Set {
         tables: &schema::Tables,
         source: &schema::Vmsd,
         target: &Target<'_>,
+        at: Option<&Place<'_>>,
     ) -> Result<Vmsd, String> {
         let mut fields = Vec::with_capacity(source.fields.len());
         for (i, field) in source.fields.iter().enumerate() {
-            fields.push(self.field(tables, source, i, field, target)?);
+            let at = at.map(|at| at.inside(&source.described_as(i)));
+            fields.push(self.field(tables, source, i, field, target, at.as_ref())?);
         }
         let mut subsections = Vec::new();
         for subsection in &source.subsections {
@@ -274,13 +332,14 @@ impl Set {
                     break;
                 }
             }
-            let index = self.add(tables, &subsection.vmsd, target)?;
             let name = tables.vmsd.get(&subsection.vmsd).map_or("", |v| v.name.as_str());
+            let at = at.map(|at| at.inside(name));
+            let index = self.add_at(tables, &subsection.vmsd, target, at.as_ref())?;
             subsections.push((name.to_string(), index));
         }
         let old = match &source.old {
             None => None,
-            Some(loader) => Some(self.old(source, loader, tables, target)?),
+            Some(loader) => Some(self.old(source, loader, tables, target, at)?),
         };
         Ok(Vmsd {
             name: source.name.clone(),
@@ -299,15 +358,13 @@ impl Set {
         loader: &schema::OldLoader,
         tables: &schema::Tables,
         target: &Target<'_>,
+        at: Option<&Place<'_>>,
     ) -> Result<Old, String> {
         let mut layouts = BTreeMap::new();
         if let Some(symbol) = &loader.load {
             for (version, layout) in old::layouts(symbol, source, target.release) {
-                let index = self.reserve(&format!("{}@{version}", source.name));
-                let vmsd = self.build(tables, &layout, target)?;
-                if let Some(place) = self.vmsds.get_mut(index) {
-                    *place = vmsd;
-                }
+                let index = self.reserve();
+                self.fill(index, tables, &layout, target, at)?;
                 layouts.insert(version, index);
             }
         }
@@ -325,6 +382,7 @@ impl Set {
         at: usize,
         field: &schema::Field,
         target: &Target<'_>,
+        place: Option<&Place<'_>>,
     ) -> Result<Field, String> {
         let kind = match &field.kind {
             schema::Kind::Leaf { info, size } => {
@@ -332,16 +390,21 @@ impl Set {
                     schema::Size::Fixed(n) => Amount::Fixed(u64::from(*n)),
                     schema::Size::Field { name, multiply } => slot(vmsd, at, name, *multiply),
                     schema::Size::Owner { name } => Amount::Owner(name.clone()),
-                    schema::Size::Local { value } => local_amount(vmsd, field, *value),
+                    schema::Size::Local { value } => {
+                        let told = place.and_then(|p| p.answers.size.get(&p.path)).copied();
+                        local_amount(vmsd, field, told.or(*value))
+                    }
                 };
                 Kind::Leaf(Codec::of(info), info.clone(), size)
             }
-            schema::Kind::Struct { vmsd } => Kind::Struct(self.add(tables, vmsd, target)?, None),
+            schema::Kind::Struct { vmsd } => {
+                Kind::Struct(self.add_at(tables, vmsd, target, place)?, None)
+            }
             schema::Kind::Vstruct { vmsd, version_id } => {
-                Kind::Struct(self.add(tables, vmsd, target)?, Some(*version_id))
+                Kind::Struct(self.add_at(tables, vmsd, target, place)?, Some(*version_id))
             }
             schema::Kind::Nested { info, vmsd, key } => {
-                let body = self.add(tables, vmsd, target)?;
+                let body = self.add_at(tables, vmsd, target, place)?;
                 match info.as_str() {
                     "tmp" => Kind::Struct(body, Some(field.version_id)),
                     "qtailq" | "qlist" => Kind::List(body),
@@ -363,14 +426,17 @@ impl Set {
             schema::Count::Field { name, multiply, .. } => {
                 Count::Many(slot(vmsd, at, name, *multiply))
             }
-            schema::Count::Local { value } => Count::Many(local_amount(vmsd, field, *value)),
+            schema::Count::Local { value } => {
+                let told = place.and_then(|p| p.answers.count.get(&p.path)).copied();
+                Count::Many(local_amount(vmsd, field, told.or(*value)))
+            }
         };
         Ok(Field {
             name: field.name.clone(),
             canonical: target.renames.canonical(&vmsd.name, &field.name),
             dropped: target.renames.may_drop(&vmsd.name, &field.name),
             version_id: field.version_id,
-            exists: exists(vmsd, at, field, target),
+            exists: exists(vmsd, at, field, target, place),
             must_exist: field.must_exist,
             kind,
             count,
@@ -380,21 +446,20 @@ impl Set {
     }
 }
 
-/// The predicate of a field: by its hook's symbol, or as a trace on this machine showed it.
+/// The predicate of a field: by its hook's symbol, or as it was seen on this destination.
 fn exists(
     vmsd: &schema::Vmsd,
     at: usize,
     field: &schema::Field,
     target: &Target<'_>,
+    place: Option<&Place<'_>>,
 ) -> Option<Predicate> {
     let exists = field.exists.as_ref()?;
     let occurrence =
         vmsd.fields.iter().take(at).filter(|earlier| earlier.name == field.name).count();
     let key = format!("{}/{}/{occurrence}", vmsd.name, field.name);
-    let seen = |key: &str| {
-        let alike = target.observed.get(key).copied().map(Predicate::Fixed);
-        alike.or_else(|| by_device(target.observed, key))
-    };
+    let here = place.and_then(|place| place.answers.present.get(&place.path));
+    let seen = |key: &str| here.or_else(|| target.observed.get(key)).copied().map(Predicate::Fixed);
     Some(match exists {
         schema::Presence::Hook(symbol) => {
             let known = presence::predicate(symbol, target.release, target.machine);
@@ -413,18 +478,6 @@ fn exists(
             }
         }
     })
-}
-
-/// What a trace showed of a hook whose result hangs on the device: `DEVICE: KEY`.
-fn by_device(observed: &BTreeMap<String, bool>, key: &str) -> Option<Predicate> {
-    let devices: BTreeMap<String, bool> = observed
-        .iter()
-        .filter_map(|(told, seen)| {
-            let (device, of) = told.split_once(": ")?;
-            (of == key).then(|| (device.to_owned(), *seen))
-        })
-        .collect();
-    (!devices.is_empty()).then(|| Predicate::ByDevice(key.to_owned(), devices))
 }
 
 fn slot(vmsd: &schema::Vmsd, at: usize, name: &str, multiply: u32) -> Amount {

@@ -4,8 +4,6 @@
 //! The complete set for PC machines up to 11.1 is here; another symbol is
 //! [`Predicate::Unknown`], which makes the load undetermined where it is reached.
 
-use std::collections::BTreeMap;
-
 use crate::dialect::{Generation, Version};
 use crate::wire::{Fault, planted};
 
@@ -14,8 +12,6 @@ use crate::wire::{Fault, planted};
 pub enum Predicate {
     /// Decided by machine type and release.
     Fixed(bool),
-    /// Decided by the device of the section, as a trace showed it: what is asked, and the answers.
-    ByDevice(String, BTreeMap<String, bool>),
     /// The version being loaded is this one.
     VersionIs(u32),
     /// The version being loaded is below this one.
@@ -96,21 +92,19 @@ pub fn is_local(predicate: &Predicate) -> bool {
 }
 
 impl Predicate {
-    /// Whether the field is there, in a section of `device`. `value` gives an earlier field of the same description by the
+    /// Whether the field is there. `value` gives an earlier field of the same description by the
     /// end of its name; `local_timers` is the destination's own number of HPET timers.
     ///
     /// # Errors
     /// The symbol, for a predicate that is not known.
     pub fn holds(
         &self,
-        device: &str,
         version: u32,
         value: impl Fn(&str) -> u64,
         local_timers: u64,
     ) -> Result<bool, &str> {
         Ok(match self {
             Predicate::Fixed(known) => *known,
-            Predicate::ByDevice(what, seen) => *seen.get(device).ok_or(what.as_str())?,
             Predicate::VersionIs(v) => version == *v,
             Predicate::VersionBelow(v) => version < *v,
             Predicate::NonZero(field) => (value(field) != 0) != planted(Fault::PresenceInverted),
@@ -139,7 +133,7 @@ mod tests {
     fn versions_that_a_field_is_in() {
         let holds = |is: bool, version| {
             let predicate = if is { Predicate::VersionIs(7) } else { Predicate::VersionBelow(7) };
-            predicate.holds("x", version, |_| 0, 3).map_err(str::to_string)
+            predicate.holds(version, |_| 0, 3).map_err(str::to_string)
         };
         for (version, below, is) in
             [(4, true, false), (6, true, false), (7, false, true), (8, false, false)]

@@ -13,6 +13,7 @@
 //! | [`Size`] | `vmstate_size`: `field.size`, or `VMS_VBUFFER` with `VMS_MULTIPLY` |
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
@@ -250,8 +251,8 @@ pub struct Handlers {
     pub origin: String,
     /// Registered handlers in list order, as `find_se` searches them.
     pub handlers: Vec<Handler>,
-    /// What a trace showed of hooks whose names are not known; see [`Presence::Observed`]. A hook
-    /// that gave different results for different devices is told for each: `DEVICE: KEY`.
+    /// Results of hooks whose names are not known, by the key in [`Presence::Observed`], where
+    /// they are the same for every device. [`Handler::answers`] come first.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub observed: BTreeMap<String, bool>,
 }
@@ -273,9 +274,71 @@ pub struct Handler {
     pub compat: Option<Compat>,
     /// What loads the section.
     pub body: Body,
+    /// What the configuration of this destination decides of the section's layout.
+    #[serde(default, skip_serializing_if = "Answers::is_empty")]
+    pub answers: Answers,
     /// The release whose handler list gave alias or compat ids, where a bundle leaves them open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inherited_from: Option<String>,
+}
+
+/// What the configuration of a destination decides of one section's layout, which its description
+/// leaves open: presence by hooks that look at the device, and numbers of elements and bytes that
+/// lie in memory which no field loads. By path inside the section: names of fields as a
+/// VMDESCRIPTION gives them (`config[1]` is the second field of that name) and names of
+/// subsections, joined by dots; elements of an array share a path.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answers {
+    /// Whether a field with a presence hook is there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub present: BTreeMap<String, bool>,
+    /// How many elements a field has.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub count: BTreeMap<String, u32>,
+    /// How many bytes (of a bitmap: bits) one element has.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub size: BTreeMap<String, u32>,
+}
+
+impl Answers {
+    /// Whether nothing is decided.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.present.is_empty() && self.count.is_empty() && self.size.is_empty()
+    }
+
+    /// Whether anything is decided at a path or inside it.
+    #[must_use]
+    pub fn reach(&self, path: &str) -> bool {
+        fn any<V>(map: &BTreeMap<String, V>, path: &str) -> bool {
+            let from = map.range::<str, _>((Bound::Included(path), Bound::Unbounded));
+            let mut below = from.map_while(|(key, _)| key.strip_prefix(path));
+            below.any(|rest| path.is_empty() || rest.is_empty() || rest.starts_with('.'))
+        }
+        any(&self.present, path) || any(&self.count, path) || any(&self.size, path)
+    }
+
+    /// The path of `name` in the struct or subsection at `path`; the section itself is at the empty
+    /// path.
+    #[must_use]
+    pub fn join(path: &str, name: &str) -> String {
+        if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    }
+}
+
+impl Vmsd {
+    /// The name by which a VMDESCRIPTION calls field number `index`: with `[k]` where it is the
+    /// `k`th of several fields of one name (`vmfield_get_type_name`, 2.3 on).
+    #[must_use]
+    pub fn described_as(&self, index: usize) -> String {
+        let Some(field) = self.fields.get(index) else { return String::new() };
+        let same = |fields: &[Field]| fields.iter().filter(|f| f.name == field.name).count();
+        match same(&self.fields) {
+            1 => field.name.clone(),
+            _ => format!("{}[{}]", field.name, same(self.fields.get(..index).unwrap_or_default())),
+        }
+    }
 }
 
 /// `CompatEntry`.

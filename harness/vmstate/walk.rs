@@ -184,12 +184,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             Some(predicate) => {
                 let timers = self.local_value("num_timers_save").unwrap_or(3);
                 let values = self.values.get(base..).unwrap_or(&[]);
-                match predicate.holds(
-                    self.device,
-                    version,
-                    |name| check::value(vmsd, values, name),
-                    timers,
-                ) {
+                match predicate.holds(version, |name| check::value(vmsd, values, name), timers) {
                     Ok(present) => present,
                     Err(symbol) => {
                         let what =

@@ -5,7 +5,7 @@ use crate::dialect::{Dialect, PointerMarkers, Version};
 use crate::fuzzing::dice::Dice;
 use crate::fuzzing::generate::tree::Tree;
 use crate::stream::{Destination, Section, record, save};
-use crate::vmstate::schema::{Body, Handler};
+use crate::vmstate::schema::{Answers, Body, Handler};
 use crate::vmstate::{Saver, Values};
 use crate::wire::map::Item;
 use crate::wire::{Fault, Map, Result, planted};
@@ -91,6 +91,7 @@ pub fn source(dice: &mut Dice<'_>, features: &mut Features) -> Side {
             version_id,
             compat: None,
             body: Body::Vmsd(key),
+            answers: Answers::default(),
             inherited_from: None,
         });
     }

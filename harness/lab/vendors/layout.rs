@@ -89,7 +89,7 @@ impl Layout {
                 None if field.version_id > version => continue,
                 None => None,
                 // What is decided by values or by the version is compared as it is written.
-                Some(predicate) => match predicate.holds("", version, |_| 0, 3) {
+                Some(predicate) => match predicate.holds(version, |_| 0, 3) {
                     Ok(false) if is_fixed(predicate) => continue,
                     Ok(true) if is_fixed(predicate) => None,
                     _ => Some(format!("{predicate:?}")),

@@ -31,9 +31,6 @@ pub fn describe(drafts: &mut Drafts, id: Id, body: &Body, traced: bool) {
                 describe(drafts, id, body, traced);
             }
         }
-        if !traced {
-            drafts.note_presence(id, index, true);
-        }
         let Some(draft) = drafts.get_mut(id) else { continue };
         let vmsd = draft.name.clone();
         let Some(field) = draft.fields.get_mut(index) else { continue };
@@ -142,7 +139,6 @@ mod tests {
         assert_eq!(draft.fields[1].only_count(), Some(3));
         assert!(draft.fields[2].null_elements && draft.fields[2].form == Form::Struct);
         assert_eq!(drafts.get(draft.fields[2].nested[0]).unwrap().name, "in");
-        assert!(drafts.take_presence()[&(id, 1)].present);
     }
 
     #[test]

@@ -20,21 +20,8 @@ pub struct Drafts {
     /// The same for descriptions of the dump, which leaves must-exist checks out.
     by_dump: BTreeMap<(String, Vec<String>), Id>,
     dump: Dump,
-    presence: Presence,
     /// What contradicts itself, in words.
     pub conflicts: BTreeSet<String>,
-}
-
-/// Whether fields were seen present and absent during one self-load.
-pub type Presence = BTreeMap<(Id, usize), Seen>;
-
-/// Whether one field was seen present and absent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// Present at least once.
-    pub present: bool,
-    /// Absent at least once.
-    pub absent: bool,
 }
 
 /// What is known of one description.
@@ -179,7 +166,6 @@ impl Drafts {
         };
         for (index, seen) in load.fields.iter().enumerate() {
             let nested: Vec<Id> = seen.loads.iter().map(|l| self.adopt(l, tells_hooks)).collect();
-            self.note_presence(id, index, seen.exists);
             let field = self.list.get_mut(id).and_then(|draft| draft.fields.get_mut(index));
             let Some(field) = field else { continue };
             field.ever_absent |= !seen.exists;
@@ -200,18 +186,6 @@ impl Drafts {
             self.add_subsection(id, subsection);
         }
         id
-    }
-
-    /// Notes what the present self-load showed of a field.
-    pub fn note_presence(&mut self, id: Id, field: usize, exists: bool) {
-        let seen = self.presence.entry((id, field)).or_default();
-        seen.present |= exists;
-        seen.absent |= !exists;
-    }
-
-    /// What was noted since this was asked last.
-    pub fn take_presence(&mut self) -> Presence {
-        std::mem::take(&mut self.presence)
     }
 
     /// Lists a subsection.
@@ -365,8 +339,7 @@ mod tests {
         assert_eq!((draft.fields[1].hook, draft.fields[1].version_id), (Some(true), Some(3)));
         assert_eq!(draft.minimum, Some(2));
         assert_eq!(drafts.get(draft.subsections[0]).unwrap().name, "d/s");
-        let seen = drafts.take_presence();
-        assert_eq!(seen[&(id, 1)], Seen { present: false, absent: true });
+        assert!(draft.fields[1].ever_absent);
     }
 
     #[test]

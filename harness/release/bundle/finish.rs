@@ -8,9 +8,7 @@ use super::inherit::{Heritage, Inherited, has_size};
 use super::settle::{Ancestors, count, leaf_size, presence};
 use crate::dialect::Version;
 use crate::vmstate::old;
-use crate::vmstate::schema::{
-    Field, Key, Kind, OldLoader, Presence, Size, Subsection, Tables, Vmsd,
-};
+use crate::vmstate::schema::{Field, Key, Kind, OldLoader, Size, Subsection, Tables, Vmsd};
 
 /// Makes the tables of one release, beginning at the descriptions that handlers name.
 #[derive(Debug)]
@@ -24,8 +22,6 @@ pub struct Finisher<'a> {
     /// Keys of whole descriptions taken from another release, by that release and its key.
     taken: BTreeMap<(String, Key), Key>,
     used: BTreeSet<Key>,
-    /// Fields whose presence is by hook, and whether nothing but an observation tells it.
-    pub hooked: BTreeMap<(Id, usize), bool>,
     /// What stays open, in words.
     pub notes: Vec<String>,
 }
@@ -42,9 +38,14 @@ impl<'a> Finisher<'a> {
             keys: BTreeMap::new(),
             taken: BTreeMap::new(),
             used: BTreeSet::new(),
-            hooked: BTreeMap::new(),
             notes: Vec::new(),
         }
+    }
+
+    /// What was made so far.
+    #[must_use]
+    pub fn tables(&self) -> &Tables {
+        &self.tables
     }
 
     /// What was made.
@@ -62,7 +63,7 @@ impl<'a> Finisher<'a> {
         let Some(draft) = drafts.get(id) else { return Key::new() };
         let key = self.new_key(&draft.name);
         self.keys.insert(id, key.clone());
-        let vmsd = self.vmsd(id, draft);
+        let vmsd = self.vmsd(draft);
         self.tables.vmsd.insert(key.clone(), vmsd);
         key
     }
@@ -77,7 +78,7 @@ impl<'a> Finisher<'a> {
         key
     }
 
-    fn vmsd(&mut self, id: Id, draft: &Draft) -> Vmsd {
+    fn vmsd(&mut self, draft: &Draft) -> Vmsd {
         let same = self.heritage.same(&draft.name, draft.version, &draft.names());
         let kin = same.or_else(|| self.heritage.same_version(&draft.name, draft.version));
         let mut inherited_from = None;
@@ -94,7 +95,7 @@ impl<'a> Finisher<'a> {
             inherit(found);
             Some(old)
         });
-        let fields = (0..draft.fields.len()).filter_map(|n| self.field(id, draft, n, same, kin));
+        let fields = (0..draft.fields.len()).filter_map(|n| self.field(draft, n, same, kin));
         let fields = fields.collect();
         let mut subsections: Vec<Subsection> = Vec::new();
         for id in &draft.subsections {
@@ -154,7 +155,6 @@ impl<'a> Finisher<'a> {
 
     fn field(
         &mut self,
-        id: Id,
         draft: &Draft,
         index: usize,
         same: Option<Inherited<'a>>,
@@ -185,9 +185,6 @@ impl<'a> Finisher<'a> {
             kind = Kind::Unknown { why: why.to_owned() };
         }
         let (version_id, exists) = presence(draft, told, &ancestors, &mut from);
-        if let Some(exists) = &exists {
-            self.hooked.insert((id, index), matches!(exists, Presence::Observed(_)));
-        }
         if let Kind::Unknown { why } = &kind {
             self.notes.push(format!("{}/{}: {why}", draft.name, told.name));
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::inherit::Heritage;
-use crate::vmstate::schema::{Body, Compat, Handler, Handlers, Key};
+use crate::vmstate::schema::{Answers, Body, Compat, Handler, Handlers, Key};
 
 /// One section of a stream.
 #[derive(Debug, Clone)]
@@ -62,6 +62,7 @@ pub fn add_handlers(
             instance_id: sent.instance_id,
             version_id: sent.version_id,
             body,
+            answers: Answers::default(),
             inherited_from: known.map(|(release, _)| release.to_owned()),
         });
     }

@@ -107,7 +107,7 @@ pub fn count(
     }
     match (told.only_count(), told.counts.len()) {
         (Some(1), _) => (Count::One, None),
-        (Some(n), _) if is_array => (Count::Fixed(n), None),
+        // One machine's count need not be another's.
         (Some(n), _) => (Count::Local { value: Some(n) }, None),
         (None, 0) if is_array => (Count::One, Some("its number of elements is not told")),
         (None, 0) => (Count::One, None),

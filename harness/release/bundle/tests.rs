@@ -117,6 +117,7 @@ fn pool() -> Pool {
             version_id: 2,
             compat: None,
             body: Body::Vmsd("vmstate_d".to_owned()),
+            answers: Default::default(),
             inherited_from: None,
         }],
         ..Handlers::default()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Body, DescField, Description};
 use crate::vmstate::schema::{
-    self, Count, Field, Handler, Handlers, Key, Kind, Size, Subsection, Tables, Vmsd,
+    self, Answers, Count, Field, Handler, Handlers, Key, Kind, Size, Subsection, Tables, Vmsd,
 };
 
 /// Descriptions and handlers that read exactly the stream which `description` came with.
@@ -23,6 +23,7 @@ pub fn to_tables(description: &Description) -> (Tables, Handlers) {
         version_id: 4,
         compat: None,
         body: schema::Body::Loader("ram_load".to_owned()),
+        answers: Answers::default(),
         inherited_from: None,
     }];
     for device in &description.devices {
@@ -35,6 +36,7 @@ pub fn to_tables(description: &Description) -> (Tables, Handlers) {
             version_id,
             compat: None,
             body: schema::Body::Vmsd(builder.vmsd(&device.body, &device.name, version_id)),
+            answers: Answers::default(),
             inherited_from: None,
         });
     }

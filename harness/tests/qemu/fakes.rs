@@ -45,7 +45,12 @@ fn fake(script: &str) -> Fake {
 }
 
 fn run(fake: &Fake, limit: Duration) -> Real {
-    let setup = Setup { machine: "pc".to_owned(), guest: Guest::Idle, arguments: vec![] };
+    let setup = Setup {
+        machine: "pc".to_owned(),
+        guest: Guest::Idle,
+        arguments: vec![],
+        ..Setup::default()
+    };
     let wanted = Wanted { feed: Feed::Bulk, trace: true, save: true, limit };
     load(&fake.binary, &setup, b"QEVM", &wanted).unwrap()
 }

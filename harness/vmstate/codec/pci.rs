@@ -16,6 +16,13 @@ use crate::wire::{Fault, Kind, Result, planted};
 /// Size of PCI Express configuration space; a conventional one has 256 bytes.
 const EXPRESS: usize = 4096;
 
+/// Size of conventional configuration space.
+const CONVENTIONAL: usize = 256;
+/// The part of an Express space behind the conventional one, where it is an item of its own.
+const EXTENDED: &str = "extended_config";
+/// The capability of PCI Express.
+const EXPRESS_CAPABILITY: u8 = 0x10;
+
 /// Bytes of a header that are compared in full.
 const HEADER: [usize; 9] = [0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0a, 0x0b, 0x0e];
 const STATUS: usize = 0x06;
@@ -43,7 +50,9 @@ const BAR_SIZES: [(&str, usize, u32); 14] = [
 ];
 
 /// Transfers configuration space of `size` bytes and compares it with the local one. Leaves the
-/// number of MSI-X vectors in the walk's memory.
+/// number of MSI-X vectors in the walk's memory. A size of 0 stands for that of a device which is an
+/// Express one only behind a port: 256 bytes, and the rest of 4096 where it has that capability
+/// (`virtio_pci_realize` takes it away elsewhere).
 ///
 /// # Errors
 /// The reader's, or [`Kind::PciConfig`] at the first compared byte that differs.
@@ -56,14 +65,27 @@ pub fn config<'d, F: Flow<'d>>(
     let mut space = [0u8; EXPRESS];
     let size = size.saturating_sub(u64::from(planted(Fault::PciConfigShort)));
     let len = usize::try_from(size).unwrap_or(EXPRESS).min(EXPRESS);
+    let len = if size == 0 { CONVENTIONAL } else { len };
     let Some(received) = space.get_mut(..len) else { return Ok(0) };
     walk.flow.buffer(name, received)?;
-    let identity = walk.flow.map().identity(name.canonical);
-    let local = walk.scene.local.bytes(identity);
-    walk.memory.msix_vectors = msix_vectors(local.unwrap_or(received));
+    let mut item = |name: &str| {
+        let identity = walk.flow.map().identity(name);
+        walk.scene.local.bytes(identity)
+    };
+    let (local, rest) = (item(name.canonical), item(EXTENDED));
+    let express = match local {
+        Some(_) => rest.is_some(),
+        None => capabilities(received).any(|at| byte(received, at) == EXPRESS_CAPABILITY),
+    };
+    let extended = size == 0 && express;
+    if let (true, Some(received)) = (extended, space.get_mut(len..)) {
+        walk.flow.buffer(Name::plain(EXTENDED, name.info), received)?;
+    }
+    let local = local.map(|local| [local, rest.filter(|_| extended).unwrap_or(&[])].concat());
+    walk.memory.msix_vectors = msix_vectors(local.as_deref().unwrap_or(&space));
     let Some(local) = local.filter(|_| walk.flow.loads()) else { return Ok(0) };
-    let mask = compared(local, walk.device, walk.scene.release);
-    for (i, ((own, got), mask)) in local.iter().zip(received.iter()).zip(&mask).enumerate() {
+    let mask = compared(&local, walk.device, walk.scene.release);
+    for (i, ((own, got), mask)) in local.iter().zip(space.iter()).zip(&mask).enumerate() {
         if (own ^ got) & mask != 0 {
             let kind = Kind::PciConfig { at: i as u32, received: *got, local: *own };
             return Err(walk.flow.fail(kind, at, name.shown));

@@ -309,7 +309,8 @@ fn leaf(info: &str, release: Version) -> Kind {
         "uint16" => 2,
         "uint32" | "int32 le" => 4,
         "uint64" => 8,
-        "pci config" => 256,
+        // 256, or 4096 behind a port: see `codec::pci::config`.
+        "pci config" => 0,
         "pci irq state" => 16,
         _ => 1,
     };

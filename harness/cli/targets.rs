@@ -1,0 +1,81 @@
+//! `crossload targets`: which builds can take this saved machine?
+
+use std::path::{Path, PathBuf};
+
+use super::input::Input;
+use super::source::Source;
+use super::{CliError, Said};
+use crate::matrix::targets::{Asked, targets};
+use crate::release::compose::Shelves;
+use crate::release::files;
+use crate::report::targets::{json, newest, text};
+
+/// Options of the verb.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Examples:
+  crossload targets vm.save
+  crossload targets --format json vm.save
+  crossload targets saved/            a table of machines and builds
+
+The destination is taken to be started with the configuration that the stream shows; what the
+answer hangs on is listed. Exit status is 0 if some build takes all machines, 1 if none is known to.")]
+pub(super) struct Args {
+    /// Streams, or folders with streams; - for standard input
+    #[arg(value_name = "STREAM", required = true)]
+    streams: Vec<PathBuf>,
+    /// The machine type, where the stream does not say it (before 2.4)
+    #[arg(long, value_name = "MACHINE")]
+    machine: Option<String>,
+    /// The release that wrote the stream, where it is known
+    #[arg(long, value_name = "RELEASE")]
+    source: Option<String>,
+    #[command(flatten)]
+    input: Input,
+    /// How it is told
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// How the answer is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// An object for each stream, with one for each release
+    Json,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+    let (library, _) = args.input.open()?;
+    let shelves = Shelves::new(&library);
+    let asked = Asked { machine: args.machine.clone(), source: args.source.clone() };
+    let mut all = Vec::new();
+    for path in expanded(&args.streams)? {
+        let mut source = Source::open(&path)?;
+        let name = source.name.clone();
+        let found = targets(&shelves, &mut source.file, &asked);
+        let found = found.map_err(|source| CliError::Targets { name: name.clone(), source })?;
+        all.push((name, found));
+    }
+    let holds = newest(&all).is_some();
+    let text = match args.format {
+        Format::Text => text(&all),
+        Format::Json => json(&all),
+    };
+    Ok(Said { text, holds })
+}
+
+/// Folders as the files in them.
+fn expanded(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
+    let mut all = Vec::new();
+    for path in paths {
+        if path.is_dir() && path != Path::new("-") {
+            all.extend(files::walk(path)?.into_iter().map(|name| path.join(name)));
+        } else {
+            all.push(path.clone());
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,99 @@
+//! What a device type wants beside itself, by the kind of its properties: a drive, a character
+//! device, memory, a generator of random numbers ... Nothing here goes by the name of a device.
+
+use super::types::DeviceType;
+
+/// Global options and values of properties that one device is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Backing {
+    /// Options before the device, such as `-chardev null,id=c3`.
+    pub options: Vec<String>,
+    /// `,property=value` for each.
+    pub properties: String,
+}
+
+/// Bytes of memory behind a memory device: a multiple of every block size that one has on x86.
+const MEMORY: &str = "128M";
+/// Bytes of a drive, which has no file behind it: 4 MiB.
+const DRIVE: u64 = 4 << 20;
+
+/// What every machine has for devices that share it.
+pub const SHARED: [&str; 2] = ["-audiodev", "none,id=audio0"];
+
+/// What device number `number` of a machine gets for the kinds of properties that it has.
+#[must_use]
+pub fn backing(device: &DeviceType, number: usize) -> Backing {
+    let mut backing = Backing::default();
+    for property in device.properties.iter().flatten() {
+        let id = format!("{}{number}", property.name.replace('.', "-"));
+        let about = property.description.as_str();
+        let (options, value): (Vec<String>, String) = match property.kind.as_str() {
+            "str" if about.contains("block device") => {
+                let node = format!("driver=null-co,node-name={id},size={DRIVE},read-zeroes=on");
+                (vec!["-blockdev".into(), node], id)
+            }
+            "str" | "string" if about.contains("chardev") || property.name == "chardev" => {
+                (vec!["-chardev".into(), format!("null,id={id}")], id)
+            }
+            "str" if about.contains("audiodev") => (Vec::new(), "audio0".into()),
+            "str" if property.name == "fsdev" => {
+                let local = format!("local,id={id},path=.,security_model=none");
+                (vec!["-fsdev".into(), local], id)
+            }
+            // Names that only have to be there.
+            "str" if matches!(property.name.as_str(), "serial" | "mount_tag") => {
+                (Vec::new(), format!("x{number}"))
+            }
+            "link<memory-backend>" if property.name == "memdev" => {
+                let memory = format!("memory-backend-ram,id={id},size={MEMORY}");
+                (vec!["-object".into(), memory], id)
+            }
+            // Of shared memory as two machines would have it; the older form of the property.
+            "link<memory-backend>" if property.name == "hostmem" => {
+                let memory = format!("memory-backend-ram,id={id},size={MEMORY}");
+                (vec!["-object".into(), memory], id)
+            }
+            "link<rng-backend>" => (vec!["-object".into(), format!("rng-builtin,id={id}")], id),
+            "link<cryptodev-backend>" => {
+                (vec!["-object".into(), format!("cryptodev-backend-builtin,id={id}")], id)
+            }
+            "link<can-bus>" => (vec!["-object".into(), format!("can-bus,id={id}")], id),
+            "link<ipmi-bmc>" => (vec!["-device".into(), format!("ipmi-bmc-sim,id={id}")], id),
+            // Ports and slots are told apart by number.
+            "uint8" | "uint16" if matches!(property.name.as_str(), "chassis" | "chassis_nr") => {
+                (Vec::new(), (number % 254 + 1).to_string())
+            }
+            _ => continue,
+        };
+        backing.options.extend(options);
+        backing.properties += &format!(",{}={value}", property.name);
+    }
+    backing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::types::Property;
+    use super::*;
+
+    #[test]
+    fn a_property_is_filled_by_its_kind() {
+        let property = |name: &str, kind: &str, about: &str| Property {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            description: about.to_owned(),
+        };
+        let device = DeviceType {
+            name: "any".to_owned(),
+            bus: None,
+            properties: Some(vec![
+                property("disk", "str", "Node name or ID of a block device to use as a backend"),
+                property("entropy", "link<rng-backend>", ""),
+                property("size", "uint32", ""),
+            ]),
+        };
+        let Backing { options, properties } = backing(&device, 7);
+        assert_eq!(properties, ",disk=disk7,entropy=entropy7");
+        assert_eq!(options[2..], ["-object".to_owned(), "rng-builtin,id=entropy7".to_owned()]);
+    }
+}

@@ -1,0 +1,194 @@
+//! All device types of a binary on all its machine types, recorded.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use rayon::prelude::*;
+
+use super::super::QemuError;
+use super::super::binary::Binary;
+use super::rack::{Placing, Rack};
+use super::trial::{Bench, Recorded};
+use super::types::{self, DeviceType};
+use crate::dialect::Generation;
+use crate::release::bundle::recording::{Found, Recording};
+
+/// Machine types whose streams describe themselves, which is what tells sections apart.
+const DESCRIBED: Generation = Generation::new(2, 4);
+
+/// Chipsets, by what names of their machine types begin with, and where PCI devices go there.
+const CHIPSETS: [(&str, &[Placing]); 2] =
+    [("pc-i440fx-", &[Placing::Bridge]), ("pc-q35-", &[Placing::Root, Placing::Port])];
+
+/// What every machine with devices has: room for memory devices, also for those that keep theirs.
+const COMMON: [&str; 4] = ["-m", "64,slots=16,maxmem=8G", "-machine", "nvdimm=on"];
+
+/// Boards as people configure them: what differs from the plain one.
+const BOARDS: [&str; 4] =
+    ["", "-smp 2", "-m 64,slots=4,maxmem=1G", "-serial null -serial null -parallel null -usb"];
+
+/// What a binary told of its devices.
+#[derive(Debug, Clone, Default)]
+pub struct Learnt {
+    /// Every device type: empty if it was recorded, else why it was not.
+    pub types: BTreeMap<String, String>,
+    /// Machines that were recorded.
+    pub recordings: Vec<Recording>,
+    /// Machine types on which nothing could be recorded, and why.
+    pub silent: BTreeMap<String, String>,
+}
+
+/// Records all device types of a binary, `jobs` machines at a time; each may take `limit` to start
+/// and to load. `only`: these machine types; none: all that can be.
+///
+/// # Errors
+/// When the binary cannot be started at all, or this side's files and sockets fail.
+pub fn learn(
+    binary: &Binary,
+    only: &[String],
+    jobs: usize,
+    limit: Duration,
+) -> Result<Learnt, QemuError> {
+    let types = types::list(binary)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
+    let pool = pool.map_err(|e| QemuError::files(std::io::Error::other(e)))?;
+    pool.install(|| {
+        let mut learnt = Learnt::default();
+        let wanted: Vec<(&str, Placing)> = machines(binary, only);
+        let newest = |name: &str| binary.machines.iter().any(|m| m.newest && m.name == name);
+        // On the newest machine types first: what cannot be recorded there is not tried elsewhere.
+        let all: BTreeSet<&str> = types.iter().map(|t| t.name.as_str()).collect();
+        let (first, rest): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|(m, _)| newest(m));
+        let first: Vec<_> = first
+            .par_iter()
+            .map(|at| one(binary, &types, &all, *at, limit))
+            .collect::<Result<_, _>>()?;
+        let mut left_out: BTreeMap<String, String> = BTreeMap::new();
+        let mut good: BTreeSet<String> = BTreeSet::new();
+        for (recordings, left) in first {
+            good.extend(recordings.iter().flat_map(|r| r.devices.iter().map(|d| d.device.clone())));
+            learnt.recordings.extend(recordings);
+            left_out.extend(left);
+        }
+        let known: BTreeSet<&str> = good.iter().map(String::as_str).collect();
+        let rest: Vec<_> = (rest.par_iter())
+            .map(|at| one(binary, &types, &known, *at, limit))
+            .collect::<Result<_, _>>()?;
+        for (recordings, left) in rest {
+            learnt.recordings.extend(recordings);
+            left_out.extend(left);
+        }
+        let boards: Vec<_> = boards(binary, only)
+            .into_par_iter()
+            .map(|(machine, options)| board(binary, machine, options, limit))
+            .collect::<Result<_, _>>()?;
+        for (machine, result) in boards {
+            match result {
+                Ok(recording) => learnt.recordings.push(recording),
+                Err(said) => drop(learnt.silent.insert(machine, said)),
+            }
+        }
+        for device in &types {
+            let why = match (good.contains(&device.name), left_out.get(&device.name)) {
+                (true, _) => String::new(),
+                (false, Some(said)) => said.clone(),
+                (false, None) => "nothing was said".to_owned(),
+            };
+            learnt.types.insert(device.name.clone(), why);
+        }
+        Ok(learnt)
+    })
+}
+
+/// Machine types of a binary with the places that PCI devices have there.
+fn machines<'b>(binary: &'b Binary, only: &[String]) -> Vec<(&'b str, Placing)> {
+    let names = binary.machines.iter().map(|m| m.name.as_str());
+    names
+        .filter(|name| only.is_empty() || only.iter().any(|o| o == name))
+        .filter(|name| Generation::of(name).is_none_or(|g| g >= DESCRIBED))
+        .flat_map(|name| {
+            let chipset = CHIPSETS.iter().find(|(prefix, _)| name.starts_with(prefix));
+            chipset.into_iter().flat_map(move |(_, all)| all.iter().map(move |p| (name, *p)))
+        })
+        .collect()
+}
+
+fn boards<'b>(binary: &'b Binary, only: &[String]) -> Vec<(&'b str, &'static str)> {
+    let mut names: Vec<&str> = machines(binary, only).into_iter().map(|(name, _)| name).collect();
+    names.dedup();
+    names.into_iter().flat_map(|name| BOARDS.map(|options| (name, options))).collect()
+}
+
+type One = (Vec<Recording>, BTreeMap<String, String>);
+
+/// These device types on one machine type.
+fn one(
+    binary: &Binary,
+    types: &[DeviceType],
+    known: &BTreeSet<&str>,
+    (machine, placing): (&str, Placing),
+    limit: Duration,
+) -> Result<One, QemuError> {
+    let wanted: Vec<_> = types
+        .iter()
+        .filter(|device| known.contains(device.name.as_str()))
+        .map(|device| (device, String::new()))
+        .collect();
+    let (rack, without) = Rack::new(&wanted, placing, |name| types.iter().any(|t| t.name == name));
+    let common = COMMON.map(str::to_owned);
+    let bench = Bench { binary, machine, common: &common, limit };
+    let tried = bench.record(&rack)?;
+    let recordings = tried.recorded.into_iter().map(|one| recording(machine, placing, one));
+    let mut left_out = tried.left_out;
+    let no_bus = |(device, bus): (&DeviceType, String)| {
+        (device.name.clone(), format!("nothing here has a bus of its kind: {bus}"))
+    };
+    left_out.extend(without.into_iter().map(no_bus));
+    Ok((recordings.collect(), left_out))
+}
+
+fn recording(machine: &str, placing: Placing, recorded: Recorded) -> Recording {
+    let devices = recorded.devices.into_iter().map(|plugged| Found {
+        device: plugged.device,
+        path: plugged.path,
+        varied: plugged.varied,
+    });
+    Recording {
+        machine: machine.to_owned(),
+        place: placing.name().to_owned(),
+        varied: String::new(),
+        devices: devices.collect(),
+        stream: recorded.stream,
+        trace: recorded.trace,
+    }
+}
+
+/// A board without devices; what the binary said, if it cannot be recorded.
+fn board(
+    binary: &Binary,
+    machine: &str,
+    options: &str,
+    limit: Duration,
+) -> Result<(String, Result<Recording, String>), QemuError> {
+    let common: Vec<String> = options.split_whitespace().map(str::to_owned).collect();
+    let bench = Bench { binary, machine, common: &common, limit };
+    let result = bench.bare()?.map(|recorded| Recording {
+        varied: options.to_owned(),
+        place: String::new(),
+        ..recording(machine, Placing::Bridge, recorded)
+    });
+    Ok((machine.to_owned(), result))
+}
+
+/// The descriptions of a binary's device classes (`-dump-vmstate`), as JSON text.
+///
+/// # Errors
+/// When it does not write them.
+pub fn dump(binary: &Binary) -> Result<String, QemuError> {
+    let newest = binary.machines.iter().find(|m| m.newest).or(binary.machines.first());
+    let machine = newest.map_or("none", |m| m.name.as_str());
+    let bytes = super::super::bundle::dump(binary, machine)?;
+    let name = Path::new("dump-vmstate").display().to_string();
+    Ok(crate::release::files::utf8(&name, &bytes)?.to_owned())
+}

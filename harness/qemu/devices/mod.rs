@@ -1,0 +1,17 @@
+//! What each device type of a binary puts on the wire: found out from the binary itself, once.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`types`] | device types and their properties, as the binary tells them |
+//! | [`backends`] | what a device wants beside itself, by the kind of its properties |
+//! | [`rack`] | where devices go in one machine, with the path of each |
+//! | [`trial`] | a machine with many devices, recorded; culprits found out |
+//! | [`learn`] | all device types on all machine types |
+//! | [`shelve`] | what was learnt, in the corpus |
+
+pub mod backends;
+pub mod learn;
+pub mod rack;
+pub mod shelve;
+pub mod trial;
+pub mod types;

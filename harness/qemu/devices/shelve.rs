@@ -1,0 +1,151 @@
+//! The devices of a release on record, from its binary into the corpus: tables, destinations and
+//! catalogue are made anew from the fixtures that the corpus has and from recordings, all at once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use rayon::prelude::*;
+
+use super::super::QemuError;
+use super::super::binary::Binary;
+use super::super::emulator::Setup;
+use super::super::groups::running;
+use super::super::incoming::{Wanted, load};
+use super::learn::{Learnt, dump, learn};
+use crate::release::bundle::recording::{Told, import_recordings};
+use crate::release::bundle::{BundleInput, BundleMachine, BundleScenario};
+use crate::release::catalogue::Catalogue;
+use crate::release::corpus::Corpus;
+use crate::release::files::{self, Staged};
+use crate::release::import::bundles::bundle_pool;
+use crate::release::json;
+use crate::release::library::Library;
+use crate::release::observed::ObservedVerdict;
+use crate::release::provenance::Fixture;
+use crate::wire::Feed;
+
+/// What is to be added to what.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// The binary.
+    pub binary: &'a Binary,
+    /// The release that the corpus knows it as.
+    pub release: &'a str,
+    /// The corpus.
+    pub corpus: &'a Path,
+    /// Only these machine types; none: all that the binary has.
+    pub machines: &'a [String],
+    /// Machines at a time.
+    pub jobs: usize,
+    /// Time for each start and each load.
+    pub limit: Duration,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Shelved {
+    /// Files that were written, as paths in the corpus.
+    pub written: Vec<String>,
+    /// What the importer has to say.
+    pub notes: Vec<String>,
+    /// The catalogue.
+    pub catalogue: Catalogue,
+    /// Machine types on which nothing could be recorded, and why.
+    pub silent: BTreeMap<String, String>,
+}
+
+/// Packing of the payloads.
+const LEVEL: i32 = 19;
+
+/// Records the devices of a release that is on record.
+///
+/// # Errors
+/// When the binary does not load the fixtures of its own release, or files fail. Nothing has been
+/// written then.
+pub fn shelve(order: &Order<'_>) -> Result<Shelved, QemuError> {
+    let corpus = Corpus::open(order.corpus)?;
+    let library = Library::open(corpus.clone())?;
+    let Learnt { types, recordings, silent } =
+        learn(order.binary, order.machines, order.jobs, order.limit)?;
+    let told = Told {
+        about: order.binary.about.clone(),
+        all_machines: order.binary.machines.iter().map(|m| m.name.clone()).collect(),
+        types,
+        dump: dump(order.binary)?,
+        recordings,
+    };
+    let input =
+        BundleInput { release: order.release.to_owned(), machines: scenarios(order, &library)? };
+    let pool = bundle_pool(&corpus)?;
+    let (imported, catalogue, payloads) =
+        import_recordings(&input, &told, &pool, library.renames())
+            .map_err(|why| QemuError::Recordings { why: Box::new(why) })?;
+
+    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+    let release = order.release;
+    files.push((format!("{release}/tables.json"), text(&imported.tables)?));
+    for list in &imported.handlers {
+        let name = format!("{}.{}", list.machine, list.scenario);
+        files.push((format!("{release}/destinations/{name}.json"), text(list)?));
+    }
+    files.push((Catalogue::path(release), text(&catalogue)?));
+    let packed = zstd::encode_all(&payloads[..], LEVEL).map_err(QemuError::files)?;
+    files.push((Catalogue::payloads_path(release), packed));
+    let mut staged = Vec::new();
+    let mut written = Vec::new();
+    for (path, bytes) in files {
+        if let Some(file) = files::stage(&order.corpus.join(&path), &bytes)? {
+            staged.push(file);
+            written.push(path);
+        }
+    }
+    // All of it is on the disk; from here on names change, and no interrupt comes in between.
+    let _held = running();
+    staged.into_iter().try_for_each(Staged::persist)?;
+    Ok(Shelved { written, notes: imported.notes, catalogue, silent })
+}
+
+fn text<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, QemuError> {
+    let text = json::layout(value).map_err(|e| QemuError::files(std::io::Error::other(e)))?;
+    Ok(text.into_bytes())
+}
+
+/// The fixtures of the release, each with the trace of its load by the binary.
+fn scenarios(order: &Order<'_>, library: &Library) -> Result<Vec<BundleMachine>, QemuError> {
+    let own = library.fixtures().iter().filter(|f| f.release == order.release);
+    let own: Vec<&Fixture> = own.filter(|f| order.binary.has(&f.machine)).collect();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(order.jobs).build();
+    let pool = pool.map_err(|e| QemuError::files(std::io::Error::other(e)))?;
+    let traced: Vec<_> = pool.install(|| {
+        own.par_iter().map(|fixture| traced(order, library, fixture)).collect::<Result<_, _>>()
+    })?;
+    let mut machines: BTreeMap<&str, BundleMachine> = BTreeMap::new();
+    for (fixture, scenario) in own.into_iter().zip(traced) {
+        let machine = machines.entry(&fixture.machine).or_insert_with(|| BundleMachine {
+            machine: fixture.machine.clone(),
+            ..BundleMachine::default()
+        });
+        machine.scenarios.push(scenario);
+    }
+    Ok(machines.into_values().collect())
+}
+
+fn traced(
+    order: &Order<'_>,
+    library: &Library,
+    fixture: &Fixture,
+) -> Result<BundleScenario, QemuError> {
+    let stream = library.corpus().stream(fixture)?;
+    let setup = Setup {
+        machine: fixture.machine.clone(),
+        arguments: fixture.arguments.clone(),
+        ..Setup::default()
+    };
+    let wanted = Wanted { feed: Feed::Bulk, trace: true, save: false, limit: order.limit };
+    let own = load(order.binary, &setup, &stream, &wanted)?;
+    if own.verdict != ObservedVerdict::Accepted {
+        return Err(QemuError::OwnRefused { what: fixture.id(), why: own.stderr });
+    }
+    Ok(BundleScenario { scenario: fixture.scenario.clone(), trace: Some(own.trace), stream })
+}

@@ -1,0 +1,297 @@
+//! One machine with many devices, started, saved, and loaded by the same binary under trace;
+//! devices with which that does not come to an end are found out and left out.
+//!
+//! A binary mostly names the culprit: the option that it cannot follow, the section that cannot
+//! migrate, a file that it misses. Where it names none, or dies, halves are tried until the culprit
+//! is alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::super::QemuError;
+use super::super::binary::Binary;
+use super::super::emulator::{Emulator, Role, Setup};
+use super::super::incoming::{Wanted, load};
+use super::super::monitor;
+use super::super::process::{Deadline, ProcessError};
+use super::super::qmp::QmpError;
+use super::rack::{Plugged, Rack};
+use crate::release::observed::ObservedVerdict;
+use crate::wire::Feed;
+
+/// Starts of one machine that are spent on finding culprits; a rack has some hundred devices.
+const STARTS: usize = 400;
+
+/// What is said of a binary that does not answer in time (`QmpError::TimeOut`).
+const HANGS: &str = ": no answer within ";
+
+/// A machine that could be saved and loaded.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// The devices in it.
+    pub devices: Vec<Plugged>,
+    /// Arguments, without those that every machine has.
+    pub arguments: Vec<String>,
+    /// Its stream.
+    pub stream: Vec<u8>,
+    /// The trace of its load.
+    pub trace: String,
+}
+
+/// What came of a rack: machines that could be recorded, and why a device is in none.
+#[derive(Debug, Default)]
+pub struct Tried {
+    /// The machines.
+    pub recorded: Vec<Recorded>,
+    /// What was said of devices that are in none of them, by type.
+    pub left_out: BTreeMap<String, String>,
+}
+
+/// How one machine ended.
+enum Outcome {
+    Recorded(Recorded),
+    /// It failed, and what it said.
+    Failed(String),
+}
+
+/// A binary on a machine type.
+#[derive(Debug, Clone, Copy)]
+pub struct Bench<'a> {
+    /// The binary.
+    pub binary: &'a Binary,
+    /// Machine type.
+    pub machine: &'a str,
+    /// Arguments that all its machines have.
+    pub common: &'a [String],
+    /// Time for each start and each load.
+    pub limit: Duration,
+}
+
+impl Bench<'_> {
+    /// Records as many devices of a rack as can be, in as few machines as can be.
+    ///
+    /// # Errors
+    /// When the binary cannot be started at all, or this side's files and sockets fail.
+    pub fn record(&self, rack: &Rack) -> Result<Tried, QemuError> {
+        let mut trial = Trial::new(*self, rack);
+        let all: Vec<&Plugged> = rack.devices.iter().collect();
+        let mut alone = trial.cull(all)?;
+        // What would not go with the others may go by itself.
+        while let Some((device, said)) = alone.pop() {
+            if said.contains(HANGS) {
+                trial.tried.left_out.insert(device.device.clone(), said);
+                continue;
+            }
+            match trial.run(&[device])? {
+                Outcome::Recorded(one) => trial.tried.recorded.push(one),
+                Outcome::Failed(own) => {
+                    let said = if own.is_empty() { said } else { own };
+                    trial.tried.left_out.insert(device.device.clone(), said);
+                }
+            }
+        }
+        Ok(trial.tried)
+    }
+
+    /// Records the machine without any device; what the binary said, if that cannot be.
+    ///
+    /// # Errors
+    /// As [`Bench::record`].
+    pub fn bare(&self) -> Result<Result<Recorded, String>, QemuError> {
+        let rack = Rack::default();
+        let mut trial = Trial::new(*self, &rack);
+        Ok(match trial.run(&[])? {
+            Outcome::Recorded(recorded) => Ok(recorded),
+            Outcome::Failed(said) => Err(said),
+        })
+    }
+}
+
+struct Trial<'a> {
+    bench: Bench<'a>,
+    rack: &'a Rack,
+    /// Option ROMs that were asked for.
+    roms: BTreeSet<String>,
+    /// Devices that would not go without something behind them, by id.
+    backed: BTreeSet<&'a str>,
+    tried: Tried,
+    starts: usize,
+}
+
+/// Devices that would not go with others, each with what was said.
+type Culprits<'a> = Vec<(&'a Plugged, String)>;
+
+impl<'a> Trial<'a> {
+    fn new(bench: Bench<'a>, rack: &'a Rack) -> Self {
+        let (roms, backed) = (BTreeSet::new(), BTreeSet::new());
+        Trial { bench, rack, roms, backed, tried: Tried::default(), starts: 0 }
+    }
+
+    /// Records these devices but for culprits, which it returns.
+    fn cull(&mut self, mut devices: Vec<&'a Plugged>) -> Result<Culprits<'a>, QemuError> {
+        let mut culprits = Vec::new();
+        // What was changed for the start before: if that hangs or dies now, it is the cause.
+        let mut changed: Option<&str> = None;
+        while !devices.is_empty() && self.starts < STARTS {
+            let said = match self.run(&devices)? {
+                Outcome::Recorded(recorded) => {
+                    self.tried.recorded.push(recorded);
+                    return Ok(culprits);
+                }
+                Outcome::Failed(said) => said,
+            };
+            let last = changed.take().and_then(|id| devices.iter().position(|d| d.id == id));
+            let alone = (devices.len() == 1).then_some(0);
+            let found = culprit(&said, self.rack, &devices).or(last).or(alone);
+            if let Some(index) = found {
+                let device = devices.get(index).copied();
+                if let Some(device) = device.filter(|d| self.backed.insert(&d.id)) {
+                    changed = Some(&device.id);
+                } else {
+                    culprits.push((devices.remove(index), said));
+                }
+                continue;
+            }
+            let rest = devices.split_off(devices.len() / 2);
+            culprits.extend(self.cull(devices)?);
+            devices = rest;
+        }
+        culprits.extend(devices.into_iter().map(|d| (d, "too many starts failed".to_owned())));
+        Ok(culprits)
+    }
+
+    /// One machine: started, saved, loaded. A missing option ROM is supplied and the start repeated.
+    fn run(&mut self, devices: &[&'a Plugged]) -> Result<Outcome, QemuError> {
+        loop {
+            self.starts += 1;
+            let outcome = self.once(devices)?;
+            match &outcome {
+                Outcome::Failed(said) => match missing_rom(said) {
+                    Some(rom) if self.roms.insert(rom.clone()) => {}
+                    _ => return Ok(outcome),
+                },
+                Outcome::Recorded(_) => return Ok(outcome),
+            }
+        }
+    }
+
+    fn once(&self, devices: &[&'a Plugged]) -> Result<Outcome, QemuError> {
+        let Bench { binary, machine, common, limit } = self.bench;
+        let mut arguments = common.to_vec();
+        arguments.extend(self.rack.arguments(devices, &self.backed));
+        let setup = Setup {
+            machine: machine.to_owned(),
+            arguments,
+            roms: self.roms.clone(),
+            ..Setup::default()
+        };
+        let stream = match saved(binary, &setup, Deadline::within(limit)) {
+            Ok(stream) => stream,
+            Err(error) => return failed(error),
+        };
+        let wanted = Wanted { feed: Feed::Bulk, trace: true, save: false, limit };
+        let own = load(binary, &setup, &stream, &wanted)?;
+        Ok(match own.verdict {
+            ObservedVerdict::Accepted => Outcome::Recorded(Recorded {
+                devices: devices.iter().map(|d| (*d).clone()).collect(),
+                arguments: setup.arguments,
+                stream,
+                trace: own.trace,
+            }),
+            ObservedVerdict::Refused => Outcome::Failed(own.stderr),
+            ObservedVerdict::Hang => {
+                Outcome::Failed(format!("its load had not ended after {limit:?}"))
+            }
+        })
+    }
+}
+
+/// Runs a machine until its guest halts, and saves it.
+fn saved(binary: &Binary, setup: &Setup, deadline: Deadline) -> Result<Vec<u8>, QemuError> {
+    let mut emulator = Emulator::start(binary, setup, Role::Run, deadline)?;
+    emulator.wait_for_halt(deadline)?;
+    emulator.monitor.stop(deadline)?;
+    match emulator.save(deadline) {
+        Err(QemuError::Qmp(error)) => {
+            Err(monitor::ended(error, &mut emulator.process, "while saving").into())
+        }
+        saved => saved,
+    }
+}
+
+/// A binary that did not do it, in its words; what is a failure of this side stays an error.
+fn failed(error: QemuError) -> Result<Outcome, QemuError> {
+    Ok(Outcome::Failed(match error {
+        QemuError::Qmp(QmpError::Died { doing, ended, stderr }) => match stderr.trim() {
+            "" => format!("{ended} {doing}"),
+            // A message does not say that it crashed.
+            said if !matches!(ended, super::super::process::Ended::Exited(_)) => {
+                format!("{ended} {doing}; it said: {said}")
+            }
+            said => said.to_owned(),
+        },
+        QemuError::Qmp(QmpError::Process(error @ ProcessError::Spawn { .. })) => {
+            return Err(QemuError::Process(error));
+        }
+        QemuError::Qmp(error) => error.to_string(),
+        error @ (QemuError::Save { .. } | QemuError::NoHalt { .. }) => error.to_string(),
+        error => return Err(error),
+    }))
+}
+
+/// Which device a message is about: the one whose id it has, or whose section.
+fn culprit(said: &str, rack: &Rack, devices: &[&Plugged]) -> Option<usize> {
+    let line = said.lines().rev().find(|line| !line.contains("warning:"))?;
+    let by_id = devices.iter().position(|device| {
+        let id = device.id.as_str();
+        line.match_indices(id).any(|(at, _)| {
+            let before = line.get(..at).and_then(|text| text.chars().last());
+            let after = line.get(at + id.len()..).and_then(|text| text.chars().next());
+            // `dev1` is not `dev12`, and a backend has the number behind another name.
+            matches!(before, Some('=' | '\'' | '/' | ' ' | '"'))
+                && !after.is_some_and(|c| c.is_ascii_alphanumeric())
+        })
+    });
+    by_id.or_else(|| {
+        // "State blocked by non-migratable device '0000:00:03.0/nvme'".
+        let section = line.split('\'').nth(1)?;
+        devices.iter().position(|device| rack.is_section_of(device, section))
+    })
+}
+
+/// The option ROM that a binary says it cannot find.
+fn missing_rom(said: &str) -> Option<String> {
+    let line = said.lines().find(|line| line.contains("failed to find romfile"))?;
+    let name = line.split('"').nth(1)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    (!name.is_empty() && name.chars().all(plain)).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rack::Placing;
+    use super::super::types::DeviceType;
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("qemu: -device nic,id=dev1,addr=1: no", Some(1))]
+    #[case("qemu: -device nic,id=dev12,addr=1: no", None)]
+    #[case("qemu: warning: dev1\nqemu: Device 'dev0' has no netdev", Some(0))]
+    #[case("State blocked by non-migratable device '0000:00:03.0:02.0/nic'", Some(1))]
+    #[case("State blocked by non-migratable device '0000:00:04.0/nic'", None)]
+    #[case("killed by signal 6", None)]
+    fn culprits_are_named(#[case] said: &str, #[case] index: Option<usize>) {
+        let nic =
+            DeviceType { name: "nic".into(), bus: Some("PCI".into()), properties: Some(vec![]) };
+        let (rack, _) =
+            Rack::new(&[(&nic, String::new()), (&nic, String::new())], Placing::Bridge, |_| true);
+        assert_eq!(culprit(said, &rack, &rack.devices.iter().collect::<Vec<_>>()), index);
+    }
+
+    #[test]
+    fn a_rom_by_a_plain_name_only() {
+        let said = |name: &str| format!("qemu: -device x: failed to find romfile \"{name}\"");
+        assert_eq!(missing_rom(&said("efi-x.rom")).as_deref(), Some("efi-x.rom"));
+        assert_eq!(missing_rom(&said("../x")), None);
+    }
+}

@@ -1,0 +1,146 @@
+//! Device types of a binary, as it tells them itself: which it can create, on which bus, and what
+//! properties each has.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::super::QemuError;
+use super::super::binary::Binary;
+use super::super::emulator::{Emulator, Role, Setup};
+use super::super::guest::Guest;
+use super::super::process::{Deadline, Task, output};
+
+/// How long a binary may take to list its devices, or the properties of one.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A machine type without anything, which every binary with QMP has.
+const NO_MACHINE: &str = "none";
+
+/// A device type that `-device NAME` can name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceType {
+    /// Its name.
+    pub name: String,
+    /// The kind of bus that it goes on, as `-device help` calls it; `None`: on none.
+    pub bus: Option<String>,
+    /// Its properties; `None` if the binary could not tell them.
+    pub properties: Option<Vec<Property>>,
+}
+
+/// A property of a device type (`device-list-properties`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Property {
+    /// Its name.
+    pub name: String,
+    /// Its type: `bool`, `uint32`, `str`, `link<rng-backend>` ...
+    pub kind: String,
+    /// What it is for, where the binary says so.
+    pub description: String,
+}
+
+impl DeviceType {
+    /// A property by name.
+    #[must_use]
+    pub fn property(&self, name: &str) -> Option<&Property> {
+        self.properties.iter().flatten().find(|p| p.name == name)
+    }
+}
+
+/// All device types of a binary, in order of name, without processors.
+///
+/// # Errors
+/// When the binary cannot be run.
+pub fn list(binary: &Binary) -> Result<Vec<DeviceType>, QemuError> {
+    let arguments = ["-device", "help"].map(str::to_owned).to_vec();
+    let folder = std::path::Path::new("/");
+    let said = output(Task { program: &binary.path, arguments, folder, stdin: None }, LIMIT)?;
+    let mut types = parse(&said);
+    let mut asked: Option<Emulator> = None;
+    for device in &mut types {
+        let deadline = Deadline::within(LIMIT);
+        let mut emulator = match asked.take() {
+            Some(emulator) => emulator,
+            None => Emulator::start(binary, &nothing(), Role::Run, deadline)?,
+        };
+        let arguments = json!({ "typename": device.name });
+        match emulator.monitor.execute("device-list-properties", arguments, deadline) {
+            Ok(list) => device.properties = Some(properties(&list)),
+            // A type whose module is not installed ends the binary.
+            Err(_) if emulator.process.ended()?.is_some() => continue,
+            Err(_) => {}
+        }
+        asked = Some(emulator);
+    }
+    Ok(types)
+}
+
+/// A machine of no type, to ask the binary.
+fn nothing() -> Setup {
+    Setup { machine: NO_MACHINE.to_owned(), guest: Guest::Idle, ..Setup::default() }
+}
+
+/// From `name "NAME", bus BUS, ...` and a headline for each category.
+fn parse(said: &str) -> Vec<DeviceType> {
+    let mut types: Vec<DeviceType> = said
+        .lines()
+        .scan(String::new(), |category, line| {
+            if let Some(title) = line.strip_suffix(':') {
+                *category = title.to_owned();
+            }
+            Some((category.clone(), line))
+        })
+        .filter(|(category, _)| category != "CPU devices")
+        .filter_map(|(_, line)| {
+            let (name, rest) = line.strip_prefix("name \"")?.split_once('"')?;
+            let bus = rest.strip_prefix(", bus ").and_then(|rest| rest.split(',').next());
+            Some(DeviceType {
+                name: name.to_owned(),
+                bus: bus.map(str::to_owned),
+                properties: None,
+            })
+        })
+        .collect();
+    types.sort_by(|a, b| a.name.cmp(&b.name));
+    types.dedup_by(|a, b| a.name == b.name);
+    types
+}
+
+fn properties(list: &Value) -> Vec<Property> {
+    let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let mut all: Vec<Property> = list
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|value| Property {
+            name: text(value, "name"),
+            kind: text(value, "type"),
+            description: text(value, "description"),
+        })
+        .collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processors_are_left_out_and_a_name_stands_once() {
+        let said = "Storage devices:\nname \"nvme\", bus PCI, desc \"x\"\nname \"pc-dimm\", desc \"y\"\n\
+                    \nCPU devices:\nname \"486-x86_64-cpu\"\n\nUncategorized devices:\nname \"nvme\", bus PCI\n";
+        let types = parse(said);
+        let found: Vec<_> = types.iter().map(|t| (t.name.as_str(), t.bus.as_deref())).collect();
+        assert_eq!(found, [("nvme", Some("PCI")), ("pc-dimm", None)]);
+    }
+
+    #[test]
+    fn properties_come_with_kind_and_description() {
+        let told = json!([{"name": "rng", "type": "link<rng-backend>"},
+            {"name": "drive", "type": "str", "description": "Node name"}]);
+        let all = properties(&told);
+        assert_eq!((all[0].name.as_str(), all[0].description.as_str()), ("drive", "Node name"));
+        assert_eq!(all[1].kind, "link<rng-backend>");
+    }
+}

@@ -1,0 +1,339 @@
+//! Machines with many devices, recorded from a stock binary, as the entries of a catalogue.
+//!
+//! Their traces and streams tell of descriptions as those of any scenario do. Which section is whose
+//! is told by its path; one without a path by its description, which a dump gives for each class.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{
+    BundleError, BundleInput, BundleMachine, BundleScenario, Imported, Pool, import_bundle,
+};
+use crate::release::catalogue::{Catalogue, Entry};
+use crate::release::described::Described;
+use crate::release::library::build;
+use crate::stream::frames::{Depth, scan};
+use crate::stream::vmdescription::locate;
+use crate::stream::{Destination, load, load_payload, record};
+use crate::vmstate::schema::{Body, Handler, Handlers};
+use crate::vmstate::{Local, Renames};
+use crate::wire::Feed;
+
+/// Scenario names of recordings begin so; no scenario of a corpus is called so.
+const SCENARIO: &str = "recorded-";
+
+/// A machine that was recorded.
+#[derive(Debug, Clone, Default)]
+pub struct Recording {
+    /// Machine type.
+    pub machine: String,
+    /// The kind of place of its PCI devices; see [`Entry::place`].
+    pub place: String,
+    /// Options that differ from the plain machine's.
+    pub varied: String,
+    /// The devices that are asked about; none: it is about the board.
+    pub devices: Vec<Found>,
+    /// Its stream.
+    pub stream: Vec<u8>,
+    /// The trace of its load by the same binary.
+    pub trace: String,
+}
+
+/// A device of a recorded machine.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// Its type.
+    pub device: String,
+    /// The path that idstrs of its sections begin with, where its bus gives one.
+    pub path: Option<String>,
+    /// Values of properties that differ from the defaults.
+    pub varied: String,
+}
+
+/// What a binary told of all its devices.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    /// The binary, in words.
+    pub about: String,
+    /// All machine types that it has.
+    pub all_machines: Vec<String>,
+    /// Every device type: empty, or why it was not recorded.
+    pub types: BTreeMap<String, String>,
+    /// `-dump-vmstate`, as JSON text.
+    pub dump: String,
+    /// The machines.
+    pub recordings: Vec<Recording>,
+}
+
+/// Imports a bundle with recordings: tables and destinations of both, and a catalogue of the
+/// recordings with its payloads.
+///
+/// # Errors
+/// As [`import_bundle`].
+pub fn import_recordings(
+    input: &BundleInput,
+    told: &Told,
+    pool: &Pool,
+    renames: &Renames,
+) -> Result<(Imported, Catalogue, Vec<u8>), BundleError> {
+    let mut all = input.clone();
+    for (number, recording) in told.recordings.iter().enumerate() {
+        all.machines.push(BundleMachine {
+            machine: recording.machine.clone(),
+            dump: (number == 0).then(|| told.dump.clone()),
+            scenarios: vec![BundleScenario {
+                scenario: format!("{SCENARIO}{number}"),
+                trace: Some(recording.trace.clone()),
+                stream: recording.stream.clone(),
+            }],
+        });
+    }
+    let mut imported = import_bundle(&all, pool)?;
+    let (recorded, handlers) =
+        imported.handlers.into_iter().partition(|list| list.scenario.starts_with(SCENARIO));
+    imported.handlers = handlers;
+    let recorded: Vec<Handlers> = recorded;
+    let mut shelf = Shelving::new(&input.release, told);
+    // Boards first: what a device adds is what they do not have.
+    let mut recorded: Vec<(&Recording, &Handlers)> = recorded
+        .iter()
+        .filter_map(|list| {
+            let number = list.scenario.strip_prefix(SCENARIO)?.parse::<usize>().ok()?;
+            Some((told.recordings.get(number)?, list))
+        })
+        .collect();
+    recorded.sort_by_key(|(recording, _)| !recording.devices.is_empty());
+    for (recording, list) in recorded {
+        match build(list, &imported.tables, renames) {
+            Ok(destination) => shelf.put(recording, list, &destination),
+            Err(why) => imported.notes.push(format!("{}: {why}", list.machine)),
+        }
+    }
+    imported.notes.append(&mut shelf.notes);
+    let (catalogue, payloads) = shelf.done(told);
+    Ok((imported, catalogue, payloads))
+}
+
+/// Everything by which two sections of one device are told apart: what [`Entry`] says but its
+/// machine types and its payload, and what a loader compares.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Looks {
+    entry: String,
+    compared: BTreeMap<String, Vec<u8>>,
+    subsections: BTreeSet<String>,
+    len: usize,
+}
+
+/// Entries being collected.
+struct Shelving {
+    catalogue: Catalogue,
+    payloads: Vec<u8>,
+    /// Descriptions of device classes, by class.
+    classes: BTreeMap<String, String>,
+    /// Sections of plain boards without a path.
+    plain: BTreeSet<String>,
+    /// Entries by what they look like, each with its machine types.
+    found: BTreeMap<Looks, (Entry, BTreeSet<String>)>,
+    notes: Vec<String>,
+}
+
+impl Shelving {
+    fn new(release: &str, told: &Told) -> Self {
+        let dump: Value = serde_json::from_str(&told.dump).unwrap_or_default();
+        let classes: BTreeMap<String, String> = dump
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(class, about)| {
+                Some((class.clone(), about["Description"]["name"].as_str()?.to_owned()))
+            })
+            .collect();
+        let mut machines: Vec<&str> = told.recordings.iter().map(|r| r.machine.as_str()).collect();
+        machines.sort_by_key(|name| (chipset(name), crate::dialect::Generation::of(name), *name));
+        machines.dedup();
+        let described: BTreeSet<&String> = classes.values().collect();
+        let catalogue = Catalogue {
+            release: release.to_owned(),
+            binary: told.about.clone(),
+            machines: machines.into_iter().map(str::to_owned).collect(),
+            all_machines: told.all_machines.clone(),
+            types: told.types.clone(),
+            described: described.into_iter().cloned().collect(),
+            entries: Vec::new(),
+        };
+        Shelving {
+            catalogue,
+            payloads: Vec::new(),
+            classes,
+            plain: BTreeSet::new(),
+            found: BTreeMap::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn put(&mut self, recording: &Recording, list: &Handlers, to: &Destination) {
+        let Some((sections, blocks)) = outline(&recording.stream) else {
+            self.notes.push(format!("{}: its stream does not describe itself", recording.machine));
+            return;
+        };
+        let mut used = BTreeSet::new();
+        for (index, handler) in list.handlers.iter().enumerate() {
+            let named = (handler.idstr.clone(), handler.instance_id);
+            let Some(payload) =
+                sections.get(&named).and_then(|(from, to)| recording.stream.get(*from..*to))
+            else {
+                continue;
+            };
+            let Some((device, section, path)) = self.owner(recording, handler, &mut used) else {
+                continue;
+            };
+            let blocks = blocks.iter().filter_map(|(name, len)| {
+                let rest = name.strip_prefix(path.as_deref()?)?.strip_prefix('/')?;
+                Some((rest.to_owned(), *len))
+            });
+            let entry = Entry {
+                device: device.device.clone(),
+                place: if path.is_some() { recording.place.clone() } else { String::new() },
+                varied: if device.device.is_empty() {
+                    recording.varied.clone()
+                } else {
+                    device.varied
+                },
+                section,
+                has_path: path.is_some(),
+                instance_id: handler.instance_id,
+                alias_id: handler.alias_id,
+                version_id: handler.version_id,
+                body: handler.body.clone(),
+                answers: handler.answers.clone(),
+                blocks: blocks.collect(),
+                machines: Vec::new(),
+                payload: (0, payload.len() as u64),
+            };
+            self.keep(entry, recording, to, index, payload);
+        }
+    }
+
+    /// Whose section it is: the device, the section's name without its path, and the path.
+    fn owner(
+        &mut self,
+        recording: &Recording,
+        handler: &Handler,
+        used: &mut BTreeSet<usize>,
+    ) -> Option<(Found, String, Option<String>)> {
+        let idstr = handler.idstr.as_str();
+        let by_path = recording
+            .devices
+            .iter()
+            .filter_map(|found| {
+                let path = found.path.as_deref()?;
+                Some((found, path, idstr.strip_prefix(path)?.strip_prefix('/')?))
+            })
+            .max_by_key(|(_, path, _)| path.len());
+        if let Some((found, path, section)) = by_path {
+            return Some((found.clone(), section.to_owned(), Some(path.to_owned())));
+        }
+        let vmsd = match &handler.body {
+            Body::Vmsd(key) => key.split('#').next().unwrap_or(key),
+            Body::Loader(_) => idstr,
+        };
+        let path = idstr.strip_suffix(vmsd).and_then(|path| path.strip_suffix('/'));
+        if recording.devices.is_empty() {
+            if path.is_none() {
+                self.plain.insert(idstr.to_owned());
+            }
+            let section = if path.is_some() { vmsd } else { idstr };
+            return Some((Found::default(), section.to_owned(), path.map(str::to_owned)));
+        }
+        if path.is_some() || self.plain.contains(idstr) {
+            return None;
+        }
+        let own = recording.devices.iter().enumerate().find(|(number, found)| {
+            let class = self.classes.get(&found.device);
+            !used.contains(number) && class.is_some_and(|name| name == vmsd)
+        });
+        let (number, found) = own?;
+        used.insert(number);
+        Some((found.clone(), idstr.to_owned(), None))
+    }
+
+    fn keep(
+        &mut self,
+        mut entry: Entry,
+        recording: &Recording,
+        to: &Destination,
+        index: usize,
+        payload: &[u8],
+    ) {
+        let loaded = load_payload(to, index, entry.version_id, payload);
+        if let Some(error) = &loaded.refused {
+            self.notes.push(format!(
+                "{} {} on {}: its own payload is not read: {error}",
+                entry.device, entry.section, recording.machine
+            ));
+        }
+        let (mut compared, mut subsections) = (BTreeMap::new(), BTreeSet::new());
+        for span in loaded.map.spans() {
+            if span.info == "subsection" {
+                subsections.insert(loaded.map.path(span));
+            } else if Local::wants(span.info, span.name) {
+                let from = usize::try_from(span.offset).unwrap_or(usize::MAX);
+                let to = from.saturating_add(usize::try_from(span.len).unwrap_or(0));
+                let bytes = payload.get(from..to).unwrap_or(&[]);
+                compared.insert(loaded.map.path(span), bytes.to_vec());
+            }
+        }
+        let looks = Looks {
+            entry: serde_json::to_string(&entry).unwrap_or_default(),
+            compared,
+            subsections,
+            len: payload.len(),
+        };
+        let payloads = &mut self.payloads;
+        let (_, machines) = self.found.entry(looks).or_insert_with(|| {
+            entry.payload.0 = payloads.len() as u64;
+            payloads.extend(payload);
+            (entry, BTreeSet::new())
+        });
+        machines.insert(recording.machine.clone());
+    }
+
+    fn done(mut self, told: &Told) -> (Catalogue, Vec<u8>) {
+        for (mut entry, machines) in self.found.into_values() {
+            entry.machines = self.catalogue.ranges(|name| machines.contains(name));
+            self.catalogue.entries.push(entry);
+        }
+        let order = |e: &Entry| (e.device.clone(), e.section.clone(), e.instance_id, e.payload.0);
+        self.catalogue.entries.sort_by_key(order);
+        // A type that sends nothing is catalogued as such.
+        for (name, why) in &told.types {
+            self.catalogue.types.insert(name.clone(), why.clone());
+        }
+        (self.catalogue, self.payloads)
+    }
+}
+
+fn chipset(machine: &str) -> &str {
+    machine.rsplit_once('-').map_or(machine, |(chipset, _)| chipset)
+}
+
+/// Where each section of a stream that describes itself lies, by name and instance, and its RAM
+/// blocks.
+type Outline = (BTreeMap<(String, u32), (usize, usize)>, Vec<(String, u64)>);
+
+fn outline(stream: &[u8]) -> Option<Outline> {
+    let (from, len) = locate(stream)?;
+    let framing = scan(&mut &stream[..], Depth::Framing);
+    let described = Described::new(stream.get(from..from + len)?, &framing).ok()?;
+    let loaded = load(&described.destination, &mut &stream[..], &Feed::Bulk);
+    let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+    let full = loaded.sections.iter().filter(|s| s.record == record::FULL);
+    let sections = full.map(|s| {
+        let name = String::from_utf8_lossy(&s.idstr).into_owned();
+        ((name, s.instance_id), (place(s.body), place(s.end)))
+    });
+    let blocks = loaded.blocks.iter();
+    let blocks = blocks.map(|(name, len)| (String::from_utf8_lossy(name).into_owned(), *len));
+    Some((sections.collect(), blocks.collect()))
+}

@@ -1,0 +1,152 @@
+//! The catalogue of a release: what each device type, and each board, puts on the wire, and under
+//! which configuration that was seen. `corpus/<release>/devices.json`, with a payload of each
+//! section in `devices.payloads.zst`.
+//!
+//! An entry is one section of one device type at one kind of place, on the machine types on which
+//! it looks the same. What is taken from an entry for another machine is said in `release::compose`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::corpus::{Corpus, CorpusError};
+use crate::vmstate::schema::{Answers, Body};
+
+/// All entries of a release.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Catalogue {
+    /// The release.
+    pub release: String,
+    /// The binary, in words.
+    pub binary: String,
+    /// Machine types on which devices were recorded.
+    pub machines: Vec<String>,
+    /// All machine types that the binary has.
+    pub all_machines: Vec<String>,
+    /// Every device type that `-device` can name: empty if it is catalogued, else why it is not.
+    pub types: BTreeMap<String, String>,
+    /// Names of all descriptions of device classes (`-dump-vmstate`): what is not among them, no
+    /// device type of the binary sends.
+    pub described: Vec<String>,
+    /// The entries, by device type.
+    pub entries: Vec<Entry>,
+}
+
+/// One section, as one device type registers it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Device type; empty: the board.
+    pub device: String,
+    /// The kind of place, where it matters: behind a bridge, on the root bus, behind a port.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub place: String,
+    /// Options or properties that differ from the defaults, as on the command line.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub varied: String,
+    /// What is behind the bus path of its idstr, or the whole where there is none.
+    pub section: String,
+    /// Whether a bus path comes before it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub has_path: bool,
+    /// Instance.
+    pub instance_id: u32,
+    /// Further instance that is accepted.
+    pub alias_id: i64,
+    /// Highest version accepted.
+    pub version_id: u32,
+    /// What loads it.
+    pub body: Body,
+    /// What the configuration decided of its layout.
+    #[serde(default, skip_serializing_if = "Answers::is_empty")]
+    pub answers: Answers,
+    /// RAM blocks of the device, by what is behind its path, with their lengths in bytes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub blocks: BTreeMap<String, u64>,
+    /// Machine types on which it looks the same, each `NAME`, or `FIRST..LAST` in the order of
+    /// [`Catalogue::machines`].
+    pub machines: Vec<String>,
+    /// Where its payload begins in the payloads of the release, and how long it is.
+    pub payload: (u64, u64),
+}
+
+impl Catalogue {
+    /// Whether an entry was seen on a machine type.
+    #[must_use]
+    pub fn is_on(&self, entry: &Entry, machine: &str) -> bool {
+        let place = |name: &str| self.machines.iter().position(|m| m == name);
+        let Some(asked) = place(machine) else { return false };
+        entry.machines.iter().any(|range| match range.split_once("..") {
+            None => range == machine,
+            Some((first, last)) => {
+                place(first).is_some_and(|first| first <= asked)
+                    && place(last).is_some_and(|last| asked <= last)
+            }
+        })
+    }
+
+    /// Machine types as [`Entry::machines`] has them.
+    #[must_use]
+    pub fn ranges(&self, on: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut ranges: Vec<(&str, &str)> = Vec::new();
+        let mut open = false;
+        for name in self.machines.iter().map(String::as_str) {
+            match (on(name), ranges.last_mut()) {
+                (true, Some((_, last))) if open => *last = name,
+                (true, _) => ranges.push((name, name)),
+                (false, _) => {}
+            }
+            open = on(name);
+        }
+        let text = |(first, last): (&str, &str)| {
+            if first == last { first.to_owned() } else { format!("{first}..{last}") }
+        };
+        ranges.into_iter().map(text).collect()
+    }
+
+    /// Path in the corpus.
+    #[must_use]
+    pub fn path(release: &str) -> String {
+        format!("{release}/devices.json")
+    }
+
+    /// Path of the payloads in the corpus.
+    #[must_use]
+    pub fn payloads_path(release: &str) -> String {
+        format!("{release}/devices.payloads.zst")
+    }
+}
+
+/// A catalogue with its payloads.
+#[derive(Debug, Clone, Default)]
+pub struct Shelf {
+    /// The entries.
+    pub catalogue: Catalogue,
+    /// Payloads of all of them.
+    pub payloads: Vec<u8>,
+}
+
+impl Shelf {
+    /// The catalogue of a release; `None` if the corpus has none.
+    ///
+    /// # Errors
+    /// Files that cannot be read.
+    pub fn of(corpus: &Corpus, release: &str) -> Result<Option<Self>, CorpusError> {
+        let Some(catalogue) = corpus.catalogue(release)? else { return Ok(None) };
+        let payloads = corpus.payloads(release)?;
+        Ok(Some(Shelf { catalogue, payloads }))
+    }
+
+    /// The payload of an entry.
+    #[must_use]
+    pub fn payload(&self, entry: &Entry) -> &[u8] {
+        let (from, len) = entry.payload;
+        let range = usize::try_from(from).ok().zip(usize::try_from(from.saturating_add(len)).ok());
+        range.and_then(|(from, to)| self.payloads.get(from..to)).unwrap_or(&[])
+    }
+}
+
+fn is_false(v: &bool) -> bool {
+    !*v
+}

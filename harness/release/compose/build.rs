@@ -1,0 +1,438 @@
+//! Source and destination of a machine, as handlers with their local values.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::choose::{self, Asked};
+use super::machine::{Machine, Sent};
+use super::shelf::Shelves;
+use super::transfer;
+use crate::release::catalogue::{Entry, Shelf};
+use crate::release::library::LibraryError;
+use crate::stream::{Destination, load_payload};
+use crate::vmstate::Local;
+use crate::vmstate::schema::{Answers, Body, Handler, Handlers};
+
+/// What composed destinations have in the place of a scenario's name.
+pub const COMPOSED: &str = "composed";
+
+/// A destination for a machine, and what it rests on.
+#[derive(Debug)]
+pub struct Composed {
+    /// The destination.
+    pub destination: Destination,
+    /// What was taken from the stream, because the destination is started with the same
+    /// configuration, in words.
+    pub assumptions: Vec<String>,
+    /// For each section of the stream, in its order, what it is in the release.
+    chosen: Vec<Chosen>,
+}
+
+/// Why a release does not take a machine at all, or nobody can tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lacking {
+    /// It has no such machine type or device type.
+    Type(String),
+    /// The corpus does not say enough of it.
+    Unknown(String),
+}
+
+/// What one section is in a release.
+#[derive(Debug, Clone)]
+struct Chosen {
+    /// The entry, and where its payload is.
+    entry: Option<(Entry, Rc<Shelf>)>,
+    /// What is decided of its layout.
+    answers: Answers,
+    /// What is not known, in words, where there is no entry.
+    missing: Option<String>,
+}
+
+/// A machine as `release` sent it. Layouts are the release's; what its configuration decides is what
+/// the stream's description says, or the recorded values without one.
+///
+/// # Errors
+/// Files that cannot be read. `Err` inside: why the release cannot have sent it.
+pub fn source(
+    shelves: &Shelves<'_>,
+    release: &str,
+    machine: &Machine,
+) -> Result<Result<Composed, Lacking>, LibraryError> {
+    let Some(name) = &machine.machine else {
+        return Ok(Err(Lacking::Unknown("the stream does not say its machine type".to_owned())));
+    };
+    let Some(tables) = shelves.library.tables(release) else {
+        return Ok(Err(Lacking::Unknown(format!("the corpus has no tables of {release}"))));
+    };
+    let mut chosen = Vec::new();
+    let mut handlers = Vec::new();
+    for sent in &machine.sections {
+        let body = machine.body(sent);
+        let asked = Asked { sent, body, machine: name };
+        let mut found = None;
+        for shelf in shelves_of(shelves, release, name)? {
+            found =
+                choose::own(&shelf, tables, &asked).cloned().map(|entry| (entry, shelf.clone()));
+            if found.is_some() {
+                break;
+            }
+        }
+        let missing = found.is_none().then(|| format!("section {} of {release}", sent.name()));
+        let mut answers = Answers::default();
+        if let Some((entry, _)) = &found {
+            answers = entry.answers.clone();
+            if let (Body::Vmsd(key), Some(body)) = (&entry.body, body) {
+                let told = choose::described(tables, key, body);
+                answers.present.extend(told.present);
+                answers.count.extend(told.count);
+                answers.size.extend(told.size);
+            }
+            handlers.push(handler(entry, sent.idstr.clone(), sent.instance_id, answers.clone()));
+        } else {
+            handlers.push(unknown(sent, missing.as_deref().unwrap_or_default()));
+        }
+        chosen.push(Chosen { entry: found, answers, missing });
+    }
+    let mut destination = built(shelves, release, name, handlers)?;
+    destination.dialect.description = machine.described;
+    destination.local.blocks = Vec::new();
+    Ok(Ok(Composed { destination, assumptions: Vec::new(), chosen }))
+}
+
+/// The destination that `release` makes of a machine. `source` is the machine as it was sent, with
+/// the values that its own load read ([`Local::items`]).
+///
+/// # Errors
+/// Files that cannot be read. `Err` inside: why there is no such destination.
+pub fn destination(
+    shelves: &Shelves<'_>,
+    release: &str,
+    machine: &Machine,
+    source: &Composed,
+) -> Result<Result<Composed, Lacking>, LibraryError> {
+    let name = source.destination.machine.clone();
+    let Some(tables) = shelves.library.tables(release) else {
+        return Ok(Err(Lacking::Unknown(format!("the corpus has no tables of {release}"))));
+    };
+    if let Some(lacking) = lacks_machine(shelves, release, &name)? {
+        return Ok(Err(lacking));
+    }
+    let catalogue = shelves.catalogue(release)?;
+    let mut assumptions = Vec::new();
+    let mut chosen = Vec::new();
+    let mut own = Vec::new();
+    let mut handlers = Vec::new();
+    for (sent, from) in machine.sections.iter().zip(&source.chosen) {
+        let body = machine.body(sent);
+        let asked = Asked { sent, body, machine: &name };
+        let found = find(shelves, release, &name, from, &asked, tables)?;
+        if let (None, Some((entry, _)), Some(shelf)) = (&found, &from.entry, &catalogue)
+            && let Some(why) = lacks_device(&shelf.catalogue.types, &entry.device)
+        {
+            match why {
+                None => {
+                    let what = format!("{release} has no device {}", entry.device);
+                    return Ok(Err(Lacking::Type(what)));
+                }
+                Some(why) => {
+                    let what = format!("device {} of {release}: {why}", entry.device);
+                    handlers.push(unknown(sent, &what));
+                    own.push(unknown(sent, &what));
+                    chosen.push(Chosen::missing(what));
+                    continue;
+                }
+            }
+        }
+        let Some((entry, shelf)) = found else {
+            let what = format!("section {} in {release}", sent.name());
+            handlers.push(unknown(sent, &what));
+            own.push(unknown(sent, &what));
+            chosen.push(Chosen::missing(what));
+            continue;
+        };
+        let idstr = match (entry.has_path, sent.path(sent.name())) {
+            (true, Some(path)) => format!("{path}/{}", entry.section),
+            _ => entry.section.clone(),
+        };
+        let before = from.entry.as_ref().map(|(entry, _)| entry);
+        let instance_id = match before {
+            Some(before) if before.instance_id == sent.instance_id => entry.instance_id,
+            _ => sent.instance_id,
+        };
+        let default = before.map(|before| &before.answers);
+        let (answers, taken) = transfer::answers(&from.answers, default, &entry.answers);
+        assumptions.extend(taken.into_iter().map(|what| format!("{}: {what}", sent.idstr)));
+        own.push(handler(&entry, idstr.clone(), instance_id, entry.answers.clone()));
+        handlers.push(handler(&entry, idstr, instance_id, answers.clone()));
+        chosen.push(Chosen { entry: Some((entry, shelf)), answers, missing: None });
+    }
+    let mut destination = built(shelves, release, &name, handlers)?;
+    destination.dialect.description = machine.described;
+    let composed = Composed { destination, assumptions, chosen };
+    let default = built(shelves, release, &name, own)?;
+    Ok(Ok(locals(composed, &default, machine, source)))
+}
+
+impl Chosen {
+    fn missing(what: String) -> Self {
+        Chosen { entry: None, answers: Answers::default(), missing: Some(what) }
+    }
+}
+
+impl Composed {
+    /// The source's default values, by path identity: what its recorded payloads have where the
+    /// stream's sections are.
+    fn defaults(&self, of: &Destination) -> BTreeMap<u64, Vec<u8>> {
+        let mut items = BTreeMap::new();
+        for (index, chosen) in self.chosen.iter().enumerate() {
+            let Some((entry, shelf)) = &chosen.entry else { continue };
+            let Some(at) = place(of, index) else { continue };
+            let payload = shelf.payload(entry);
+            let loaded = load_payload(of, at, entry.version_id, payload);
+            for span in loaded.map.spans().iter().filter(|s| Local::wants(s.info, s.name)) {
+                let from = usize::try_from(span.offset).unwrap_or(usize::MAX);
+                let to = from.saturating_add(usize::try_from(span.len).unwrap_or(0));
+                if let Some(bytes) = payload.get(from..to) {
+                    items.insert(span.identity, bytes.to_vec());
+                }
+            }
+        }
+        items
+    }
+
+    /// Sections of which the release is not known: what is missing, by section.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&str> {
+        self.chosen.iter().filter_map(|chosen| chosen.missing.as_deref()).collect()
+    }
+
+    /// How many local values that the source recorded are those of the stream: how much the stream
+    /// looks like one of this release.
+    #[must_use]
+    pub fn likeness(&self) -> (usize, usize) {
+        let defaults = self.defaults(&self.destination);
+        let items = &self.destination.local.items;
+        let shared = defaults.iter().filter(|(identity, _)| items.contains_key(identity));
+        let (mut same, mut all) = (0, 0);
+        for (identity, own) in shared {
+            all += own.len();
+            let sent = items.get(identity).map_or(&[][..], Vec::as_slice);
+            same += own.iter().zip(sent).filter(|(a, b)| a == b).count();
+        }
+        (same, all)
+    }
+}
+
+/// Where section number `index` of the stream has its handler: behind `ram`.
+fn place(of: &Destination, index: usize) -> Option<usize> {
+    let at = index + 1;
+    (at < of.handlers.len()).then_some(at)
+}
+
+/// Gives a destination its local values.
+fn locals(
+    mut composed: Composed,
+    default: &Destination,
+    machine: &Machine,
+    source: &Composed,
+) -> Composed {
+    let sent = &source.destination.local.items;
+    let before = source.defaults(&source.destination);
+    let own = composed.defaults(default);
+    let mut local = Local { from: Some(composed.destination.release.clone()), ..Local::default() };
+    for (identity, own) in own {
+        let value = match sent.get(&identity) {
+            Some(sent) => transfer::bytes(sent, before.get(&identity).map(Vec::as_slice), &own),
+            None => own,
+        };
+        local.items.insert(identity, value);
+    }
+    let mut subsections = BTreeSet::new();
+    for (index, chosen) in composed.chosen.iter().enumerate() {
+        let Some((entry, shelf)) = &chosen.entry else { continue };
+        let Some(at) = place(default, index) else { continue };
+        let loaded = load_payload(default, at, entry.version_id, shelf.payload(entry));
+        for span in loaded.map.spans().iter().filter(|span| span.info == "subsection") {
+            subsections.insert((loaded.map.path(span), span.name.to_string()));
+        }
+        if let Some(handler) = default.handlers.get(at) {
+            local.sections.insert(handler.device.clone());
+        }
+    }
+    local.subsections = subsections.into_iter().collect();
+    local.blocks = blocks(&mut composed, machine, source);
+    composed.destination.local = local;
+    composed
+}
+
+/// RAM blocks of the destination: those of the stream, as it is started with the same configuration;
+/// but a device's block that the release does not make for it is not there.
+fn blocks(composed: &mut Composed, machine: &Machine, source: &Composed) -> Vec<(Vec<u8>, u64)> {
+    let mut blocks = machine.blocks.clone();
+    for ((sent, from), to) in machine.sections.iter().zip(&source.chosen).zip(&composed.chosen) {
+        let (Some((from, _)), Some((to, _))) = (&from.entry, &to.entry) else { continue };
+        let Some(path) = sent.path(sent.name()) else { continue };
+        for gone in from.blocks.keys().filter(|name| !to.blocks.contains_key(*name)) {
+            let name = format!("{path}/{gone}");
+            blocks.retain(|(block, _)| block != name.as_bytes());
+        }
+    }
+    let files: Vec<String> = blocks
+        .iter()
+        .filter(|(name, _)| {
+            name.ends_with(b".rom") || name.ends_with(b".bios") || name.starts_with(b"pc.")
+        })
+        .filter(|(name, _)| name != crate::vmstate::local::MAIN)
+        .map(|(name, len)| format!("{} {len:#x}", String::from_utf8_lossy(name)))
+        .collect();
+    if !files.is_empty() {
+        composed.assumptions.push(format!(
+            "firmware and option ROM files of the same length as the source's: {}",
+            files.join(", ")
+        ));
+    }
+    let memory = blocks.iter().filter(|(name, _)| name == crate::vmstate::local::MAIN);
+    composed.assumptions.extend(memory.map(|(_, len)| format!("memory of {len:#x} bytes")));
+    blocks
+}
+
+/// The entry of a release for a section, in its catalogue or its scenarios.
+fn find(
+    shelves: &Shelves<'_>,
+    release: &str,
+    machine: &str,
+    from: &Chosen,
+    asked: &Asked<'_>,
+    tables: &crate::vmstate::schema::Tables,
+) -> Result<Option<(Entry, Rc<Shelf>)>, LibraryError> {
+    for shelf in shelves_of(shelves, release, machine)? {
+        let device = |(entry, _): &(Entry, Rc<Shelf>)| {
+            (!entry.device.is_empty()).then(|| choose::other(&shelf, tables, entry, asked).cloned())
+        };
+        let found = match from.entry.as_ref().and_then(device) {
+            // A device type that the release is known to have sends nothing of that name.
+            Some(None)
+                if shelf.catalogue.types.get(&device_of(from)).is_some_and(String::is_empty) =>
+            {
+                return Ok(None);
+            }
+            Some(found @ Some(_)) => found,
+            Some(None) | None => choose::own(&shelf, tables, asked).cloned(),
+        };
+        if let Some(entry) = found {
+            return Ok(Some((entry, shelf.clone())));
+        }
+    }
+    Ok(None)
+}
+
+fn device_of(from: &Chosen) -> String {
+    from.entry.as_ref().map(|(entry, _)| entry.device.clone()).unwrap_or_default()
+}
+
+/// The shelves of a release, the fuller first.
+fn shelves_of(
+    shelves: &Shelves<'_>,
+    release: &str,
+    machine: &str,
+) -> Result<Vec<Rc<Shelf>>, LibraryError> {
+    let mut all: Vec<Rc<Shelf>> = shelves.catalogue(release)?.into_iter().collect();
+    all.push(shelves.scenarios(release, machine)?);
+    Ok(all)
+}
+
+/// Whether a device type is missing: `Some(None)` if the release has none, `Some(Some(why))` if it
+/// is not catalogued.
+fn lacks_device(types: &BTreeMap<String, String>, device: &str) -> Option<Option<String>> {
+    if device.is_empty() {
+        return None;
+    }
+    match types.get(device) {
+        None => Some(None),
+        Some(why) if !why.is_empty() => Some(Some(why.lines().last().unwrap_or("").to_owned())),
+        Some(_) => None,
+    }
+}
+
+/// Whether a release has a machine type, as far as the corpus tells.
+///
+/// # Errors
+/// Files that cannot be read.
+pub fn lacks_machine(
+    shelves: &Shelves<'_>,
+    release: &str,
+    machine: &str,
+) -> Result<Option<Lacking>, LibraryError> {
+    let library = shelves.library;
+    if library.corpus().destinations(release).iter().any(|(on, _)| on == machine) {
+        return Ok(None);
+    }
+    let none = || Lacking::Type(format!("{release} has no machine type {machine}"));
+    if let Some(shelf) = shelves.catalogue(release)? {
+        let has = shelf.catalogue.all_machines.iter().any(|name| name == machine);
+        return Ok((!has).then(none));
+    }
+    // A machine type is never older than the release that brought it.
+    let newer = crate::dialect::Generation::of(machine).is_some_and(|generation| {
+        library.version(release).is_ok_and(|version| generation.newer_than(version))
+    });
+    Ok(Some(match newer {
+        true => none(),
+        false => Lacking::Unknown(format!("{release} was not recorded on {machine}")),
+    }))
+}
+
+fn handler(entry: &Entry, idstr: String, instance_id: u32, answers: Answers) -> Handler {
+    Handler {
+        idstr,
+        instance_id,
+        alias_id: entry.alias_id,
+        version_id: entry.version_id,
+        compat: None,
+        body: entry.body.clone(),
+        answers,
+        inherited_from: None,
+    }
+}
+
+/// A section of which nothing is known.
+fn unknown(sent: &Sent, what: &str) -> Handler {
+    Handler {
+        idstr: sent.idstr.clone(),
+        instance_id: sent.instance_id,
+        alias_id: -1,
+        version_id: u32::MAX,
+        compat: None,
+        body: Body::Loader(what.to_owned()),
+        answers: Answers::default(),
+        inherited_from: None,
+    }
+}
+
+/// A destination with the live handlers and these.
+fn built(
+    shelves: &Shelves<'_>,
+    release: &str,
+    machine: &str,
+    sections: Vec<Handler>,
+) -> Result<Destination, LibraryError> {
+    let ram = Handler {
+        idstr: "ram".to_owned(),
+        instance_id: 0,
+        alias_id: 0,
+        version_id: 4,
+        compat: None,
+        body: Body::Loader("ram_load".to_owned()),
+        answers: Answers::default(),
+        inherited_from: None,
+    };
+    let list = Handlers {
+        release: release.to_owned(),
+        machine: machine.to_owned(),
+        scenario: COMPOSED.to_owned(),
+        origin: COMPOSED.to_owned(),
+        handlers: std::iter::once(ram).chain(sections).collect(),
+        observed: BTreeMap::new(),
+    };
+    shelves.library.build(&list)
+}

@@ -1,0 +1,120 @@
+//! Which entry of a shelf a section is: the one that looks most like it.
+
+use super::machine::Sent;
+use crate::dialect::Generation;
+use crate::release::catalogue::{Entry, Shelf};
+use crate::stream::vmdescription::Body as Described;
+use crate::vmstate::schema::Body;
+use crate::vmstate::schema::{Answers, Tables};
+
+/// Where a PCI device's configuration space begins in its payload: behind its version.
+const CONFIG: usize = 4;
+/// Vendor and device, and revision with class.
+const IDS: [std::ops::Range<usize>; 2] = [0..4, 8..12];
+/// The pointer to the first capability, and the capability of PCI Express.
+const POINTER: usize = 0x34;
+const EXPRESS: u8 = 0x10;
+
+/// What a section is held against.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The section.
+    pub sent: &'a Sent,
+    /// How it is described.
+    pub body: Option<&'a Described>,
+    /// Machine type.
+    pub machine: &'a str,
+}
+
+/// The entry of a shelf that a section looks most like, among those that have its name.
+#[must_use]
+pub fn own<'s>(shelf: &'s Shelf, tables: &Tables, asked: &Asked<'_>) -> Option<&'s Entry> {
+    let name = asked.sent.name();
+    let entries = shelf.catalogue.entries.iter().filter(|e| e.section == name);
+    let score = |entry: &&Entry| {
+        (likeness(shelf, tables, entry, asked), std::cmp::Reverse(entry.payload.0))
+    };
+    entries.max_by_key(score)
+}
+
+/// The entry of another release's shelf for what `own` is in the source's.
+#[must_use]
+pub fn other<'s>(
+    shelf: &'s Shelf,
+    tables: &Tables,
+    own: &Entry,
+    asked: &Asked<'_>,
+) -> Option<&'s Entry> {
+    let entries = shelf.catalogue.entries.iter();
+    let entries = entries.filter(|e| e.section == own.section && e.device == own.device);
+    let score = |entry: &&Entry| {
+        let same = i64::from(entry.place == own.place)
+            + i64::from(entry.varied == own.varied)
+            + i64::from(entry.instance_id == own.instance_id);
+        (same * 1000 + likeness(shelf, tables, entry, asked), std::cmp::Reverse(entry.payload.0))
+    };
+    entries.max_by_key(score)
+}
+
+/// How much an entry looks like a section.
+fn likeness(shelf: &Shelf, tables: &Tables, entry: &Entry, asked: &Asked<'_>) -> i64 {
+    let payload = shelf.payload(entry);
+    let sent = &asked.sent.payload;
+    let mut score = 0;
+    if asked.sent.path(&entry.section).is_some() == entry.has_path {
+        score += 2000;
+    }
+    score += 500 * i64::from(shelf.catalogue.is_on(entry, asked.machine));
+    score += 200 * i64::from(entry.instance_id == asked.sent.instance_id);
+    score += 100 * i64::from(payload.len() == sent.len());
+    score += 10 * i64::from(entry.varied.is_empty());
+    if entry.has_path {
+        let ids = |of: &[u8]| {
+            IDS.map(|at| of.get(CONFIG + at.start..CONFIG + at.end).map(<[u8]>::to_vec))
+        };
+        score += 400 * i64::from(ids(payload) == ids(sent));
+        score += 300 * i64::from(express(payload) == express(sent));
+    }
+    if let (Body::Vmsd(key), Some(body)) = (&entry.body, asked.body) {
+        let told = described(tables, key, body);
+        let alike = |same: usize, all: usize| 4 * same as i64 - 8 * (all - same) as i64;
+        let same = told.present.iter().filter(|(k, v)| entry.answers.present.get(*k) == Some(v));
+        score += alike(same.count(), told.present.len());
+        let same = told.count.iter().filter(|(k, v)| entry.answers.count.get(*k) == Some(v));
+        score += alike(same.count(), told.count.len());
+    }
+    score
+}
+
+/// What a section's own description says of its layout.
+#[must_use]
+pub fn described(tables: &Tables, key: &str, body: &Described) -> Answers {
+    crate::release::bundle::answers::of(tables, key, None, Some(body)).0
+}
+
+/// Whether a PCI payload is that of an Express device.
+fn express(payload: &[u8]) -> bool {
+    let Some(space) = payload.get(CONFIG..) else { return false };
+    let byte = |at: usize| space.get(at).copied().unwrap_or(0);
+    let mut at = usize::from(byte(POINTER) & 0xfc);
+    for _ in 0..48 {
+        if at < 0x40 {
+            return false;
+        }
+        if byte(at) == EXPRESS {
+            return true;
+        }
+        at = usize::from(byte(at + 1) & 0xfc);
+    }
+    false
+}
+
+/// Whether what is the same on machine types of a generation below and above one is the same there:
+/// compatibility properties are set up to a generation and no more.
+#[must_use]
+pub fn between(shelf: &Shelf, entry: &Entry, machine: &str) -> bool {
+    let Some(asked) = Generation::of(machine) else { return false };
+    let on = shelf.catalogue.machines.iter().filter(|name| shelf.catalogue.is_on(entry, name));
+    let all: Vec<Generation> = on.filter_map(|name| Generation::of(name)).collect();
+    all.iter().any(|g| *g <= asked) && all.iter().any(|g| *g >= asked)
+}

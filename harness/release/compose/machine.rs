@@ -1,0 +1,132 @@
+//! What a stream tells of the machine that sent it.
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+use crate::release::described::{self, Described};
+use crate::stream::frames::{Depth, scan};
+use crate::stream::vmdescription::{Body, Description};
+use crate::stream::{Destination, load, record};
+use crate::vmstate::flow::c_string;
+use crate::wire::Feed;
+
+/// Longest payload that is looked at, in bytes; only live sections are longer.
+const PAYLOAD: u64 = 16 << 20;
+
+/// A machine as its stream shows it.
+#[derive(Debug, Default)]
+pub struct Machine {
+    /// Machine type, where the stream says it (2.4 on) or somebody did.
+    pub machine: Option<String>,
+    /// Sections with one record, in stream order.
+    pub sections: Vec<Sent>,
+    /// RAM blocks with their lengths in bytes.
+    pub blocks: Vec<(Vec<u8>, u64)>,
+    /// Whether a description follows the state.
+    pub described: bool,
+    /// Its description.
+    pub description: Option<Description>,
+    /// Why not all of the stream could be looked through.
+    pub stopped: Option<String>,
+    /// Reads the stream by its own description, or by its frames.
+    pub own: Option<Destination>,
+}
+
+/// A section of a stream.
+#[derive(Debug, Clone, Default)]
+pub struct Sent {
+    /// Name.
+    pub idstr: String,
+    /// Instance.
+    pub instance_id: u32,
+    /// Version.
+    pub version_id: u32,
+    /// Offset of its first byte.
+    pub offset: u64,
+    /// What it holds.
+    pub payload: Vec<u8>,
+    /// Name of its description, where the stream says it.
+    pub vmsd: Option<String>,
+}
+
+impl Sent {
+    /// The bus path before a section's name, if the name is known to be `section`.
+    #[must_use]
+    pub fn path<'s>(&'s self, section: &str) -> Option<&'s str> {
+        self.idstr.strip_suffix(section)?.strip_suffix('/')
+    }
+
+    /// The name without a bus path: that of the description, or else what is behind the last slash.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        if let Some(vmsd) = &self.vmsd
+            && (self.idstr == *vmsd || self.path(vmsd).is_some())
+        {
+            return vmsd;
+        }
+        self.idstr.rsplit('/').next().unwrap_or(&self.idstr)
+    }
+}
+
+impl Machine {
+    /// Looks through a stream.
+    ///
+    /// # Errors
+    /// The source's. A stream that ends early, or is none, is told in [`Machine::stopped`].
+    pub fn of(source: &mut (impl Read + Seek)) -> io::Result<Self> {
+        let json = described::find(source)?;
+        source.seek(SeekFrom::Start(0))?;
+        let framing = scan(source, Depth::Framing);
+        let described = json.and_then(|json| Described::new(&json, &framing).ok());
+        source.seek(SeekFrom::Start(0))?;
+        let (own, description) = match described {
+            Some(Described { description, destination }) => (destination, Some(description)),
+            None => (scan(source, Depth::All).destination(), None),
+        };
+        source.seek(SeekFrom::Start(0))?;
+        let (sections, blocks, stopped) = {
+            let loaded = load(&own, source, &Feed::Bulk);
+            let full = loaded.sections.iter().filter(|s| s.record == record::FULL);
+            let sections: Vec<_> = full
+                .map(|s| {
+                    let sent = Sent {
+                        idstr: String::from_utf8_lossy(c_string(&s.idstr)).into_owned(),
+                        instance_id: s.instance_id,
+                        version_id: s.version_id,
+                        offset: s.body,
+                        ..Sent::default()
+                    };
+                    (sent, s.end.saturating_sub(s.body))
+                })
+                .collect();
+            (sections, loaded.blocks, loaded.refused.map(|e| e.to_string()))
+        };
+        let mut machine = Machine {
+            machine: framing.machine.filter(|name| !name.is_empty()),
+            blocks,
+            described: description.is_some(),
+            stopped,
+            own: Some(own),
+            ..Machine::default()
+        };
+        for (mut sent, len) in sections {
+            source.seek(SeekFrom::Start(sent.offset))?;
+            source.take(len.min(PAYLOAD)).read_to_end(&mut sent.payload)?;
+            sent.vmsd = description.as_ref().and_then(|d| body(d, &sent)?.vmsd_name.clone());
+            machine.sections.push(sent);
+        }
+        machine.description = description;
+        Ok(machine)
+    }
+
+    /// How a section is described.
+    #[must_use]
+    pub fn body(&self, sent: &Sent) -> Option<&Body> {
+        body(self.description.as_ref()?, sent)
+    }
+}
+
+fn body<'d>(description: &'d Description, sent: &Sent) -> Option<&'d Body> {
+    let mut devices = description.devices.iter();
+    let device = devices.find(|d| d.name == sent.idstr && d.instance_id == sent.instance_id)?;
+    Some(&device.body)
+}

@@ -1,0 +1,31 @@
+//! Any machine: the destination for a stream that nobody recorded, composed from what a release is
+//! known to put on the wire (see the design, "Any machine").
+//!
+//! ```text
+//! stream -> Machine (sections, description, RAM blocks)
+//! Machine + release that wrote it -> source: its layouts, with what the stream's own description says
+//! Machine + source + other release -> destination: its layouts, with what follows from "the
+//!     destination is started with the same configuration"
+//! ```
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`machine`] | what a stream tells of the machine that sent it |
+//! | [`shelf`] | the layouts of a release: its catalogue, and what its scenarios show |
+//! | [`choose`] | which entry of a shelf a section is |
+//! | [`transfer`] | what a destination has, from what was seen of both releases and what was sent |
+//! | [`build`] | handlers and local values of source and destination |
+//!
+//! One rule decides every local value ([`transfer`]): where the stream has what the source has by
+//! default, the destination has what *it* has by default; where the stream differs, the machine is
+//! configured so, and the destination is too.
+
+pub mod build;
+pub mod choose;
+pub mod machine;
+pub mod shelf;
+pub mod transfer;
+
+pub use build::{Composed, Lacking, destination, source};
+pub use machine::Machine;
+pub use shelf::Shelves;

@@ -1,0 +1,117 @@
+//! The layouts of a release: the entries of its catalogue, and what its scenarios show of sections
+//! that the catalogue does not have.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::release::catalogue::{Catalogue, Entry, Shelf};
+use crate::release::corpus::CorpusError;
+use crate::release::library::{Library, LibraryError};
+use crate::stream::{load, record};
+use crate::vmstate::schema::Body;
+use crate::wire::Feed;
+
+/// Shelves of the releases that were asked for, each read once.
+#[derive(Debug)]
+pub struct Shelves<'l> {
+    /// The corpus that they are from.
+    pub library: &'l Library,
+    catalogues: RefCell<BTreeMap<String, Option<Rc<Shelf>>>>,
+    scenarios: RefCell<BTreeMap<(String, String), Rc<Shelf>>>,
+}
+
+impl<'l> Shelves<'l> {
+    /// Nothing read yet.
+    #[must_use]
+    pub fn new(library: &'l Library) -> Self {
+        Shelves { library, catalogues: RefCell::default(), scenarios: RefCell::default() }
+    }
+
+    /// The catalogue of a release; `None` if it has none.
+    ///
+    /// # Errors
+    /// Files that cannot be read.
+    pub fn catalogue(&self, release: &str) -> Result<Option<Rc<Shelf>>, CorpusError> {
+        if let Some(known) = self.catalogues.borrow().get(release) {
+            return Ok(known.clone());
+        }
+        let shelf = Shelf::of(self.library.corpus(), release)?.map(Rc::new);
+        self.catalogues.borrow_mut().insert(release.to_owned(), shelf.clone());
+        Ok(shelf)
+    }
+
+    /// What the scenarios of a release show on a machine type, as entries without a device.
+    ///
+    /// # Errors
+    /// Files that cannot be read.
+    pub fn scenarios(&self, release: &str, machine: &str) -> Result<Rc<Shelf>, LibraryError> {
+        let key = (release.to_owned(), machine.to_owned());
+        if let Some(known) = self.scenarios.borrow().get(&key) {
+            return Ok(known.clone());
+        }
+        let shelf = Rc::new(scenarios(self.library, release, machine)?);
+        self.scenarios.borrow_mut().insert(key, shelf.clone());
+        Ok(shelf)
+    }
+}
+
+fn scenarios(library: &Library, release: &str, machine: &str) -> Result<Shelf, LibraryError> {
+    let mut shelf = Shelf {
+        catalogue: Catalogue {
+            release: release.to_owned(),
+            machines: vec![machine.to_owned()],
+            ..Catalogue::default()
+        },
+        ..Shelf::default()
+    };
+    for (on, scenario) in library.corpus().destinations(release) {
+        if on != machine {
+            continue;
+        }
+        let Some(list) = library.corpus().handlers(release, machine, &scenario)? else { continue };
+        let (stream, own) = match library.fixture(release, machine, &scenario) {
+            Some(fixture) => {
+                let own = library.destination(release, machine, &scenario)?;
+                (library.corpus().stream(fixture)?, own)
+            }
+            None => (Vec::new(), None),
+        };
+        let loaded = own.as_ref().map(|own| load(own, &mut &stream[..], &Feed::Bulk));
+        for (index, handler) in list.handlers.iter().enumerate() {
+            let Body::Vmsd(_) = &handler.body else { continue };
+            let section = handler.idstr.rsplit('/').next().unwrap_or(&handler.idstr);
+            let same = |e: &Entry| {
+                e.section == section
+                    && e.instance_id == handler.instance_id
+                    && e.answers == handler.answers
+            };
+            if shelf.catalogue.entries.iter().any(same) {
+                continue;
+            }
+            let sent = loaded.iter().flat_map(|loaded| &loaded.sections);
+            let sent = sent.filter(|s| s.record == record::FULL).find(|s| s.handler == index);
+            let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+            let payload = sent.and_then(|s| stream.get(place(s.body)..place(s.end)));
+            let payload = payload.unwrap_or(&[]);
+            let from = shelf.payloads.len() as u64;
+            shelf.payloads.extend(payload);
+            shelf.catalogue.entries.push(Entry {
+                device: String::new(),
+                place: String::new(),
+                varied: String::new(),
+                section: section.to_owned(),
+                has_path: section.len() != handler.idstr.len(),
+                instance_id: handler.instance_id,
+                alias_id: handler.alias_id,
+                version_id: handler.version_id,
+                body: handler.body.clone(),
+                answers: handler.answers.clone(),
+                blocks: BTreeMap::new(),
+                machines: vec![machine.to_owned()],
+                payload: (from, payload.len() as u64),
+            });
+        }
+    }
+    Ok(shelf)
+}
