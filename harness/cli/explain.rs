@@ -1,7 +1,13 @@
 //! `crossload explain`: one load, around the byte where it goes wrong.
 
+use std::io::Read;
+use std::path::Path;
+
+use super::composed::{Subject, assumptions};
 use super::input::{Input, find};
 use super::{CliError, Said};
+use crate::matrix::targets::Asked;
+use crate::release::compose::Shelves;
 use crate::release::library::Library;
 use crate::report::beside::beside;
 use crate::report::sentence::judged_sentence;
@@ -9,19 +15,29 @@ use crate::stream::{Destination, load};
 use crate::trace::{Meaning, judge};
 use crate::wire::Feed;
 
+/// Longest file that is shown side by side, in bytes: it is held in memory.
+const LONGEST: u64 = 256 << 20;
+
 /// Options of the verb.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
-Example:
+Examples:
   crossload explain 0.12.5/pc-0.12.idle 0.13.0
+  crossload explain vm.save 11.1
 
 The rows are offset | bytes | what the source wrote | what the destination read; the row where
 they part, or where the load was refused, is marked. Exit status is 1 if the state does not arrive.")]
 pub(super) struct Args {
-    /// The stream: RELEASE/MACHINE.SCENARIO
-    fixture: String,
+    /// The stream: a fixture (RELEASE/MACHINE.SCENARIO), a file, or - for standard input
+    stream: String,
     /// The release that loads it
     destination: String,
+    /// The machine type, where a file does not say it (before 2.4)
+    #[arg(long, value_name = "MACHINE")]
+    machine: Option<String>,
+    /// The release that wrote a file, where it is known
+    #[arg(long, value_name = "RELEASE")]
+    source: Option<String>,
     #[command(flatten)]
     input: Input,
     /// How the bytes arrive: bulk, trickle:N, schedule:N,N,... or random:SEED
@@ -32,27 +48,63 @@ pub(super) struct Args {
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let (library, _) = args.input.open()?;
-    let fixture = find(&library, &args.fixture)?;
+    let path = Path::new(&args.stream);
+    let fixture = match find(&library, &args.stream) {
+        Ok(fixture) => fixture,
+        Err(unknown) if args.stream != "-" && !path.exists() => return Err(unknown),
+        Err(_) => return file(args, &library, path),
+    };
     let (machine, scenario) = (&fixture.machine, &fixture.scenario);
     let own = destination(&library, &fixture.release, machine, scenario)?;
     let to = destination(&library, &args.destination, machine, scenario)?;
     let stream = library.corpus().stream(fixture).map_err(CliError::Corpus)?;
-    let bad = |why| CliError::Fixture { id: fixture.id(), why };
-    let meaning = Meaning::of(&own, &stream).map_err(bad)?;
-    let judged = judge(&meaning, &stream, &to, &args.feed);
+    told(&fixture.id(), &fixture.release, [&own, &to], &stream, args)
+}
 
-    let cause = judged_sentence(&judged, &fixture.release);
-    let mut text =
-        format!("{} into {}: {}\n{cause}\n", fixture.id(), args.destination, judged.verdict);
+/// A user's stream, into what the release makes of its machine.
+fn file(args: &Args, library: &Library, path: &Path) -> Result<Said, CliError> {
+    let shelves = Shelves::new(library);
+    let asked = Asked { machine: args.machine.clone(), source: args.source.clone() };
+    let mut subject = Subject::open(&shelves, path, &asked)?;
+    let to = subject.destination(&shelves, &args.destination)?;
+    let name = subject.source.name.clone();
+    let mut stream = Vec::new();
+    subject.source.rewind()?;
+    let read = (&subject.source.file).take(LONGEST + 1).read_to_end(&mut stream);
+    read.map_err(|e| subject.source.failed(e))?;
+    if stream.len() as u64 > LONGEST {
+        let why = format!("longer than the {LONGEST} bytes that are shown side by side at most");
+        return Err(CliError::Stream { name, why });
+    }
+    let own = &subject.origin.source.destination;
+    let mut said = told(&name, &own.release, [own, &to.destination], &stream, args)?;
+    said.text += &assumptions(&to);
+    Ok(said)
+}
+
+/// One load, around where it goes wrong; `of` are the source and the destination.
+fn told(
+    name: &str,
+    source: &str,
+    [own, to]: [&Destination; 2],
+    stream: &[u8],
+    args: &Args,
+) -> Result<Said, CliError> {
+    let bad = |why| CliError::Fixture { id: name.to_owned(), why };
+    let meaning = Meaning::of(own, stream).map_err(bad)?;
+    let judged = judge(&meaning, stream, to, &args.feed);
+
+    let cause = judged_sentence(&judged, source);
+    let mut text = format!("{name} into {}: {}\n{cause}\n", args.destination, judged.verdict);
     let parted = judged.difference.as_ref().map(|d| d.offset);
     let ended = judged.false_end.as_ref().map(|d| d.offset);
     let refused = judged.error.as_ref().map(|e| e.offset);
-    let reading = load(&to, &mut &stream[..], &args.feed);
+    let reading = load(to, &mut &stream[..], &args.feed);
     let mut places: Vec<u64> = parted.into_iter().chain(ended).chain(refused).collect();
     places.dedup();
     for at in places {
         text += "\n";
-        text += &beside(&meaning.loaded.map, &reading, &stream, at);
+        text += &beside(&meaning.loaded.map, &reading, stream, at);
     }
     for default in &judged.defaults {
         text += &format!("  default kept: {default}\n");

@@ -8,13 +8,17 @@ mod add;
 mod can_migrate;
 #[cfg(unix)]
 mod capture;
+mod composed;
 mod designs;
+mod devices;
 mod drift;
 mod error;
 mod explain;
 mod import;
 mod input;
 mod inspect;
+#[cfg(unix)]
+mod machines;
 mod matrix;
 #[cfg(unix)]
 mod observe;
@@ -68,6 +72,8 @@ enum Verb {
     Matrix(matrix::Args),
     /// Tell which releases take the machine in a stream, and why the others do not
     Targets(targets::Args),
+    /// Tell which devices do not go from one release to another, and why
+    Devices(devices::Args),
     /// Show where one fixture is read wrongly or refused by one release
     Explain(explain::Args),
     /// Show what every byte of a stream is: offset, bytes, meaning
@@ -118,6 +124,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         None => matrix::run(&cli.matrix),
         Some(Verb::Matrix(args)) => matrix::run(&args),
         Some(Verb::Targets(args)) => targets::run(&args),
+        Some(Verb::Devices(args)) => devices::run(&args),
         Some(Verb::Explain(args)) => explain::run(&args),
         Some(Verb::Inspect(args)) => inspect::run(&args),
         Some(Verb::Import(args)) => import::run(&args),

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use super::input::Input;
 use super::source::Source;
 use super::{CliError, Said};
+use crate::lab::vendors::Build;
 use crate::matrix::targets::{Asked, targets};
-use crate::release::compose::Shelves;
+use crate::release::compose::{Kit, Shelves};
 use crate::release::files;
 use crate::report::targets::{json, newest, text};
 
@@ -48,14 +49,21 @@ enum Format {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let (library, _) = args.input.open()?;
+    let (library, config) = args.input.open()?;
+    let names = config.vendors.iter().map(|vendor| vendor.name());
+    let builds: Vec<Build> =
+        names.map(|name| Build::of(&library, &config.vendors, &name)).collect::<Result<_, _>>()?;
+    let downstream: Vec<Kit<'_>> = builds
+        .iter()
+        .map(|build| Kit { name: &build.name, release: &build.release, tables: &build.tables })
+        .collect();
     let shelves = Shelves::new(&library);
     let asked = Asked { machine: args.machine.clone(), source: args.source.clone() };
     let mut all = Vec::new();
     for path in expanded(&args.streams)? {
         let mut source = Source::open(&path)?;
         let name = source.name.clone();
-        let found = targets(&shelves, &mut source.file, &asked);
+        let found = targets(&shelves, &mut source.file, &asked, &downstream);
         let found = found.map_err(|source| CliError::Targets { name: name.clone(), source })?;
         all.push((name, found));
     }

@@ -10,11 +10,13 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::input::Input;
+use super::machines;
 use super::running::Running;
 use super::{CliError, Said};
 use crate::matrix::Config;
 use crate::matrix::agreement::{Agreement, Compared};
 use crate::qemu::QemuError;
+use crate::qemu::machines::{Draw, hold};
 use crate::qemu::restored::Change;
 use crate::qemu::verify::{
     Case, Known, Options, Selection, Stream, Verified, cases, instead, mutations, verify,
@@ -35,6 +37,9 @@ Examples:
   crossload verify --qemu /usr/bin/qemu-system-x86_64 --mutate 500 --seed 1
   crossload verify --qemu /usr/bin/qemu-system-x86_64 --stream smallest.stream \
       --machine pc-i440fx-7.2 --scenario idle
+  crossload verify --qemu /usr/bin/qemu-system-x86_64 --stream vm.save -- \
+      -M pc-q35-7.2 -m 1G -device virtio-net-pci
+  crossload verify --qemu suites/qemu-bullseye --qemu suites/qemu-trixie --random-machines 20 --seed 1
 
 Every fixture whose machine type a binary has is loaded by it, under each feed. The model must
 agree on the verdict, the byte where the load stopped, the reason, and the sequence of fields that
@@ -58,14 +63,21 @@ pub(super) struct Args {
     /// Only fixtures of this scenario
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
-    /// Load this stream instead, into that machine type and scenario
-    #[arg(long, value_name = "FILE", conflicts_with = "mutate", requires_all = ["machine", "scenario"])]
+    /// Load this stream instead, into that machine type and scenario, or into a machine with the
+    /// arguments behind --
+    #[arg(long, value_name = "FILE", conflicts_with = "mutate")]
     stream: Option<PathBuf>,
+    /// Draw so many machines with devices of the catalogues instead
+    #[arg(long, value_name = "N", conflicts_with_all = ["mutate", "stream"])]
+    random_machines: Option<usize>,
+    /// Arguments of the machine that --stream is loaded into, as the binary takes them
+    #[arg(last = true, value_name = "ARGUMENTS", requires = "stream")]
+    arguments: Vec<String>,
     /// Load so many changed fixtures instead, for each binary
     #[arg(long, value_name = "N")]
     mutate: Option<usize>,
-    /// Where the changes come from
-    #[arg(long, value_name = "SEED", default_value_t = 0, requires = "mutate")]
+    /// Where changes or machines come from
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
     seed: u64,
     #[command(flatten)]
     running: Running,
@@ -84,7 +96,17 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let (library, config) = args.input.open()?;
     let binaries = known(&library, &args.running, &args.qemu, args.release.as_deref())?;
+    if let Some(count) = args.random_machines {
+        let draw =
+            Draw { count, seed: args.seed, jobs: args.running.jobs(), limit: args.running.limit() };
+        return Ok(machines::told(machines::random(&library, &binaries, &draw)?));
+    }
     let given = args.stream.as_deref().map(given).transpose()?;
+    if let (Some(stream), false) = (&given, args.arguments.is_empty()) {
+        let sample = machines::sample(stream, &args.arguments);
+        let held = hold(&library, &binaries, &sample, args.running.limit())?;
+        return Ok(machines::told(vec![(sample, held)]));
+    }
     let selection = Selection {
         binaries: &binaries,
         feeds: &args.feed,

@@ -10,11 +10,13 @@
 //! | [`policy`] | what a verdict means in a direction, and what is known |
 //! | [`observed`] | what real binaries did |
 //! | [`agreement`] | the model against them |
+//! | [`devices`] | every catalogued device alone, into every release |
 //! | [`targets`] | which releases take the machine in a stream |
 //! | [`texts`] | what their messages say |
 
 pub mod agreement;
 pub mod config;
+pub mod devices;
 mod draft;
 #[cfg(test)]
 mod faults;

@@ -2,10 +2,10 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use crate::release::compose::{self, Composed, Lacking, Machine, Shelves};
+use crate::release::compose::{self, Composed, Kit, Lacking, Machine, Shelves};
 use crate::release::library::LibraryError;
-use crate::stream::load;
-use crate::trace::{Judged, Meaning, Verdict, judge_reading};
+use crate::stream::condense::Condensed;
+use crate::trace::{Judged, Meaning, Verdict, judge};
 use crate::vmstate::Local;
 use crate::wire::Feed;
 
@@ -119,14 +119,15 @@ pub fn origin(
         if compose::build::lacks_machine(shelves, release, &name)?.is_some() {
             continue;
         }
-        let composed = match compose::source(shelves, release, &machine)? {
+        let Some(kit) = Kit::of(shelves.library, release) else { continue };
+        let composed = match compose::source(shelves, &kit, &machine)? {
             Ok(composed) => composed,
             Err(Lacking::Type(why) | Lacking::Unknown(why)) => {
                 reasons += &format!("  {release}: {why}\n");
                 continue;
             }
         };
-        match read(composed, stream, size)? {
+        match read(composed, &machine.condensed.bytes) {
             Ok(composed) => {
                 let (missing, likeness) = (composed.missing().len(), composed.likeness());
                 found.push((composed, missing, likeness));
@@ -153,15 +154,10 @@ fn share((same, all): (usize, usize)) -> f64 {
 }
 
 /// Reads a stream as its sender would, and takes the values that a destination compares.
-fn read(
-    mut composed: Composed,
-    stream: &mut (impl Read + Seek),
-    size: u64,
-) -> io::Result<Result<Composed, String>> {
-    stream.seek(SeekFrom::Start(0))?;
+fn read(mut composed: Composed, stream: &[u8]) -> Result<Composed, String> {
     let mut wanted = Vec::new();
     let outcome = {
-        match Meaning::read(&composed.destination, stream, size) {
+        match Meaning::of(&composed.destination, stream) {
             Err(why) => Err(why),
             Ok(meaning) => {
                 let spans = meaning.loaded.map.spans().iter();
@@ -174,48 +170,56 @@ fn read(
             }
         }
     };
-    if let Err(why) = outcome {
-        return Ok(Err(why));
-    }
+    outcome?;
     for (identity, offset, len) in wanted {
-        stream.seek(SeekFrom::Start(offset))?;
-        let mut bytes = Vec::new();
-        stream.take(len.min(1 << 16)).read_to_end(&mut bytes)?;
+        let from = usize::try_from(offset).unwrap_or(usize::MAX);
+        let to = from.saturating_add(usize::try_from(len).unwrap_or(0));
+        let bytes = stream.get(from..to).unwrap_or(&[]).to_vec();
         composed.destination.local.items.insert(identity, bytes);
     }
-    Ok(Ok(composed))
+    Ok(composed)
 }
 
-/// What one release makes of a machine.
+/// Gives a judged load the offsets that it has in the stream itself.
+fn at_home(judged: &mut Judged, condensed: &Condensed) {
+    let place = |offset: &mut u64| *offset = condensed.original(*offset);
+    place(&mut judged.stopped);
+    place(&mut judged.taken);
+    judged.size = condensed.size();
+    judged.error.iter_mut().for_each(|error| place(&mut error.offset));
+    judged.gave_up.iter_mut().for_each(place);
+    for parted in judged.difference.iter_mut().chain(&mut judged.false_end) {
+        place(&mut parted.offset);
+        parted.written.iter_mut().chain(&mut parted.read).for_each(|item| place(&mut item.offset));
+    }
+}
+
+/// What one release makes of a machine; `meaning` is what its source makes of the same bytes.
 ///
 /// # Errors
 /// See [`TargetsError`].
 pub fn ask(
     shelves: &Shelves<'_>,
-    release: &str,
+    kit: &Kit<'_>,
     origin: &Origin,
     meaning: &Meaning<'_>,
-    stream: &mut (impl Read + Seek),
+    stream: &[u8],
     feed: &Feed,
 ) -> Result<(Row, Option<Composed>), TargetsError> {
-    let row = |answer, assumptions| Row { release: release.to_owned(), answer, assumptions };
-    let composed = match compose::destination(shelves, release, &origin.machine, &origin.source)? {
+    let row = |answer, assumptions| Row { release: kit.name.to_owned(), answer, assumptions };
+    let composed = match compose::destination(shelves, kit, &origin.machine, &origin.source)? {
         Ok(composed) => composed,
         Err(Lacking::Type(why)) => return Ok((row(Answer::Unsupported(why), Vec::new()), None)),
         Err(Lacking::Unknown(why)) => {
             return Ok((row(Answer::Undetermined(why), Vec::new()), None));
         }
     };
-    stream.seek(SeekFrom::Start(0))?;
-    let judged = {
-        let loaded = load(&composed.destination, stream, feed);
-        judge_reading(meaning, &loaded, &composed.destination)
-    };
+    let judged = judge(meaning, stream, &composed.destination, feed);
     let assumptions = composed.assumptions.clone();
     Ok((row(Answer::Judged(Box::new(judged)), assumptions), Some(composed)))
 }
 
-/// Asks all releases.
+/// Asks all releases, and downstream builds of them.
 ///
 /// # Errors
 /// See [`TargetsError`].
@@ -223,14 +227,23 @@ pub fn targets(
     shelves: &Shelves<'_>,
     stream: &mut (impl Read + Seek),
     asked: &Asked,
+    downstream: &[Kit<'_>],
 ) -> Result<Targets, TargetsError> {
     let origin = origin(shelves, stream, asked)?;
-    stream.seek(SeekFrom::Start(0))?;
-    let meaning = Meaning::read(&origin.source.destination, stream, origin.size)
+    let condensed = &origin.machine.condensed;
+    let meaning = Meaning::of(&origin.source.destination, &condensed.bytes)
         .map_err(TargetsError::NoSource)?;
     let mut rows = Vec::new();
     for (release, _) in shelves.library.releases().iter().rev() {
-        rows.push(ask(shelves, release, &origin, &meaning, stream, &Feed::Bulk)?.0);
+        let of = downstream.iter().filter(|kit| kit.release == release);
+        for kit in Kit::of(shelves.library, release).iter().chain(of) {
+            let feed = &Feed::Bulk;
+            let (mut row, _) = ask(shelves, kit, &origin, &meaning, &condensed.bytes, feed)?;
+            if let Answer::Judged(judged) = &mut row.answer {
+                at_home(judged, condensed);
+            }
+            rows.push(row);
+        }
     }
     Ok(Targets {
         machine: origin.source.destination.machine.clone(),

@@ -34,6 +34,8 @@ pub struct Setup {
     pub arguments: Vec<String>,
     /// Option ROMs that its devices ask for beside the usual ones, by file name.
     pub roms: BTreeSet<String>,
+    /// The arguments are somebody's own and whole: no firmware, memory or defaults are added.
+    pub own: bool,
 }
 
 /// What an emulator is started for.
@@ -251,8 +253,12 @@ fn receive(listener: &UnixListener, deadline: Deadline) -> std::io::Result<Vec<u
 /// The whole command line but for migration and control.
 #[must_use]
 pub fn command_line(setup: &Setup) -> Vec<String> {
+    let machine = ["-M".to_owned(), setup.machine.clone()];
+    if setup.own {
+        return machine.into_iter().chain(setup.arguments.iter().cloned()).collect();
+    }
     let mut line: Vec<String> = COMMON.map(str::to_owned).to_vec();
-    line.extend(["-M".to_owned(), setup.machine.clone()]);
+    line.extend(machine);
     for (option, none) in [("-vga", "none"), ("-serial", "none"), ("-parallel", "none")] {
         if !setup.arguments.iter().any(|a| a == option) {
             line.extend([option.to_owned(), none.to_owned()]);

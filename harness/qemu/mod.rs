@@ -23,6 +23,7 @@
 //! | [`checks`] | refusals for what no stream tells |
 //! | [`shrink`] | the smallest stream that is not agreed on |
 //! | [`verify`] | loads by a binary beside the model's |
+//! | [`machines`] | machines that nobody recorded, beside the model |
 
 pub mod add;
 pub mod binary;
@@ -38,6 +39,7 @@ pub mod groups;
 pub mod guest;
 pub mod hmp;
 pub mod incoming;
+pub mod machines;
 pub mod monitor;
 pub mod mutate;
 pub mod observe;

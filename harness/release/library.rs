@@ -169,21 +169,29 @@ impl Library {
         let Some(registered) = self.corpus.handlers(release, machine, scenario)? else {
             return Ok(None);
         };
-        self.build(&registered).map(Some)
+        let Some(tables) = self.tables.get(release) else {
+            return Err(LibraryError::Tables {
+                destination: format!("{release}/{machine}.{scenario}"),
+                problem: "the release has no tables".to_owned(),
+            });
+        };
+        self.build(&registered, tables).map(Some)
     }
 
-    /// Compiles handlers into a destination of their release, without local values.
+    /// Compiles handlers into a destination of their release with these descriptions, without local
+    /// values.
     ///
     /// # Errors
-    /// A release without tables, or handlers that do not fit them.
-    pub fn build(&self, registered: &schema::Handlers) -> Result<Destination, LibraryError> {
+    /// Handlers that do not fit the descriptions.
+    pub fn build(
+        &self,
+        registered: &schema::Handlers,
+        tables: &Tables,
+    ) -> Result<Destination, LibraryError> {
         let schema::Handlers { release, machine, scenario, .. } = registered;
         let problem = |problem: String| LibraryError::Tables {
             destination: format!("{release}/{machine}.{scenario}"),
             problem,
-        };
-        let Some(tables) = self.tables.get(release) else {
-            return Err(problem("the release has no tables".to_string()));
         };
         let version = self.version(release).map_err(problem)?;
         build_as(version, registered, tables, &self.renames).map_err(problem)
@@ -304,6 +312,7 @@ fn loader(
             Some((key, _)) => Body::Vmsd(set.add(tables, key, target)?),
             None => Body::Unknown(symbol.to_string()),
         },
+        "slirp" | "slirp_state_load" | "net_slirp_state_load" => Body::Slirp,
         _ if symbol.starts_with("virtio_") => Body::Virtio,
         _ => Body::Unknown(symbol.to_string()),
     })

@@ -7,10 +7,12 @@
 //! | [`table`] | the grids, the findings and the summary as text |
 //! | [`json`] | all of it as JSON, and what its keys mean |
 //! | [`beside`] | what was written beside what was read, around one byte |
+//! | [`devices`] | the matrix over devices, by cause |
 //! | [`targets`] | which releases take a machine, as text and JSON |
 //! | [`dump`] | what every byte of a stream was read as |
 
 pub mod beside;
+pub mod devices;
 pub mod dump;
 pub mod findings;
 pub mod json;

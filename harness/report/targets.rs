@@ -77,8 +77,20 @@ fn source(targets: &Targets) -> &str {
 }
 
 fn reason(row: &Row, targets: &Targets) -> String {
-    match &row.answer {
-        Came::Judged(judged) => judged_sentence(judged, source(targets)),
+    sentence_of(row, source(targets))
+}
+
+/// A row in a sentence; `source` is the release that wrote the stream.
+#[must_use]
+pub fn sentence_of(row: &Row, source: &str) -> String {
+    answer_sentence(&row.answer, source)
+}
+
+/// An answer in a sentence; `source` is the release that wrote the stream.
+#[must_use]
+pub fn answer_sentence(answer: &Came, source: &str) -> String {
+    match answer {
+        Came::Judged(judged) => judged_sentence(judged, source),
         Came::Unsupported(why) | Came::Undetermined(why) => format!("{why}."),
     }
 }

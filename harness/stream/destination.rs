@@ -59,6 +59,8 @@ pub enum Body {
     DirtyBitmap,
     /// A hand-written virtio loader.
     Virtio,
+    /// The loader of the user-mode network.
+    Slirp,
     /// A loader that is not modelled: its name.
     Unknown(String),
 }

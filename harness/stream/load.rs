@@ -8,7 +8,7 @@ use super::ram::{self, RamState};
 use super::{FORMAT, MAGIC, block, command, configuration, record};
 use crate::dialect::machine::Generation;
 use crate::dialect::{Dialect, PartLookup};
-use crate::vmstate::codec::virtio;
+use crate::vmstate::codec::{slirp, virtio};
 use crate::vmstate::flow::c_string;
 use crate::vmstate::walk::Scene;
 use crate::vmstate::{Loader, Walk};
@@ -386,6 +386,9 @@ impl<'s, 'd> Load<'s, 'd> {
             Body::Virtio => {
                 let mut walk = Walk::new(scene, &handler.device, &mut self.io);
                 virtio::section(&mut walk, version_id)
+            }
+            Body::Slirp => {
+                slirp::section(&mut Walk::new(scene, &handler.device, &mut self.io), version_id)
             }
             Body::Ram => ram::load(self, version_id),
             Body::Block => block::load(&mut self.io, self.to.version),

@@ -21,7 +21,8 @@
 
 pub mod block;
 pub mod command;
-pub mod configuration;
+pub mod condense;
+mod configuration;
 pub mod destination;
 pub mod frames;
 pub mod load;

@@ -7,7 +7,7 @@ use super::destination::{Body, Destination};
 use super::load::{Loaded, Section};
 use super::{FORMAT, MAGIC, record};
 use crate::dialect::Generation;
-use crate::vmstate::codec::virtio;
+use crate::vmstate::codec::{slirp, virtio};
 use crate::vmstate::flow::{Name, SUBSECTION};
 use crate::vmstate::walk::Scene;
 use crate::vmstate::{Saver, Values, Walk, compile};
@@ -64,6 +64,7 @@ pub fn payload<'d, V: Values>(
     match &handler.body {
         Body::Vmsd(vmsd) => walk.vmsd(*vmsd, section.version_id)?,
         Body::Virtio => virtio::section(&mut walk, section.version_id)?,
+        Body::Slirp => slirp::section(&mut walk, section.version_id)?,
         other => {
             let what = format!("writing of {} ({other:?})", handler.idstr);
             return Err(Kind::Undetermined(what).at(section.body));

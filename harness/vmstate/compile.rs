@@ -137,6 +137,8 @@ pub enum Codec {
     Virtio,
     /// Resources and scanouts of virtio-gpu.
     VirtioGpu,
+    /// Requests in flight of a SCSI device.
+    ScsiRequests,
     /// A byte 0x30.
     NullPointer,
     /// A capability name: one-byte length, text.
@@ -163,7 +165,8 @@ impl Codec {
             "int32 equal" | "uint32 equal" => Codec::Equal(4),
             "int64 equal" | "uint64 equal" => Codec::Equal(8),
             "int32 le" => Codec::LessOrEqual,
-            "buffer" => Codec::Buffer,
+            // Registers of a hotplug controller: as many bytes as it has slots (`SHPC_SIZEOF`).
+            "buffer" | "shpc" => Codec::Buffer,
             "unused_buffer" => Codec::Unused,
             "fpreg" => Codec::Fpreg,
             "pci config" => Codec::PciConfig,
@@ -172,6 +175,7 @@ impl Codec {
             "bitmap" => Codec::Bitmap,
             "virtio" => Codec::Virtio,
             "virtio-gpu" => Codec::VirtioGpu,
+            "scsi-requests" => Codec::ScsiRequests,
             "nullptr" => Codec::NullPointer,
             "capability" => Codec::Capability,
             "GByteArray" => Codec::ByteArray,

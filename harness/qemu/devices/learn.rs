@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::super::QemuError;
 use super::super::binary::Binary;
 use super::rack::{Placing, Rack};
-use super::trial::{Bench, Recorded};
+use super::trial::{Bench, Hints, Recorded};
 use super::types::{self, DeviceType};
 use crate::dialect::Generation;
 use crate::release::bundle::recording::{Found, Recording};
@@ -56,28 +56,38 @@ pub fn learn(
     pool.install(|| {
         let mut learnt = Learnt::default();
         let wanted: Vec<(&str, Placing)> = machines(binary, only);
-        let newest = |name: &str| binary.machines.iter().any(|m| m.newest && m.name == name);
-        // On the newest machine types first: what cannot be recorded there is not tried elsewhere.
-        let all: BTreeSet<&str> = types.iter().map(|t| t.name.as_str()).collect();
-        let (first, rest): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|(m, _)| newest(m));
-        let first: Vec<_> = first
-            .par_iter()
-            .map(|at| one(binary, &types, &all, *at, limit))
-            .collect::<Result<_, _>>()?;
+        let newest = |(machine, placing): &(&str, Placing)| {
+            let of = wanted.iter().filter(|(_, other)| other == placing);
+            of.max_by_key(|(name, _)| Generation::of(name)).is_some_and(|(name, _)| name == machine)
+        };
+        // On the newest machine types first: what cannot be recorded there is not tried elsewhere,
+        // nor what would not go with others, and what a device wants is known then.
+        let (first, rest): (Vec<_>, Vec<_>) = wanted.iter().partition(|at| newest(at));
+        let none = Hints::default();
+        let record = |at: &(&str, Placing), hints: &Hints, wanted: &dyn Fn(&str) -> bool| {
+            let asked: Vec<_> = types.iter().filter(|t| wanted(&t.name)).collect();
+            one(binary, &types, &asked, *at, hints, limit)
+        };
+        let found: Vec<_> =
+            (first.par_iter()).map(|at| record(at, &none, &|_| true)).collect::<Result<_, _>>()?;
         let mut left_out: BTreeMap<String, String> = BTreeMap::new();
         let mut good: BTreeSet<String> = BTreeSet::new();
-        for (recordings, left) in first {
-            good.extend(recordings.iter().flat_map(|r| r.devices.iter().map(|d| d.device.clone())));
-            learnt.recordings.extend(recordings);
-            left_out.extend(left);
+        let mut hints: BTreeMap<Placing, Hints> = BTreeMap::new();
+        for ((_, placing), one) in first.iter().zip(found) {
+            let devices = one.recordings.iter().flat_map(|r| &r.devices);
+            good.extend(devices.map(|d| d.device.clone()));
+            learnt.recordings.extend(one.recordings);
+            left_out.extend(one.left_out);
+            hints.insert(*placing, one.hints);
         }
-        let known: BTreeSet<&str> = good.iter().map(String::as_str).collect();
-        let rest: Vec<_> = (rest.par_iter())
-            .map(|at| one(binary, &types, &known, *at, limit))
+        let found: Vec<_> = (rest.par_iter())
+            .map(|at| {
+                let hints = hints.get(&at.1).unwrap_or(&none);
+                record(at, hints, &|name| good.contains(name) && !hints.alone.contains(name))
+            })
             .collect::<Result<_, _>>()?;
-        for (recordings, left) in rest {
-            learnt.recordings.extend(recordings);
-            left_out.extend(left);
+        for one in found {
+            learnt.recordings.extend(one.recordings);
         }
         let boards: Vec<_> = boards(binary, only)
             .into_par_iter()
@@ -120,32 +130,33 @@ fn boards<'b>(binary: &'b Binary, only: &[String]) -> Vec<(&'b str, &'static str
     names.into_iter().flat_map(|name| BOARDS.map(|options| (name, options))).collect()
 }
 
-type One = (Vec<Recording>, BTreeMap<String, String>);
+/// What came of one machine type.
+struct One {
+    recordings: Vec<Recording>,
+    left_out: BTreeMap<String, String>,
+    hints: Hints,
+}
 
-/// These device types on one machine type.
+/// These device types, of all that there are, on one machine type.
 fn one(
     binary: &Binary,
     types: &[DeviceType],
-    known: &BTreeSet<&str>,
+    wanted: &[&DeviceType],
     (machine, placing): (&str, Placing),
+    hints: &Hints,
     limit: Duration,
 ) -> Result<One, QemuError> {
-    let wanted: Vec<_> = types
-        .iter()
-        .filter(|device| known.contains(device.name.as_str()))
-        .map(|device| (device, String::new()))
-        .collect();
+    let wanted: Vec<_> = wanted.iter().map(|device| (*device, String::new())).collect();
     let (rack, without) = Rack::new(&wanted, placing, |name| types.iter().any(|t| t.name == name));
     let common = COMMON.map(str::to_owned);
-    let bench = Bench { binary, machine, common: &common, limit };
-    let tried = bench.record(&rack)?;
+    let tried = Bench { binary, machine, common: &common, limit, hints }.record(&rack)?;
     let recordings = tried.recorded.into_iter().map(|one| recording(machine, placing, one));
     let mut left_out = tried.left_out;
     let no_bus = |(device, bus): (&DeviceType, String)| {
         (device.name.clone(), format!("nothing here has a bus of its kind: {bus}"))
     };
     left_out.extend(without.into_iter().map(no_bus));
-    Ok((recordings.collect(), left_out))
+    Ok(One { recordings: recordings.collect(), left_out, hints: tried.hints })
 }
 
 fn recording(machine: &str, placing: Placing, recorded: Recorded) -> Recording {
@@ -172,7 +183,8 @@ fn board(
     limit: Duration,
 ) -> Result<(String, Result<Recording, String>), QemuError> {
     let common: Vec<String> = options.split_whitespace().map(str::to_owned).collect();
-    let bench = Bench { binary, machine, common: &common, limit };
+    let hints = &Hints::default();
+    let bench = Bench { binary, machine, common: &common, limit, hints };
     let result = bench.bare()?.map(|recorded| Recording {
         varied: options.to_owned(),
         place: String::new(),

@@ -45,6 +45,19 @@ pub struct Tried {
     pub recorded: Vec<Recorded>,
     /// What was said of devices that are in none of them, by type.
     pub left_out: BTreeMap<String, String>,
+    /// What another machine type need not find out again.
+    pub hints: Hints,
+}
+
+/// What is known of devices beforehand, from another machine type.
+#[derive(Debug, Clone, Default)]
+pub struct Hints {
+    /// Types that want something behind them.
+    pub backed: BTreeSet<String>,
+    /// Types that would not go with others.
+    pub alone: BTreeSet<String>,
+    /// Option ROMs that were asked for.
+    pub roms: BTreeSet<String>,
 }
 
 /// How one machine ended.
@@ -65,6 +78,8 @@ pub struct Bench<'a> {
     pub common: &'a [String],
     /// Time for each start and each load.
     pub limit: Duration,
+    /// What is known beforehand.
+    pub hints: &'a Hints,
 }
 
 impl Bench<'_> {
@@ -78,6 +93,7 @@ impl Bench<'_> {
         let mut alone = trial.cull(all)?;
         // What would not go with the others may go by itself.
         while let Some((device, said)) = alone.pop() {
+            trial.tried.hints.alone.insert(device.device.clone());
             if said.contains(HANGS) {
                 trial.tried.left_out.insert(device.device.clone(), said);
                 continue;
@@ -90,7 +106,11 @@ impl Bench<'_> {
                 }
             }
         }
-        Ok(trial.tried)
+        let Trial { backed, roms, mut tried, .. } = trial;
+        let backed = rack.devices.iter().filter(|d| backed.contains(d.id.as_str()));
+        tried.hints.backed = backed.map(|d| d.device.clone()).collect();
+        tried.hints.roms = roms;
+        Ok(tried)
     }
 
     /// Records the machine without any device; what the binary said, if that cannot be.
@@ -123,7 +143,9 @@ type Culprits<'a> = Vec<(&'a Plugged, String)>;
 
 impl<'a> Trial<'a> {
     fn new(bench: Bench<'a>, rack: &'a Rack) -> Self {
-        let (roms, backed) = (BTreeSet::new(), BTreeSet::new());
+        let roms = bench.hints.roms.clone();
+        let backed = rack.devices.iter().filter(|d| bench.hints.backed.contains(&d.device));
+        let backed = backed.map(|d| d.id.as_str()).collect();
         Trial { bench, rack, roms, backed, tried: Tried::default(), starts: 0 }
     }
 
@@ -176,7 +198,7 @@ impl<'a> Trial<'a> {
     }
 
     fn once(&self, devices: &[&'a Plugged]) -> Result<Outcome, QemuError> {
-        let Bench { binary, machine, common, limit } = self.bench;
+        let Bench { binary, machine, common, limit, .. } = self.bench;
         let mut arguments = common.to_vec();
         arguments.extend(self.rack.arguments(devices, &self.backed));
         let setup = Setup {

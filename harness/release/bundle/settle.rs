@@ -127,6 +127,8 @@ pub fn leaf_size<'d>(
 ) -> Size {
     match info {
         "buffer" | "unused_buffer" => {}
+        // Its size in memory is that of a pointer.
+        "shpc" => return Size::Local { value: Some(wire) },
         // Sizes of bitmaps count bits (wire.md 4.2), of which whole words are written.
         "bitmap" => return Size::Local { value: Some(wire.saturating_mul(8)) },
         _ => return Size::Fixed(told.memory.unwrap_or(wire)),

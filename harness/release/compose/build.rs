@@ -8,13 +8,33 @@ use super::machine::{Machine, Sent};
 use super::shelf::Shelves;
 use super::transfer;
 use crate::release::catalogue::{Entry, Shelf};
-use crate::release::library::LibraryError;
+use crate::release::library::{Library, LibraryError};
 use crate::stream::{Destination, load_payload};
 use crate::vmstate::Local;
-use crate::vmstate::schema::{Answers, Body, Handler, Handlers};
+use crate::vmstate::codec::slirp;
+use crate::vmstate::schema::{Answers, Body, Handler, Handlers, Tables};
 
 /// What composed destinations have in the place of a scenario's name.
 pub const COMPOSED: &str = "composed";
+
+/// What is composed: a release, or a downstream build of it with descriptions of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Kit<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// The release whose layouts it has.
+    pub release: &'a str,
+    /// Its descriptions.
+    pub tables: &'a Tables,
+}
+
+impl<'a> Kit<'a> {
+    /// A release of the corpus; `None` if that has no tables of it.
+    #[must_use]
+    pub fn of(library: &'a Library, release: &'a str) -> Option<Self> {
+        Some(Kit { name: release, release, tables: library.tables(release)? })
+    }
+}
 
 /// A destination for a machine, and what it rests on.
 #[derive(Debug)]
@@ -48,25 +68,28 @@ struct Chosen {
     missing: Option<String>,
 }
 
-/// A machine as `release` sent it. Layouts are the release's; what its configuration decides is what
+/// A machine as a build sent it. Layouts are the release's; what its configuration decides is what
 /// the stream's description says, or the recorded values without one.
 ///
 /// # Errors
 /// Files that cannot be read. `Err` inside: why the release cannot have sent it.
 pub fn source(
     shelves: &Shelves<'_>,
-    release: &str,
+    kit: &Kit<'_>,
     machine: &Machine,
 ) -> Result<Result<Composed, Lacking>, LibraryError> {
+    let Kit { release, tables, .. } = *kit;
     let Some(name) = &machine.machine else {
         return Ok(Err(Lacking::Unknown("the stream does not say its machine type".to_owned())));
-    };
-    let Some(tables) = shelves.library.tables(release) else {
-        return Ok(Err(Lacking::Unknown(format!("the corpus has no tables of {release}"))));
     };
     let mut chosen = Vec::new();
     let mut handlers = Vec::new();
     for sent in &machine.sections {
+        if let Some(known) = by_hand(sent) {
+            handlers.push(known);
+            chosen.push(Chosen { entry: None, answers: Answers::default(), missing: None });
+            continue;
+        }
         let body = machine.body(sent);
         let asked = Asked { sent, body, machine: name };
         let mut found = None;
@@ -93,27 +116,25 @@ pub fn source(
         }
         chosen.push(Chosen { entry: found, answers, missing });
     }
-    let mut destination = built(shelves, release, name, handlers)?;
+    let mut destination = built(shelves, kit, name, handlers)?;
     destination.dialect.description = machine.described;
     destination.local.blocks = Vec::new();
     Ok(Ok(Composed { destination, assumptions: Vec::new(), chosen }))
 }
 
-/// The destination that `release` makes of a machine. `source` is the machine as it was sent, with
+/// The destination that a build makes of a machine. `source` is the machine as it was sent, with
 /// the values that its own load read ([`Local::items`]).
 ///
 /// # Errors
 /// Files that cannot be read. `Err` inside: why there is no such destination.
 pub fn destination(
     shelves: &Shelves<'_>,
-    release: &str,
+    kit: &Kit<'_>,
     machine: &Machine,
     source: &Composed,
 ) -> Result<Result<Composed, Lacking>, LibraryError> {
+    let Kit { release, tables, .. } = *kit;
     let name = source.destination.machine.clone();
-    let Some(tables) = shelves.library.tables(release) else {
-        return Ok(Err(Lacking::Unknown(format!("the corpus has no tables of {release}"))));
-    };
     if let Some(lacking) = lacks_machine(shelves, release, &name)? {
         return Ok(Err(lacking));
     }
@@ -123,6 +144,12 @@ pub fn destination(
     let mut own = Vec::new();
     let mut handlers = Vec::new();
     for (sent, from) in machine.sections.iter().zip(&source.chosen) {
+        if let Some(known) = by_hand(sent) {
+            own.push(known.clone());
+            handlers.push(known);
+            chosen.push(Chosen { entry: None, answers: Answers::default(), missing: None });
+            continue;
+        }
         let body = machine.body(sent);
         let asked = Asked { sent, body, machine: &name };
         let found = find(shelves, release, &name, from, &asked, tables)?;
@@ -166,10 +193,10 @@ pub fn destination(
         handlers.push(handler(&entry, idstr, instance_id, answers.clone()));
         chosen.push(Chosen { entry: Some((entry, shelf)), answers, missing: None });
     }
-    let mut destination = built(shelves, release, &name, handlers)?;
+    let mut destination = built(shelves, kit, &name, handlers)?;
     destination.dialect.description = machine.described;
     let composed = Composed { destination, assumptions, chosen };
-    let default = built(shelves, release, &name, own)?;
+    let default = built(shelves, kit, &name, own)?;
     Ok(Ok(locals(composed, &default, machine, source)))
 }
 
@@ -271,6 +298,10 @@ fn blocks(composed: &mut Composed, machine: &Machine, source: &Composed) -> Vec<
     let mut blocks = machine.blocks.clone();
     for ((sent, from), to) in machine.sections.iter().zip(&source.chosen).zip(&composed.chosen) {
         let (Some((from, _)), Some((to, _))) = (&from.entry, &to.entry) else { continue };
+        // Scenarios do not tell blocks by device.
+        if from.device.is_empty() || from.device != to.device {
+            continue;
+        }
         let Some(path) = sent.path(sent.name()) else { continue };
         for gone in from.blocks.keys().filter(|name| !to.blocks.contains_key(*name)) {
             let name = format!("{path}/{gone}");
@@ -303,7 +334,7 @@ fn find(
     machine: &str,
     from: &Chosen,
     asked: &Asked<'_>,
-    tables: &crate::vmstate::schema::Tables,
+    tables: &Tables,
 ) -> Result<Option<(Entry, Rc<Shelf>)>, LibraryError> {
     for shelf in shelves_of(shelves, release, machine)? {
         let device = |(entry, _): &(Entry, Rc<Shelf>)| {
@@ -395,6 +426,15 @@ fn handler(entry: &Entry, idstr: String, instance_id: u32, answers: Answers) -> 
     }
 }
 
+/// The handler of a section that no device registers and that has one form in every release.
+fn by_hand(sent: &Sent) -> Option<Handler> {
+    (sent.idstr == "slirp").then(|| Handler {
+        alias_id: 0,
+        version_id: slirp::VERSION,
+        ..unknown(sent, &sent.idstr)
+    })
+}
+
 /// A section of which nothing is known.
 fn unknown(sent: &Sent, what: &str) -> Handler {
     Handler {
@@ -412,10 +452,18 @@ fn unknown(sent: &Sent, what: &str) -> Handler {
 /// A destination with the live handlers and these.
 fn built(
     shelves: &Shelves<'_>,
-    release: &str,
+    kit: &Kit<'_>,
     machine: &str,
-    sections: Vec<Handler>,
+    mut sections: Vec<Handler>,
 ) -> Result<Destination, LibraryError> {
+    // A downstream that bumps a description bumps the section that it is the body of.
+    for handler in &mut sections {
+        if let Body::Vmsd(key) = &handler.body
+            && let Some(vmsd) = kit.tables.vmsd.get(key)
+        {
+            handler.version_id = handler.version_id.max(vmsd.version_id);
+        }
+    }
     let ram = Handler {
         idstr: "ram".to_owned(),
         instance_id: 0,
@@ -427,12 +475,14 @@ fn built(
         inherited_from: None,
     };
     let list = Handlers {
-        release: release.to_owned(),
+        release: kit.release.to_owned(),
         machine: machine.to_owned(),
         scenario: COMPOSED.to_owned(),
         origin: COMPOSED.to_owned(),
         handlers: std::iter::once(ram).chain(sections).collect(),
         observed: BTreeMap::new(),
     };
-    shelves.library.build(&list)
+    let mut destination = shelves.library.build(&list, kit.tables)?;
+    kit.name.clone_into(&mut destination.release);
+    Ok(destination)
 }

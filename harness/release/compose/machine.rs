@@ -3,11 +3,13 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use crate::release::described::{self, Described};
+use crate::stream::condense::{Condensed, condense};
+use crate::stream::destination::Body;
 use crate::stream::frames::{Depth, scan};
-use crate::stream::vmdescription::{Body, Description};
-use crate::stream::{Destination, load, record};
+use crate::stream::vmdescription::{self, Description};
+use crate::stream::{Destination, load_into, record};
 use crate::vmstate::flow::c_string;
-use crate::wire::Feed;
+use crate::wire::{Feed, Map};
 
 /// Longest payload that is looked at, in bytes; only live sections are longer.
 const PAYLOAD: u64 = 16 << 20;
@@ -25,6 +27,8 @@ pub struct Machine {
     pub described: bool,
     /// Its description.
     pub description: Option<Description>,
+    /// The stream without pages that make no difference.
+    pub condensed: Condensed,
     /// Why not all of the stream could be looked through.
     pub stopped: Option<String>,
     /// Reads the stream by its own description, or by its frames.
@@ -83,8 +87,14 @@ impl Machine {
             None => (scan(source, Depth::All).destination(), None),
         };
         source.seek(SeekFrom::Start(0))?;
-        let (sections, blocks, stopped) = {
-            let loaded = load(&own, source, &Feed::Bulk);
+        let (sections, parts, blocks, stopped) = {
+            let loaded = load_into(&own, source, &Feed::Bulk, Map::bounded(0));
+            let further = loaded.sections.iter().filter(|s| {
+                let handler = own.handlers.get(s.handler);
+                matches!(s.record, record::PART | record::END)
+                    && handler.is_some_and(|h| h.body == Body::Ram)
+            });
+            let parts: Vec<(u64, u64)> = further.map(|s| (s.body, s.end)).collect();
             let full = loaded.sections.iter().filter(|s| s.record == record::FULL);
             let sections: Vec<_> = full
                 .map(|s| {
@@ -98,12 +108,17 @@ impl Machine {
                     (sent, s.end.saturating_sub(s.body))
                 })
                 .collect();
-            (sections, loaded.blocks, loaded.refused.map(|e| e.to_string()))
+            (sections, parts, loaded.blocks, loaded.refused.map(|e| e.to_string()))
+        };
+        let condensed = match stopped {
+            None => condense(source, &parts, &blocks)?,
+            Some(_) => Condensed::default(),
         };
         let mut machine = Machine {
             machine: framing.machine.filter(|name| !name.is_empty()),
             blocks,
             described: description.is_some(),
+            condensed,
             stopped,
             own: Some(own),
             ..Machine::default()
@@ -120,12 +135,12 @@ impl Machine {
 
     /// How a section is described.
     #[must_use]
-    pub fn body(&self, sent: &Sent) -> Option<&Body> {
+    pub fn body(&self, sent: &Sent) -> Option<&vmdescription::Body> {
         body(self.description.as_ref()?, sent)
     }
 }
 
-fn body<'d>(description: &'d Description, sent: &Sent) -> Option<&'d Body> {
+fn body<'d>(description: &'d Description, sent: &Sent) -> Option<&'d vmdescription::Body> {
     let mut devices = description.devices.iter();
     let device = devices.find(|d| d.name == sent.idstr && d.instance_id == sent.instance_id)?;
     Some(&device.body)

@@ -26,6 +26,6 @@ pub mod machine;
 pub mod shelf;
 pub mod transfer;
 
-pub use build::{Composed, Lacking, destination, source};
+pub use build::{Composed, Kit, Lacking, destination, source};
 pub use machine::Machine;
 pub use shelf::Shelves;

@@ -4,9 +4,13 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`pci`] | configuration space and interrupt pins |
+//! | `scsi` | requests in flight of a SCSI device |
+//! | [`slirp`] | the user-mode network |
 //! | [`virtio`] | the common part of a virtio device, and where its device part comes |
 
 pub mod pci;
+mod scsi;
+pub mod slirp;
 #[cfg(test)]
 mod tests;
 pub mod virtio;
@@ -78,6 +82,7 @@ pub fn leaf<'d, F: Flow<'d>>(
         }
         Codec::Msix => pci::msix(walk, [name, name]).map(|()| 0),
         Codec::VirtioGpu => virtio::gpu::transfer(walk).map(|()| 0),
+        Codec::ScsiRequests => scsi::requests(walk).map(|()| 0),
         Codec::Equal(_)
         | Codec::LessOrEqual
         | Codec::PciConfig

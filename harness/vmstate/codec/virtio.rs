@@ -9,6 +9,7 @@
 //! | `common` | transport, features, configuration, queues |
 //! | `net`, `blk`, `balloon`, `serial` | the device parts |
 //! | `gpu` | the second field of virtio-gpu |
+//! | `iommu` | domains of virtio-iommu |
 //! | `tables` | descriptions that no importer sees, because hand-written code reaches them |
 //!
 //! Item names are the same in every release, whatever its code calls them, so that maps of two
@@ -20,6 +21,7 @@ mod balloon;
 mod blk;
 mod common;
 pub mod gpu;
+mod iommu;
 mod net;
 mod serial;
 mod tables;
@@ -49,6 +51,10 @@ enum Device {
     Rng,
     Scsi,
     Gpu,
+    Input,
+    P9,
+    /// Domains, and whether requests bypass them.
+    Iommu,
 }
 
 impl Device {
@@ -62,6 +68,9 @@ impl Device {
             "virtio-rng" => Device::Rng,
             "virtio-scsi" => Device::Scsi,
             "virtio-gpu" => Device::Gpu,
+            "virtio-input" => Device::Input,
+            "virtio-9p" => Device::P9,
+            "virtio-iommu" => Device::Iommu,
             _ => return None,
         })
     }
@@ -72,6 +81,9 @@ impl Device {
             Device::Net => 2..=11,
             Device::Blk => 2..=2,
             Device::Balloon | Device::Rng | Device::Scsi | Device::Gpu => 1..=1,
+            Device::Input | Device::P9 => 1..=1,
+            Device::Iommu if release < Version::new(7, 0, 0) => 1..=1,
+            Device::Iommu => 2..=2,
             Device::Serial if release < Version::new(0, 13, 0) => 1..=1,
             Device::Serial if release < Version::new(0, 14, 0) => 0..=2,
             Device::Serial => 0..=3,
@@ -140,7 +152,8 @@ fn parts<'d, F: Flow<'d>>(
         Device::Blk => blk::transfer(walk, &common)?,
         Device::Balloon => balloon::transfer(walk)?,
         Device::Serial => serial::transfer(walk, version_id)?,
-        Device::Rng | Device::Scsi | Device::Gpu => {}
+        Device::Iommu => iommu::transfer(walk, version_id)?,
+        Device::Rng | Device::Scsi | Device::Gpu | Device::Input | Device::P9 => {}
     }
     if from(walk, 2, 1) {
         described(walk, tables::VIRTIO)?;

@@ -1,0 +1,51 @@
+//! A file as the subject of a verb: the machine in it, and the destination that a release makes of it.
+
+use std::path::Path;
+
+use super::CliError;
+use super::source::Source;
+use crate::matrix::targets::{Asked, Origin, origin};
+use crate::release::compose::{self, Composed, Kit, Lacking, Shelves};
+
+/// A stream of a user, and what it is of.
+pub(super) struct Subject {
+    /// The stream.
+    pub source: Source,
+    /// The machine and the release that wrote it.
+    pub origin: Origin,
+}
+
+impl Subject {
+    /// Opens a file and finds out what it is of.
+    pub fn open(shelves: &Shelves<'_>, path: &Path, asked: &Asked) -> Result<Self, CliError> {
+        let mut source = Source::open(path)?;
+        let name = source.name.clone();
+        let origin = origin(shelves, &mut source.file, asked);
+        let origin = origin.map_err(|source| CliError::Targets { name, source })?;
+        Ok(Subject { source, origin })
+    }
+
+    /// The destination that a release makes of it.
+    pub fn destination(&self, shelves: &Shelves<'_>, release: &str) -> Result<Composed, CliError> {
+        let Some(kit) = Kit::of(shelves.library, release) else {
+            let known: Vec<&str> =
+                shelves.library.releases().iter().map(|r| r.0.as_str()).collect();
+            let known = known.join(", ");
+            let what = format!("no release {release}: expected one of {known}");
+            return Err(CliError::NoDestination(what));
+        };
+        let Origin { machine, source, .. } = &self.origin;
+        compose::destination(shelves, &kit, machine, source)?.map_err(|lacking| {
+            CliError::NoDestination(match lacking {
+                Lacking::Type(why) | Lacking::Unknown(why) => why,
+            })
+        })
+    }
+}
+
+/// What an answer hangs on, as lines.
+pub(super) fn assumptions(composed: &Composed) -> String {
+    let mut seen = std::collections::BTreeSet::new();
+    let lines = composed.assumptions.iter().filter(|what| seen.insert(what.as_str()));
+    lines.map(|what| format!("  assumed: {what}\n")).collect()
+}

@@ -1,0 +1,85 @@
+//! Machines that nobody recorded, beside real binaries: what `crossload verify` says of them.
+
+use super::Said;
+pub(super) use crate::qemu::machines::random;
+use crate::qemu::machines::{Held, Sample, Standing};
+use crate::qemu::verify::Stream;
+use crate::report::targets::sentence_of;
+
+/// A user's stream with the user's arguments. The machine type is the one that they name.
+pub(super) fn sample(stream: &Stream, arguments: &[String]) -> Sample {
+    let mut machine = String::new();
+    let mut rest = Vec::new();
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "-M" | "-machine" | "--machine" => {
+                let value = words.next().map_or("", String::as_str);
+                let value = value.strip_prefix("type=").unwrap_or(value);
+                let (name, options) = value.split_once(',').unwrap_or((value, ""));
+                match (name.contains('='), options.is_empty()) {
+                    // Options of a machine type that another word names.
+                    (true, _) => rest.extend([word.clone(), value.to_owned()]),
+                    (false, true) => machine = name.to_owned(),
+                    (false, false) => {
+                        machine = name.to_owned();
+                        rest.extend(["-machine".to_owned(), options.to_owned()]);
+                    }
+                }
+            }
+            _ => rest.push(word.clone()),
+        }
+    }
+    Sample {
+        name: stream.name.clone(),
+        source: None,
+        machine,
+        arguments: rest,
+        own: true,
+        stream: stream.bytes.clone(),
+    }
+}
+
+/// Disagreements, then the counts.
+pub(super) fn told(all: Vec<(Sample, Result<Vec<Held>, String>)>) -> Said {
+    let mut text = String::new();
+    let (mut agree, mut undetermined, mut differ, mut unread) = (0, 0, 0, 0);
+    for (sample, held) in &all {
+        match held {
+            Err(why) => {
+                unread += 1;
+                text += &format!("{}\n  not read by its own release: {why}\n", sample.name);
+            }
+            Ok(held) => {
+                for one in held {
+                    let said = sentence_of(&one.row, sample.source.as_deref().unwrap_or(""));
+                    match &one.standing {
+                        Standing::Agree => agree += 1,
+                        Standing::Undetermined => {
+                            undetermined += 1;
+                            text += &format!(
+                                "{}\n  into {}: undetermined: {said}\n",
+                                sample.name, one.release
+                            );
+                        }
+                        Standing::Differ(how) => {
+                            differ += 1;
+                            let stderr = one.real.stderr.trim_end().lines().last().unwrap_or("");
+                            text += &format!(
+                                "{}\n  into {}: {how}\n    model: {said}\n    binary: {stderr}\n",
+                                sample.name, one.release
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+    text += &format!(
+        "{} machines, {} loads: {agree} agree, {differ} differ, {undetermined} undetermined; \
+         {unread} streams not read\n",
+        all.len(),
+        agree + differ + undetermined
+    );
+    Said { text, holds: differ == 0 }
+}

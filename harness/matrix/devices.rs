@@ -1,0 +1,187 @@
+//! The matrix over devices: every catalogued device of every release, alone, into every other release
+//! that has it, on each machine type that both have.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::targets::Answer;
+use crate::release::catalogue::{Entry, Shelf};
+use crate::release::compose::{self, Kit, Lacking, Machine, Shelves, machine::Sent};
+use crate::release::library::LibraryError;
+use crate::stream::load_payload;
+use crate::trace::verdict::reading;
+use crate::trace::{Judged, Verdict};
+use crate::vmstate::Local;
+
+/// The path that a device alone has in front of its section's name, where it has one.
+const PATH: &str = "0000:00:02.0";
+
+/// A device of one release into another.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Device type.
+    pub device: String,
+    /// The kind of place that it is at; empty where that does not matter.
+    pub place: String,
+    /// Properties that differ from the defaults.
+    pub varied: String,
+    /// The section.
+    pub section: String,
+    /// The release that sends it.
+    pub source: String,
+    /// The release that is given it.
+    pub destination: String,
+    /// Machine types on which it comes out so.
+    pub machines: Vec<String>,
+    /// How.
+    pub answer: Answer,
+}
+
+/// All of them, in order of device, source and destination. `wanted` chooses device types.
+///
+/// # Errors
+/// Files that cannot be read.
+pub fn devices(
+    shelves: &Shelves<'_>,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<Row>, LibraryError> {
+    let library = shelves.library;
+    let mut known: Vec<(&str, Rc<Shelf>)> = Vec::new();
+    for (release, _) in library.releases() {
+        if let Some(shelf) = shelves.catalogue(release)? {
+            known.push((release, shelf));
+        }
+    }
+    let mut rows = Vec::new();
+    for (source, from) in &known {
+        let mut entries: Vec<&Entry> = from.catalogue.entries.iter().collect();
+        entries.retain(|entry| !entry.device.is_empty() && wanted(&entry.device));
+        for (destination, to) in known.iter().filter(|(name, _)| name != source) {
+            for entry in &entries {
+                rows.extend(one(shelves, (source, from), (destination, to), entry)?);
+            }
+        }
+    }
+    rows.sort_by(|a, b| {
+        let key = |r: &Row| (r.device.clone(), r.section.clone(), r.place.clone());
+        key(a).cmp(&key(b))
+    });
+    Ok(rows)
+}
+
+/// One section of one device into another release: a row for each way in which it comes out.
+fn one(
+    shelves: &Shelves<'_>,
+    (source, from): (&str, &Rc<Shelf>),
+    (destination, to): (&str, &Rc<Shelf>),
+    entry: &Entry,
+) -> Result<Vec<Row>, LibraryError> {
+    let on = from.catalogue.machines.iter().filter(|m| from.catalogue.is_on(entry, m));
+    let both: Vec<&String> = on.filter(|m| to.catalogue.machines.contains(m)).collect();
+    // Machine types on which the destination's own look the same come out the same.
+    let mut groups: BTreeMap<BTreeSet<usize>, Vec<String>> = BTreeMap::new();
+    for machine in both {
+        let same = |e: &Entry| {
+            e.device == entry.device && e.place == entry.place && to.catalogue.is_on(e, machine)
+        };
+        let entries = to.catalogue.entries.iter().enumerate().filter(|(_, e)| same(e));
+        groups.entry(entries.map(|(at, _)| at).collect()).or_default().push(machine.clone());
+    }
+    let mut rows = Vec::new();
+    for machines in groups.into_values() {
+        let Some(machine) = machines.first() else { continue };
+        let answer = judge(shelves, source, destination, from, entry, machine)?;
+        rows.push(Row {
+            device: entry.device.clone(),
+            place: entry.place.clone(),
+            varied: entry.varied.clone(),
+            section: entry.section.clone(),
+            source: source.to_owned(),
+            destination: destination.to_owned(),
+            machines,
+            answer,
+        });
+    }
+    Ok(rows)
+}
+
+fn judge(
+    shelves: &Shelves<'_>,
+    source: &str,
+    destination: &str,
+    from: &Shelf,
+    entry: &Entry,
+    machine: &str,
+) -> Result<Answer, LibraryError> {
+    let payload = from.payload(entry);
+    let section = &entry.section;
+    let machine = Machine {
+        machine: Some(machine.to_owned()),
+        sections: vec![Sent {
+            idstr: if entry.has_path { format!("{PATH}/{section}") } else { section.clone() },
+            instance_id: entry.instance_id,
+            version_id: entry.version_id,
+            payload: payload.to_vec(),
+            vmsd: Some(section.clone()),
+            ..Sent::default()
+        }],
+        ..Machine::default()
+    };
+    let lacking = |lacking| match lacking {
+        Lacking::Type(why) => Answer::Unsupported(why),
+        Lacking::Unknown(why) => Answer::Undetermined(why),
+    };
+    let kits = (Kit::of(shelves.library, source), Kit::of(shelves.library, destination));
+    let (Some(own), Some(other)) = kits else {
+        return Ok(Answer::Undetermined("the corpus has no tables".to_owned()));
+    };
+    let mut sent = match compose::source(shelves, &own, &machine)? {
+        Ok(sent) => sent,
+        Err(why) => return Ok(lacking(why)),
+    };
+    let items: Vec<(u64, Vec<u8>)> = {
+        let read = load_payload(&sent.destination, 1, entry.version_id, payload);
+        if let Some(error) = &read.refused {
+            return Ok(Answer::Undetermined(format!("{source} itself: {error}")));
+        }
+        let spans = read.map.spans().iter().filter(|s| Local::wants(s.info, s.name));
+        let bytes = |at: u64, len: u64| {
+            let from = usize::try_from(at).ok()?;
+            payload.get(from..from.checked_add(usize::try_from(len).ok()?)?)
+        };
+        spans.filter_map(|s| Some((s.identity, bytes(s.offset, s.len)?.to_vec()))).collect()
+    };
+    sent.destination.local.items.extend(items);
+    let to = match compose::destination(shelves, &other, &machine, &sent)? {
+        Ok(to) => to,
+        Err(why) => return Ok(lacking(why)),
+    };
+    let named = &machine.sections.first().map(|s| s.idstr.clone()).unwrap_or_default();
+    let Some(index) = to.destination.find(named.as_bytes(), entry.instance_id) else {
+        return Ok(Answer::Unsupported(format!("{destination} registers no section {section}")));
+    };
+    let meaning = load_payload(&sent.destination, 1, entry.version_id, payload);
+    let supported = to.destination.handlers.get(index).map_or(0, |h| h.version_id);
+    let loaded = load_payload(&to.destination, index, entry.version_id.min(supported), payload);
+    let (mut verdict, difference) = reading(&meaning.map, &loaded);
+    let mut error = loaded.refused.clone();
+    if entry.version_id > supported {
+        let kind = crate::wire::Kind::SectionTooNew {
+            idstr: section.clone(),
+            version_id: entry.version_id,
+            supported,
+        };
+        (verdict, error) = (Verdict::Refused, Some(kind.at(0)));
+    }
+    Ok(Answer::Judged(Box::new(Judged {
+        verdict,
+        stopped: loaded.stopped,
+        taken: loaded.taken,
+        size: payload.len() as u64,
+        error,
+        difference,
+        false_end: None,
+        defaults: Vec::new(),
+        gave_up: Vec::new(),
+    })))
+}

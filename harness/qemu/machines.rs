@@ -1,0 +1,268 @@
+//! Machines that nobody recorded, beside the model: a stream with the user's own arguments, and
+//! machines with devices drawn at random from a catalogue.
+//!
+//! Two agree when both accept, both refuse and stop at the same place, or neither can start. What
+//! the model leaves undetermined is counted for itself.
+
+use std::io::Cursor;
+use std::time::Duration;
+
+use rayon::prelude::*;
+
+use super::QemuError;
+use super::devices::rack::{Placing, Rack};
+use super::devices::trial::{Bench, Hints};
+use super::devices::types::{self, DeviceType};
+use super::emulator::Setup;
+use super::incoming::{Real, Wanted, load};
+use super::mutate::Random;
+use super::verify::Known;
+use crate::dialect::Generation;
+use crate::matrix::targets::{Answer, Asked, Origin, Row, TargetsError, ask, origin};
+use crate::release::compose::{Kit, Shelves};
+use crate::release::library::Library;
+use crate::release::observed::ObservedVerdict;
+use crate::trace::{Meaning, Verdict};
+use crate::wire::Feed;
+
+/// Bytes given at a time: how exactly the place of a stop is known.
+const STEP: usize = 64;
+
+/// A stream with the arguments of its machine.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// What it is called.
+    pub name: String,
+    /// The release that wrote it, where that is known.
+    pub source: Option<String>,
+    /// Machine type.
+    pub machine: String,
+    /// Arguments of the machine.
+    pub arguments: Vec<String>,
+    /// Whether the arguments are somebody's own and whole.
+    pub own: bool,
+    /// The stream.
+    pub stream: Vec<u8>,
+}
+
+/// What a binary and the model made of a stream.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// The stream.
+    pub name: String,
+    /// The release that was given it.
+    pub release: String,
+    /// What the model says.
+    pub row: Row,
+    /// What the binary did.
+    pub real: Real,
+    /// How they compare.
+    pub standing: Standing,
+}
+
+/// How model and binary compare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// They agree.
+    Agree,
+    /// The model does not know, and says so.
+    Undetermined,
+    /// They do not: in which way.
+    Differ(String),
+}
+
+/// Loads a stream into binaries started with its arguments, and asks the model.
+///
+/// # Errors
+/// A stream of which the model cannot tell the source; a binary that cannot be run at all.
+pub fn hold(
+    library: &Library,
+    binaries: &[Known],
+    sample: &Sample,
+    limit: Duration,
+) -> Result<Result<Vec<Held>, String>, QemuError> {
+    let shelves = Shelves::new(library);
+    let mut stream = Cursor::new(&sample.stream[..]);
+    let asked = Asked { machine: Some(sample.machine.clone()), source: sample.source.clone() };
+    let origin = match origin(&shelves, &mut stream, &asked) {
+        Ok(origin) => origin,
+        Err(TargetsError::Library(error)) => return Err(error.into()),
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let meaning = match Meaning::of(&origin.source.destination, &sample.stream) {
+        Ok(meaning) => meaning,
+        Err(why) => return Ok(Err(why)),
+    };
+    let mut held = Vec::new();
+    for known in binaries {
+        held.push(one(&shelves, known, sample, &origin, &meaning, limit)?);
+    }
+    Ok(Ok(held))
+}
+
+fn one(
+    shelves: &Shelves<'_>,
+    known: &Known,
+    sample: &Sample,
+    origin: &Origin,
+    meaning: &Meaning<'_>,
+    limit: Duration,
+) -> Result<Held, QemuError> {
+    let feed = Feed::Trickle(STEP);
+    let Some(kit) = Kit::of(shelves.library, &known.release) else {
+        let what = format!("the corpus has no tables of {}", known.release);
+        return Err(QemuError::files(std::io::Error::other(what)));
+    };
+    let asked = ask(shelves, &kit, origin, meaning, &sample.stream, &feed);
+    let (row, _) = asked.map_err(|e| match e {
+        TargetsError::Library(error) => QemuError::Library(error),
+        other => QemuError::files(std::io::Error::other(other.to_string())),
+    })?;
+    let setup = Setup {
+        machine: sample.machine.clone(),
+        arguments: sample.arguments.clone(),
+        own: sample.own,
+        ..Setup::default()
+    };
+    let wanted = Wanted { feed, trace: false, save: false, limit };
+    let real = load(&known.binary, &setup, &sample.stream, &wanted)?;
+    let standing = standing(&row, &real);
+    Ok(Held { name: sample.name.clone(), release: known.release.clone(), row, real, standing })
+}
+
+/// A binary that was never fed did not start: it has no such machine type or device.
+fn started(real: &Real) -> bool {
+    real.consumed.is_some_and(|consumed| consumed > 0)
+}
+
+fn standing(row: &Row, real: &Real) -> Standing {
+    let verdict = row.answer.verdict();
+    let binary = match real.verdict {
+        _ if !started(real) => "did not start".to_owned(),
+        ObservedVerdict::Accepted => "accepted".to_owned(),
+        ObservedVerdict::Refused => {
+            format!("refused after {} bytes", real.consumed.unwrap_or_default())
+        }
+        ObservedVerdict::Hang => "hangs".to_owned(),
+    };
+    let differ = || Standing::Differ(format!("model {verdict}; binary {binary}"));
+    match (verdict, real.verdict) {
+        (Verdict::Undetermined, _) => Standing::Undetermined,
+        (Verdict::Unsupported, _) if !started(real) => Standing::Agree,
+        _ if !started(real) => differ(),
+        (Verdict::Faithful | Verdict::Defaulted, ObservedVerdict::Accepted) => Standing::Agree,
+        (Verdict::Refused | Verdict::RefusedLate, ObservedVerdict::Refused) => {
+            let Answer::Judged(judged) = &row.answer else { return differ() };
+            let consumed = real.consumed.unwrap_or_default();
+            let near = judged.taken.abs_diff(consumed) <= STEP as u64;
+            if near { Standing::Agree } else { differ() }
+        }
+        _ => differ(),
+    }
+}
+
+/// How machines are drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct Draw {
+    /// How many.
+    pub count: usize,
+    /// Where they come from.
+    pub seed: u64,
+    /// Machines at a time.
+    pub jobs: usize,
+    /// Time for each start and each load.
+    pub limit: Duration,
+}
+
+/// Most devices of a machine that is drawn.
+const DEVICES: usize = 12;
+
+/// Options that machines are drawn with, each now and then.
+const OPTIONS: [&str; 5] =
+    ["-smp 2", "-smp 3", "-m 32,slots=2,maxmem=256M", "-serial null", "-usb"];
+
+/// Machines drawn from what the catalogues of these releases have, each saved by one binary and held
+/// against all.
+///
+/// # Errors
+/// As [`hold`].
+pub fn random(
+    library: &Library,
+    binaries: &[Known],
+    draw: &Draw,
+) -> Result<Vec<(Sample, Result<Vec<Held>, String>)>, QemuError> {
+    let mut known: Vec<(&Known, Vec<DeviceType>)> = Vec::new();
+    for one in binaries {
+        let Some(catalogue) = library.corpus().catalogue(&one.release)? else { continue };
+        let is_known = |d: &DeviceType| catalogue.types.get(&d.name).is_some_and(String::is_empty);
+        let types = types::list(&one.binary)?.into_iter().filter(is_known).collect();
+        known.push((one, types));
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(draw.jobs).build();
+    let pool = pool.map_err(|e| QemuError::files(std::io::Error::other(e)))?;
+    pool.install(|| {
+        (0..draw.count)
+            .into_par_iter()
+            .filter_map(|number| {
+                let mut random =
+                    Random::new(draw.seed.wrapping_mul(1 << 20).wrapping_add(number as u64));
+                let sample = match sample(&mut random, &known, number, draw.limit) {
+                    Ok(sample) => sample?,
+                    Err(error) => return Some(Err(error)),
+                };
+                let held = hold(library, binaries, &sample, draw.limit);
+                Some(held.map(|held| (sample, held)))
+            })
+            .collect()
+    })
+}
+
+/// One machine, as its source saved it; `None` if nothing that was drawn would start.
+fn sample(
+    random: &mut Random,
+    known: &[(&Known, Vec<DeviceType>)],
+    number: usize,
+    limit: Duration,
+) -> Result<Option<Sample>, QemuError> {
+    let Some((source, types)) = random.pick(known) else { return Ok(None) };
+    let machines: Vec<&str> = source
+        .binary
+        .machines
+        .iter()
+        .map(|m| m.name.as_str())
+        .filter(|name| name.starts_with("pc-i440fx-") || name.starts_with("pc-q35-"))
+        .filter(|name| Generation::of(name).is_some_and(|g| g >= Generation::new(2, 4)))
+        // Several binaries have it, or there is not much to hold.
+        .filter(|name| known.iter().filter(|(one, _)| one.binary.has(name)).count() > 1)
+        .collect();
+    let Some(machine) = random.pick(&machines).copied() else { return Ok(None) };
+    let placing = match (machine.starts_with("pc-q35-"), random.below(3)) {
+        (false, _) => Placing::Bridge,
+        (true, 0) => Placing::Root,
+        (true, _) => Placing::Port,
+    };
+    let count = 1 + random.below(DEVICES);
+    let wanted: Vec<_> =
+        (0..count).filter_map(|_| Some((random.pick(types)?, String::new()))).collect();
+    let (rack, _) = Rack::new(&wanted, placing, |name| types.iter().any(|t| t.name == name));
+    let options = OPTIONS.iter().filter(|_| random.below(4) == 0);
+    let mut common: Vec<String> = options.flat_map(|o| o.split(' ').map(str::to_owned)).collect();
+    if !common.iter().any(|option| option == "-m") {
+        common.extend(["-m".to_owned(), "32,slots=4,maxmem=4G".to_owned()]);
+    }
+    let hints = &Hints::default();
+    let bench = Bench { binary: &source.binary, machine, common: &common, limit, hints };
+    let tried = bench.record(&rack)?;
+    let most = tried.recorded.into_iter().max_by_key(|one| one.devices.len());
+    Ok(most.map(|one| {
+        let devices: Vec<&str> = one.devices.iter().map(|d| d.device.as_str()).collect();
+        Sample {
+            name: format!("{number}: {}/{machine} with {}", source.release, devices.join(", ")),
+            source: Some(source.release.clone()),
+            machine: machine.to_owned(),
+            arguments: one.arguments,
+            own: false,
+            stream: one.stream,
+        }
+    }))
+}
