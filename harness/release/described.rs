@@ -11,6 +11,7 @@ use crate::stream::{Destination, Loaded, record};
 use crate::vmstate::Renames;
 use crate::vmstate::compile::{Amount, Codec, Kind};
 use crate::vmstate::flow::c_string;
+use crate::vmstate::schema::{self, Tables};
 
 /// Longest end of a stream, in bytes, in which a description is looked for. That of a plain PC
 /// has some 100 KiB.
@@ -115,6 +116,55 @@ impl Described {
         }
         findings
     }
+}
+
+/// Prefix of the keys of descriptions that a stream brought itself.
+const OWN: &str = "described:";
+
+/// What a stream's description says of its sections, as descriptions for any release's tables: keys
+/// begin with a prefix that no importer gives, and codecs that only a release knows are so many bytes.
+/// The handlers are those of the sections, in order, without `ram`.
+#[must_use]
+pub fn brought(description: &Description) -> (Tables, Vec<schema::Handler>) {
+    let (tables, list) = to_tables(description);
+    let own = |key: &String| format!("{OWN}{key}");
+    let mut out = Tables { release: tables.release, ..Tables::default() };
+    for (key, mut vmsd) in tables.vmsd {
+        vmsd.minimum_version_id = 0;
+        for field in &mut vmsd.fields {
+            match &mut field.kind {
+                schema::Kind::Leaf { info, size } => {
+                    let width = match size {
+                        schema::Size::Fixed(n) => Amount::Fixed(u64::from(*n)),
+                        _ => Amount::Unknown(String::new()),
+                    };
+                    if !is_plain(Codec::of(info), &width) {
+                        "buffer".clone_into(info);
+                    }
+                }
+                schema::Kind::Struct { vmsd } | schema::Kind::Vstruct { vmsd, .. } => {
+                    *vmsd = own(vmsd);
+                }
+                schema::Kind::Nested { vmsd, key, .. } => {
+                    *vmsd = own(vmsd);
+                    *key = key.as_ref().map(own);
+                }
+                schema::Kind::Unknown { .. } => {}
+            }
+        }
+        for subsection in &mut vmsd.subsections {
+            subsection.vmsd = own(&subsection.vmsd);
+        }
+        out.vmsd.insert(own(&key), vmsd);
+    }
+    let mut handlers = list.handlers;
+    handlers.retain(|handler| matches!(handler.body, schema::Body::Vmsd(_)));
+    for handler in &mut handlers {
+        if let schema::Body::Vmsd(key) = &mut handler.body {
+            *key = own(key);
+        }
+    }
+    (out, handlers)
 }
 
 /// Whether a codec only says how wide a scalar is: the rest is known to a release, and here is so

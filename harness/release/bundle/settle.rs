@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(of(field("log", &[0], Some(None)), "log_num"), counted);
         assert_eq!(of(field("log", &[0], None), "log_num"), counted);
         assert_eq!(of(field("log", &[0], Some(None)), "log_max"), Count::Local { value: Some(0) });
-        assert_eq!(of(field("log", &[8], None), "log_num"), Count::Fixed(8));
+        assert_eq!(of(field("log", &[8], None), "log_num"), Count::Local { value: Some(8) });
     }
 
     #[test]

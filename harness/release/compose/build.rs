@@ -8,6 +8,7 @@ use super::machine::{Machine, Sent};
 use super::shelf::Shelves;
 use super::transfer;
 use crate::release::catalogue::{Entry, Shelf};
+use crate::release::described::brought;
 use crate::release::library::{Library, LibraryError};
 use crate::stream::{Destination, load_payload};
 use crate::vmstate::Local;
@@ -82,6 +83,7 @@ pub fn source(
     let Some(name) = &machine.machine else {
         return Ok(Err(Lacking::Unknown("the stream does not say its machine type".to_owned())));
     };
+    let (brought, described) = machine.description.as_ref().map(brought).unwrap_or_default();
     let mut chosen = Vec::new();
     let mut handlers = Vec::new();
     for sent in &machine.sections {
@@ -112,13 +114,23 @@ pub fn source(
             }
             handlers.push(handler(entry, sent.idstr.clone(), sent.instance_id, answers.clone()));
         } else {
-            handlers.push(unknown(sent, missing.as_deref().unwrap_or_default()));
+            // It is read as it describes itself.
+            let own = |h: &&Handler| h.idstr == sent.idstr && h.instance_id == sent.instance_id;
+            let what = missing.as_deref().unwrap_or_default();
+            let own = described.iter().find(own).cloned();
+            handlers.push(own.unwrap_or_else(|| unknown(sent, what)));
         }
         chosen.push(Chosen { entry: found, answers, missing });
     }
-    let mut destination = built(shelves, kit, name, handlers)?;
+    let mut destination = match chosen.iter().any(|chosen: &Chosen| chosen.missing.is_some()) {
+        false => built(shelves, kit, name, handlers)?,
+        true => {
+            let mut tables = tables.clone();
+            tables.vmsd.extend(brought.vmsd);
+            built(shelves, &Kit { tables: &tables, ..*kit }, name, handlers)?
+        }
+    };
     destination.dialect.description = machine.described;
-    destination.local.blocks = Vec::new();
     Ok(Ok(Composed { destination, assumptions: Vec::new(), chosen }))
 }
 
