@@ -15,6 +15,8 @@ use crate::vmstate::flow::c_string;
 /// Longest end of a stream, in bytes, in which a description is looked for. That of a plain PC
 /// has some 100 KiB.
 const TAIL: u64 = 8 << 20;
+/// Bytes that are looked at in one go.
+const PIECE: u64 = 1 << 20;
 
 /// A stream's description and the destination made of it.
 #[derive(Debug)]
@@ -25,20 +27,45 @@ pub struct Described {
     pub destination: Destination,
 }
 
-/// Finds the description of a stream: its JSON. `None` if there is none in the last 8 MiB.
+/// Finds the description of a stream: its JSON. `None` if there is none in the last 8 MiB, or in
+/// the 8 MiB before the zeros in which it ends: a device on which it was saved is longer.
 ///
 /// # Errors
 /// The source's.
 pub fn find(source: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>> {
     let size = source.seek(SeekFrom::End(0))?;
-    source.seek(SeekFrom::Start(size.saturating_sub(TAIL)))?;
+    if let Some(found) = find_before(source, size)? {
+        return Ok(Some(found));
+    }
+    let end = without_zeros(source, size)?;
+    if end == size { Ok(None) } else { find_before(source, end) }
+}
+
+/// Finds a description in the 8 MiB before `end`.
+fn find_before(source: &mut (impl Read + Seek), end: u64) -> io::Result<Option<Vec<u8>>> {
+    let from = source.seek(SeekFrom::Start(end.saturating_sub(TAIL)))?;
     let mut tail = Vec::new();
-    source.take(TAIL).read_to_end(&mut tail)?;
+    (&mut *source).take(end - from).read_to_end(&mut tail)?;
     let Some((from, len)) = locate(&tail) else { return Ok(None) };
     tail.drain(..from);
     tail.truncate(len);
     tail.shrink_to_fit();
     Ok(Some(tail))
+}
+
+/// How long a source is without the zeros at its end.
+fn without_zeros(source: &mut (impl Read + Seek), mut end: u64) -> io::Result<u64> {
+    let mut piece = Vec::new();
+    while end > 0 {
+        let from = source.seek(SeekFrom::Start(end.saturating_sub(PIECE)))?;
+        piece.clear();
+        (&mut *source).take(end - from).read_to_end(&mut piece)?;
+        if let Some(last) = piece.iter().rposition(|byte| *byte != 0) {
+            return Ok(from + last as u64 + 1);
+        }
+        end = from;
+    }
+    Ok(0)
 }
 
 impl Described {

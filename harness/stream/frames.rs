@@ -39,6 +39,9 @@ pub struct Scan {
     pub sections: Vec<Opaque>,
     /// Why the scan stopped before the end of the state. A loader meets the same.
     pub stopped: Option<Box<Error>>,
+    /// Where the stream ends, with the description that it announces; the bytes of that may lack.
+    /// Known only where the whole state was scanned.
+    pub end: Option<u64>,
 }
 
 /// A section of which only the outside is known.
@@ -89,9 +92,10 @@ pub fn scan(source: &mut dyn Read, depth: Depth) -> Scan {
         packages: Vec::new(),
     };
     let stopped = scanner.whole().err();
+    let end = if stopped.is_none() && depth == Depth::All { scanner.end() } else { None };
     let Scanner { footers, description, sections, .. } = scanner;
     let footers = footers.unwrap_or(machine.is_some());
-    Scan { footers, machine, description, sections, stopped }
+    Scan { footers, machine, description, sections, stopped, end }
 }
 
 impl Scan {
@@ -220,6 +224,17 @@ impl Scanner<'_, '_> {
                 found => return Err(Kind::UnknownSectionType { found }.at(at)),
             }
         }
+    }
+
+    /// Behind the end of the state: the end of what was announced.
+    fn end(&mut self) -> Option<u64> {
+        let reader = &mut self.load.io.reader;
+        if !self.description {
+            return Some(reader.offset());
+        }
+        let at = reader.offset() + 5;
+        let len = reader.peek(1, 4, Refill::Full).first_chunk::<4>().copied()?;
+        at.checked_add(u64::from(u32::from_be_bytes(len)))
     }
 
     fn first(&mut self, at: u64) -> Result<()> {
