@@ -1,5 +1,6 @@
 //! `crossload inspect`: what every byte of a stream is.
 
+mod channels;
 mod compare;
 mod read;
 
@@ -31,6 +32,7 @@ Examples:
   ssh host cat vm.stream.gz | crossload inspect - --format json
   crossload inspect vm.stream --section e1000 --field mac_reg
   crossload inspect before.stream --diff after.stream
+  crossload inspect --channel channel1 channel2
 
 A file may be a plain stream, a libvirt save image, a qcow2 disk with an internal snapshot, or one
 of these packed with gzip, bzip2, xz, lzop or zstd; its first bytes tell, not its name.
@@ -48,7 +50,11 @@ own description, 2 if it is cut short or is no migration stream; with --diff 0 i
 same, 1 if not; 1 if what --section and --field ask for is not there.")]
 pub(super) struct Args {
     /// The file with the stream; - for standard input
-    stream: PathBuf,
+    #[arg(required_unless_present = "channel")]
+    stream: Option<PathBuf>,
+    /// Show these recorded channels of a multifd migration: packets, flags, pages
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["format", "section", "field", "diff", "domain_xml"])]
+    channel: Vec<PathBuf>,
     /// Load it into this release
     #[arg(long = "as", value_name = "RELEASE", requires = "machine")]
     release: Option<String>,
@@ -89,7 +95,8 @@ enum Format {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let mut source = args.opened.open(&args.stream)?;
+    let Some(stream) = &args.stream else { return channels::run(&args.channel) };
+    let mut source = args.opened.open(stream)?;
     if args.domain_xml {
         return xml(&source);
     }
@@ -138,6 +145,8 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     if !found && args.format == Format::Tree {
         text = format!("nothing of that; the sections are {}\n", dump.sections().join(", "));
     }
+    let channels = channels::run(&args.channel)?;
+    text += &channels.text;
     Ok(Said { text, holds: found && loaded.refused.is_none() && about.findings.is_empty() })
 }
 

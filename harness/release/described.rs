@@ -1,13 +1,15 @@
 //! A stream that is described by itself: its VMDESCRIPTION as a destination, and what of the two
 //! does not agree.
 
+mod virtio;
+
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::library::build;
 use crate::dialect::{Dialect, Version};
 use crate::stream::frames::Scan;
 use crate::stream::vmdescription::{Description, DescriptionError, locate, parse, to_tables};
-use crate::stream::{Destination, Loaded, record};
+use crate::stream::{Body, Destination, Loaded, record};
 use crate::vmstate::Renames;
 use crate::vmstate::compile::{Amount, Codec, Kind};
 use crate::vmstate::flow::c_string;
@@ -76,23 +78,14 @@ impl Described {
     /// When it is no description, by line and column.
     pub fn new(json: &[u8], scan: &Scan) -> Result<Self, DescriptionError> {
         let description = parse(json)?;
-        let (tables, mut handlers) = to_tables(&description);
-        // 9.0 is the last release with every live handler. The rules below do not go by it.
-        "9.0".clone_into(&mut handlers.release);
-        handlers.machine = scan.machine.clone().unwrap_or_default();
-        let mut destination = build(&handlers, &tables, &Renames::default())
-            .map_err(|e| DescriptionError::Json(serde::de::Error::custom(e)))?;
-        destination.release = String::new();
-        destination.dialect = Dialect::any(scan.machine.is_some(), scan.footers, true);
+        // 9.0 is the last release with every live handler.
+        let mut destination = destination(&description, scan, "9.0")?;
         // What a release refuses for its value is read here: no release from 1.6 to 2.0 has a
         // check that a description's own stream can fail.
         destination.version = Version::new(1, 6, 0);
         for vmsd in &mut destination.set.vmsds {
-            vmsd.minimum_version_id = 0;
             for field in &mut vmsd.fields {
-                if let Kind::Leaf(codec, _, size) = &mut field.kind
-                    && !is_plain(*codec, size)
-                {
+                if let Kind::Leaf(codec @ Codec::Virtio, ..) = &mut field.kind {
                     *codec = Codec::Buffer;
                 }
             }
@@ -142,6 +135,45 @@ impl Described {
         }
         findings
     }
+}
+
+/// What a description describes, by the rules of a release. Virtio devices are read by its layouts.
+fn destination(
+    description: &Description,
+    scan: &Scan,
+    release: &str,
+) -> Result<Destination, DescriptionError> {
+    let (tables, mut handlers) = to_tables(description);
+    release.clone_into(&mut handlers.release);
+    handlers.machine = scan.machine.clone().unwrap_or_default();
+    let mut destination = build(&handlers, &tables, &Renames::default())
+        .map_err(|e| DescriptionError::Json(serde::de::Error::custom(e)))?;
+    destination.release = String::new();
+    destination.dialect = Dialect::any(scan.machine.is_some(), scan.footers, true);
+    let known = description.devices.iter().map(|device| device.name.as_str());
+    let virtio: Vec<usize> = {
+        let handlers = destination.handlers.iter();
+        let virtio = handlers.filter(|h| h.device.starts_with("virtio-"));
+        let described = virtio.filter(|h| known.clone().any(|name| name == h.idstr));
+        described
+            .filter_map(|h| match h.body {
+                Body::Vmsd(index) => Some(index),
+                _ => None,
+            })
+            .collect()
+    };
+    for (index, vmsd) in destination.set.vmsds.iter_mut().enumerate() {
+        vmsd.minimum_version_id = 0;
+        for field in &mut vmsd.fields {
+            if let Kind::Leaf(codec, _, size) = &mut field.kind
+                && !is_plain(*codec, size)
+                && !(*codec == Codec::Virtio && virtio.contains(&index))
+            {
+                *codec = Codec::Buffer;
+            }
+        }
+    }
+    Ok(destination)
 }
 
 /// Whether a codec only says how wide a scalar is: the rest is known to a release, and here is so

@@ -109,7 +109,8 @@ impl Scan {
         for section in &self.sections {
             let info = if section.ended { GUESSED } else { UNENDED };
             let body = Body::Vmsd(to.set.vmsds.len());
-            to.set.vmsds.push(opaque(info, section));
+            // Not the section's name: value checks go by that.
+            to.set.vmsds.push(opaque([info, "payload", info], section.len));
             to.handlers.push(handler(&section.idstr, section.instance_id, body));
         }
         Handler::number(&mut to.handlers);
@@ -159,22 +160,22 @@ fn handler(idstr: &str, instance_id: u32, body: Body) -> Handler {
     }
 }
 
-fn opaque(info: &str, section: &Opaque) -> Vmsd {
+/// A description with one field of `len` bytes, taken as they are.
+pub(crate) fn opaque([vmsd, field, info]: [&str; 3], len: u64) -> Vmsd {
     let payload = Field {
-        name: "payload".to_string(),
-        canonical: "payload".to_string(),
+        name: field.to_string(),
+        canonical: field.to_string(),
         dropped: false,
         version_id: 0,
         exists: None,
         must_exist: false,
-        kind: FieldKind::Leaf(Codec::Buffer, info.to_string(), Amount::Fixed(section.len)),
+        kind: FieldKind::Leaf(Codec::Buffer, info.to_string(), Amount::Fixed(len)),
         count: Count::One,
         array_of_pointer: false,
         auto_alloc: false,
     };
     Vmsd {
-        // Not the section's name: value checks go by that.
-        name: info.to_string(),
+        name: vmsd.to_string(),
         version_id: u32::MAX,
         minimum_version_id: 0,
         old: None,

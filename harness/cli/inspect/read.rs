@@ -40,7 +40,10 @@ pub(super) fn reader(args: &Args, source: &mut Source) -> Result<By, CliError> {
     if let Some(json) = json {
         let scan = scan(&mut source.again(), Depth::Framing);
         match Described::new(&json, &scan) {
-            Ok(described) => return Ok(By::Description(described)),
+            Ok(described) => {
+                let described = described.detailed(&mut source.again(), &scan);
+                return Ok(By::Description(described.map_err(|e| source.failed(e))?));
+            }
             Err(error) => unread = Some(error.to_string()),
         }
     }

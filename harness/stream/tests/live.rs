@@ -216,11 +216,8 @@ fn blocks_at_fixed_places() {
     let placed = based(4242, 1, here + 4242 + 100).zeros(100 + 0x1000);
     assert_eq!(super::outcome(&to, &end(placed)).1, "");
     let before = list.clone().be32(1).be64(4096).be64(here - 1).be64(here);
-    refuses(
-        &to,
-        &end(before),
-        &format!("ram: bitmap of a mapped block at {:#x}, before", here - 1),
-    );
+    let text = format!("ram: bitmap of a mapped block at {:#x}, before {here:#x}", here - 1);
+    refuses(&to, &end(before), &text);
     let behind = super::outcome(&to, &end(block(1, u64::MAX))).1;
     assert!(behind.starts_with("ram: pages of a mapped block at 0xffff"), "{behind}");
     refuses(&to, &end(block(2, 0)), "ram: mapped-ram header version 2, at most 1");
