@@ -3,7 +3,7 @@
 //! Rooms, in reading order; dependencies point only from right to left:
 //!
 //! ```text
-//! wire <- dialect <- vmstate <- stream <- release <- trace <- matrix <- report <- cli
+//! wire <- dialect <- vmstate <- stream <- input <- release <- trace <- matrix <- report <- cli
 //! ```
 //!
 //! | room | holds |
@@ -12,6 +12,7 @@
 //! | [`dialect`] | the framing rules that differ between releases, as a value |
 //! | [`vmstate`] | descriptions as data, and the engine that loads and saves by them |
 //! | [`stream`] | header, sections, RAM, description, end of stream |
+//! | [`input`] | the files that people have, as the stream that is in them |
 //! | [`release`] | data from `corpus/` into destinations; importers |
 //! | [`trace`] | meaning, reading, comparison, verdict |
 //! | `qemu` | real binaries: capture, metered loads, trace events |
@@ -25,6 +26,7 @@ pub mod cli;
 pub mod dialect;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+pub mod input;
 pub mod lab;
 pub mod matrix;
 #[cfg(all(unix, feature = "tool"))]

@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use super::input::{Input, find};
-use super::source::Source;
+use super::source::StreamOptions;
 use super::{CliError, Said};
 use crate::lab::vendors::migrate::can_migrate_all;
 use crate::lab::vendors::state::can_migrate_stream;
@@ -30,10 +30,12 @@ pub(super) struct Args {
     /// Only for this machine type
     #[arg(long, value_name = "MACHINE")]
     machine: Option<String>,
-    /// The state that it has: a fixture (RELEASE/MACHINE.SCENARIO), a file, plain or compressed
-    /// with zstd, or - for standard input. Without it the answer is for any state
+    /// The state that it has: a fixture (RELEASE/MACHINE.SCENARIO), a file of any
+    /// kind that `inspect` reads, or - for standard input. Without it the answer is for any state
     #[arg(value_name = "STREAM")]
     stream: Option<String>,
+    #[command(flatten)]
+    opened: StreamOptions,
     #[command(flatten)]
     input: Input,
 }
@@ -60,9 +62,9 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         // Neither is there: what a fixture's name looks like is the better answer.
         Err(unknown) if name != "-" && !Path::new(name).exists() => return Err(unknown),
         Err(_) => {
-            let mut source = Source::open(Path::new(name))?;
+            let mut source = args.opened.open(Path::new(name))?;
             let any = |machine: &str, _: &str| asked(machine);
-            can_migrate_stream(&library, &from, &to, any, &mut source.file)?
+            can_migrate_stream(&library, &from, &to, any, &mut source)?
         }
     };
     let text = format!("{name}, read as {}: {decision}\n", decision.place);

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::CliError;
-use super::source::Source;
+use super::source::StreamOptions;
+use crate::input::Source;
 use crate::matrix::targets::{Asked, Origin, origin};
 use crate::release::compose::{self, Composed, Kit, Lacking, Shelves};
 
@@ -17,10 +18,15 @@ pub(super) struct Subject {
 
 impl Subject {
     /// Opens a file and finds out what it is of.
-    pub fn open(shelves: &Shelves<'_>, path: &Path, asked: &Asked) -> Result<Self, CliError> {
-        let mut source = Source::open(path)?;
-        let name = source.name.clone();
-        let origin = origin(shelves, &mut source.file, asked);
+    pub fn open(
+        shelves: &Shelves<'_>,
+        path: &Path,
+        opened: &StreamOptions,
+        asked: &Asked,
+    ) -> Result<Self, CliError> {
+        let mut source = opened.open(path)?;
+        let name = source.name().to_string();
+        let origin = origin(shelves, &mut source, asked);
         let origin = origin.map_err(|source| CliError::Targets { name, source })?;
         Ok(Subject { source, origin })
     }

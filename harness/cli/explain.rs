@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::composed::{Subject, assumptions};
 use super::input::{Input, find};
+use super::source::StreamOptions;
 use super::{CliError, Said};
 use crate::matrix::targets::Asked;
 use crate::release::compose::Shelves;
@@ -39,6 +40,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "RELEASE")]
     source: Option<String>,
     #[command(flatten)]
+    opened: StreamOptions,
+    #[command(flatten)]
     input: Input,
     /// How the bytes arrive: bulk, trickle:N, schedule:N,N,... or random:SEED
     #[arg(long, value_name = "FEED", default_value = "bulk")]
@@ -65,12 +68,11 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
 fn file(args: &Args, library: &Library, path: &Path) -> Result<Said, CliError> {
     let shelves = Shelves::new(library);
     let asked = Asked { machine: args.machine.clone(), source: args.source.clone() };
-    let mut subject = Subject::open(&shelves, path, &asked)?;
+    let subject = Subject::open(&shelves, path, &args.opened, &asked)?;
     let to = subject.destination(&shelves, &args.destination)?;
-    let name = subject.source.name.clone();
+    let name = subject.source.name().to_string();
     let mut stream = Vec::new();
-    subject.source.rewind()?;
-    let read = (&subject.source.file).take(LONGEST + 1).read_to_end(&mut stream);
+    let read = subject.source.again().take(LONGEST + 1).read_to_end(&mut stream);
     read.map_err(|e| subject.source.failed(e))?;
     if stream.len() as u64 > LONGEST {
         let why = format!("longer than the {LONGEST} bytes that are shown side by side at most");

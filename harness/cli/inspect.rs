@@ -1,20 +1,25 @@
 //! `crossload inspect`: what every byte of a stream is.
 
-use std::io::{self, BufWriter, Write};
+mod channels;
+mod compare;
+mod read;
+
+use std::io::{self, BufWriter};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::input::Input;
-use super::source::Source;
+use super::source::StreamOptions;
 use super::{CliError, Said};
-use crate::release::described::{self, Described};
-use crate::release::library::Library;
-use crate::report::dump::{self, About, ReadBy, StreamInfo};
-use crate::stream::frames::{Depth, scan};
-use crate::stream::{Destination, Loaded, load_into, record};
-use crate::wire::{Error, Feed, Kind, Map};
+use crate::input::Source;
+use crate::report::dump::{self, Dump, Filter};
+use crate::stream::{FORMAT, MAGIC, load_into};
+use crate::wire::{Feed, Kind, Map, Reader};
+use read::{about, concluded, reader, rest};
 
-/// Items that are kept of a stream. A plain PC has some thousands; RAM pages in a row are one.
-const MAX_ITEMS: usize = 1 << 17;
+/// Items that are kept of a stream at a time. A plain PC has some thousands; RAM pages in a row are
+/// one.
+const ITEMS: usize = 1 << 16;
 
 /// Options of the verb.
 #[derive(Debug, Clone, clap::Args)]
@@ -22,19 +27,34 @@ const MAX_ITEMS: usize = 1 << 17;
 Examples:
   crossload inspect vm.stream
   crossload inspect vm.stream --as 7.2 --machine pc-i440fx-7.2 --scenario legacy
-  zcat vm.stream.gz | crossload inspect - --format json
+  crossload inspect /var/lib/libvirt/qemu/save/vm.save
+  crossload inspect disk.qcow2 --snapshot before-update
+  ssh host cat vm.stream.gz | crossload inspect - --format json
+  crossload inspect vm.stream --section e1000 --field mac_reg
+  crossload inspect before.stream --diff after.stream
+  crossload inspect --channel channel1 channel2
 
+A file may be a plain stream, a libvirt save image, a qcow2 disk with an internal snapshot, or one
+of these packed with gzip, bzip2, xz, lzop or zstd; its first bytes tell, not its name.
 The rows are offset | bytes | meaning, and the last line tells how the load ended.
 
 With --as, the stream is loaded into that release. Otherwise a stream that carries a description of
 itself (QEMU 2.3 and later, machine types from 2.3 on) is read by that; of any other stream the
 frames are shown, and where an opaque section ends is a guess.
 
+Nothing is cut in the JSON, and it holds no contents of memory; --section and --field choose from
+either form.
+
 Exit status is 0 if the stream was read to its end, 1 if it was refused or does not agree with its
-own description, 2 if it is cut short or is no migration stream.")]
+own description, 2 if it is cut short or is no migration stream; with --diff 0 if all fields are the
+same, 1 if not; 1 if what --section and --field ask for is not there.")]
 pub(super) struct Args {
-    /// The stream, plain or compressed with zstd; - for standard input
-    stream: PathBuf,
+    /// The file with the stream; - for standard input
+    #[arg(required_unless_present = "channel")]
+    stream: Option<PathBuf>,
+    /// Show these recorded channels of a multifd migration: packets, flags, pages
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["format", "section", "field", "diff", "domain_xml"])]
+    channel: Vec<PathBuf>,
     /// Load it into this release
     #[arg(long = "as", value_name = "RELEASE", requires = "machine")]
     release: Option<String>,
@@ -47,6 +67,20 @@ pub(super) struct Args {
     /// How the rows are printed
     #[arg(long, value_enum, default_value = "tree")]
     format: Format,
+    /// Only this section: its name, or the last part of that
+    #[arg(long, value_name = "IDSTR")]
+    section: Option<String>,
+    /// Only this field, wherever it comes: its path below the section, or part of it between dots
+    #[arg(long, value_name = "PATH")]
+    field: Option<String>,
+    /// Compare with this stream of the same machine, field by field
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "release"])]
+    diff: Option<PathBuf>,
+    /// Print the domain XML of a libvirt save image, and nothing else
+    #[arg(long, conflicts_with_all = ["format", "section", "field", "diff", "release"])]
+    domain_xml: bool,
+    #[command(flatten)]
+    opened: StreamOptions,
     #[command(flatten)]
     input: Input,
 }
@@ -59,123 +93,87 @@ enum Format {
     Json,
 }
 
-/// What reads the stream.
-enum By {
-    Release(Destination),
-    Description(Described),
-    /// With what is wrong with a description, if there seems to be one.
-    Frames(Destination, Option<String>),
-}
-
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let mut source = Source::open(&args.stream)?;
-    let by = reader(args, &mut source)?;
-    let destination = match &by {
-        By::Release(to)
-        | By::Frames(to, _)
-        | By::Description(Described { destination: to, .. }) => to,
-    };
-    source.rewind()?;
-    let map = Map::bounded(MAX_ITEMS);
-    let loaded = load_into(destination, &mut source.file, &Feed::Bulk, map);
-    if let Some(Error { kind: kind @ (Kind::BadMagic { .. } | Kind::BadVersion { .. }), .. }) =
-        loaded.refused.as_deref()
-    {
-        return Err(CliError::Stream { name: source.name, why: kind.to_string() });
+    let Some(stream) = &args.stream else { return channels::run(&args.channel) };
+    let mut source = args.opened.open(stream)?;
+    if args.domain_xml {
+        return xml(&source);
     }
-    let described = source.byte(loaded.stopped)? == Some(record::VMDESCRIPTION);
-    let about = about(args, &by, &loaded, &source, described);
-    show(args.format, &about, &loaded, &mut source)?;
+    let by = reader(args, &mut source)?;
+    let filter = Filter { section: args.section.clone(), field: args.field.clone() };
+    if let Some(other) = &args.diff {
+        return compare::run(args, (&source, &by), &args.opened.open(other)?, &filter);
+    }
+    check_header(&source)?;
+    let format = if args.format == Format::Json { dump::Format::Json } else { dump::Format::Tree };
+    let about = about(args, &by, &source);
+    let out = BufWriter::new(io::stdout());
+    let dump = Dump::new(source.again(), out, format, filter.clone());
+    let dump = Arc::new(Mutex::new((dump.map_err(|e| source.failed(e))?, Ok(()))));
+    let rows = {
+        let dump = Arc::clone(&dump);
+        move |map: &Map<'_>| {
+            let (dump, told) = &mut *dump.lock().unwrap_or_else(PoisonError::into_inner);
+            // After an error of the output nothing more is written.
+            if told.is_ok() {
+                *told = dump.rows(map);
+            }
+        }
+    };
+    let begun = lock(&dump).0.begin(Some(&about));
+    lock(&dump).1 = begun;
+    let map = Map::streamed(ITEMS, rows.clone());
+    let loaded = load_into(by.destination(), &mut source.again(), &Feed::Bulk, map);
+    rows(&loaded.map);
+    let left = rest(&mut source, loaded.stopped).map_err(|e| source.failed(e))?;
+    let mut dump = lock(&dump);
+    let (dump, told) = &mut *dump;
+    let about = concluded(about, &by, &loaded, left, (dump.guessed(), dump.cut()));
+    let told = std::mem::replace(told, Ok(())).and_then(|()| dump.end(&about, &loaded));
+    match told {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => return Err(CliError::Output(e)),
+        _ => {}
+    }
     if let Some(error) = &loaded.refused
         && let Kind::EndOfInput { .. } | Kind::Io(_) = error.kind
     {
-        return Err(CliError::Stream { name: source.name, why: error.to_string() });
+        return Err(CliError::Stream { name: source.name().to_string(), why: error.to_string() });
     }
-    Ok(Said { text: String::new(), holds: loaded.refused.is_none() && about.findings.is_empty() })
+    let mut text = String::new();
+    let found = filter.is_empty() || dump.shown() > 0;
+    if !found && args.format == Format::Tree {
+        text = format!("nothing of that; the sections are {}\n", dump.sections().join(", "));
+    }
+    let channels = channels::run(&args.channel)?;
+    text += &channels.text;
+    Ok(Said { text, holds: found && loaded.refused.is_none() && about.findings.is_empty() })
 }
 
-/// Chooses what reads the stream, and looks at its beginning and end for that.
-fn reader(args: &Args, source: &mut Source) -> Result<By, CliError> {
-    if let (Some(release), Some(machine)) = (&args.release, &args.machine) {
-        let (library, _) = args.input.open()?;
-        return Ok(By::Release(destination(&library, release, machine, &args.scenario)?));
-    }
-    let mut unread = None;
-    let json = described::find(&mut source.file).map_err(|e| source.failed(e))?;
-    if let Some(json) = json {
-        source.rewind()?;
-        let scan = scan(&mut source.file, Depth::Framing);
-        match Described::new(&json, &scan) {
-            Ok(described) => return Ok(By::Description(described)),
-            Err(error) => unread = Some(error.to_string()),
-        }
-    }
-    source.rewind()?;
-    Ok(By::Frames(scan(&mut source.file, Depth::All).destination(), unread))
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn destination(
-    library: &Library,
-    release: &str,
-    machine: &str,
-    scenario: &str,
-) -> Result<Destination, CliError> {
-    if let Some(found) = library.destination(release, machine, scenario)? {
-        return Ok(found);
-    }
-    let known: Vec<String> = library.releases().iter().map(|r| r.0.clone()).collect();
-    if !known.iter().any(|name| name == release) {
-        let known = known.join(", ");
-        return Err(CliError::NoDestination(format!(
-            "no release {release}: expected one of {known}"
-        )));
-    }
-    let all = library.corpus().destinations(release);
-    let all: Vec<String> = all.into_iter().map(|(m, s)| format!("{m} {s}")).collect();
-    Err(CliError::NoDestination(format!(
-        "{release} has no machine type {machine} with scenario {scenario}: expected one of {}",
-        all.join(", ")
-    )))
-}
-
-/// `described`: what the load left begins with a description, which older releases leave.
-fn about(args: &Args, by: &By, loaded: &Loaded<'_>, source: &Source, described: bool) -> About {
-    let (read_by, mut findings) = match by {
-        By::Release(to) => (
-            ReadBy::Release {
-                release: to.release.clone(),
-                machine: to.machine.clone(),
-                scenario: args.scenario.clone(),
-            },
-            Vec::new(),
-        ),
-        By::Description(described) => (ReadBy::Description, described.findings(loaded)),
-        By::Frames(_, unread) => (ReadBy::Frames, unread.iter().cloned().collect()),
+/// The header alone: what is no stream is told before anything is printed.
+fn check_header(source: &Source) -> Result<(), CliError> {
+    let mut head = source.again();
+    let mut reader = Reader::new(&mut head, &Feed::Bulk);
+    let refused = |kind: Kind| {
+        Err(CliError::Stream { name: source.name().to_string(), why: kind.to_string() })
     };
-    let left = source.size.saturating_sub(loaded.stopped);
-    if loaded.refused.is_none() && left > 0 && !described {
-        findings.push(format!("{left} bytes after the end of the stream are read by nobody"));
+    match (reader.be_padded(4).0 as u32, reader.be_padded(4).0 as u32) {
+        (MAGIC, FORMAT) => Ok(()),
+        (MAGIC, found) => refused(Kind::BadVersion { found }),
+        (found, _) => refused(Kind::BadMagic { found }),
     }
-    let stream = StreamInfo { name: source.name.clone(), size: source.size, packed: source.packed };
-    About { stream, read_by, findings }
 }
 
-/// Prints the dump row by row. A reader that has seen enough and closed the pipe is no error.
-fn show(
-    format: Format,
-    about: &About,
-    loaded: &Loaded<'_>,
-    source: &mut Source,
-) -> Result<(), CliError> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    let told = match format {
-        Format::Json => dump::json(about, loaded, &mut source.file, &mut out),
-        Format::Tree => dump::tree(&loaded.map, &mut source.file, &mut out)
-            .and_then(|()| out.write_all(dump::ending(about, loaded).as_bytes())),
-    };
-    match told.and_then(|()| out.flush()) {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(e)),
-        _ => Ok(()),
+fn xml(source: &Source) -> Result<Said, CliError> {
+    match &source.facts().domain {
+        Some(domain) => Ok(Said { text: format!("{}\n", domain.xml.trim_end()), holds: true }),
+        None => Err(CliError::Stream {
+            name: source.name().to_string(),
+            why: "no domain XML came with it: only libvirt save images have one".to_string(),
+        }),
     }
 }

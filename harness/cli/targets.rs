@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::input::Input;
-use super::source::Source;
+use super::source::StreamOptions;
 use super::{CliError, Said};
 use crate::lab::vendors::Build;
 use crate::matrix::targets::{Asked, targets};
@@ -22,7 +22,7 @@ Examples:
 The destination is taken to be started with the configuration that the stream shows; what the
 answer hangs on is listed. Exit status is 0 if some build takes all machines, 1 if none is known to.")]
 pub(super) struct Args {
-    /// Streams, or folders with streams; - for standard input
+    /// Files of any kind that `inspect` reads, or folders with such; - for standard input
     #[arg(value_name = "STREAM", required = true)]
     streams: Vec<PathBuf>,
     /// The machine type, where the stream does not say it (before 2.4)
@@ -31,6 +31,8 @@ pub(super) struct Args {
     /// The release that wrote the stream, where it is known
     #[arg(long, value_name = "RELEASE")]
     source: Option<String>,
+    #[command(flatten)]
+    opened: StreamOptions,
     #[command(flatten)]
     input: Input,
     /// How it is told
@@ -61,9 +63,9 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let asked = Asked { machine: args.machine.clone(), source: args.source.clone() };
     let mut all = Vec::new();
     for path in expanded(&args.streams)? {
-        let mut source = Source::open(&path)?;
-        let name = source.name.clone();
-        let found = targets(&shelves, &mut source.file, &asked, &downstream);
+        let mut source = args.opened.open(&path)?;
+        let name = source.name().to_string();
+        let found = targets(&shelves, &mut source, &asked, &downstream);
         let found = found.map_err(|source| CliError::Targets { name: name.clone(), source })?;
         all.push((name, found));
     }

@@ -1,6 +1,7 @@
 //! `crossload verify`: loads by real binaries, beside the model's.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::input::Input;
 use super::machines;
 use super::running::Running;
+use super::source::StreamOptions;
 use super::{CliError, Said};
 use crate::matrix::Config;
 use crate::matrix::agreement::{Agreement, Compared};
@@ -63,10 +65,12 @@ pub(super) struct Args {
     /// Only fixtures of this scenario
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
-    /// Load this stream instead, into that machine type and scenario, or into a machine with the
-    /// arguments behind --
+    /// Load this stream instead, a file of any kind that `inspect` reads, into that machine type
+    /// and scenario, or into a machine with the arguments behind --
     #[arg(long, value_name = "FILE", conflicts_with = "mutate")]
     stream: Option<PathBuf>,
+    #[command(flatten)]
+    opened: StreamOptions,
     /// Draw so many machines with devices of the catalogues instead
     #[arg(long, value_name = "N", conflicts_with_all = ["mutate", "stream"])]
     random_machines: Option<usize>,
@@ -101,7 +105,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
             Draw { count, seed: args.seed, jobs: args.running.jobs(), limit: args.running.limit() };
         return Ok(machines::told(machines::random(&library, &binaries, &draw)?));
     }
-    let given = args.stream.as_deref().map(given).transpose()?;
+    let given = args.stream.as_deref().map(|path| given(path, &args.opened)).transpose()?;
     if let (Some(stream), false) = (&given, args.arguments.is_empty()) {
         let sample = machines::sample(stream, &args.arguments);
         let held = hold(&library, &binaries, &sample, args.running.limit())?;
@@ -132,8 +136,10 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
 }
 
 /// The user's stream.
-fn given(path: &Path) -> Result<Stream, CliError> {
-    let bytes = files::read(path)?.ok_or_else(|| CliError::NoFile(path.to_owned()))?;
+fn given(path: &Path, opened: &StreamOptions) -> Result<Stream, CliError> {
+    let mut source = opened.open(path)?;
+    let mut bytes = Vec::new();
+    source.read_to_end(&mut bytes).map_err(|e| source.failed(e))?;
     let name = path.file_name().unwrap_or(path.as_os_str());
     Ok(Stream { name: name.to_string_lossy().into_owned(), bytes })
 }

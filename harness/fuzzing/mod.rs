@@ -16,12 +16,14 @@
 //! | [`ambiguity`], [`oracle`] | the second opinion, and the decoder held against it |
 //! | [`targets`] | the bodies of the targets |
 //! | [`pool`], [`seed`], [`dictionary`] | the corpus for fuzzing, seeds and dictionary from it |
+//! | [`containers`] | writers of what the room `input` reads |
 //! | [`smoke`], [`counters`] | runs without a fuzzer; counts of any run |
 //!
 //! Nothing here may panic on any input: a failure is a value, and the glue in `fuzz/` makes a
 //! crash of it.
 
 pub mod ambiguity;
+pub mod containers;
 pub mod counters;
 pub mod dice;
 pub mod dictionary;
@@ -54,7 +56,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "subsection_decode", run: targets::subsection_decode::run },
     Target { name: "section_decode", run: targets::section_decode::run },
     Target { name: "stream_decode", run: targets::stream_decode::run },
@@ -63,6 +65,7 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "roundtrip", run: targets::roundtrip::run },
     Target { name: "description_parse", run: targets::description_parse::run },
     Target { name: "import_parse", run: targets::import_parse::run },
+    Target { name: "input_open", run: targets::input_open::run },
     Target { name: "designs_decode", run: targets::designs_decode::run },
 ];
 

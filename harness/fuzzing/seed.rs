@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
+use super::containers::{Clusters, Disk, pack, save_image};
 use super::pool::{Pool, pool};
 use super::targets::{import_parse, stream_decode};
 use super::{Target, dictionary, smoke, target};
@@ -68,6 +69,7 @@ pub fn seeds(target: &Target) -> Option<Vec<(String, Vec<u8>)>> {
         "stream_decode" => Some(streams(pool()?)),
         "description_parse" => Some(descriptions(pool()?)),
         "import_parse" => Some(texts(pool()?)),
+        "input_open" => files(pool()?),
         _ => Some(generated().collect()),
     }
 }
@@ -133,6 +135,39 @@ fn texts(pool: &'static Pool) -> Vec<(String, Vec<u8>)> {
         add(form, format!("small-{}", form.replace(' ', "-")), text);
     }
     seeds
+}
+
+/// The smallest stream in every container, and in some of them twice.
+fn files(pool: &'static Pool) -> Option<Vec<(String, Vec<u8>)>> {
+    let streams = pool.originals().map(|(_, _, original)| &original.stream);
+    let stream = streams.min_by_key(|stream| stream.len())?;
+    let mut seeds = vec![("plain".to_string(), stream.clone())];
+    for (number, packer) in (1..).zip(["gzip", "bzip2", "xz", "lzop", "zstd"]) {
+        let packed = pack(packer, stream).ok()?;
+        seeds.push((format!("save-image-{packer}"), image(number, &packed)));
+        seeds.push((packer.to_string(), packed));
+    }
+    seeds.push(("save-image-raw".to_string(), image(0, stream)));
+    seeds.push(("xz-of-save-image".to_string(), pack("xz", &image(0, stream)).ok()?));
+    for (name, version, zstd, extended) in [
+        ("version-2", 2, false, false),
+        ("version-3", 3, false, false),
+        ("zstd", 3, true, false),
+        ("extended", 3, true, true),
+    ] {
+        for clusters in [Clusters::Plain, Clusters::Packed] {
+            let snapshots = vec![("one".to_string(), stream.clone())];
+            let cluster_bits = if extended { 14 } else { 12 };
+            let disk = Disk { version, cluster_bits, zstd, extended, snapshots, clusters, size: 0 };
+            seeds.push((format!("qcow2-{name}-{clusters:?}"), disk.write().ok()?));
+        }
+    }
+    Some(seeds)
+}
+
+fn image(format: u32, inner: &[u8]) -> Vec<u8> {
+    let xml = "<domain type='kvm'><name>vm</name><os><type machine='pc'>hvm</type></os></domain>";
+    save_image((2, format), false, true, xml, inner)
 }
 
 /// The least of each form that the corpus has no file of.

@@ -64,7 +64,10 @@ fn every_target_does_work() {
     for found in &TARGETS {
         // Random bytes are choices for a generator; of a stream or a text they are none: there it
         // is the seeds that must be read, each of them.
-        let each = matches!(found.name, "stream_decode" | "description_parse" | "import_parse");
+        let each = matches!(
+            found.name,
+            "stream_decode" | "description_parse" | "import_parse" | "input_open"
+        );
         let mut counts = run(found.name, 500);
         assert_eq!(counts.executions, 500, "{}", found.name);
         let table = counts.to_string();

@@ -1,13 +1,15 @@
 //! A stream that is described by itself: its VMDESCRIPTION as a destination, and what of the two
 //! does not agree.
 
+mod virtio;
+
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::library::build;
 use crate::dialect::{Dialect, Version};
 use crate::stream::frames::Scan;
 use crate::stream::vmdescription::{Description, DescriptionError, locate, parse, to_tables};
-use crate::stream::{Destination, Loaded, record};
+use crate::stream::{Body, Destination, Loaded, record};
 use crate::vmstate::Renames;
 use crate::vmstate::compile::{Amount, Codec, Kind};
 use crate::vmstate::flow::c_string;
@@ -16,6 +18,8 @@ use crate::vmstate::schema::{self, Tables};
 /// Longest end of a stream, in bytes, in which a description is looked for. That of a plain PC
 /// has some 100 KiB.
 const TAIL: u64 = 8 << 20;
+/// Bytes that are looked at in one go.
+const PIECE: u64 = 1 << 20;
 
 /// A stream's description and the destination made of it.
 #[derive(Debug)]
@@ -26,20 +30,45 @@ pub struct Described {
     pub destination: Destination,
 }
 
-/// Finds the description of a stream: its JSON. `None` if there is none in the last 8 MiB.
+/// Finds the description of a stream: its JSON. `None` if there is none in the last 8 MiB, or in
+/// the 8 MiB before the zeros in which it ends: a device on which it was saved is longer.
 ///
 /// # Errors
 /// The source's.
 pub fn find(source: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>> {
     let size = source.seek(SeekFrom::End(0))?;
-    source.seek(SeekFrom::Start(size.saturating_sub(TAIL)))?;
+    if let Some(found) = find_before(source, size)? {
+        return Ok(Some(found));
+    }
+    let end = without_zeros(source, size)?;
+    if end == size { Ok(None) } else { find_before(source, end) }
+}
+
+/// Finds a description in the 8 MiB before `end`.
+fn find_before(source: &mut (impl Read + Seek), end: u64) -> io::Result<Option<Vec<u8>>> {
+    let from = source.seek(SeekFrom::Start(end.saturating_sub(TAIL)))?;
     let mut tail = Vec::new();
-    source.take(TAIL).read_to_end(&mut tail)?;
+    (&mut *source).take(end - from).read_to_end(&mut tail)?;
     let Some((from, len)) = locate(&tail) else { return Ok(None) };
     tail.drain(..from);
     tail.truncate(len);
     tail.shrink_to_fit();
     Ok(Some(tail))
+}
+
+/// How long a source is without the zeros at its end.
+fn without_zeros(source: &mut (impl Read + Seek), mut end: u64) -> io::Result<u64> {
+    let mut piece = Vec::new();
+    while end > 0 {
+        let from = source.seek(SeekFrom::Start(end.saturating_sub(PIECE)))?;
+        piece.clear();
+        (&mut *source).take(end - from).read_to_end(&mut piece)?;
+        if let Some(last) = piece.iter().rposition(|byte| *byte != 0) {
+            return Ok(from + last as u64 + 1);
+        }
+        end = from;
+    }
+    Ok(0)
 }
 
 impl Described {
@@ -50,23 +79,14 @@ impl Described {
     /// When it is no description, by line and column.
     pub fn new(json: &[u8], scan: &Scan) -> Result<Self, DescriptionError> {
         let description = parse(json)?;
-        let (tables, mut handlers) = to_tables(&description);
-        // 9.0 is the last release with every live handler. The rules below do not go by it.
-        "9.0".clone_into(&mut handlers.release);
-        handlers.machine = scan.machine.clone().unwrap_or_default();
-        let mut destination = build(&handlers, &tables, &Renames::default())
-            .map_err(|e| DescriptionError::Json(serde::de::Error::custom(e)))?;
-        destination.release = String::new();
-        destination.dialect = Dialect::any(scan.machine.is_some(), scan.footers, true);
+        // 9.0 is the last release with every live handler.
+        let mut destination = destination(&description, scan, "9.0")?;
         // What a release refuses for its value is read here: no release from 1.6 to 2.0 has a
         // check that a description's own stream can fail.
         destination.version = Version::new(1, 6, 0);
         for vmsd in &mut destination.set.vmsds {
-            vmsd.minimum_version_id = 0;
             for field in &mut vmsd.fields {
-                if let Kind::Leaf(codec, _, size) = &mut field.kind
-                    && !is_plain(*codec, size)
-                {
+                if let Kind::Leaf(codec @ Codec::Virtio, ..) = &mut field.kind {
                     *codec = Codec::Buffer;
                 }
             }
@@ -165,6 +185,45 @@ pub fn brought(description: &Description) -> (Tables, Vec<schema::Handler>) {
         }
     }
     (out, handlers)
+}
+
+/// What a description describes, by the rules of a release. Virtio devices are read by its layouts.
+fn destination(
+    description: &Description,
+    scan: &Scan,
+    release: &str,
+) -> Result<Destination, DescriptionError> {
+    let (tables, mut handlers) = to_tables(description);
+    release.clone_into(&mut handlers.release);
+    handlers.machine = scan.machine.clone().unwrap_or_default();
+    let mut destination = build(&handlers, &tables, &Renames::default())
+        .map_err(|e| DescriptionError::Json(serde::de::Error::custom(e)))?;
+    destination.release = String::new();
+    destination.dialect = Dialect::any(scan.machine.is_some(), scan.footers, true);
+    let known = description.devices.iter().map(|device| device.name.as_str());
+    let virtio: Vec<usize> = {
+        let handlers = destination.handlers.iter();
+        let virtio = handlers.filter(|h| h.device.starts_with("virtio-"));
+        let described = virtio.filter(|h| known.clone().any(|name| name == h.idstr));
+        described
+            .filter_map(|h| match h.body {
+                Body::Vmsd(index) => Some(index),
+                _ => None,
+            })
+            .collect()
+    };
+    for (index, vmsd) in destination.set.vmsds.iter_mut().enumerate() {
+        vmsd.minimum_version_id = 0;
+        for field in &mut vmsd.fields {
+            if let Kind::Leaf(codec, _, size) = &mut field.kind
+                && !is_plain(*codec, size)
+                && !(*codec == Codec::Virtio && virtio.contains(&index))
+            {
+                *codec = Codec::Buffer;
+            }
+        }
+    }
+    Ok(destination)
 }
 
 /// Whether a codec only says how wide a scalar is: the rest is known to a release, and here is so

@@ -7,38 +7,36 @@
 //! 0000003b | 00 00 00 00 00 00 00 00   |   cpu_ticks_offset: int64 = 0
 //! ```
 //!
-//! The JSON of `crossload inspect --format json`, version 1:
-//!
-//! | key | holds |
-//! | --- | --- |
-//! | `version` | 1; a change of meaning makes it 2, a new key does not |
-//! | `stream` | `name`, `size` in bytes (unpacked), `packed`: whether it was compressed |
-//! | `read_by` | `by`: `release`, `description` or `frames`; for the first `release`, `machine`, `scenario` |
-//! | `items` | one for each item, in offset order: `offset`, `bytes` (how many), `hex` (of the first 32 at most), `path` (a list, outermost first, the item's own name last), `codec`, `value` (text), and `guessed`: true where the extent is a guess |
-//! | `end` | `outcome`: `accepted`, `refused` or `undetermined`; `offset` of the first byte not read; `left`: bytes after it; `left_out`: items not kept; `error`: `class`, `offset`, `section`, `path`, `message`, or null |
-//! | `findings`, `notes` | sentences: what is wrong with the stream, and what is worth knowing |
+//! The JSON of `crossload inspect --format json` is version 2: `inspect.schema.json` beside this
+//! file is its JSON Schema and tells of every key. Both come out row by row, as the stream is read.
 
+mod diff;
+mod filter;
+mod json;
+mod rows;
 mod value;
 
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, Write};
 
 use serde::Serialize;
 use serde_json::json;
 
+use crate::input::domain::Domain;
 use crate::stream::Loaded;
 use crate::stream::frames::{GUESSED, UNENDED};
 use crate::wire::map::NodeId;
-use crate::wire::{Kind, Map, Span};
-use value::Bytes;
+use crate::wire::{Kind, Map};
+pub use diff::{Difference, diff};
+pub use filter::Filter;
+pub use rows::Place;
+use rows::{Row, Rows};
 
-/// Bytes of an item that are kept for its value.
-const HEAD: usize = 4096;
-/// Longest item that is looked at as a whole, to see whether all its bytes are one.
-const WHOLE: u64 = 1 << 20;
 /// Bytes of an item that a tree shows.
 const SHOWN: usize = 8;
-/// Bytes of an item that JSON shows.
-const SHOWN_JSON: usize = 32;
+/// Version of the JSON form: a change of meaning makes another one, a new key does not.
+pub const VERSION: u32 = 2;
+/// The JSON Schema of the JSON form.
+pub const SCHEMA: &str = include_str!("dump/inspect.schema.json");
 
 /// What a dump is about, beside the map.
 #[derive(Debug, Clone, Serialize)]
@@ -50,6 +48,9 @@ pub struct About {
     /// What is wrong with the stream.
     #[serde(skip)]
     pub findings: Vec<String>,
+    /// What is worth knowing beside what the load itself notes.
+    #[serde(skip)]
+    pub notes: Vec<String>,
 }
 
 /// The stream of a dump.
@@ -59,8 +60,12 @@ pub struct StreamInfo {
     pub name: String,
     /// Bytes, unpacked.
     pub size: u64,
-    /// Whether it was compressed.
+    /// Whether it was in a container or compressed.
     pub packed: bool,
+    /// What it was in, from the outside inwards.
+    pub containers: Vec<String>,
+    /// The machine, where a container describes it.
+    pub domain: Option<Domain>,
 }
 
 /// What read the stream of a dump.
@@ -82,113 +87,230 @@ pub enum ReadBy {
     Frames,
 }
 
+/// What a stream was in and what that says of its machine, in lines; empty for a plain stream.
+#[must_use]
+pub fn container(about: &About) -> String {
+    let containers = about.stream.containers.iter().map(|text| format!("in: {text}\n"));
+    let domain = about.stream.domain.iter().flat_map(Domain::lines);
+    containers.chain(domain.map(|line| line + "\n")).collect()
+}
+
 /// The dump of a map as a tree; `source` has the bytes.
 ///
 /// # Errors
 /// The source's.
 pub fn annotate(map: &Map<'_>, source: &mut (impl Read + Seek)) -> io::Result<String> {
-    let mut text = Vec::new();
-    tree(map, source, &mut text)?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
+    let mut dump = Dump::new(source, Vec::new(), Format::Tree, Filter::default())?;
+    dump.begin(None)?;
+    dump.rows(map)?;
+    Ok(String::from_utf8_lossy(&dump.out).into_owned())
 }
 
-/// The same into `out`.
-///
-/// # Errors
-/// The source's, and those of `out`.
-pub fn tree(
-    map: &Map<'_>,
-    source: &mut (impl Read + Seek),
-    out: &mut impl Write,
-) -> io::Result<()> {
-    writeln!(out, "{:<8} | {:<27} | meaning", "offset", "bytes")?;
-    let mut above: Vec<NodeId> = Vec::new();
-    each(map, source, |span, bytes| {
-        let trail = map.trail(span);
-        for (depth, (node, name)) in trail.iter().enumerate() {
-            if above.get(depth) != Some(node) {
-                above.truncate(depth);
-                above.push(*node);
-                writeln!(
-                    out,
-                    "{:08x} | {:<27} | {:depth$}{name}",
-                    span.offset,
-                    "",
-                    "",
-                    depth = 2 * depth
-                )?;
-            }
-        }
-        above.truncate(trail.len());
-        let mut hex = hex(bytes.head, SHOWN, " ");
-        if bytes.len > SHOWN as u64 {
-            hex += " ..";
-        }
-        let codec = if span.info == "framing" { String::new() } else { format!(": {}", span.info) };
-        let value = value::of(span, bytes);
-        let sign = match (value.is_empty(), span.info) {
-            (true, _) => "",
-            (_, "framing") => ": ",
-            _ => " = ",
-        };
-        let depth = 2 * trail.len();
-        writeln!(
+/// How a dump is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Rows for a person.
+    Tree,
+    /// One document for a program.
+    Json,
+}
+
+/// A dump that is written as its map grows: `begin`, `rows` for each part of the map, `end`.
+pub struct Dump<S, W> {
+    rows: Rows<S>,
+    out: W,
+    format: Format,
+    filter: Filter,
+    /// Nodes that the tree has shown and is still in.
+    above: Vec<NodeId>,
+    comma: &'static str,
+    shown: u64,
+    sections: Vec<String>,
+    guessed: bool,
+    cut: Option<String>,
+}
+
+/// Sections that are listed where the one that was asked for is not among them.
+const LISTED: usize = 512;
+
+impl<S, W> std::fmt::Debug for Dump<S, W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dump").field("shown", &self.shown).finish_non_exhaustive()
+    }
+}
+
+impl<S: Read + Seek, W: Write> Dump<S, W> {
+    /// A dump of the bytes of `source` into `out`.
+    ///
+    /// # Errors
+    /// The source's.
+    pub fn new(source: S, out: W, format: Format, filter: Filter) -> io::Result<Self> {
+        Ok(Dump {
+            rows: Rows::new(source)?,
             out,
-            "{:08x} | {hex:<27} | {:depth$}{}{codec}{sign}{value}",
-            span.offset, "", span.name
-        )
-    })
+            format,
+            filter,
+            above: Vec::new(),
+            comma: "",
+            shown: 0,
+            sections: Vec::new(),
+            guessed: false,
+            cut: None,
+        })
+    }
+
+    /// What comes before the items.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn begin(&mut self, about: Option<&About>) -> io::Result<()> {
+        let out = &mut self.out;
+        match (self.format, about) {
+            (Format::Tree, about) => {
+                if let Some(about) = about.filter(|_| self.filter.is_empty()) {
+                    out.write_all(container(about).as_bytes())?;
+                }
+                writeln!(out, "{:<8} | {:<27} | meaning", "offset", "bytes")
+            }
+            (Format::Json, Some(about)) => {
+                let stream = serde_json::to_string(&about.stream)?;
+                let read_by = serde_json::to_string(&about.read_by)?;
+                writeln!(out, "{{\n\"version\": {VERSION},\n\"stream\": {stream},")?;
+                writeln!(out, "\"read_by\": {read_by},\n\"items\": [")
+            }
+            (Format::Json, None) => Ok(()),
+        }
+    }
+
+    /// The items of a map, or of the part of it that there is by now.
+    ///
+    /// # Errors
+    /// The source's, and those of the output.
+    pub fn rows(&mut self, map: &Map<'_>) -> io::Result<()> {
+        let Dump { rows, out, format, filter, above, comma, shown, sections, guessed, cut } = self;
+        rows.each(map, |row, bytes| {
+            let span = row.span;
+            if span.name == "section header"
+                && let Some(place) = row.section
+                && !filter.is_empty()
+                && sections.len() < LISTED
+            {
+                sections.push(format!("{} {}", place.idstr, place.instance_id));
+            }
+            if span.name == "vmdescription" {
+                *cut = value::cut(&row.bytes);
+            }
+            *guessed |= matches!(span.info, GUESSED | UNENDED);
+            let place = row.section.map(std::convert::AsRef::as_ref);
+            if !filter.is_empty() && !filter.takes(place, &map.path(span)) {
+                return Ok(());
+            }
+            *shown += 1;
+            match format {
+                Format::Tree => tree(map, row, above, out),
+                Format::Json => {
+                    out.write_all(comma.as_bytes())?;
+                    *comma = ",\n";
+                    json::item(map, row, bytes, out)
+                }
+            }
+        })?;
+        // Nodes are numbered anew for what comes after a part that ended at the top.
+        if map.position() == 0 {
+            above.clear();
+        }
+        Ok(())
+    }
+
+    /// What comes behind the items.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn end(&mut self, about: &About, loaded: &Loaded<'_>) -> io::Result<()> {
+        let out = &mut self.out;
+        if self.format == Format::Tree {
+            out.write_all(ending(about, loaded).as_bytes())?;
+            return out.flush();
+        }
+        let error = loaded.refused.as_ref().map(|error| {
+            json!({
+                "class": error.kind.class(),
+                "offset": error.offset,
+                "section": error.section,
+                "path": error.path,
+                "message": error.kind.to_string(),
+            })
+        });
+        let end = json!({
+            "outcome": outcome(loaded),
+            "offset": loaded.stopped,
+            "left": about.stream.size.saturating_sub(loaded.stopped),
+            "left_out": loaded.map.left_out(),
+            "error": error,
+        });
+        writeln!(out, "\n],\n\"end\": {end},")?;
+        writeln!(out, "\"findings\": {},", serde_json::to_string(&about.findings)?)?;
+        writeln!(out, "\"notes\": {}\n}}", serde_json::to_string(&notes(about, loaded))?)?;
+        out.flush()
+    }
+
+    /// Items that were shown.
+    #[must_use]
+    pub fn shown(&self) -> u64 {
+        self.shown
+    }
+
+    /// Whether the extent of an item is a guess.
+    #[must_use]
+    pub fn guessed(&self) -> bool {
+        self.guessed
+    }
+
+    /// Whether the stream ends inside its description, in words. Every loader accepts that.
+    #[must_use]
+    pub fn cut(&self) -> Option<&str> {
+        self.cut.as_deref()
+    }
+
+    /// Where only some of the items were asked for: the sections that came.
+    #[must_use]
+    pub fn sections(&self) -> &[String] {
+        &self.sections
+    }
 }
 
-/// A dump as JSON, in the shape that the module documentation tells.
-///
-/// # Errors
-/// The source's, and those of `out`.
-pub fn json(
-    about: &About,
-    loaded: &Loaded<'_>,
-    source: &mut (impl Read + Seek),
+/// One row of a tree, and above it those of the nodes that it is the first in.
+fn tree(
+    map: &Map<'_>,
+    row: &Row<'_, '_>,
+    above: &mut Vec<NodeId>,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let map = &loaded.map;
-    writeln!(out, "{{\n\"version\": 1,\n\"stream\": {},", serde_json::to_string(&about.stream)?)?;
-    writeln!(out, "\"read_by\": {},\n\"items\": [", serde_json::to_string(&about.read_by)?)?;
-    let mut comma = "";
-    each(map, source, |span, bytes| {
-        let mut path: Vec<String> = map.trail(span).into_iter().map(|(_, name)| name).collect();
-        path.push(span.name.to_string());
-        let item = json!({
-            "offset": span.offset,
-            "bytes": span.len,
-            "hex": hex(bytes.head, SHOWN_JSON, ""),
-            "path": path,
-            "codec": span.info,
-            "value": value::of(span, bytes),
-            "guessed": matches!(span.info, GUESSED | UNENDED),
-        });
-        write!(out, "{comma}{item}")?;
-        comma = ",\n";
-        Ok(())
-    })?;
-    let error = loaded.refused.as_ref().map(|error| {
-        json!({
-            "class": error.kind.class(),
-            "offset": error.offset,
-            "section": error.section,
-            "path": error.path,
-            "message": error.kind.to_string(),
-        })
-    });
-    let end = json!({
-        "outcome": outcome(loaded),
-        "offset": loaded.stopped,
-        "left": about.stream.size.saturating_sub(loaded.stopped),
-        "left_out": map.left_out(),
-        "error": error,
-    });
-    writeln!(out, "\n],\n\"end\": {end},")?;
-    writeln!(out, "\"findings\": {},", serde_json::to_string(&about.findings)?)?;
-    writeln!(out, "\"notes\": {}\n}}", serde_json::to_string(&notes(loaded))?)
+    let (span, bytes) = (row.span, &row.bytes);
+    let trail = map.trail(span);
+    for (depth, (node, name)) in trail.iter().enumerate() {
+        if above.get(depth) != Some(node) {
+            above.truncate(depth);
+            above.push(*node);
+            let (offset, depth) = (span.offset, 2 * depth);
+            writeln!(out, "{offset:08x} | {:<27} | {:depth$}{name}", "", "")?;
+        }
+    }
+    above.truncate(trail.len());
+    let mut hex = hex(bytes.head, SHOWN, " ");
+    if bytes.len > SHOWN as u64 {
+        hex += " ..";
+    }
+    let codec = if span.info == "framing" { String::new() } else { format!(": {}", span.info) };
+    let value = value::of(span, bytes);
+    let sign = match (value.is_empty(), span.info) {
+        (true, _) => "",
+        (_, "framing") => ": ",
+        _ => " = ",
+    };
+    let depth = 2 * trail.len();
+    let (offset, name) = (span.offset, span.name);
+    writeln!(out, "{offset:08x} | {hex:<27} | {:depth$}{name}{codec}{sign}{value}", "")
 }
 
 /// How a load ended, in lines: findings, notes, and last accepted or refused, where and why.
@@ -198,7 +320,7 @@ pub fn ending(about: &About, loaded: &Loaded<'_>) -> String {
     if loaded.map.left_out() > 0 {
         text += &format!("limit: {} more items are not shown\n", loaded.map.left_out());
     }
-    for note in notes(loaded) {
+    for note in notes(about, loaded) {
         text += &format!("note: {note}\n");
     }
     for finding in &about.findings {
@@ -224,62 +346,12 @@ fn outcome(loaded: &Loaded<'_>) -> &'static str {
     }
 }
 
-fn notes(loaded: &Loaded<'_>) -> Vec<String> {
+fn notes(about: &About, loaded: &Loaded<'_>) -> Vec<String> {
     let absent = loaded.absent.iter();
     let absent =
         absent.map(|path| format!("{path} keeps its default: this version does not have it"));
-    loaded.notes.iter().cloned().chain(absent).collect()
-}
-
-/// Hands each span with its bytes to `told`, in order.
-fn each<'d>(
-    map: &Map<'d>,
-    source: &mut (impl Read + Seek),
-    mut told: impl FnMut(&Span<'d>, &Bytes<'_>) -> io::Result<()>,
-) -> io::Result<()> {
-    source.seek(SeekFrom::Start(0))?;
-    let mut source = BufReader::new(source);
-    let mut at = 0u64;
-    let mut head = Vec::new();
-    for span in map.spans() {
-        let ahead = span.offset.wrapping_sub(at).cast_signed();
-        source.seek_relative(ahead)?;
-        let (read, uniform) = look(&mut source, span, &mut head)?;
-        at = span.offset.saturating_add(read);
-        told(span, &Bytes { head: &head, len: span.len, uniform })?;
-    }
-    Ok(())
-}
-
-/// Reads the bytes of a span, as far as they are of use: its first ones into `head`. Returns how
-/// many it read, and the byte that all of them are, if it looked at all and they are one.
-fn look(
-    source: &mut impl BufRead,
-    span: &Span<'_>,
-    head: &mut Vec<u8>,
-) -> io::Result<(u64, Option<u8>)> {
-    head.clear();
-    let whole = span.len <= WHOLE;
-    let wanted = if whole { span.len } else { HEAD as u64 };
-    let mut read = 0u64;
-    let mut uniform = None;
-    let mut mixed = !whole;
-    while read < wanted {
-        let piece = source.fill_buf()?;
-        let n = piece.len().min(usize::try_from(wanted - read).unwrap_or(usize::MAX));
-        let Some(piece) = piece.get(..n).filter(|piece| !piece.is_empty()) else {
-            // A stream that ends inside an item: what is there is shown.
-            mixed = true;
-            break;
-        };
-        let room = HEAD.saturating_sub(head.len());
-        head.extend(piece.iter().take(room));
-        let first = *uniform.get_or_insert_with(|| piece.first().copied().unwrap_or(0));
-        mixed = mixed || piece.iter().any(|byte| *byte != first);
-        source.consume(n);
-        read += n as u64;
-    }
-    Ok((read, uniform.filter(|_| !mixed)))
+    let loaded = loaded.notes.iter().cloned();
+    about.notes.iter().cloned().chain(loaded).chain(absent).collect()
 }
 
 /// Up to `most` bytes in hex.

@@ -39,6 +39,9 @@ pub struct Scan {
     pub sections: Vec<Opaque>,
     /// Why the scan stopped before the end of the state. A loader meets the same.
     pub stopped: Option<Box<Error>>,
+    /// Where the stream ends, with the description that it announces; the bytes of that may lack.
+    /// Known only where the whole state was scanned.
+    pub end: Option<u64>,
 }
 
 /// A section of which only the outside is known.
@@ -89,9 +92,10 @@ pub fn scan(source: &mut dyn Read, depth: Depth) -> Scan {
         packages: Vec::new(),
     };
     let stopped = scanner.whole().err();
+    let end = if stopped.is_none() && depth == Depth::All { scanner.end() } else { None };
     let Scanner { footers, description, sections, .. } = scanner;
     let footers = footers.unwrap_or(machine.is_some());
-    Scan { footers, machine, description, sections, stopped }
+    Scan { footers, machine, description, sections, stopped, end }
 }
 
 impl Scan {
@@ -105,7 +109,8 @@ impl Scan {
         for section in &self.sections {
             let info = if section.ended { GUESSED } else { UNENDED };
             let body = Body::Vmsd(to.set.vmsds.len());
-            to.set.vmsds.push(opaque(info, section));
+            // Not the section's name: value checks go by that.
+            to.set.vmsds.push(opaque([info, "payload", info], section.len));
             to.handlers.push(handler(&section.idstr, section.instance_id, body));
         }
         Handler::number(&mut to.handlers);
@@ -155,22 +160,22 @@ fn handler(idstr: &str, instance_id: u32, body: Body) -> Handler {
     }
 }
 
-fn opaque(info: &str, section: &Opaque) -> Vmsd {
+/// A description with one field of `len` bytes, taken as they are.
+pub(crate) fn opaque([vmsd, field, info]: [&str; 3], len: u64) -> Vmsd {
     let payload = Field {
-        name: "payload".to_string(),
-        canonical: "payload".to_string(),
+        name: field.to_string(),
+        canonical: field.to_string(),
         dropped: false,
         version_id: 0,
         exists: None,
         must_exist: false,
-        kind: FieldKind::Leaf(Codec::Buffer, info.to_string(), Amount::Fixed(section.len)),
+        kind: FieldKind::Leaf(Codec::Buffer, info.to_string(), Amount::Fixed(len)),
         count: Count::One,
         array_of_pointer: false,
         auto_alloc: false,
     };
     Vmsd {
-        // Not the section's name: value checks go by that.
-        name: info.to_string(),
+        name: vmsd.to_string(),
         version_id: u32::MAX,
         minimum_version_id: 0,
         old: None,
@@ -220,6 +225,17 @@ impl Scanner<'_, '_> {
                 found => return Err(Kind::UnknownSectionType { found }.at(at)),
             }
         }
+    }
+
+    /// Behind the end of the state: the end of what was announced.
+    fn end(&mut self) -> Option<u64> {
+        let reader = &mut self.load.io.reader;
+        if !self.description {
+            return Some(reader.offset());
+        }
+        let at = reader.offset() + 5;
+        let len = reader.peek(1, 4, Refill::Full).first_chunk::<4>().copied()?;
+        at.checked_add(u64::from(u32::from_be_bytes(len)))
     }
 
     fn first(&mut self, at: u64) -> Result<()> {

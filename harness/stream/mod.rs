@@ -11,6 +11,7 @@
 //! | [`configuration`] | the configuration section |
 //! | [`command`] | migration commands |
 //! | [`ram`] | the `ram` section |
+//! | [`multifd`] | a channel of a multifd migration |
 //! | [`block`] | `block` and `dirty-bitmap` |
 //! | [`frames`] | a stream of which nothing is known: where its sections begin and end |
 //! | [`save`] | the inverse of [`mod@load`] |
@@ -26,6 +27,7 @@ mod configuration;
 pub mod destination;
 pub mod frames;
 pub mod load;
+pub mod multifd;
 pub mod ram;
 pub mod save;
 pub mod vmdescription;

@@ -27,6 +27,8 @@ pub(super) struct RamState {
     pub(super) shared: bool,
     /// Pages lie at fixed places behind the announcement of their block (`mapped-ram`).
     pub(super) mapped: bool,
+    /// Where in its file the stream begins, by the places in its first block.
+    pub(super) base: Option<u64>,
     /// The block of the last page record.
     last: Option<Vec<u8>>,
 }
@@ -257,14 +259,29 @@ fn mapped(load: &mut Load<'_, '_>, len: u64) -> Result<()> {
     if version > 1 {
         return refuse(load, at, format!("mapped-ram header version {version}, at most 1"));
     }
-    load.io.reader.skip(8 + 8)?;
-    let pages = load.io.reader.be64()?;
+    load.io.reader.skip(8)?;
+    let (bitmap, pages) = (load.io.reader.be64()?, load.io.reader.be64()?);
     // A shared block that is left out has no place.
     if pages == 0 {
         return Ok(());
     }
+    // Places count from the file's first byte, and the bitmap follows at once: that tells where
+    // the stream begins there, as it does behind the header of a libvirt save image.
     let here = load.io.reader.offset();
-    match pages.checked_add(len).and_then(|end| end.checked_sub(here)) {
+    let base = match load.ram.base {
+        Some(base) => base,
+        None => {
+            let Some(base) = bitmap.checked_sub(here) else {
+                let text = format!("bitmap of a mapped block at {bitmap:#x}, before {here:#x}");
+                return refuse(load, at, text);
+            };
+            if base > 0 {
+                load.notes.push(format!("the pages lie at fixed places of a file in which the stream begins at byte {base}"));
+            }
+            *load.ram.base.insert(base)
+        }
+    };
+    match pages.checked_add(len).and_then(|end| end.checked_sub(here)?.checked_sub(base)) {
         Some(rest) => load.io.reader.skip(rest),
         None => {
             refuse(load, at, format!("pages of a mapped block at {pages:#x}, before {here:#x}"))

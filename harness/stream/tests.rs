@@ -4,6 +4,7 @@
 mod configuration;
 mod frames;
 mod live;
+mod multifd;
 mod records;
 
 use super::{Body, Destination, Handler, load};

@@ -5,7 +5,8 @@
 //! `identity` is a hash of its full path in *canonical* names (after the rename table), so that
 //! `tally_counters` holding `TxOk` and a flat `tally_counters.TxOk` are the same field.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::{Error, Kind};
 
@@ -57,6 +58,21 @@ pub struct Map<'d> {
     /// Once that many are there: how many nodes stay for good.
     full: Option<usize>,
     left_out: u64,
+    /// Who takes the spans as they come.
+    sink: Option<Sink>,
+}
+
+/// Takes the spans of a map as it grows.
+#[derive(Clone)]
+struct Sink(Arc<Mutex<Take>>);
+
+/// What takes a part of a map.
+type Take = dyn FnMut(&Map<'_>) + Send;
+
+impl fmt::Debug for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sink")
+    }
 }
 
 /// A piece of a stream that is put together anew; see [`Map::spliced`].
@@ -104,6 +120,7 @@ impl Default for Map<'_> {
             most: usize::MAX,
             full: None,
             left_out: 0,
+            sink: None,
         }
     }
 }
@@ -120,6 +137,23 @@ impl<'d> Map<'d> {
     #[must_use]
     pub fn bounded(most: usize) -> Self {
         Map { most, ..Map::default() }
+    }
+
+    /// An empty map that hands its spans to `sink`, `most` of them or fewer at a time and in order,
+    /// and forgets them: of a stream with ever more items all are seen, and memory does not grow.
+    /// What is left at the end has not been handed over. Only a section of more than `8 * most`
+    /// structs has items that are left out.
+    #[must_use]
+    pub fn streamed(most: usize, sink: impl FnMut(&Map<'_>) + Send + 'static) -> Self {
+        Map { most, sink: Some(Sink(Arc::new(Mutex::new(sink)))), ..Map::default() }
+    }
+
+    /// Hands over all spans but the last `kept`.
+    fn hand_over(&mut self, kept: usize) {
+        let Some(Sink(sink)) = self.sink.clone() else { return };
+        let rest = self.spans.split_off(self.spans.len().saturating_sub(kept));
+        sink.lock().unwrap_or_else(PoisonError::into_inner)(self);
+        self.spans = rest;
     }
 
     /// How many spans a bounded map left out.
@@ -192,7 +226,8 @@ impl<'d> Map<'d> {
         {
             identity = hash(hash_number(hash(identity, b"["), i), b"]");
         }
-        if self.full.is_none() && self.nodes.len() >= self.most {
+        let most = if self.sink.is_some() { self.most.saturating_mul(8) } else { self.most };
+        if self.full.is_none() && self.nodes.len() >= most {
             self.full = Some(self.nodes.len());
         }
         let parent = self.current;
@@ -234,6 +269,11 @@ impl<'d> Map<'d> {
     pub fn top(&mut self) {
         self.current = ROOT;
         self.forget(0);
+        if self.sink.is_some() && self.nodes.len() >= self.most {
+            self.hand_over(0);
+            self.nodes.truncate(1);
+            self.full = None;
+        }
     }
 
     /// Notes that `len` bytes at `offset` were transferred as `name` of the current node. An
@@ -252,8 +292,13 @@ impl<'d> Map<'d> {
             last.len += len;
             return;
         }
-        if self.full.is_none() && self.spans.len() >= self.most {
-            self.full = Some(self.nodes.len());
+        if self.spans.len() >= self.most {
+            match self.sink {
+                // The last may grow yet.
+                Some(_) => self.hand_over(1),
+                None if self.full.is_none() => self.full = Some(self.nodes.len()),
+                None => {}
+            }
         }
         if self.full.is_some() {
             self.left_out += 1;

@@ -9,12 +9,14 @@
 //! | [`fixture_mutate`] | the meaning of the unchanged fixture |
 //! | [`stream_decode`] | none: bounds, any feed, and what is accepted is saved again |
 //! | [`description_parse`], [`import_parse`] | none: bounds, and no panic |
+//! | [`input_open`] | none: bounds, and any place is what is read in order |
 
 pub mod description_parse;
 pub mod designs_decode;
 pub mod feed_independence;
 pub mod fixture_mutate;
 pub mod import_parse;
+pub mod input_open;
 pub mod roundtrip;
 pub mod section_decode;
 pub mod stream_decode;

@@ -70,6 +70,30 @@ fn framing(name: &str, bytes: &Bytes<'_>) -> Option<String> {
     })
 }
 
+/// How a description, type and length before it, is cut, if it is.
+pub(super) fn cut(bytes: &Bytes<'_>) -> Option<String> {
+    let there = bytes.len.saturating_sub(5);
+    let Some(len) = be(bytes.head, 1, 4).filter(|_| bytes.len >= 5) else {
+        return Some(
+            "the stream is cut inside its description: its length is not there".to_string(),
+        );
+    };
+    (there < len).then(|| {
+        format!("the stream is cut inside its description: {there} of {len} bytes are there")
+    })
+}
+
+/// Number, name and instance in the header of a section.
+pub(super) fn section_header(head: &[u8]) -> Option<(u64, String, u32)> {
+    let (idstr, at) = counted(head, 5)?;
+    Some((be(head, 1, 4)?, idstr, u32::try_from(be(head, at, 4)?).ok()?))
+}
+
+/// Number in the header of a section's later part.
+pub(super) fn section_part(head: &[u8]) -> Option<u64> {
+    be(head, 1, 4)
+}
+
 /// Name of a section record.
 fn kind(head: &[u8]) -> Option<&'static str> {
     Some(match *head.first()? {

@@ -18,6 +18,10 @@ const RAM: usize = 0;
 const BLOCK: usize = 1;
 /// Flags of a device's chunk (1) that is all zeros (8).
 const ZERO_CHUNK: u64 = 9;
+/// Zeros by which it is seen that a stream is over.
+const PADDING: usize = 64;
+/// Versions that most descriptions have are below this.
+const USUAL: u32 = 256;
 /// Numbers that sources count up, or make of I/O addresses.
 const SMALL: u32 = 1 << 16;
 
@@ -31,10 +35,16 @@ pub(super) fn boundary(
     live: &[Live],
 ) -> Option<bool> {
     let footer = footers != Some(false) && is_footer(bytes, id);
-    if footer && bytes.get(5..).is_some_and(|rest| plausible(rest, all, live)) {
+    if footer && bytes.get(5..).is_some_and(|rest| plausible(rest, all, live) || padded(rest)) {
         return Some(true);
     }
     (footers != Some(true) && plausible(bytes, all, live)).then_some(false)
+}
+
+/// Whether `bytes` are the end of the state and then nothing but zeros, as a device longer than the
+/// stream has. Only a footer before it makes that likely.
+fn padded(bytes: &[u8]) -> bool {
+    bytes.len() > PADDING && bytes.iter().take(PADDING).all(|byte| *byte == record::EOF)
 }
 
 /// Whether `bytes` begin with the footer of section `id`.
@@ -83,17 +93,26 @@ fn live_record(bytes: &[u8], handler: usize) -> bool {
 
 /// Whether `bytes`, after the type, look like the header of a section: small numbers, and a name
 /// of two printable characters at least.
+///
+/// A version may be any number: that of `i6300esb_wdt` is 10000, that of `eeprom` a date. Where it
+/// is not a small one, the name must be longer, and of characters that such names are made of.
 fn header(bytes: &[u8]) -> bool {
     let len = usize::from(bytes.get(4).copied().unwrap_or(0));
     let name = bytes.get(5..5 + len).unwrap_or(&[]);
-    let small = |at, most| be32(bytes, at).is_some_and(|n| n < most);
+    let small = |at| be32(bytes, at).is_some_and(|n| n < SMALL);
+    let likely = match be32(bytes, 9 + len) {
+        None => false,
+        Some(version) if version < USUAL => name.iter().all(|b| (0x20..0x7f).contains(b)),
+        Some(_) => {
+            len >= 4 && name.iter().all(|b| b.is_ascii_alphanumeric() || b"_-/.: ".contains(b))
+        }
+    };
     len >= 2
         && name.len() == len
-        && name.iter().all(|b| (0x20..0x7f).contains(b))
+        && likely
         && name.first().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'/')
-        && small(0, SMALL)
-        && small(5 + len, SMALL)
-        && small(9 + len, 256)
+        && small(0)
+        && small(5 + len)
 }
 
 fn be32(bytes: &[u8], at: usize) -> Option<u32> {

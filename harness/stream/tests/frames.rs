@@ -115,6 +115,27 @@ fn records_in_a_package_follow_one_another() {
     assert!(scan.stopped.is_none() && !scan.description);
 }
 
+/// Versions that are dates or other large numbers are legal; what is a header then has a name that
+/// cannot be mistaken.
+#[test]
+fn sections_of_large_versions_are_told_apart() {
+    let with = |name: &str, version: u32| {
+        let stream = Bytes::stream().section(4, 1, "timer", 2).raw(&[9; 5]);
+        let stream = stream.section(4, 2, name, version).zeros(7).section(4, 3, "fdc", 2).zeros(3);
+        found(&stream.end(), Depth::All)
+            .sections
+            .iter()
+            .map(|s| s.idstr.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(with("i6300esb_wdt", 10_000), ["timer", "i6300esb_wdt", "fdc"]);
+    assert_eq!(with("0000:00:05.0/eeprom", 0x0132_0000), ["timer", "0000:00:05.0/eeprom", "fdc"]);
+    assert_eq!(with("eeprom", u32::MAX), ["timer", "eeprom", "fdc"]);
+    assert_eq!(with("ab", 10_000), ["timer", "fdc"]);
+    assert_eq!(with("a$bc", 10_000), ["timer", "fdc"]);
+    assert_eq!(with("a$bc", 10), ["timer", "a$bc", "fdc"]);
+}
+
 /// What follows a payload is a record only if it looks like one throughout.
 #[test]
 fn what_only_begins_like_a_record_is_payload() {

@@ -202,13 +202,22 @@ fn blocks_at_fixed_places() {
         Bytes::stream().configuration("microvm").raw(&[5]).counted("configuration/capabilities");
     let head = head.be32(1).be32(1).counted("mapped-ram");
     let list = head.section(1, 1, "ram", 4).be64(0x1000 | 4).counted("pc.ram").be64(0x1000);
-    let block = |version, pages| list.clone().be32(version).be64(4096).be64(0x100).be64(pages);
+    let here = list.0.len() as u64 + 28;
+    // The bitmap follows at once: that says where in its file the stream begins.
+    let based = |base: u64, version, pages| {
+        list.clone().be32(version).be64(4096).be64(here + base).be64(pages)
+    };
+    let block = |version, pages| based(0, version, pages);
     let end = |b: Bytes| b.be64(16).end();
     // Without a place, nothing lies there.
     assert_eq!(super::outcome(&to, &end(block(1, 0))).1, "");
-    let here = block(1, 0).0.len();
-    let placed = block(1, here as u64 + 100).zeros(100 + 0x1000);
+    let placed = block(1, here + 100).zeros(100 + 0x1000);
     assert_eq!(super::outcome(&to, &end(placed)).1, "");
+    let placed = based(4242, 1, here + 4242 + 100).zeros(100 + 0x1000);
+    assert_eq!(super::outcome(&to, &end(placed)).1, "");
+    let before = list.clone().be32(1).be64(4096).be64(here - 1).be64(here);
+    let text = format!("ram: bitmap of a mapped block at {:#x}, before {here:#x}", here - 1);
+    refuses(&to, &end(before), &text);
     let behind = super::outcome(&to, &end(block(1, u64::MAX))).1;
     assert!(behind.starts_with("ram: pages of a mapped block at 0xffff"), "{behind}");
     refuses(&to, &end(block(2, 0)), "ram: mapped-ram header version 2, at most 1");

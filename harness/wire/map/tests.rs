@@ -96,3 +96,48 @@ fn nodes_of_a_span_go_inwards() {
     let nodes: Vec<_> = map.nodes(&map.spans()[0]).iter().map(|n| (n.name, n.index)).collect();
     assert_eq!(nodes, [("dev", None), ("array", Some(2))]);
 }
+
+#[test]
+fn a_streamed_map_hands_over_every_span_once_and_in_order() {
+    type Seen = std::sync::Arc<std::sync::Mutex<Vec<(String, u64, u64)>>>;
+    let rows = |map: &Map<'_>| -> Vec<(String, u64, u64)> {
+        map.spans().iter().map(|s| (map.path(s), s.offset, s.len)).collect()
+    };
+    let fill = |map: &mut Map<'static>| {
+        let item = Item { info: "uint32", width: 4, ..Item::framing("x") };
+        let joined = Item { join: true, ..Item::framing("pages") };
+        let mut at = 0;
+        for section in 0..20 {
+            map.enter("dev", "dev", Some(section));
+            for i in 0..section {
+                map.enter("array", "array", Some(i));
+                map.note(item, at, 4);
+                map.note(joined, at + 4, 2);
+                map.note(joined, at + 6, 2);
+                map.leave();
+                at += 8;
+            }
+            map.top();
+        }
+    };
+    let mut plain = Map::new();
+    fill(&mut plain);
+    for most in [2, 3, 7, 64, 1000] {
+        let seen = Seen::default();
+        let into = std::sync::Arc::clone(&seen);
+        let mut streamed = Map::streamed(most, move |map| {
+            assert!(map.spans().len() <= most);
+            let paths = map.spans().iter().map(|s| (map.path(s), s.offset, s.len));
+            into.lock().expect("one thread").extend(paths);
+        });
+        fill(&mut streamed);
+        let mut all = seen.lock().expect("one thread").clone();
+        all.extend(rows(&streamed));
+        // A section of many structs has too many nodes for the smallest ones only.
+        if most > 2 {
+            assert_eq!(all, rows(&plain), "{most}");
+            assert_eq!(streamed.left_out(), 0);
+        }
+        assert!(streamed.nodes.len() <= 8 * most + 20);
+    }
+}

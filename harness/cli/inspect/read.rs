@@ -1,0 +1,159 @@
+//! What reads a stream, and what is said of it beside its items.
+
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+
+use super::{Args, CliError};
+use crate::input::Source;
+use crate::release::described::{self, Described};
+use crate::release::library::Library;
+use crate::report::dump::{About, ReadBy, StreamInfo};
+use crate::stream::frames::{Depth, scan};
+use crate::stream::{Destination, Loaded, record};
+
+/// What reads the stream.
+pub(super) enum By {
+    Release(Destination),
+    Description(Described),
+    /// With what is wrong with a description, if there seems to be one.
+    Frames(Destination, Option<String>),
+}
+
+impl By {
+    /// What it is loaded into.
+    pub fn destination(&self) -> &Destination {
+        match self {
+            By::Release(to)
+            | By::Frames(to, _)
+            | By::Description(Described { destination: to, .. }) => to,
+        }
+    }
+}
+
+/// Chooses what reads the stream, and looks at its beginning and end for that.
+pub(super) fn reader(args: &Args, source: &mut Source) -> Result<By, CliError> {
+    if let (Some(release), Some(machine)) = (&args.release, &args.machine) {
+        let (library, _) = args.input.open()?;
+        return Ok(By::Release(destination(&library, release, machine, &args.scenario)?));
+    }
+    let mut unread = None;
+    let json = described::find(source).map_err(|e| source.failed(e))?;
+    if let Some(json) = json {
+        let scan = scan(&mut source.again(), Depth::Framing);
+        match Described::new(&json, &scan) {
+            Ok(described) => {
+                let described = described.detailed(&mut source.again(), &scan);
+                return Ok(By::Description(described.map_err(|e| source.failed(e))?));
+            }
+            Err(error) => unread = Some(error.to_string()),
+        }
+    }
+    Ok(By::Frames(scan(&mut source.again(), Depth::All).destination(), unread))
+}
+
+/// What is behind the byte where a load stopped.
+pub(super) enum Rest {
+    /// A description, which older releases leave.
+    Description,
+    /// So many zeros: a device on which a stream was saved is longer.
+    Zeros(u64),
+    /// So many bytes.
+    Bytes(u64),
+}
+
+/// Looks at what is behind `stopped`.
+pub(super) fn rest(source: &mut Source, stopped: u64) -> io::Result<Rest> {
+    let left = source.size().saturating_sub(stopped);
+    if source.byte(stopped)? == Some(record::VMDESCRIPTION) {
+        return Ok(Rest::Description);
+    }
+    source.seek(SeekFrom::Start(stopped))?;
+    let mut piece = vec![0; 1 << 18];
+    loop {
+        let n = source.read(&mut piece)?;
+        match piece.get(..n) {
+            None | Some([]) => return Ok(Rest::Zeros(left)),
+            Some(read) if read.iter().any(|byte| *byte != 0) => return Ok(Rest::Bytes(left)),
+            Some(_) => {}
+        }
+    }
+}
+
+fn destination(
+    library: &Library,
+    release: &str,
+    machine: &str,
+    scenario: &str,
+) -> Result<Destination, CliError> {
+    if let Some(found) = library.destination(release, machine, scenario)? {
+        return Ok(found);
+    }
+    let known: Vec<String> = library.releases().iter().map(|r| r.0.clone()).collect();
+    if !known.iter().any(|name| name == release) {
+        let known = known.join(", ");
+        return Err(CliError::NoDestination(format!(
+            "no release {release}: expected one of {known}"
+        )));
+    }
+    let all = library.corpus().destinations(release);
+    let all: Vec<String> = all.into_iter().map(|(m, s)| format!("{m} {s}")).collect();
+    Err(CliError::NoDestination(format!(
+        "{release} has no machine type {machine} with scenario {scenario}: expected one of {}",
+        all.join(", ")
+    )))
+}
+
+/// What is known before the stream is read.
+pub(super) fn about(args: &Args, by: &By, source: &Source) -> About {
+    let facts = source.facts();
+    let read_by = match by {
+        By::Release(to) => ReadBy::Release {
+            release: to.release.clone(),
+            machine: to.machine.clone(),
+            scenario: args.scenario.clone(),
+        },
+        By::Description(_) => ReadBy::Description,
+        By::Frames(..) => ReadBy::Frames,
+    };
+    let stream = StreamInfo {
+        name: source.name().to_string(),
+        size: source.size(),
+        packed: !facts.layers.is_empty(),
+        containers: facts.layers.iter().map(ToString::to_string).collect(),
+        domain: facts.domain.clone(),
+    };
+    About { stream, read_by, findings: facts.findings.clone(), notes: facts.notes.clone() }
+}
+
+/// And after it.
+pub(super) fn concluded(
+    mut about: About,
+    by: &By,
+    loaded: &Loaded<'_>,
+    left: Rest,
+    (guessed, cut): (bool, Option<&str>),
+) -> About {
+    match by {
+        By::Release(_) => {}
+        By::Description(described) => about.findings.extend(described.findings(loaded)),
+        By::Frames(_, unread) => about.findings.extend(unread.iter().cloned()),
+    }
+    if guessed {
+        about.notes.push(GUESSES.to_string());
+    }
+    about.findings.extend(cut.map(str::to_string));
+    match left {
+        Rest::Bytes(n) if loaded.refused.is_none() => {
+            let text = format!("{n} bytes after the end of the stream are read by nobody");
+            about.findings.push(text);
+        }
+        Rest::Zeros(n) if loaded.refused.is_none() && n > 0 => {
+            about.notes.push(format!("{n} zeros follow the end of the stream"));
+        }
+        _ => {}
+    }
+    about
+}
+
+/// What is said of a walk by frames.
+const GUESSES: &str = "where the opaque sections end is a guess, by what follows them: the stream \
+     has no description of itself that can be used; --as names a release that reads it";
