@@ -18,7 +18,8 @@ Example:
 
 Captures every scenario on every listed machine type that the binary has and on its newest, loads
 each by the same binary under trace, imports all of it into a copy of the corpus, runs the new row
-and column, and only then writes. A second run changes nothing. Exit status is 1 if a new cell
+and column, and only then writes. Then all device types of the binary are plugged into its machine
+types and recorded (some minutes; --no-devices leaves that out, --devices does only that). A second run changes nothing. Exit status is 1 if a new cell
 breaks the policy.")]
 pub(super) struct Args {
     /// The binary
@@ -33,8 +34,11 @@ pub(super) struct Args {
     /// Only (again) what each device type puts on the wire, of a release that is on record
     #[arg(long)]
     devices: bool,
-    /// With --devices: only on these machine types [default: all that the binary has]
-    #[arg(long, value_name = "MACHINE", requires = "devices")]
+    /// Leave out what each device type puts on the wire, which takes some minutes
+    #[arg(long, conflicts_with = "devices")]
+    no_devices: bool,
+    /// What each device type puts on the wire: only on these machine types [default: all that the binary has]
+    #[arg(long, value_name = "MACHINE", conflicts_with = "no_devices")]
     machine: Vec<String>,
     #[command(flatten)]
     running: Running,
@@ -75,6 +79,9 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     }
     text += &format!("\n{}", table(config, run, &run.cells));
     text += &format!("\n{} files written.\n", added.written.len());
+    if !args.no_devices {
+        text += &devices(args, &binary, &release, &corpus)?.text;
+    }
     Ok(Said { text, holds: run.holds() })
 }
 

@@ -6,9 +6,16 @@ use std::path::Path;
 use super::input::{Input, find};
 use super::source::StreamOptions;
 use super::{CliError, Said};
+use crate::input::Source;
 use crate::lab::vendors::migrate::can_migrate_all;
 use crate::lab::vendors::state::can_migrate_stream;
-use crate::lab::vendors::{Answer, Build};
+use crate::lab::vendors::{Answer, Build, VendorError};
+use crate::matrix::targets::{Asked, ask, origin};
+use crate::release::compose::{Kit, Shelves};
+use crate::release::library::Library;
+use crate::report::targets::sentence_of;
+use crate::trace::{Meaning, Verdict};
+use crate::wire::Feed;
 
 /// Options of the verb.
 #[derive(Debug, Clone, clap::Args)]
@@ -40,6 +47,35 @@ pub(super) struct Args {
     input: Input,
 }
 
+/// The same for a machine that is composed.
+fn composed(
+    args: &Args,
+    library: &Library,
+    [from, to]: [&Build; 2],
+    source: &mut Source,
+) -> Result<Said, CliError> {
+    let shelves = Shelves::new(library);
+    let asked = Asked { machine: args.machine.clone(), source: Some(from.release.clone()) };
+    let name = source.name().to_string();
+    let failed = |source| CliError::Targets { name: name.clone(), source };
+    let origin = origin(&shelves, source, &asked).map_err(failed)?;
+    let stream = &origin.machine.condensed.bytes;
+    let meaning = Meaning::of(&origin.source.destination, stream);
+    let meaning = meaning.map_err(|why| CliError::Stream { name: name.clone(), why })?;
+    let kit = Kit { name: &to.name, release: &to.release, tables: &to.tables };
+    let (row, _) = ask(&shelves, &kit, &origin, &meaning, stream, &Feed::Bulk).map_err(failed)?;
+    let holds = matches!(row.answer.verdict(), Verdict::Faithful | Verdict::Defaulted);
+    let mut text = format!(
+        "{name}, read as {} of {}: {}: {}\n",
+        origin.source.destination.machine,
+        from.name,
+        if holds { "yes" } else { "no" },
+        sentence_of(&row, &from.name)
+    );
+    text.extend(row.assumptions.iter().map(|what| format!("  assumed: {what}\n")));
+    Ok(Said { text, holds })
+}
+
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let (library, config) = args.input.open()?;
@@ -64,7 +100,13 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         Err(_) => {
             let mut source = args.opened.open(Path::new(name))?;
             let any = |machine: &str, _: &str| asked(machine);
-            can_migrate_stream(&library, &from, &to, any, &mut source)?
+            match can_migrate_stream(&library, &from, &to, any, &mut source) {
+                // A machine that nobody recorded.
+                Err(VendorError::Stream { .. } | VendorError::NoPlace { .. }) => {
+                    return composed(args, &library, [&from, &to], &mut source);
+                }
+                decision => decision?,
+            }
         }
     };
     let text = format!("{name}, read as {}: {decision}\n", decision.place);

@@ -25,28 +25,44 @@ impl Subject {
         asked: &Asked,
     ) -> Result<Self, CliError> {
         let mut source = opened.open(path)?;
-        let name = source.name().to_string();
-        let origin = origin(shelves, &mut source, asked);
-        let origin = origin.map_err(|source| CliError::Targets { name, source })?;
+        let origin = Subject::of(shelves, &mut source, asked)?;
         Ok(Subject { source, origin })
+    }
+
+    /// What an opened file is of.
+    pub fn of(
+        shelves: &Shelves<'_>,
+        source: &mut Source,
+        asked: &Asked,
+    ) -> Result<Origin, CliError> {
+        let name = source.name().to_string();
+        origin(shelves, source, asked).map_err(|source| CliError::Targets { name, source })
     }
 
     /// The destination that a release makes of it.
     pub fn destination(&self, shelves: &Shelves<'_>, release: &str) -> Result<Composed, CliError> {
-        let Some(kit) = Kit::of(shelves.library, release) else {
-            let known: Vec<&str> =
-                shelves.library.releases().iter().map(|r| r.0.as_str()).collect();
-            let known = known.join(", ");
-            let what = format!("no release {release}: expected one of {known}");
-            return Err(CliError::NoDestination(what));
-        };
-        let Origin { machine, source, .. } = &self.origin;
-        compose::destination(shelves, &kit, machine, source)?.map_err(|lacking| {
-            CliError::NoDestination(match lacking {
-                Lacking::Type(why) | Lacking::Unknown(why) => why,
-            })
-        })
+        destination(shelves, release, &self.origin)
     }
+}
+
+/// The destination that a release makes of a machine.
+pub(super) fn destination(
+    shelves: &Shelves<'_>,
+    release: &str,
+    origin: &Origin,
+) -> Result<Composed, CliError> {
+    let Some(kit) = Kit::of(shelves.library, release) else {
+        let known: Vec<&str> = shelves.library.releases().iter().map(|r| r.0.as_str()).collect();
+        let known = known.join(", ");
+        let what = format!("no release {release}: expected one of {known}");
+        return Err(CliError::NoDestination(what));
+    };
+    let Origin { machine, source, .. } = origin;
+    compose::destination(shelves, &kit, machine, source)?.map_err(|lacking| {
+        CliError::NoDestination(match lacking {
+            Lacking::Type(why) | Lacking::Unknown(why) => why,
+        })
+    })
 }
 
 /// What an answer hangs on, as lines.

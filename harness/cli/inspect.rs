@@ -26,7 +26,7 @@ const ITEMS: usize = 1 << 16;
 #[command(after_help = "\
 Examples:
   crossload inspect vm.stream
-  crossload inspect vm.stream --as 7.2 --machine pc-i440fx-7.2 --scenario legacy
+  crossload inspect vm.stream --as 11.1
   crossload inspect /var/lib/libvirt/qemu/save/vm.save
   crossload inspect disk.qcow2 --snapshot before-update
   ssh host cat vm.stream.gz | crossload inspect - --format json
@@ -55,15 +55,15 @@ pub(super) struct Args {
     /// Show these recorded channels of a multifd migration: packets, flags, pages
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["format", "section", "field", "diff", "domain_xml"])]
     channel: Vec<PathBuf>,
-    /// Load it into this release
-    #[arg(long = "as", value_name = "RELEASE", requires = "machine")]
+    /// Load it into this release, started with the configuration that the stream shows
+    #[arg(long = "as", value_name = "RELEASE")]
     release: Option<String>,
-    /// The machine type it is loaded into
+    /// The machine type it is loaded into, where the stream does not say it
     #[arg(long, requires = "release")]
     machine: Option<String>,
-    /// The device set it is loaded into
-    #[arg(long, value_name = "NAME", default_value = "idle", requires = "release")]
-    scenario: String,
+    /// Load it into this device set of the corpus instead
+    #[arg(long, value_name = "NAME", requires = "machine")]
+    scenario: Option<String>,
     /// How the rows are printed
     #[arg(long, value_enum, default_value = "tree")]
     format: Format,
@@ -107,7 +107,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     }
     check_header(&source)?;
     let format = if args.format == Format::Json { dump::Format::Json } else { dump::Format::Tree };
-    let about = about(args, &by, &source);
+    let about = about(&by, &source);
     let out = BufWriter::new(io::stdout());
     let dump = Dump::new(source.again(), out, format, filter.clone());
     let dump = Arc::new(Mutex::new((dump.map_err(|e| source.failed(e))?, Ok(()))));

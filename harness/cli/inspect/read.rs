@@ -2,8 +2,11 @@
 
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 
+use super::super::composed::{self, Subject};
 use super::{Args, CliError};
 use crate::input::Source;
+use crate::matrix::targets::Asked;
+use crate::release::compose::Shelves;
 use crate::release::described::{self, Described};
 use crate::release::library::Library;
 use crate::report::dump::{About, ReadBy, StreamInfo};
@@ -31,9 +34,14 @@ impl By {
 
 /// Chooses what reads the stream, and looks at its beginning and end for that.
 pub(super) fn reader(args: &Args, source: &mut Source) -> Result<By, CliError> {
-    if let (Some(release), Some(machine)) = (&args.release, &args.machine) {
+    if let Some(release) = &args.release {
         let (library, _) = args.input.open()?;
-        return Ok(By::Release(destination(&library, release, machine, &args.scenario)?));
+        return match (&args.machine, &args.scenario) {
+            (Some(machine), Some(scenario)) => {
+                Ok(By::Release(destination(&library, release, machine, scenario)?))
+            }
+            _ => composed(args, &library, release, source),
+        };
     }
     let mut unread = None;
     let json = described::find(source).map_err(|e| source.failed(e))?;
@@ -49,6 +57,31 @@ pub(super) fn reader(args: &Args, source: &mut Source) -> Result<By, CliError> {
     }
     Ok(By::Frames(scan(&mut source.again(), Depth::All).destination(), unread))
 }
+
+/// The destination that a release makes of the machine in the stream; of a stream that no release can
+/// have written, the plainest of its machine type.
+fn composed(
+    args: &Args,
+    library: &Library,
+    release: &str,
+    source: &mut Source,
+) -> Result<By, CliError> {
+    let shelves = Shelves::new(library);
+    let asked = Asked { machine: args.machine.clone(), source: None };
+    match Subject::of(&shelves, source, &asked) {
+        Ok(origin) => {
+            let composed = composed::destination(&shelves, release, &origin)?;
+            Ok(By::Release(composed.destination))
+        }
+        Err(why) => match &args.machine {
+            Some(machine) => Ok(By::Release(destination(library, release, machine, PLAIN)?)),
+            None => Err(why),
+        },
+    }
+}
+
+/// The scenario of a board without devices.
+const PLAIN: &str = "idle";
 
 /// What is behind the byte where a load stopped.
 pub(super) enum Rest {
@@ -103,13 +136,13 @@ fn destination(
 }
 
 /// What is known before the stream is read.
-pub(super) fn about(args: &Args, by: &By, source: &Source) -> About {
+pub(super) fn about(by: &By, source: &Source) -> About {
     let facts = source.facts();
     let read_by = match by {
         By::Release(to) => ReadBy::Release {
             release: to.release.clone(),
             machine: to.machine.clone(),
-            scenario: args.scenario.clone(),
+            scenario: to.scenario.clone(),
         },
         By::Description(_) => ReadBy::Description,
         By::Frames(..) => ReadBy::Frames,

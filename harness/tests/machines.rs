@@ -1,0 +1,161 @@
+//! Machines that nobody recorded: the model against what real binaries did with them, and composed
+//! destinations against those of scenarios.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crossload::matrix::targets::{Answer, Asked, Row, Targets, targets};
+use crossload::release::compose::Shelves;
+use crossload::release::files::{LIMIT, unzstd};
+use crossload::trace::Verdict;
+use serde::Deserialize;
+use std::io::Cursor;
+use support::library;
+
+/// A set of devices on a machine type, and what each binary did with each stream.
+#[derive(Debug, Deserialize)]
+struct Observed {
+    cells: Vec<Cell>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Cell {
+    source: String,
+    destination: String,
+    size: u64,
+    verdict: String,
+    /// Where the binary stopped, to within 64 bytes.
+    consumed: u64,
+    #[serde(default)]
+    stderr: String,
+}
+
+/// How far the place of a stop may be from the binary's: what it took at a time.
+const STEP: u64 = 64;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/machines")
+}
+
+/// All sets: machine type, name, cells.
+fn sets() -> Vec<(String, String, Observed)> {
+    let mut sets = Vec::new();
+    let mut paths: Vec<_> = fs::read_dir(folder()).expect("corpus/machines").flatten().collect();
+    paths.sort_by_key(std::fs::DirEntry::path);
+    for entry in paths {
+        let name = entry.file_name().into_string().expect("name");
+        let Some(stem) = name.strip_suffix(".json") else { continue };
+        let (set, machine) = stem.split_once('.').expect("SET.MACHINE.json");
+        let text = fs::read_to_string(entry.path()).expect("set");
+        let observed = serde_json::from_str(&text).expect("set");
+        sets.push((machine.to_owned(), set.to_owned(), observed));
+    }
+    sets
+}
+
+fn asked(stream: &[u8]) -> Targets {
+    let shelves = Shelves::new(library());
+    targets(&shelves, &mut Cursor::new(stream), &Asked::default(), &[]).expect("targets")
+}
+
+/// How a row and what a binary did do not agree; `None` if they do.
+fn differ(row: &Row, cell: &Cell) -> Option<String> {
+    let verdict = row.answer.verdict();
+    let same = match (verdict, cell.verdict.as_str()) {
+        (Verdict::Faithful | Verdict::Defaulted, "accepted") => true,
+        (Verdict::Unsupported, "unsupported") => true,
+        (Verdict::Refused | Verdict::RefusedLate, "refused") => {
+            let Answer::Judged(judged) = &row.answer else { return Some("not judged".to_owned()) };
+            judged.stopped.abs_diff(cell.consumed) <= 2 * STEP
+        }
+        _ => false,
+    };
+    (!same).then(|| {
+        let said = crossload::report::targets::sentence_of(row, "");
+        format!(
+            "{verdict} ({said}), binary {} after {} bytes: {}",
+            cell.verdict, cell.consumed, cell.stderr
+        )
+    })
+}
+
+#[test]
+fn every_observed_machine_comes_out_as_it_did() {
+    let mut wrong = Vec::new();
+    let mut cells = 0;
+    for (machine, set, observed) in sets() {
+        let mut by_source: BTreeMap<&str, Vec<&Cell>> = BTreeMap::new();
+        for cell in &observed.cells {
+            by_source.entry(&cell.source).or_default().push(cell);
+        }
+        for (source, all) in by_source {
+            let path = format!("streams/{source}.{machine}.{set}.zst");
+            let packed = fs::read(folder().join(&path)).expect("stream");
+            let stream = unzstd(&path, &packed, LIMIT).expect("stream");
+            let told = asked(&stream);
+            assert_eq!(told.size, all[0].size, "{path}");
+            for cell in all {
+                cells += 1;
+                let row = told.rows.iter().find(|row| row.release == cell.destination);
+                let row = row.expect("a row for each release");
+                wrong.extend(
+                    differ(row, cell).map(|how| format!("{path} into {}: {how}", cell.destination)),
+                );
+            }
+        }
+    }
+    assert!(cells > 150, "{cells} cells");
+    assert!(wrong.is_empty(), "{} of {cells}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A destination that is composed for a fixture's stream judges as the scenario's own does, or says
+/// what it does not know.
+#[test]
+fn a_composed_destination_is_the_scenario_s() {
+    let library = library();
+    let catalogued: Vec<&str> = library
+        .releases()
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .filter(|name| library.corpus().catalogue(name).expect("catalogue").is_some())
+        .collect();
+    assert!(catalogued.len() >= 4, "{catalogued:?}");
+    let (mut all, mut open, mut wrong) = (0, 0, Vec::new());
+    for fixture in library.fixtures().iter().filter(|f| catalogued.contains(&f.release.as_str())) {
+        let stream = library.corpus().stream(fixture).expect("stream");
+        let own = library.destination(&fixture.release, &fixture.machine, &fixture.scenario);
+        let own = own.expect("destination").expect("own destination");
+        let meaning = crossload::trace::Meaning::of(&own, &stream).expect("meaning");
+        let shelves = Shelves::new(library);
+        let source = Some(fixture.release.clone());
+        let machine = Some(fixture.machine.clone());
+        let told =
+            targets(&shelves, &mut Cursor::new(&stream[..]), &Asked { machine, source }, &[]);
+        let Ok(told) = told else { continue };
+        for row in told.rows.iter().filter(|row| catalogued.contains(&row.release.as_str())) {
+            let to = library.destination(&row.release, &fixture.machine, &fixture.scenario);
+            let Some(to) = to.expect("destination") else { continue };
+            let feed = crossload::wire::Feed::Bulk;
+            let judged = crossload::trace::judge(&meaning, &stream, &to, &feed);
+            let verdict = row.answer.verdict();
+            all += 1;
+            match verdict {
+                Verdict::Undetermined => open += 1,
+                _ if verdict.accepts() == judged.verdict.accepts() => {}
+                _ => wrong.push(format!(
+                    "{} into {}: composed {verdict}, scenario {}: {}",
+                    fixture.id(),
+                    row.release,
+                    judged.verdict,
+                    crossload::report::targets::sentence_of(row, "")
+                )),
+            }
+        }
+    }
+    assert!(all > 100, "{all} loads");
+    assert!(wrong.is_empty(), "{} of {all}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(open * 20 <= all, "{open} of {all} are undetermined");
+}
