@@ -2,7 +2,6 @@
 //! corpus itself is touched only when all of that has succeeded, `matrix.toml` last.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
@@ -17,8 +16,9 @@ use super::scenario::{fits, lacks};
 use super::{QemuError, bundle, claim};
 use crate::matrix::{Config, Filter, Plan, Run, run};
 use crate::release::corpus::Corpus;
-use crate::release::files::{self, FileError, Staged};
-use crate::release::import::import;
+use crate::release::files::{self, FileError};
+use crate::release::held::Held;
+use crate::release::import::import_there;
 use crate::release::library::Library;
 use crate::stream::Destination;
 use crate::vmstate::schema::Tables;
@@ -59,6 +59,7 @@ pub struct Added {
 /// # Errors
 /// When a capture fails, or the outcome is no consistent corpus. Nothing has been written then.
 pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
+    let held = Held::take(order.corpus, "add")?;
     let name = order.matrix.display().to_string();
     let missing = || FileError::Read { path: name.clone(), source: ErrorKind::NotFound.into() };
     let bytes = files::read(order.matrix)?.ok_or_else(missing)?;
@@ -72,14 +73,15 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
         let about = order.binary.about.clone();
         return Err(QemuError::TooOld { about, needed: TRACED });
     }
-    let mut notes = Vec::new();
+    let stale = held.stale().map(|who| format!("the corpus was held by {who}, which is gone"));
+    let mut notes: Vec<String> = stale.into_iter().collect();
     let captured = captures(order, &config, &corpus, &mut notes)?;
 
     let work = Scratch::new().map_err(QemuError::files)?;
     let (input, copy) = (work.path().join("input"), work.path().join("corpus"));
     bundle::write(&input, order.binary, &captured)?;
-    copy_folder(order.corpus, &copy)?;
-    notes.extend(import(&input, &copy)?.notes);
+    files::copy_folder(order.corpus, &copy)?;
+    notes.extend(import_there(&input, &copy)?.notes);
 
     let new = claim::Release {
         name: order.release.clone(),
@@ -97,21 +99,12 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     let run = run(&library, &config, &plan, &Feed::Bulk)?;
     let changes = changes(&library, &order.release)?;
 
-    let mut written = Vec::new();
-    let mut staged = Vec::new();
-    for path in files::walk(&copy)? {
-        let bytes = files::read(&copy.join(&path))?.unwrap_or_default();
-        if let Some(file) = files::stage(&order.corpus.join(&path), &bytes)? {
-            staged.push(file);
-            written.push(path);
-        }
-    }
-    staged.extend(files::stage(order.matrix, text.as_bytes())?);
-    written.push(name);
-    // All of it is on the disk; from here on names change, the claims' last, and no interrupt comes
-    // in between.
-    let _held = running();
-    staged.into_iter().try_for_each(Staged::persist)?;
+    let mut all = files::differing(&copy, order.corpus)?;
+    let matrix = std::path::absolute(order.matrix).map_err(QemuError::files)?;
+    all.push((matrix, text.into_bytes()));
+    // No interrupt comes in between.
+    let _running = running();
+    let written = held.change(&all)?.iter().map(|path| path.display().to_string()).collect();
     Ok(Added { written, notes, changes, run: Some((config, run)) })
 }
 
@@ -253,15 +246,4 @@ fn versions(old: &Tables, new: &Tables, told: &mut BTreeSet<String>) {
             told.insert(format!("version of {name}: {was:?} became {now:?}"));
         }
     }
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<(), QemuError> {
-    for path in files::walk(from)? {
-        let target = to.join(&path);
-        if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent).map_err(QemuError::files)?;
-        }
-        fs::copy(from.join(&path), target).map_err(QemuError::files)?;
-    }
-    Ok(())
 }

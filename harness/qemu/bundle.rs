@@ -14,7 +14,7 @@ use super::emulator::COMMON;
 use super::groups::Scratch;
 use super::process::{Task, output};
 use crate::dialect::Version;
-use crate::release::files::{self, FileError};
+use crate::release::held::Held;
 
 /// The first release with `-dump-vmstate`.
 const DUMPS: Version = Version::new(2, 2, 0);
@@ -26,25 +26,25 @@ const LIMIT: Duration = Duration::from_secs(60);
 const LEVEL: i32 = 19;
 
 /// Writes captures of one binary, which are of one release, and, where it dumps them, its
-/// descriptions on each of their machine types.
+/// descriptions on each of their machine types: all of it or nothing.
 ///
 /// # Errors
 /// When a file cannot be written, or the binary does not dump its descriptions.
 pub fn write(folder: &Path, binary: &Binary, captured: &[Captured]) -> Result<(), QemuError> {
-    put(&folder.join("streams/index.json"), index(captured).to_string().as_bytes())?;
+    let mut all = vec![("streams/index.json".into(), index(captured).to_string().into_bytes())];
     let mut machines: BTreeMap<&str, &str> = BTreeMap::new();
     for Captured { fixture, stream, own } in captured {
-        packed(&folder.join("streams").join(fixture.stream_path()), stream)?;
-        let trace = folder.join("bundles").join(fixture.id()).join("load.trace.zst");
-        packed(&trace, own.trace.as_bytes())?;
+        all.push((Path::new("streams").join(fixture.stream_path()), packed(stream)?));
+        let trace = Path::new("bundles").join(fixture.id()).join("load.trace.zst");
+        all.push((trace, packed(own.trace.as_bytes())?));
         machines.insert(&fixture.machine, &fixture.release);
     }
     let dumps = binary.version >= DUMPS;
     for (machine, release) in machines.into_iter().filter(|_| dumps) {
-        let dump = dump(binary, machine)?;
         let path = format!("bundles/{release}/{machine}.dump-vmstate.json.zst");
-        packed(&folder.join(path), &dump)?;
+        all.push((path.into(), packed(&dump(binary, machine)?)?));
     }
+    Held::take(folder, "capture")?.change(&all)?;
     Ok(())
 }
 
@@ -77,10 +77,6 @@ fn dump(binary: &Binary, machine: &str) -> Result<Vec<u8>, QemuError> {
     std::fs::read(folder.path().join("dump.json")).map_err(QemuError::files)
 }
 
-fn packed(path: &Path, bytes: &[u8]) -> Result<(), QemuError> {
-    Ok(put(path, &zstd::encode_all(bytes, LEVEL).map_err(QemuError::files)?)?)
-}
-
-fn put(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    files::write_if_changed(path, bytes).map(|_| ())
+fn packed(bytes: &[u8]) -> Result<Vec<u8>, QemuError> {
+    zstd::encode_all(bytes, LEVEL).map_err(QemuError::files)
 }

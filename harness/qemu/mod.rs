@@ -86,6 +86,8 @@ pub enum QemuError {
     #[error(transparent)]
     File(#[from] crate::release::files::FileError),
     #[error(transparent)]
+    Held(#[from] crate::release::held::HeldError),
+    #[error(transparent)]
     Corpus(#[from] crate::release::corpus::CorpusError),
     #[error(transparent)]
     Import(#[from] crate::release::import::ImportError),

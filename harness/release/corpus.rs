@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 
 use super::archive::Archive;
 use super::files::{self, FileError, LIMIT};
+use super::held::{HeldError, settle};
 use super::provenance::{Fixture, is_name, machine_scenario};
 use crate::dialect::Version;
 use crate::release::observed::{Mutation, Observed};
@@ -27,6 +28,8 @@ use crate::vmstate::schema::{Handlers, Tables};
 pub enum CorpusError {
     #[error(transparent)]
     File(#[from] FileError),
+    #[error(transparent)]
+    Held(#[from] Box<HeldError>),
     #[error("{0}")]
     Embedded(&'static str),
     #[error("{0}: no such folder")]
@@ -106,11 +109,13 @@ impl Corpus {
         Ok(Corpus { source: Source::Embedded(archive), paths })
     }
 
-    /// The corpus in a folder, such as `corpus` of the repository.
+    /// The corpus in a folder, such as `corpus` of the repository. Changes to it that were decided
+    /// on by a writer that was killed are finished first.
     pub fn open(folder: &Path) -> Result<Self, CorpusError> {
         if !folder.is_dir() {
             return Err(CorpusError::NoFolder(folder.to_owned()));
         }
+        settle(folder).map_err(Box::new)?;
         Ok(Corpus { source: Source::Folder(folder.to_owned()), paths: files::walk(folder)? })
     }
 

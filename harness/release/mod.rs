@@ -12,6 +12,7 @@ pub mod corpus;
 pub mod debugger;
 pub mod described;
 pub mod files;
+pub mod held;
 pub mod import;
 pub mod json;
 pub mod library;
