@@ -19,3 +19,4 @@ pub mod library;
 pub mod observed;
 pub mod provenance;
 pub mod sources;
+pub mod unmodelled;

@@ -153,6 +153,8 @@ impl Codec {
     pub fn of(info: &str) -> Self {
         match info {
             "bool" | "int8" | "uint8" => Codec::Plain(1),
+            // uint16_from_uint8: an old eeprom's size, read only.
+            "uint16_from_uint8" => Codec::Plain(1),
             "int16" | "uint16" | "int32_as_uint16" => Codec::Plain(2),
             "int32" | "uint32" | "uint64_as_uint32" | "fd" => Codec::Plain(4),
             // fpreg_1_*: 8 bytes that are widened to a register.
@@ -332,7 +334,7 @@ impl Set {
                     schema::Size::Fixed(n) => Amount::Fixed(u64::from(*n)),
                     schema::Size::Field { name, multiply } => slot(vmsd, at, name, *multiply),
                     schema::Size::Owner { name } => Amount::Owner(name.clone()),
-                    schema::Size::Local { value } => local_amount(vmsd, field, *value),
+                    schema::Size::Local { value } => local_amount(vmsd, at, field, *value),
                 };
                 Kind::Leaf(Codec::of(info), info.clone(), size)
             }
@@ -363,7 +365,7 @@ impl Set {
             schema::Count::Field { name, multiply, .. } => {
                 Count::Many(slot(vmsd, at, name, *multiply))
             }
-            schema::Count::Local { value } => Count::Many(local_amount(vmsd, field, *value)),
+            schema::Count::Local { value } => Count::Many(local_amount(vmsd, at, field, *value)),
         };
         Ok(Field {
             name: field.name.clone(),
@@ -438,9 +440,17 @@ fn slot(vmsd: &schema::Vmsd, at: usize, name: &str, multiply: u32) -> Amount {
     }
 }
 
-fn local_amount(vmsd: &schema::Vmsd, field: &schema::Field, seen: Option<u32>) -> Amount {
-    match seen.or_else(|| local::count(&vmsd.name, &field.name)) {
-        Some(n) => Amount::Fixed(u64::from(n)),
+fn local_amount(
+    vmsd: &schema::Vmsd,
+    at: usize,
+    field: &schema::Field,
+    seen: Option<u32>,
+) -> Amount {
+    if let Some(n) = seen.or_else(|| local::count(&vmsd.name, &field.name)) {
+        return Amount::Fixed(u64::from(n));
+    }
+    match local::counter(&vmsd.name, &field.name) {
+        Some(name) => slot(vmsd, at, name, 1),
         None => Amount::Unknown(format!("local count of {}/{}", vmsd.name, field.name)),
     }
 }
