@@ -61,6 +61,8 @@ pub enum CliError {
     NoFixture { asked: String, example: String },
     #[error("{0}")]
     NoDestination(String),
+    #[error("{0}")]
+    Capability(String),
     #[error("{id}: {why}")]
     Fixture { id: String, why: String },
     #[error("no observation is on record")]

@@ -1,6 +1,6 @@
 //! `crossload explain`: one load, around the byte where it goes wrong.
 
-use super::input::{Input, find};
+use super::input::{Input, Started, find};
 use super::{CliError, Said};
 use crate::release::library::Library;
 use crate::report::beside::beside;
@@ -23,6 +23,8 @@ pub(super) struct Args {
     /// The release that loads it
     destination: String,
     #[command(flatten)]
+    started: Started,
+    #[command(flatten)]
     input: Input,
     /// How the bytes arrive: bulk, trickle:N, schedule:N,N,... or random:SEED
     #[arg(long, value_name = "FEED", default_value = "bulk")]
@@ -35,7 +37,8 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let fixture = find(&library, &args.fixture)?;
     let (machine, scenario) = (&fixture.machine, &fixture.scenario);
     let own = destination(&library, &fixture.release, machine, scenario)?;
-    let to = destination(&library, &args.destination, machine, scenario)?;
+    let mut to = destination(&library, &args.destination, machine, scenario)?;
+    to.dialect.capabilities = Some(args.started.capabilities()?);
     let stream = library.corpus().stream(fixture).map_err(CliError::Corpus)?;
     let bad = |why| CliError::Fixture { id: fixture.id(), why };
     let meaning = Meaning::of(&own, &stream).map_err(bad)?;
