@@ -53,7 +53,7 @@ fn reason(difference: &Difference, bundle: &Tables) -> Option<Reason> {
 fn imported(release: &str) -> Imported {
     let corpus = library().corpus();
     let input = bundle_input(&folder(), release, corpus).expect("bundle").expect("a bundle");
-    import_bundle(&input, &bundle_pool(corpus).expect("tables")).expect("import")
+    import_bundle(&input, &bundle_pool(corpus, release).expect("tables")).expect("import")
 }
 
 #[rstest]

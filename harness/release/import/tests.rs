@@ -223,7 +223,7 @@ fn a_bundle_is_put_together_from_dump_trace_and_fixtures() {
     assert_eq!((scenario.scenario.as_str(), &scenario.stream[..]), ("idle", &b"QEVM"[..]));
     assert_eq!(scenario.trace.as_deref(), Some("trace"));
 
-    let pool = bundle_pool(&corpus).unwrap();
+    let pool = bundle_pool(&corpus, "1.3").unwrap();
     assert_eq!(pool.releases.len(), 1);
 }
 
