@@ -3,11 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use super::{CliError, Said, input};
+#[cfg(unix)]
+use crate::matrix::Config;
 use crate::matrix::config::{default_for, missing_from};
+#[cfg(unix)]
+use crate::qemu::{QemuError, claim};
 use crate::release::corpus::Corpus;
 use crate::release::files;
 use crate::release::held::Held;
 use crate::release::import::Draft;
+#[cfg(unix)]
+use crate::release::provenance::Fixture;
 
 /// Options of the verb.
 #[derive(Debug, Clone, clap::Args)]
@@ -66,8 +72,36 @@ fn claim(into: &Path, draft: &Path) -> Result<(PathBuf, Vec<u8>), CliError> {
         Some(old) => {
             let name = file.display().to_string();
             let old = files::utf8(&name, &old)?;
-            old.to_owned() + &missing_from(&corpus, &input::config(&file)?)?
+            extended(
+                &name,
+                old.to_owned() + &missing_from(&corpus, &input::config(&file)?)?,
+                &corpus,
+            )?
         }
     };
     Ok((file, text.into_bytes()))
+}
+
+/// The text with every release of a fixture among those that have its machine type and scenario.
+#[cfg(unix)]
+fn extended(name: &str, mut text: String, corpus: &Corpus) -> Result<String, CliError> {
+    let mut config = Config::parse(name, &text)?;
+    for fixture in corpus.fixtures()? {
+        let Fixture { release, machine, scenario, .. } = &fixture;
+        let m = config.machines.iter().find(|m| m.name == *machine);
+        let s = config.scenarios.iter().find(|s| s.name == *scenario);
+        if m.is_some_and(|m| !m.releases.contains(release))
+            || s.is_some_and(|s| !s.releases.contains(release))
+        {
+            text = claim::extended(&text, release, machine, scenario)
+                .map_err(|why| QemuError::Claim { file: name.to_owned(), why })?;
+            config = Config::parse(name, &text)?;
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(not(unix))]
+fn extended(_: &str, text: String, _: &Corpus) -> Result<String, CliError> {
+    Ok(text)
 }

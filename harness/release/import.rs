@@ -15,6 +15,7 @@
 
 mod bundles;
 mod index;
+mod merge;
 mod observations;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
+use self::bundles::lacking;
 pub use self::bundles::{bundle_input, bundle_pool};
 use super::bundle::{BundleError, import_bundle};
 use super::corpus::{Corpus, CorpusError, checked_stream, is_release, oldest_first};
@@ -256,17 +258,30 @@ impl Run<'_> {
             paths.iter().filter_map(|path| path.split('/').nth(1)).collect();
         let mut releases: Vec<&str> = releases.into_iter().collect();
         oldest_first(&mut releases);
-        let pool = bundle_pool(&corpus)?;
         for release in releases {
             check_release(&format!("bundles/{release}"), release)?;
+            let pool = bundle_pool(&corpus, release)?;
             if pool.releases.iter().any(|(tables, _)| tables.release == release) {
                 continue;
             }
-            let Some(input) = bundle_input(self.dir, release, &corpus)? else { continue };
-            let imported = import_bundle(&input, &pool).map_err(|source| ImportError::Bundle {
-                release: release.to_owned(),
-                source: Box::new(source),
+            let Some(mut input) = bundle_input(self.dir, release, &corpus)? else { continue };
+            let known = corpus.tables(release)?;
+            let lacking = known.iter().flat_map(|_| lacking(self.dir, release, &corpus));
+            let lacking: Vec<String> = lacking.collect();
+            for machine in &mut input.machines {
+                let stem = |scenario: &str| format!("{}.{scenario}", machine.machine);
+                machine.scenarios.retain(|one| !lacking.contains(&stem(&one.scenario)));
+            }
+            input.machines.retain(|machine| lacking.is_empty() || !machine.scenarios.is_empty());
+            let mut imported = import_bundle(&input, &pool).map_err(|source| {
+                ImportError::Bundle { release: release.to_owned(), source: Box::new(source) }
             })?;
+            if let Some(known) = known.filter(|_| !lacking.is_empty()) {
+                (imported.tables, imported.handlers) =
+                    merge::merged(&known, &imported.tables, imported.handlers);
+                let note = format!("joined to what is on record of {}", lacking.join(", "));
+                self.say(release, vec![note]);
+            }
             self.write_json(&format!("{release}/tables.json"), &imported.tables)?;
             for handlers in &imported.handlers {
                 let name = format!("{}.{}", handlers.machine, handlers.scenario);
