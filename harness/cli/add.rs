@@ -1,11 +1,16 @@
 //! `crossload add`: a release, from a binary to a diff.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::input::Input;
 use super::running::Running;
 use super::{CliError, Said};
+use crate::matrix::{Filter, Plan};
 use crate::qemu::add::{Order, add};
-use crate::report::table::table;
+use crate::qemu::binary::ARCHITECTURE;
+use crate::report::meant::{meant, told};
+use crate::report::table::{in_words, table};
+use crate::wire::Feed;
 
 /// Options of the verb.
 #[derive(Debug, Clone, clap::Args)]
@@ -16,8 +21,9 @@ Example:
 
 Captures every scenario on every listed machine type that the binary has and on its newest, loads
 each by the same binary under trace, imports all of it into a copy of the corpus, runs the new row
-and column, and only then writes. A second run changes nothing. Exit status is 1 if a new cell
-breaks the policy.")]
+and column, and only then writes. A second run changes nothing. Where the binary dies, hangs or does
+not load what it saved, that is recorded as a finding of the release, and the rest is added. Exit
+status is 1 if a new cell breaks the policy.")]
 pub(super) struct Args {
     /// The binary
     #[arg(long, value_name = "BIN")]
@@ -25,6 +31,12 @@ pub(super) struct Args {
     /// Name of the release [default: MAJOR.MINOR of its version]
     #[arg(long, value_name = "NAME")]
     release: Option<String>,
+    /// Machine type to capture beside the listed ones and its newest; may be given more than once
+    #[arg(long, value_name = "TYPE")]
+    machine: Vec<String>,
+    /// Print the grids of the new row and column, too
+    #[arg(long)]
+    grids: bool,
     /// The claims to add to
     #[arg(long, value_name = "FILE", default_value = "matrix.toml")]
     matrix: PathBuf,
@@ -44,25 +56,45 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         corpus: &corpus,
         jobs: args.running.jobs(),
         limit: args.running.limit(),
+        machines: &args.machine,
     };
     let added = add(&order)?;
     let Some((config, run)) = &added.run else {
         return Ok(Said {
             text: format!(
-                "{release} is there already: nothing changed; {}\n",
+                "{release} ({ARCHITECTURE}) is there already: nothing changed; {}\n",
                 binary.own_release()
             ),
             holds: true,
         });
     };
-    let mut text = format!("{release}: {}\n\n", binary.about);
+    let mut text = format!("{release}: {}, {ARCHITECTURE}\n", binary.about);
     for note in &added.notes {
         text += &format!("note: {note}\n");
     }
+    text += "\n";
     for change in &added.changes {
         text += &format!("{change}\n");
     }
-    text += &format!("\n{}", table(config, run, &run.cells));
-    text += &format!("\n{} files written.\n", added.written.len());
+    text += &match args.grids {
+        true => format!("\n{}", table(config, run, &run.cells)),
+        false => in_words(config, run, &run.cells),
+    };
+    if !run.holds() {
+        text += &meant_by(&args.matrix)?;
+    }
+    let findings = match added.findings.len() {
+        0 => String::new(),
+        n => format!(", {n} findings recorded in {}", args.matrix.display()),
+    };
+    text += &format!("\n{} files written{findings}.\n", added.written.len());
     Ok(Said { text, holds: run.holds() })
+}
+
+/// Which known entries may be meant for the cells that break the policy now.
+fn meant_by(matrix: &Path) -> Result<String, CliError> {
+    let (library, config) = Input { matrix: Some(matrix.to_owned()) }.open()?;
+    let plan = Plan::new(&config, library.fixtures(), &Filter::default())?;
+    let run = crate::matrix::run(&library, &config, &plan, &Feed::Bulk)?;
+    Ok(told(&config, &meant(&config, &run.cells)))
 }

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use super::binary::Binary;
+use super::binary::{ARCHITECTURE, Binary};
 use super::capture::{Captured, all};
 use super::emulator::TRACED;
 use super::groups::{Scratch, running};
@@ -14,6 +14,7 @@ use super::process::Ended;
 use super::qmp::QmpError;
 use super::scenario::{fits, lacks};
 use super::{QemuError, bundle, claim};
+use crate::matrix::config::Finding;
 use crate::matrix::{Config, Filter, Plan, Run, run};
 use crate::release::corpus::Corpus;
 use crate::release::files::{self, FileError};
@@ -39,6 +40,8 @@ pub struct Order<'a> {
     pub jobs: usize,
     /// Time for each run and each load.
     pub limit: Duration,
+    /// Machine types that are wanted beside the listed ones and its newest.
+    pub machines: &'a [String],
 }
 
 /// What came of it.
@@ -50,6 +53,8 @@ pub struct Added {
     pub notes: Vec<String>,
     /// What is new or gone against the release before, in words.
     pub changes: Vec<String>,
+    /// What the binary could not do when it was captured.
+    pub findings: Vec<Finding>,
     /// The new row and column, with the claims that they were held against.
     pub run: Option<(Config, Run)>,
 }
@@ -75,11 +80,14 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     }
     let stale = held.stale().map(|who| format!("the corpus was held by {who}, which is gone"));
     let mut notes: Vec<String> = stale.into_iter().collect();
-    let captured = captures(order, &config, &corpus, &mut notes)?;
+    architecture(order)?;
+    let mut findings = Vec::new();
+    let captured = captures(order, &config, &corpus, &mut notes, &mut findings)?;
+    let known = corpus.fixtures()?;
 
     let work = Scratch::new().map_err(QemuError::files)?;
     let (input, copy) = (work.path().join("input"), work.path().join("corpus"));
-    bundle::write(&input, order.binary, &captured)?;
+    bundle::write(&input, order.binary, &captured, order.limit)?;
     files::copy_folder(order.corpus, &copy)?;
     notes.extend(import_there(&input, &copy)?.notes);
 
@@ -88,6 +96,12 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
         about: order.binary.about.clone(),
         machines: captured.iter().map(|c| c.fixture.machine.clone()).collect(),
         scenarios: captured.iter().map(|c| c.fixture.scenario.clone()).collect(),
+        first: captured
+            .iter()
+            .map(|c| c.fixture.scenario.clone())
+            .filter(|scenario| !known.iter().any(|f| f.scenario == *scenario))
+            .collect(),
+        findings: findings.clone(),
     };
     let claim = |why| QemuError::Claim { file: name.clone(), why };
     let text = claim::with(text, &new).map_err(claim)?;
@@ -105,11 +119,22 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     // No interrupt comes in between.
     let _running = running();
     let written = held.change(&all)?.iter().map(|path| path.display().to_string()).collect();
-    Ok(Added { written, notes, changes, run: Some((config, run)) })
+    Ok(Added { written, notes, changes, findings, run: Some((config, run)) })
+}
+
+/// An error unless the binary emulates what the scenarios are for.
+fn architecture(order: &Order<'_>) -> Result<(), QemuError> {
+    let found = order.binary.architecture(order.limit)?;
+    if found == ARCHITECTURE {
+        return Ok(());
+    }
+    let about = order.binary.about.clone();
+    Err(QemuError::Architecture { about, found, expected: ARCHITECTURE })
 }
 
 /// Nothing is to be done, if it is this very binary that the corpus has under that name.
 fn there_already(order: &Order<'_>, corpus: Corpus) -> Result<Added, QemuError> {
+    architecture(order)?;
     let library = Library::open(corpus)?;
     let mut fixtures = library.fixtures().iter().filter(|f| f.release == order.release);
     if let Some(other) = fixtures.find(|f| f.binary != order.binary.about) {
@@ -119,7 +144,7 @@ fn there_already(order: &Order<'_>, corpus: Corpus) -> Result<Added, QemuError> 
             own: order.binary.own_release(),
         });
     }
-    Ok(Added { written: vec![], notes: vec![], changes: vec![], run: None })
+    Ok(Added { written: vec![], notes: vec![], changes: vec![], findings: vec![], run: None })
 }
 
 /// Every scenario on the binary's newest machine type, and on the other listed ones that some
@@ -130,10 +155,16 @@ fn captures(
     config: &Config,
     corpus: &Corpus,
     notes: &mut Vec<String>,
+    findings: &mut Vec<Finding>,
 ) -> Result<Vec<Captured>, QemuError> {
+    if let Some(name) = order.machines.iter().find(|name| !order.binary.has(name)) {
+        return Err(QemuError::NoMachine { about: order.binary.about.clone(), name: name.clone() });
+    }
     let has = |of: &str, machine: &str, scenario: &str| {
         corpus.destinations(of).iter().any(|(m, s)| m == machine && s == scenario)
     };
+    let fixtures = corpus.fixtures()?;
+    let uncaptured = config.uncaptured(&fixtures);
     let mut wanted = Vec::new();
     for scenario in &config.scenarios {
         if let Some(reason) = lacks(order.binary, scenario) {
@@ -148,9 +179,12 @@ fn captures(
                 runs.iter().filter(|r| scenario.releases.contains(r)).map(String::as_str).collect();
             let blind: Vec<&str> =
                 others.iter().copied().filter(|of| !has(of, name, &scenario.name)).collect();
-            if blind.is_empty() && (machine.newest || !others.is_empty()) {
+            let named = machine.newest || order.machines.iter().any(|m| m == name);
+            // What nobody has run yet nobody else is asked for, either.
+            let first = uncaptured.contains(&scenario.name.as_str());
+            if (blind.is_empty() && (named || !others.is_empty())) || (first && named) {
                 wanted.push((scenario, name));
-            } else if machine.newest || blind.len() < others.len() {
+            } else if named || blind.len() < others.len() {
                 let blind = blind.join(", ");
                 notes.push(format!("{name}.{} left out: no handlers of {blind}", scenario.name));
             }
@@ -166,6 +200,9 @@ fn captures(
             {
                 notes.push(format!("{machine}.{} left out: {}", scenario.name, stderr.trim()));
             }
+            Err(error) if is_its_own(&error) => {
+                found(findings, order, machine, &scenario.name, &error.to_string());
+            }
             Err(error) => return Err(error),
         }
     }
@@ -173,6 +210,47 @@ fn captures(
         return Err(QemuError::NothingCaptured { release: order.release.clone() });
     }
     Ok(captured)
+}
+
+/// Whether an error is the binary's doing, and not this machine's or ours: then the rest of it may
+/// be well.
+fn is_its_own(error: &QemuError) -> bool {
+    match error {
+        QemuError::Qmp(error) => matches!(
+            error,
+            QmpError::Died { .. }
+                | QmpError::TimeOut { .. }
+                | QmpError::Closed { .. }
+                | QmpError::Garbage { .. }
+                | QmpError::Refused { .. }
+        ),
+        QemuError::NoHalt { .. }
+        | QemuError::Save { .. }
+        | QemuError::OwnRefused { .. }
+        | QemuError::Hollow { .. } => true,
+        _ => false,
+    }
+}
+
+/// Adds what happened to the findings; scenarios of one machine type to which the same happened are
+/// told together.
+fn found(
+    findings: &mut Vec<Finding>,
+    order: &Order<'_>,
+    machine: &str,
+    scenario: &str,
+    what: &str,
+) {
+    let what = what.trim();
+    match findings.iter_mut().find(|f| f.machine == machine && f.what == what) {
+        Some(finding) => finding.scenarios.push(scenario.to_owned()),
+        None => findings.push(Finding {
+            release: order.release.clone(),
+            machine: machine.to_owned(),
+            scenarios: vec![scenario.to_owned()],
+            what: what.to_owned(),
+        }),
+    }
 }
 
 /// Whether a binary ended because it has no such device, option or machine type, and not because

@@ -19,18 +19,21 @@ use crate::release::held::Held;
 /// The first release with `-dump-vmstate`.
 const DUMPS: Version = Version::new(2, 2, 0);
 
-/// How long `-dump-vmstate` may take.
-const LIMIT: Duration = Duration::from_secs(60);
-
 /// Packing of streams and traces.
 const LEVEL: i32 = 19;
 
 /// Writes captures of one binary, which are of one release, and, where it dumps them, its
-/// descriptions on each of their machine types: all of it or nothing.
+/// descriptions on each of their machine types: all of it or nothing. `limit` is for each of its
+/// answers.
 ///
 /// # Errors
 /// When a file cannot be written, or the binary does not dump its descriptions.
-pub fn write(folder: &Path, binary: &Binary, captured: &[Captured]) -> Result<(), QemuError> {
+pub fn write(
+    folder: &Path,
+    binary: &Binary,
+    captured: &[Captured],
+    limit: Duration,
+) -> Result<(), QemuError> {
     let mut all = vec![("streams/index.json".into(), index(captured).to_string().into_bytes())];
     let mut machines: BTreeMap<&str, &str> = BTreeMap::new();
     for Captured { fixture, stream, own } in captured {
@@ -42,7 +45,7 @@ pub fn write(folder: &Path, binary: &Binary, captured: &[Captured]) -> Result<()
     let dumps = binary.version >= DUMPS;
     for (machine, release) in machines.into_iter().filter(|_| dumps) {
         let path = format!("bundles/{release}/{machine}.dump-vmstate.json.zst");
-        all.push((path.into(), packed(&dump(binary, machine)?)?));
+        all.push((path.into(), packed(&dump(binary, machine, limit)?)?));
     }
     Held::take(folder, "capture")?.change(&all)?;
     Ok(())
@@ -69,11 +72,11 @@ fn index(captured: &[Captured]) -> Value {
 }
 
 /// `-dump-vmstate` of a machine type.
-fn dump(binary: &Binary, machine: &str) -> Result<Vec<u8>, QemuError> {
+fn dump(binary: &Binary, machine: &str, limit: Duration) -> Result<Vec<u8>, QemuError> {
     let folder = Scratch::new().map_err(QemuError::files)?;
     let arguments = ["-M", machine, "-nodefaults", "-nographic", "-dump-vmstate", "dump.json"];
     let arguments = arguments.map(str::to_owned).to_vec();
-    output(Task { program: &binary.path, arguments, folder: folder.path(), stdin: None }, LIMIT)?;
+    output(Task { program: &binary.path, arguments, folder: folder.path(), stdin: None }, limit)?;
     std::fs::read(folder.path().join("dump.json")).map_err(QemuError::files)
 }
 

@@ -103,8 +103,16 @@ pub enum QemuError {
     TooOld { about: String, needed: Version },
     #[error("{release} is there already, but as {known}; {own}")]
     OtherBinary { release: String, known: String, own: String },
+    #[error(
+        "{about} emulates {found}: the scenarios of matrix.toml are for {expected}, and so is the corpus"
+    )]
+    Architecture { about: String, found: String, expected: &'static str },
+    #[error("{about}: no machine type {name}")]
+    NoMachine { about: String, name: String },
     #[error("recomputed.toml: {why}")]
     Recomputed { why: String },
+    #[error("{path}: not started again, as it hung before it could be spoken to", path = path.display())]
+    HungBefore { path: std::path::PathBuf },
     #[error("{release}: nothing could be captured")]
     NothingCaptured { release: String },
     #[error(transparent)]
