@@ -2,12 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use super::input::Input;
 use super::running::Running;
 use super::{CliError, Said};
+use crate::matrix::{Filter, Plan};
 use crate::qemu::Binary;
 use crate::qemu::add::{Order, add};
+use crate::qemu::binary::ARCHITECTURE;
 use crate::qemu::devices::shelve;
-use crate::report::table::table;
+use crate::report::meant::{meant, told};
+use crate::report::table::{in_words, table};
+use crate::wire::Feed;
 
 /// Options of the verb.
 #[derive(Debug, Clone, clap::Args)]
@@ -18,9 +23,11 @@ Example:
 
 Captures every scenario on every listed machine type that the binary has and on its newest, loads
 each by the same binary under trace, imports all of it into a copy of the corpus, runs the new row
-and column, and only then writes. Then all device types of the binary are plugged into its machine
-types and recorded (some minutes; --no-devices leaves that out, --devices does only that). A second run changes nothing. Exit status is 1 if a new cell
-breaks the policy.")]
+and column, and only then writes. Where the binary dies, hangs or does not load what it saved, that
+is recorded as a finding of the release, and the rest is added. Then all device types of the binary
+are plugged into its machine types and recorded (some minutes; --no-devices leaves that out,
+--devices does only that). A second run changes nothing. Exit status is 1 if a new cell breaks the
+policy.")]
 pub(super) struct Args {
     /// The binary
     #[arg(long, value_name = "BIN")]
@@ -28,6 +35,13 @@ pub(super) struct Args {
     /// Name of the release [default: MAJOR.MINOR of its version]
     #[arg(long, value_name = "NAME")]
     release: Option<String>,
+    /// Machine type to capture beside the listed ones and its newest, or with --devices, the only ones
+    /// on which devices are recorded; may be given more than once
+    #[arg(long, value_name = "TYPE")]
+    machine: Vec<String>,
+    /// Print the grids of the new row and column, too
+    #[arg(long)]
+    grids: bool,
     /// The claims to add to
     #[arg(long, value_name = "FILE", default_value = "matrix.toml")]
     matrix: PathBuf,
@@ -37,9 +51,6 @@ pub(super) struct Args {
     /// Leave out what each device type puts on the wire, which takes some minutes
     #[arg(long, conflicts_with = "devices")]
     no_devices: bool,
-    /// What each device type puts on the wire: only on these machine types [default: all that the binary has]
-    #[arg(long, value_name = "MACHINE", conflicts_with = "no_devices")]
-    machine: Vec<String>,
     #[command(flatten)]
     running: Running,
 }
@@ -59,30 +70,50 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         corpus: &corpus,
         jobs: args.running.jobs(),
         limit: args.running.limit(),
+        machines: &args.machine,
     };
     let added = add(&order)?;
     let Some((config, run)) = &added.run else {
         return Ok(Said {
             text: format!(
-                "{release} is there already: nothing changed; {}\n",
+                "{release} ({ARCHITECTURE}) is there already: nothing changed; {}\n",
                 binary.own_release()
             ),
             holds: true,
         });
     };
-    let mut text = format!("{release}: {}\n\n", binary.about);
+    let mut text = format!("{release}: {}, {ARCHITECTURE}\n", binary.about);
     for note in &added.notes {
         text += &format!("note: {note}\n");
     }
+    text += "\n";
     for change in &added.changes {
         text += &format!("{change}\n");
     }
-    text += &format!("\n{}", table(config, run, &run.cells));
-    text += &format!("\n{} files written.\n", added.written.len());
+    text += &match args.grids {
+        true => format!("\n{}", table(config, run, &run.cells)),
+        false => in_words(config, run, &run.cells),
+    };
+    if !run.holds() {
+        text += &meant_by(&args.matrix)?;
+    }
+    let findings = match added.findings.len() {
+        0 => String::new(),
+        n => format!(", {n} findings recorded in {}", args.matrix.display()),
+    };
+    text += &format!("\n{} files written{findings}.\n", added.written.len());
     if !args.no_devices {
         text += &devices(args, &binary, &release, &corpus)?.text;
     }
     Ok(Said { text, holds: run.holds() })
+}
+
+/// Which known entries may be meant for the cells that break the policy now.
+fn meant_by(matrix: &Path) -> Result<String, CliError> {
+    let (library, config) = Input { matrix: Some(matrix.to_owned()) }.open()?;
+    let plan = Plan::new(&config, library.fixtures(), &Filter::default())?;
+    let run = crate::matrix::run(&library, &config, &plan, &Feed::Bulk)?;
+    Ok(told(&config, &meant(&config, &run.cells)))
 }
 
 /// The devices of a release on record.
@@ -91,7 +122,7 @@ fn devices(args: &Args, binary: &Binary, release: &str, corpus: &Path) -> Result
         binary,
         release,
         corpus,
-        machines: &args.machine,
+        machines: if args.devices { &args.machine } else { &[] },
         jobs: args.running.jobs(),
         limit: args.running.limit(),
     })?;

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use super::input::{Input, find};
+use super::input::{Input, Started, find};
 use super::source::StreamOptions;
 use super::{CliError, Said};
 use crate::input::Source;
@@ -44,6 +44,8 @@ pub(super) struct Args {
     #[command(flatten)]
     opened: StreamOptions,
     #[command(flatten)]
+    started: Started,
+    #[command(flatten)]
     input: Input,
 }
 
@@ -80,7 +82,8 @@ fn composed(
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let (library, config) = args.input.open()?;
     let from = Build::of(&library, &config.vendors, &args.from)?;
-    let to = Build::of(&library, &config.vendors, &args.to)?;
+    let mut to = Build::of(&library, &config.vendors, &args.to)?;
+    to.capabilities = args.started.capabilities()?;
     let asked = |machine: &str| args.machine.as_ref().is_none_or(|m| m == machine);
     let Some(name) = &args.stream else {
         let answers = can_migrate_all(&library, &from, &to, args.machine.as_deref())?;

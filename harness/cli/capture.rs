@@ -84,7 +84,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     match failed {
         Some(error) if captured.is_empty() => return Err(error.into()),
         None if captured.is_empty() => return Err(QemuError::NothingCaptured { release }.into()),
-        _ => bundle::write(&args.into, &binary, &captured)?,
+        _ => bundle::write(&args.into, &binary, &captured, args.running.limit())?,
     }
     Ok(Said { text, holds: failed.is_none() })
 }

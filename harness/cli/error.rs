@@ -10,6 +10,7 @@ use crate::matrix::config::ConfigError;
 use crate::matrix::plan::PlanError;
 use crate::release::corpus::CorpusError;
 use crate::release::files::FileError;
+use crate::release::held::HeldError;
 use crate::release::import::ImportError;
 use crate::release::library::LibraryError;
 
@@ -33,6 +34,10 @@ pub enum CliError {
     Import(#[from] ImportError),
     #[error(transparent)]
     File(#[from] FileError),
+    #[error(transparent)]
+    Held(#[from] HeldError),
+    #[error("{0}: {1}")]
+    Folder(PathBuf, std::io::Error),
     #[error(transparent)]
     Seed(#[from] crate::fuzzing::seed::SeedError),
     #[cfg(unix)]
@@ -58,6 +63,8 @@ pub enum CliError {
     NoFixture { asked: String, example: String },
     #[error("{0}")]
     NoDestination(String),
+    #[error("{0}")]
+    Capability(String),
     #[error("{id}: {why}")]
     Fixture { id: String, why: String },
     #[error("no observation is on record")]

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::composed::{Subject, assumptions};
-use super::input::{Input, find};
+use super::input::{Input, Started, find};
 use super::source::StreamOptions;
 use super::{CliError, Said};
 use crate::matrix::targets::Asked;
@@ -42,6 +42,8 @@ pub(super) struct Args {
     #[command(flatten)]
     opened: StreamOptions,
     #[command(flatten)]
+    started: Started,
+    #[command(flatten)]
     input: Input,
     /// How the bytes arrive: bulk, trickle:N, schedule:N,N,... or random:SEED
     #[arg(long, value_name = "FEED", default_value = "bulk")]
@@ -59,7 +61,8 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     };
     let (machine, scenario) = (&fixture.machine, &fixture.scenario);
     let own = destination(&library, &fixture.release, machine, scenario)?;
-    let to = destination(&library, &args.destination, machine, scenario)?;
+    let mut to = destination(&library, &args.destination, machine, scenario)?;
+    to.dialect.capabilities = Some(args.started.capabilities()?);
     let stream = library.corpus().stream(fixture).map_err(CliError::Corpus)?;
     told(&fixture.id(), &fixture.release, [&own, &to], &stream, args)
 }

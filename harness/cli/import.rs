@@ -3,10 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use super::{CliError, Said, input};
+#[cfg(unix)]
+use crate::matrix::Config;
 use crate::matrix::config::{default_for, missing_from};
+#[cfg(unix)]
+use crate::qemu::{QemuError, claim};
 use crate::release::corpus::Corpus;
 use crate::release::files;
-use crate::release::import::import;
+use crate::release::held::Held;
+use crate::release::import::Draft;
+#[cfg(unix)]
+use crate::release::provenance::Fixture;
 
 /// Options of the verb.
 #[derive(Debug, Clone, clap::Args)]
@@ -28,7 +35,15 @@ pub(super) struct Args {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let report = import(&args.dir, &args.into)?;
+    let held = Held::take(&args.into, "import")?;
+    let draft = Draft::new(&args.dir, &held)?;
+    let mut changes = draft.changes()?;
+    let claim = claim(&args.into, draft.folder())?;
+    let (claim_file, _) = &claim;
+    let claim_file = claim_file.clone();
+    changes.push(claim);
+    let changed = held.change(&changes)?;
+    let report = &draft.report;
     let mut text = String::new();
     for path in &report.written {
         text += &format!("wrote {path}\n");
@@ -36,18 +51,19 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     for note in &report.notes {
         text += &format!("note: {note}\n");
     }
-    if let Some(file) = claim(&args.into)? {
-        text += &format!("wrote {}\n", file.display());
+    if changed.contains(&claim_file) {
+        text += &format!("wrote {}\n", claim_file.display());
     }
     let (written, unchanged) = (report.written.len(), report.unchanged);
     text += &format!("{written} files written, {unchanged} unchanged.\n");
     Ok(Said { text, holds: true })
 }
 
-/// Writes or extends the `matrix.toml` of a corpus: the one beside its folder if the folder is
-/// called `corpus` and there is one, else the one in it. Returns it if it changed.
-fn claim(into: &Path) -> Result<Option<PathBuf>, CliError> {
-    let corpus = Corpus::open(into)?;
+/// The `matrix.toml` of a corpus as it is to be, for `draft`, the corpus as it is to be: the one
+/// beside its folder if the folder is called `corpus` and there is one, else the one in it.
+fn claim(into: &Path, draft: &Path) -> Result<(PathBuf, Vec<u8>), CliError> {
+    let corpus = Corpus::open(draft)?;
+    let into = std::path::absolute(into).map_err(|e| CliError::Folder(into.to_owned(), e))?;
     let beside = into.with_file_name("matrix.toml");
     let is_beside = into.file_name().is_some_and(|name| name == "corpus") && beside.is_file();
     let file = if is_beside { beside } else { into.join("matrix.toml") };
@@ -56,8 +72,36 @@ fn claim(into: &Path) -> Result<Option<PathBuf>, CliError> {
         Some(old) => {
             let name = file.display().to_string();
             let old = files::utf8(&name, &old)?;
-            old.to_owned() + &missing_from(&corpus, &input::config(&file)?)?
+            extended(
+                &name,
+                old.to_owned() + &missing_from(&corpus, &input::config(&file)?)?,
+                &corpus,
+            )?
         }
     };
-    Ok(files::write_if_changed(&file, text.as_bytes())?.then_some(file))
+    Ok((file, text.into_bytes()))
+}
+
+/// The text with every release of a fixture among those that have its machine type and scenario.
+#[cfg(unix)]
+fn extended(name: &str, mut text: String, corpus: &Corpus) -> Result<String, CliError> {
+    let mut config = Config::parse(name, &text)?;
+    for fixture in corpus.fixtures()? {
+        let Fixture { release, machine, scenario, .. } = &fixture;
+        let m = config.machines.iter().find(|m| m.name == *machine);
+        let s = config.scenarios.iter().find(|s| s.name == *scenario);
+        if m.is_some_and(|m| !m.releases.contains(release))
+            || s.is_some_and(|s| !s.releases.contains(release))
+        {
+            text = claim::extended(&text, release, machine, scenario)
+                .map_err(|why| QemuError::Claim { file: name.to_owned(), why })?;
+            config = Config::parse(name, &text)?;
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(not(unix))]
+fn extended(_: &str, text: String, _: &Corpus) -> Result<String, CliError> {
+    Ok(text)
 }

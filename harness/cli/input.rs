@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::CliError;
+use crate::dialect::Capabilities;
 use crate::matrix::Config;
 use crate::release::corpus::Corpus;
 use crate::release::files;
@@ -38,6 +39,26 @@ impl Input {
             }
             Some(file) => config(file),
         }
+    }
+}
+
+/// What the destination was started with.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Started {
+    /// A migration capability that the destination has on, such as postcopy-ram; may be given more
+    /// than once [default: none]
+    #[arg(long = "capability", value_name = "NAME")]
+    capabilities: Vec<String>,
+}
+
+impl Started {
+    /// Its capabilities.
+    pub fn capabilities(&self) -> Result<Capabilities, CliError> {
+        let mut on = Capabilities::default();
+        for name in &self.capabilities {
+            on.turn_on(name).map_err(CliError::Capability)?;
+        }
+        Ok(on)
     }
 }
 

@@ -25,7 +25,7 @@ impl Running {
     /// The binary, asked what it is. From here on an interrupt leaves none running.
     pub fn binary(&self, path: &Path) -> Result<Binary, QemuError> {
         end_when_interrupted();
-        let mut binary = Binary::at(path)?;
+        let mut binary = Binary::within(path, self.limit())?;
         binary.human |= self.human_monitor;
         Ok(binary)
     }

@@ -19,7 +19,7 @@ use crate::matrix::Config;
 use crate::matrix::agreement::{Agreement, Compared};
 use crate::qemu::QemuError;
 use crate::qemu::machines::{Draw, hold};
-use crate::qemu::restored::Change;
+use crate::qemu::restored::{Change, Kind};
 use crate::qemu::verify::{
     Case, Known, Options, Selection, Stream, Verified, cases, instead, mutations, verify,
 };
@@ -288,8 +288,13 @@ fn told(config: &Config, cases: &[Case<'_>], verified: Vec<Verified>, changes: b
         }
     }
     let differ = differing.len();
-    let gone = differing.iter().filter(|(_, change)| change.saved.is_none()).count();
-    let unexplained = differing.iter().filter(|(_, change)| !change.explained).count();
+    let explained = differing.iter().filter(|(_, change)| change.explained).count();
+    let of_kind = |(kind, name): (Kind, &str)| {
+        let those = differing.iter().filter(|(_, c)| !c.explained && c.kind == kind);
+        let n = those.count();
+        (n > 0).then(|| format!("{n} are {name}"))
+    };
+    let kinds: Vec<String> = Kind::ALL.into_iter().filter_map(of_kind).collect();
     let (cells, changed) =
         verified.into_iter().map(|one| one.compared).partition(|c| c.change.is_none());
     let mut agreement = Agreement { cells, changed };
@@ -318,8 +323,10 @@ fn told(config: &Config, cases: &[Case<'_>], verified: Vec<Verified>, changes: b
     }
     if differ > 0 && !changes {
         text += &format!(
-            "saved again: {differ} fields differ from what was sent, {gone} of them are not there \
-             at all; of {unexplained}, recomputed.toml does not say why (--changes lists them)\n"
+            "saved again: {differ} fields differ from what was sent; recomputed.toml says why of \
+             {explained}{}{} (--changes lists them)\n",
+            if kinds.is_empty() { "" } else { "; of the others, " },
+            kinds.join(", ")
         );
     }
     for ((path, about, feed), [total, agree, explained]) in counts {

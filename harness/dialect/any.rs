@@ -1,7 +1,8 @@
 //! The rules for a stream whose release is not known: what any release writes is taken.
 
+use super::capabilities::Unasked;
 use super::ram::Flags;
-use super::{Configuration, Dialect, RamRules, Version};
+use super::{Dialect, RamRules, Version};
 
 /// The release that knows most kinds of records: 10.0 added a command, 11.0 dropped one.
 const RICHEST: Version = Version::new(10, 2, 0);
@@ -16,12 +17,10 @@ impl Dialect {
         Dialect {
             blocks_unmigratable: false,
             checks_idstr: false,
-            configuration: richest
-                .configuration
-                .filter(|_| configuration)
-                .map(|known| Configuration { any_capability: true, ..known }),
+            configuration: richest.configuration.filter(|_| configuration),
             footers,
             description,
+            capabilities: None,
             ram: RamRules {
                 v3: true,
                 v4: true,
@@ -29,6 +28,7 @@ impl Dialect {
                 xbzrle: true,
                 hook: false,
                 compress: true,
+                unasked_compress: Unasked::Taken,
                 multifd_flush: true,
                 checks_offsets: true,
                 resizes: true,

@@ -1,6 +1,6 @@
 //! Migration commands by release (wire reference 2.6).
 
-use super::Version;
+use super::{Capabilities, Version};
 
 /// What a command is, once its number has been looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,12 +68,31 @@ impl CommandRules {
         })
     }
 
+    /// What a destination with these capabilities refuses the command for, in words.
+    #[must_use]
+    pub fn refuses(self, command: Command, len: u16, on: Capabilities) -> Option<&'static str> {
+        let from = |major, minor| self.version >= Version::new(major, minor, 0);
+        match command {
+            Command::PostcopyAdvise if from(2, 12) && len != 0 && !on.postcopy_ram => {
+                Some("advice for postcopy of RAM, but postcopy-ram is off")
+            }
+            Command::PostcopyAdvise if from(2, 12) && len == 0 && on.postcopy_ram => {
+                Some("advice without RAM, but postcopy-ram is on")
+            }
+            Command::EnableColo if from(8, 1) && !on.colo => Some("COLO, but x-colo is off"),
+            _ => None,
+        }
+    }
+
     /// Whether this length is acceptable for the command.
     #[must_use]
     pub fn accepts(self, command: Command, len: u16) -> bool {
         match command {
             Command::Ping | Command::Packaged => len == 4,
-            Command::PostcopyAdvise => len == 16 || len == 0,
+            // None at all, with dirty bitmaps only, since 2.12.
+            Command::PostcopyAdvise => {
+                len == 16 || (len == 0 && self.version >= Version::new(2, 12, 0))
+            }
             // Variable; at least version, name length, terminator and so on are checked later.
             Command::PostcopyRamDiscard | Command::RecvBitmap => true,
             _ => len == 0,

@@ -13,11 +13,13 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod any;
+pub mod capabilities;
 pub mod commands;
 pub mod machine;
 pub mod ram;
 pub mod version;
 
+pub use capabilities::Capabilities;
 pub use machine::Generation;
 pub use ram::RamRules;
 pub use version::Version;
@@ -80,8 +82,6 @@ pub struct Configuration {
     pub mapped_ram: bool,
     /// `configuration/uuid` is known (4.2).
     pub uuid: bool,
-    /// Any capability is taken, on or off: no release does that, a look at a stream does.
-    pub any_capability: bool,
 }
 
 /// Pointer elements of arrays (4.2 step 5).
@@ -134,6 +134,8 @@ pub struct Dialect {
     pub pointers: PointerMarkers,
     /// Rules of the `ram` section.
     pub ram: RamRules,
+    /// What the destination was started with; `None`: whatever a stream wants.
+    pub capabilities: Option<Capabilities>,
 }
 
 impl Dialect {
@@ -175,7 +177,6 @@ impl Dialect {
                 capabilities: from(4, 0),
                 mapped_ram: from(9, 0),
                 uuid: from(4, 2),
-                any_capability: false,
             }),
             footers: framed,
             after_end: match () {
@@ -192,6 +193,7 @@ impl Dialect {
                 () => PointerMarkers::None,
             },
             ram: RamRules::of(version),
+            capabilities: Some(Capabilities::default()),
         }
     }
 }

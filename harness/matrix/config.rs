@@ -4,12 +4,13 @@
 //! | table | keys |
 //! | --- | --- |
 //! | `[[release]]` | `name`, `about`: where the binary came from |
-//! | `[[machine]]` | `name`, `releases`: those that have it (all if left out) |
+//! | `[[machine]]` | `name`, `releases`: those that have it (all if left out); a downstream's may say `equals`, another machine type listed, and `differs`, in what it is not the same |
 //! | `[[scenario]]` | `name`, `about`, `guest`, `arguments`, `chipset` (`i440fx` if left out, or `q35`), `exercises`: sections and subsections that a capture must carry (a section by its device's name, any if left out), `releases`: those with its devices (all if left out) |
 //! | `[policy]` | `forward`: verdicts allowed from a release to itself and to newer ones; `backward`: to older ones |
 //! | `[[known]]` | cells that break policy for a known reason: `source`, `destination`, `machines`, `scenarios`, `feeds`, `verdict`, `reason`, `reference` |
 //! | `[[runtime]]` | observed refusals for a value which no table states: `source`, `destination`, `machines`, `scenarios`, `message`, `reason` |
 //! | `[[mutation]]` | changed streams whose outcome is explained: `source`, `destination`, `machine`, `scenario`, `what`, `at`, `reason` |
+//! | `[[finding]]` | what a release's binary could not do when it was captured: `release`, `machine`, `scenarios`, `what` |
 //! | `[[vendor]]` | a downstream release: [`super::vendors`] |
 //!
 //! `source`, `destination` and `releases` are release ranges ([`super::select::releases`]). `machines` and
@@ -83,6 +84,17 @@ pub struct Machine {
     pub name: String,
     /// Releases that have it.
     pub releases: Vec<String>,
+    /// The machine type that it is but for its name, and what differs all the same.
+    pub equals: Option<Equal>,
+}
+
+/// What a downstream's machine type is a copy of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Equal {
+    /// The machine type.
+    pub machine: String,
+    /// What differs, in words.
+    pub differs: String,
 }
 
 /// A scenario.
@@ -158,6 +170,26 @@ pub struct Mutation {
     pub line: usize,
 }
 
+/// What a release's binary could not do when it was to be captured: so it has no fixture there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The release.
+    pub release: String,
+    /// The machine type, listed or not.
+    pub machine: String,
+    /// The scenarios.
+    pub scenarios: Vec<String>,
+    /// What happened, with what the binary said.
+    pub what: String,
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Finding { release, machine, scenarios, what } = self;
+        write!(f, "{release} on {machine} ({}): {what}", scenarios.join(", "))
+    }
+}
+
 /// A checked `matrix.toml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -177,6 +209,8 @@ pub struct Config {
     pub runtime: Vec<Runtime>,
     /// Explained changes.
     pub mutations: Vec<Mutation>,
+    /// What binaries could not do.
+    pub findings: Vec<Finding>,
     /// Downstream releases, each after what it is a downstream of.
     pub vendors: Vec<Vendor>,
 }
@@ -198,12 +232,32 @@ impl Config {
     ///
     /// # Errors
     /// A release that only one of the two has; a fixture that no cell would use, or whose guest
-    /// or arguments are not its scenario's; a machine type or scenario without fixtures.
+    /// or arguments are not its scenario's; a machine type without fixtures.
     pub fn check(&self, library: &Library) -> Result<(), ConfigError> {
         self.fits(library).map_err(|problem| {
             let file = self.file.clone();
             ConfigError::Whole { file, problem }
         })
+    }
+
+    /// The machine type that stands in for one which a release does not have: the one that it equals,
+    /// or that equals it, or the same as it.
+    #[must_use]
+    pub fn instead(&self, machine: &Machine, release: &str) -> Option<&Machine> {
+        let root =
+            |m: &Machine| m.equals.as_ref().map_or_else(|| m.name.clone(), |e| e.machine.clone());
+        let own = root(machine);
+        let mut others = self.machines.iter().filter(|m| m.name != machine.name && root(m) == own);
+        others.find(|m| m.releases.iter().any(|name| name == release))
+    }
+
+    /// What is said to differ between machine types that are the same.
+    #[must_use]
+    pub fn differs(&self, names: [&String; 2]) -> String {
+        let those = self.machines.iter().filter(|m| names.contains(&&m.name));
+        let said: Vec<&str> =
+            those.filter_map(|m| Some(m.equals.as_ref()?.differs.as_str())).collect();
+        said.join("; ")
     }
 
     /// Place of a release among all, oldest first.
@@ -230,12 +284,15 @@ impl Config {
                 return none("machine type", name);
             }
         }
-        for Scenario { name, .. } in &self.scenarios {
-            if !library.fixtures().iter().any(|f| f.scenario == *name) {
-                return none("scenario", name);
-            }
-        }
         Ok(())
+    }
+
+    /// Scenarios of which nobody has captured anything yet: nothing is wrong with that, but nothing
+    /// is known of them either.
+    #[must_use]
+    pub fn uncaptured(&self, fixtures: &[Fixture]) -> Vec<&str> {
+        let has = |name: &str| fixtures.iter().any(|f| f.scenario == name);
+        self.scenarios.iter().map(|s| s.name.as_str()).filter(|name| !has(name)).collect()
     }
 
     /// Whether the plan can use a fixture, or in words why not.

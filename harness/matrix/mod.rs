@@ -34,4 +34,4 @@ pub use crate::release::observed;
 pub use config::Config;
 pub use plan::{Cell, Filter, Plan};
 pub use policy::{Direction, Standing};
-pub use run::{CellResult, Outcome, Run, run};
+pub use run::{CellResult, Instead, Outcome, Run, run};

@@ -31,6 +31,9 @@ pub struct Planned {
     pub cell: Cell,
     /// What the destination lacks, if it cannot even start.
     pub lacks: Option<Lacks>,
+    /// The machine type that the destination is started as, where it has another name for the
+    /// same.
+    pub instead: Option<String>,
 }
 
 /// What a destination does not have.
@@ -142,7 +145,12 @@ impl Plan {
                         continue;
                     }
                     for destination in &config.releases {
-                        let lacks = if !machine.releases.contains(&destination.name) {
+                        let has = machine.releases.contains(&destination.name);
+                        let instead = match has {
+                            true => None,
+                            false => config.instead(machine, &destination.name),
+                        };
+                        let lacks = if !has && instead.is_none() {
                             Some(Lacks::Machine)
                         } else if !scenario.releases.contains(&destination.name) {
                             Some(Lacks::Device)
@@ -155,7 +163,8 @@ impl Plan {
                             machine: machine.name.clone(),
                             scenario: scenario.name.clone(),
                         };
-                        cells.push(Planned { cell, lacks });
+                        let instead = instead.map(|m| m.name.clone());
+                        cells.push(Planned { cell, lacks, instead });
                     }
                 }
             }

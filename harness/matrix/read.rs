@@ -5,7 +5,9 @@ use std::slice::from_ref;
 
 use toml::Spanned;
 
-use super::config::{Config, ConfigError, Known, Machine, Mutation, Policy, Problem};
+use super::config::{
+    Config, ConfigError, Equal, Finding, Known, Machine, Mutation, Policy, Problem,
+};
 use super::config::{Release, Runtime, Scenario};
 use super::schema;
 use super::select::{Selection, releases};
@@ -44,7 +46,23 @@ impl Reader<'_> {
             let m = entry.get_ref();
             self.name(entry, "machine type", &m.name, machines.iter().map(|m| &m.name))?;
             let releases = self.having(entry, m.releases.as_deref(), &names)?;
-            machines.push(Machine { name: m.name.clone(), releases });
+            let equals = self.equal(entry, m)?;
+            machines.push(Machine { name: m.name.clone(), releases, equals });
+        }
+        for (entry, machine) in raw.machine.iter().zip(&machines) {
+            let Some(Equal { machine: name, .. }) = &machine.equals else { continue };
+            let other = machines.iter().find(|m| m.name == *name && m.name != machine.name);
+            match other {
+                None => {
+                    let (what, name) = ("machine type", name.clone());
+                    return Err(self.at(entry, Problem::Unlisted { what, name }));
+                }
+                Some(other) if other.equals.is_some() => {
+                    let problem = format!("{name} equals another itself: name that one");
+                    return Err(self.at(entry, Problem::Value { key: "equals", problem }));
+                }
+                Some(_) => {}
+            }
         }
         let mut scenarios: Vec<Scenario> = Vec::new();
         for entry in &raw.scenario {
@@ -92,6 +110,8 @@ impl Reader<'_> {
         let runtime = raw.runtime.iter().map(each).collect::<Result<_, _>>()?;
         let each = |mutation| self.mutation(mutation, &lists);
         let mutations = raw.mutation.iter().map(each).collect::<Result<_, _>>()?;
+        let each = |finding| self.finding(finding, &lists);
+        let findings = raw.finding.iter().map(each).collect::<Result<_, _>>()?;
         Ok(Config {
             file: self.file.to_owned(),
             releases: list,
@@ -101,8 +121,26 @@ impl Reader<'_> {
             known,
             runtime,
             mutations,
+            findings,
             vendors,
         })
+    }
+
+    /// What a machine type is said to equal, with what differs.
+    fn equal(
+        &self,
+        entry: &Spanned<schema::Machine>,
+        raw: &schema::Machine,
+    ) -> Result<Option<Equal>, ConfigError> {
+        let Some(machine) = &raw.equals else {
+            return match raw.differs {
+                None => Ok(None),
+                Some(_) => Err(self.at(entry, Problem::Blank("equals"))),
+            };
+        };
+        let differs = raw.differs.clone().unwrap_or_default();
+        self.stated(entry, "differs", &differs)?;
+        Ok(Some(Equal { machine: machine.clone(), differs }))
     }
 
     fn chipset<T>(&self, entry: &Spanned<T>, name: Option<&str>) -> Result<String, ConfigError> {
@@ -212,6 +250,25 @@ impl Reader<'_> {
             at: raw.at,
             reason: raw.reason.clone(),
             line: self.line(entry),
+        })
+    }
+
+    fn finding(
+        &self,
+        entry: &Spanned<schema::Finding>,
+        all: &Lists,
+    ) -> Result<Finding, ConfigError> {
+        let raw = entry.get_ref();
+        self.stated(entry, "machine", &raw.machine)?;
+        self.stated(entry, "what", &raw.what)?;
+        let release = from_ref(&raw.release);
+        self.names(entry, ("release", "release"), Some(release), &all.releases)?;
+        let named = Some(raw.scenarios.as_slice());
+        Ok(Finding {
+            release: raw.release.clone(),
+            machine: raw.machine.clone(),
+            scenarios: self.names(entry, ("scenarios", "scenario"), named, &all.scenarios)?,
+            what: raw.what.clone(),
         })
     }
 

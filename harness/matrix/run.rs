@@ -12,7 +12,7 @@ use super::policy::{Direction, Standing, standing};
 use crate::release::library::{Library, LibraryError};
 use crate::stream::Destination;
 use crate::trace::{Judged, Meaning, Verdict, judge};
-use crate::wire::Feed;
+use crate::wire::{Feed, Kind};
 
 /// How a cell came out.
 #[derive(Debug, Clone)]
@@ -57,6 +57,19 @@ pub struct CellResult {
     pub direction: Direction,
     /// How that stands to the policy.
     pub standing: Standing,
+    /// Where the destination was started as another machine type that is the same.
+    pub instead: Option<Instead>,
+}
+
+/// A destination that knows the source's machine type by another name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instead {
+    /// That name.
+    pub machine: String,
+    /// What is said to differ all the same.
+    pub differs: String,
+    /// What would come of the stream if it had that name in it; `None`: it has no name in it.
+    pub renamed: Option<Verdict>,
 }
 
 /// A matrix that was run.
@@ -111,6 +124,7 @@ pub fn run_with(
 ) -> Result<Run, LibraryError> {
     let destinations = destinations(library, plan)?;
     let sources = sources(library, plan, &destinations)?;
+    let renamed = renamed(library, plan)?;
     let problems = sources
         .iter()
         .filter_map(|(key, source)| match source {
@@ -121,16 +135,33 @@ pub fn run_with(
     let cells: Vec<CellResult> = plan
         .cells
         .par_iter()
-        .map(|Planned { cell, lacks }| {
-            let outcome = match lacks {
+        .map(|planned| {
+            let Planned { cell, lacks, instead } = planned;
+            let named = |to: Option<&Destination>| match lacks {
                 Some(lacks) => Outcome::Unsupported(*lacks),
-                None => outcome(cell, &sources, &destinations, feed, judge),
+                None => outcome(cell, &sources, to, feed, judge),
+            };
+            let outcome = named(destinations.get(&Key::destination(planned)));
+            // What it is called is no matter of the policy; what it is, is.
+            let renamed = instead.as_ref().filter(|_| refuses_name(&outcome)).map(|_| {
+                let to = renamed.get(&(Key::destination(planned), cell.machine.as_str()));
+                named(to).verdict()
+            });
+            let verdict = renamed.unwrap_or_else(|| outcome.verdict());
+            let standing = match standing(config, cell, feed, verdict) {
+                Standing::Good if renamed.is_some() => Standing::Reported,
+                standing => standing,
             };
             CellResult {
                 direction: Direction::of(cell, config),
-                standing: standing(config, cell, feed, outcome.verdict()),
+                standing,
                 cell: cell.clone(),
                 outcome,
+                instead: instead.as_ref().map(|machine| Instead {
+                    machine: machine.clone(),
+                    differs: config.differs([&cell.machine, machine]),
+                    renamed: renamed.flatten(),
+                }),
             }
         })
         .collect();
@@ -154,8 +185,9 @@ impl<'c> Key<'c> {
         Key { release: &cell.source, machine: &cell.machine, scenario: &cell.scenario }
     }
 
-    fn destination(cell: &'c Cell) -> Self {
-        Key { release: &cell.destination, machine: &cell.machine, scenario: &cell.scenario }
+    fn destination(Planned { cell, instead, .. }: &'c Planned) -> Self {
+        let machine = instead.as_ref().unwrap_or(&cell.machine);
+        Key { release: &cell.destination, machine, scenario: &cell.scenario }
     }
 
     fn id(&self) -> String {
@@ -180,7 +212,7 @@ struct Understood<'d> {
 fn destinations<'c>(library: &Library, plan: &'c Plan) -> Result<Destinations<'c>, LibraryError> {
     let runnable = plan.cells.iter().filter(|planned| planned.lacks.is_none());
     let mut keys: Vec<Key<'c>> = runnable
-        .flat_map(|planned| [Key::source(&planned.cell), Key::destination(&planned.cell)])
+        .flat_map(|planned| [Key::source(&planned.cell), Key::destination(planned)])
         .collect();
     keys.sort();
     keys.dedup();
@@ -189,6 +221,28 @@ fn destinations<'c>(library: &Library, plan: &'c Plan) -> Result<Destinations<'c
         .map(|key| Ok((key, library.destination(key.release, key.machine, key.scenario)?)))
         .collect();
     Ok(built?.into_iter().filter_map(|(key, built)| Some((key, built?))).collect())
+}
+
+/// Destinations that are started as another machine type, by the name that the stream has.
+fn renamed<'c>(
+    library: &Library,
+    plan: &'c Plan,
+) -> Result<BTreeMap<(Key<'c>, &'c str), Destination>, LibraryError> {
+    let mut all = BTreeMap::new();
+    for planned in plan.cells.iter().filter(|p| p.lacks.is_none() && p.instead.is_some()) {
+        let key = Key::destination(planned);
+        if let Some(mut to) = library.destination(key.release, key.machine, key.scenario)? {
+            to.machine.clone_from(&planned.cell.machine);
+            all.insert((key, planned.cell.machine.as_str()), to);
+        }
+    }
+    Ok(all)
+}
+
+/// Whether a stream was refused for the name of its machine type.
+fn refuses_name(outcome: &Outcome) -> bool {
+    let Outcome::Judged(judged) = outcome else { return false };
+    judged.error.as_ref().is_some_and(|e| matches!(e.kind, Kind::MachineMismatch { .. }))
 }
 
 fn sources<'c, 'd>(
@@ -222,19 +276,21 @@ fn sources<'c, 'd>(
 fn outcome(
     cell: &Cell,
     sources: &BTreeMap<Key<'_>, Source<'_>>,
-    destinations: &Destinations<'_>,
+    to: Option<&Destination>,
     feed: &Feed,
     judge: &Judge,
 ) -> Outcome {
     let none =
         |key: Key<'_>| Outcome::Undetermined(format!("the corpus has no handlers of {}", key.id()));
-    let (source, destination) = (Key::source(cell), Key::destination(cell));
+    let source = Key::source(cell);
     let Understood { stream, meaning } = match sources.get(&source) {
         Some(Source::Good(understood)) => understood.as_ref(),
         Some(Source::Bad(why)) => return Outcome::Undetermined(format!("{}: {why}", source.id())),
         Some(Source::NoDestination) | None => return none(source),
     };
-    let Some(to) = destinations.get(&destination) else { return none(destination) };
+    let Some(to) = to else {
+        return none(Key { release: &cell.destination, ..source });
+    };
     match caught(|| judge(meaning, stream, to, feed)) {
         Ok(judged) => Outcome::Judged(Box::new(judged)),
         Err(message) => Outcome::Panicked(message),

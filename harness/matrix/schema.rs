@@ -23,6 +23,8 @@ pub(super) struct File {
     #[serde(default)]
     pub mutation: Vec<Spanned<Mutation>>,
     #[serde(default)]
+    pub finding: Vec<Spanned<Finding>>,
+    #[serde(default)]
     pub vendor: Vec<Spanned<Vendor>>,
 }
 
@@ -38,6 +40,8 @@ pub(super) struct Release {
 pub(super) struct Machine {
     pub name: String,
     pub releases: Option<String>,
+    pub equals: Option<String>,
+    pub differs: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -93,4 +97,13 @@ pub(super) struct Mutation {
     pub what: String,
     pub at: Option<u64>,
     pub reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Finding {
+    pub release: String,
+    pub machine: String,
+    pub scenarios: Vec<String>,
+    pub what: String,
 }

@@ -2,12 +2,11 @@
 //! corpus itself is touched only when all of that has succeeded, `matrix.toml` last.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use super::binary::Binary;
+use super::binary::{ARCHITECTURE, Binary};
 use super::capture::{Captured, all};
 use super::emulator::TRACED;
 use super::groups::{Scratch, running};
@@ -15,10 +14,12 @@ use super::process::Ended;
 use super::qmp::QmpError;
 use super::scenario::{fits, lacks};
 use super::{QemuError, bundle, claim};
+use crate::matrix::config::Finding;
 use crate::matrix::{Config, Filter, Plan, Run, run};
 use crate::release::corpus::Corpus;
-use crate::release::files::{self, FileError, Staged};
-use crate::release::import::import;
+use crate::release::files::{self, FileError};
+use crate::release::held::Held;
+use crate::release::import::import_there;
 use crate::release::library::Library;
 use crate::stream::Destination;
 use crate::vmstate::schema::Tables;
@@ -39,6 +40,8 @@ pub struct Order<'a> {
     pub jobs: usize,
     /// Time for each run and each load.
     pub limit: Duration,
+    /// Machine types that are wanted beside the listed ones and its newest.
+    pub machines: &'a [String],
 }
 
 /// What came of it.
@@ -50,6 +53,8 @@ pub struct Added {
     pub notes: Vec<String>,
     /// What is new or gone against the release before, in words.
     pub changes: Vec<String>,
+    /// What the binary could not do when it was captured.
+    pub findings: Vec<Finding>,
     /// The new row and column, with the claims that they were held against.
     pub run: Option<(Config, Run)>,
 }
@@ -59,6 +64,7 @@ pub struct Added {
 /// # Errors
 /// When a capture fails, or the outcome is no consistent corpus. Nothing has been written then.
 pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
+    let held = Held::take(order.corpus, "add")?;
     let name = order.matrix.display().to_string();
     let missing = || FileError::Read { path: name.clone(), source: ErrorKind::NotFound.into() };
     let bytes = files::read(order.matrix)?.ok_or_else(missing)?;
@@ -72,20 +78,30 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
         let about = order.binary.about.clone();
         return Err(QemuError::TooOld { about, needed: TRACED });
     }
-    let mut notes = Vec::new();
-    let captured = captures(order, &config, &corpus, &mut notes)?;
+    let stale = held.stale().map(|who| format!("the corpus was held by {who}, which is gone"));
+    let mut notes: Vec<String> = stale.into_iter().collect();
+    architecture(order)?;
+    let mut findings = Vec::new();
+    let captured = captures(order, &config, &corpus, &mut notes, &mut findings)?;
+    let known = corpus.fixtures()?;
 
     let work = Scratch::new().map_err(QemuError::files)?;
     let (input, copy) = (work.path().join("input"), work.path().join("corpus"));
-    bundle::write(&input, order.binary, &captured)?;
-    copy_folder(order.corpus, &copy)?;
-    notes.extend(import(&input, &copy)?.notes);
+    bundle::write(&input, order.binary, &captured, order.limit)?;
+    files::copy_folder(order.corpus, &copy)?;
+    notes.extend(import_there(&input, &copy)?.notes);
 
     let new = claim::Release {
         name: order.release.clone(),
         about: order.binary.about.clone(),
         machines: captured.iter().map(|c| c.fixture.machine.clone()).collect(),
         scenarios: captured.iter().map(|c| c.fixture.scenario.clone()).collect(),
+        first: captured
+            .iter()
+            .map(|c| c.fixture.scenario.clone())
+            .filter(|scenario| !known.iter().any(|f| f.scenario == *scenario))
+            .collect(),
+        findings: findings.clone(),
     };
     let claim = |why| QemuError::Claim { file: name.clone(), why };
     let text = claim::with(text, &new).map_err(claim)?;
@@ -97,26 +113,28 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     let run = run(&library, &config, &plan, &Feed::Bulk)?;
     let changes = changes(&library, &order.release)?;
 
-    let mut written = Vec::new();
-    let mut staged = Vec::new();
-    for path in files::walk(&copy)? {
-        let bytes = files::read(&copy.join(&path))?.unwrap_or_default();
-        if let Some(file) = files::stage(&order.corpus.join(&path), &bytes)? {
-            staged.push(file);
-            written.push(path);
-        }
+    let mut all = files::differing(&copy, order.corpus)?;
+    let matrix = std::path::absolute(order.matrix).map_err(QemuError::files)?;
+    all.push((matrix, text.into_bytes()));
+    // No interrupt comes in between.
+    let _running = running();
+    let written = held.change(&all)?.iter().map(|path| path.display().to_string()).collect();
+    Ok(Added { written, notes, changes, findings, run: Some((config, run)) })
+}
+
+/// An error unless the binary emulates what the scenarios are for.
+fn architecture(order: &Order<'_>) -> Result<(), QemuError> {
+    let found = order.binary.architecture(order.limit)?;
+    if found == ARCHITECTURE {
+        return Ok(());
     }
-    staged.extend(files::stage(order.matrix, text.as_bytes())?);
-    written.push(name);
-    // All of it is on the disk; from here on names change, the claims' last, and no interrupt comes
-    // in between.
-    let _held = running();
-    staged.into_iter().try_for_each(Staged::persist)?;
-    Ok(Added { written, notes, changes, run: Some((config, run)) })
+    let about = order.binary.about.clone();
+    Err(QemuError::Architecture { about, found, expected: ARCHITECTURE })
 }
 
 /// Nothing is to be done, if it is this very binary that the corpus has under that name.
 fn there_already(order: &Order<'_>, corpus: Corpus) -> Result<Added, QemuError> {
+    architecture(order)?;
     let library = Library::open(corpus)?;
     let mut fixtures = library.fixtures().iter().filter(|f| f.release == order.release);
     if let Some(other) = fixtures.find(|f| f.binary != order.binary.about) {
@@ -126,7 +144,7 @@ fn there_already(order: &Order<'_>, corpus: Corpus) -> Result<Added, QemuError> 
             own: order.binary.own_release(),
         });
     }
-    Ok(Added { written: vec![], notes: vec![], changes: vec![], run: None })
+    Ok(Added { written: vec![], notes: vec![], changes: vec![], findings: vec![], run: None })
 }
 
 /// Every scenario on the binary's newest machine type, and on the other listed ones that some
@@ -137,10 +155,16 @@ fn captures(
     config: &Config,
     corpus: &Corpus,
     notes: &mut Vec<String>,
+    findings: &mut Vec<Finding>,
 ) -> Result<Vec<Captured>, QemuError> {
+    if let Some(name) = order.machines.iter().find(|name| !order.binary.has(name)) {
+        return Err(QemuError::NoMachine { about: order.binary.about.clone(), name: name.clone() });
+    }
     let has = |of: &str, machine: &str, scenario: &str| {
         corpus.destinations(of).iter().any(|(m, s)| m == machine && s == scenario)
     };
+    let fixtures = corpus.fixtures()?;
+    let uncaptured = config.uncaptured(&fixtures);
     let mut wanted = Vec::new();
     for scenario in &config.scenarios {
         if let Some(reason) = lacks(order.binary, scenario) {
@@ -155,9 +179,12 @@ fn captures(
                 runs.iter().filter(|r| scenario.releases.contains(r)).map(String::as_str).collect();
             let blind: Vec<&str> =
                 others.iter().copied().filter(|of| !has(of, name, &scenario.name)).collect();
-            if blind.is_empty() && (machine.newest || !others.is_empty()) {
+            let named = machine.newest || order.machines.iter().any(|m| m == name);
+            // What nobody has run yet nobody else is asked for, either.
+            let first = uncaptured.contains(&scenario.name.as_str());
+            if (blind.is_empty() && (named || !others.is_empty())) || (first && named) {
                 wanted.push((scenario, name));
-            } else if machine.newest || blind.len() < others.len() {
+            } else if named || blind.len() < others.len() {
                 let blind = blind.join(", ");
                 notes.push(format!("{name}.{} left out: no handlers of {blind}", scenario.name));
             }
@@ -173,6 +200,9 @@ fn captures(
             {
                 notes.push(format!("{machine}.{} left out: {}", scenario.name, stderr.trim()));
             }
+            Err(error) if is_its_own(&error) => {
+                found(findings, order, machine, &scenario.name, &error.to_string());
+            }
             Err(error) => return Err(error),
         }
     }
@@ -180,6 +210,47 @@ fn captures(
         return Err(QemuError::NothingCaptured { release: order.release.clone() });
     }
     Ok(captured)
+}
+
+/// Whether an error is the binary's doing, and not this machine's or ours: then the rest of it may
+/// be well.
+fn is_its_own(error: &QemuError) -> bool {
+    match error {
+        QemuError::Qmp(error) => matches!(
+            error,
+            QmpError::Died { .. }
+                | QmpError::TimeOut { .. }
+                | QmpError::Closed { .. }
+                | QmpError::Garbage { .. }
+                | QmpError::Refused { .. }
+        ),
+        QemuError::NoHalt { .. }
+        | QemuError::Save { .. }
+        | QemuError::OwnRefused { .. }
+        | QemuError::Hollow { .. } => true,
+        _ => false,
+    }
+}
+
+/// Adds what happened to the findings; scenarios of one machine type to which the same happened are
+/// told together.
+fn found(
+    findings: &mut Vec<Finding>,
+    order: &Order<'_>,
+    machine: &str,
+    scenario: &str,
+    what: &str,
+) {
+    let what = what.trim();
+    match findings.iter_mut().find(|f| f.machine == machine && f.what == what) {
+        Some(finding) => finding.scenarios.push(scenario.to_owned()),
+        None => findings.push(Finding {
+            release: order.release.clone(),
+            machine: machine.to_owned(),
+            scenarios: vec![scenario.to_owned()],
+            what: what.to_owned(),
+        }),
+    }
 }
 
 /// Whether a binary ended because it has no such device, option or machine type, and not because
@@ -253,15 +324,4 @@ fn versions(old: &Tables, new: &Tables, told: &mut BTreeSet<String>) {
             told.insert(format!("version of {name}: {was:?} became {now:?}"));
         }
     }
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<(), QemuError> {
-    for path in files::walk(from)? {
-        let target = to.join(&path);
-        if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent).map_err(QemuError::files)?;
-        }
-        fs::copy(from.join(&path), target).map_err(QemuError::files)?;
-    }
-    Ok(())
 }

@@ -1,12 +1,17 @@
 //! A binary and what it says of itself: version, machine types, devices.
 
 use std::collections::BTreeSet;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::process::{ProcessError, Task, output};
+use super::QemuError;
+use super::groups::Scratch;
+use super::monitor::Monitor;
+use super::process::{Deadline, Ended, Process, ProcessError, Task, output};
+use super::qmp::{Qmp, QmpError};
 use crate::dialect::Version;
 
 /// How long a binary may take to tell its version or list its machine types.
@@ -14,6 +19,12 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// The first release whose QMP passes on commands of the human monitor.
 const HUMAN_COMMANDS: Version = Version::new(0, 14, 0);
+
+/// What the corpus and its scenarios are of, as `query-target` calls it.
+pub const ARCHITECTURE: &str = "x86_64";
+
+/// Name of the monitor's socket, in a folder of its own.
+const SOCKET: &str = "monitor";
 
 /// Names that stand for the newest machine type of a chipset.
 const CHIPSETS: [&str; 2] = ["pc", "q35"];
@@ -66,11 +77,19 @@ impl Binary {
         format!("to add {} as a release of its own: --release {}", self.about, self.version)
     }
 
-    /// Asks a binary for its version and machine types.
+    /// Asks a binary for its version, machine types and devices.
     ///
     /// # Errors
     /// When it cannot be run, or does not answer as QEMU does.
     pub fn at(path: &Path) -> Result<Self, BinaryError> {
+        Binary::within(path, LIMIT)
+    }
+
+    /// The same with a limit for each answer. One that hung is not asked again.
+    ///
+    /// # Errors
+    /// As [`Binary::at`].
+    pub fn within(path: &Path, limit: Duration) -> Result<Self, BinaryError> {
         let folder = |source| BinaryError::Folder { path: path.to_owned(), source };
         // It runs in folders of its own: a relative path would mean something else there. One
         // without a slash is looked for in PATH.
@@ -81,7 +100,13 @@ impl Binary {
         };
         let ask = |arguments: &[&str]| {
             let arguments = arguments.iter().map(|&a| a.to_owned()).collect();
-            output(Task { program: &path, arguments, folder: Path::new("/"), stdin: None }, LIMIT)
+            output(Task { program: &path, arguments, folder: Path::new("/"), stdin: None }, limit)
+        };
+        // An old binary takes a question mark where a later one takes a word; whatever else went
+        // wrong, the other would fare no better.
+        let either = |option: &str| match ask(&[option, "help"]) {
+            Err(ProcessError::Failed { ended: Ended::Exited(_), .. }) => ask(&[option, "?"]),
+            answer => answer,
         };
         let said = ask(&["--version"])?;
         let about = about(&said);
@@ -89,15 +114,45 @@ impl Binary {
         let (Some(about), Some(version)) = (about, version) else {
             return Err(BinaryError::Version { path, found: first_line(&said) });
         };
-        let said = ask(&["-M", "help"]).or_else(|_| ask(&["-M", "?"]))?;
+        let said = either("-M")?;
         let machines = machines(&said);
         if machines.is_empty() {
             return Err(BinaryError::Machines { path, found: first_line(&said) });
         }
-        let said =
-            ask(&["-device", "help"]).or_else(|_| ask(&["-device", "?"])).unwrap_or_default();
+        let said = match either("-device") {
+            Err(ProcessError::Failed { ended: Ended::Exited(_), .. }) => String::new(),
+            answer => answer?,
+        };
         let human = version < HUMAN_COMMANDS;
         Ok(Binary { path, version, about, machines, human, devices: devices(&said) })
+    }
+
+    /// What it emulates, as it says itself; where it cannot be asked, as its name says, and `x86_64`
+    /// if that does not say it either.
+    ///
+    /// # Errors
+    /// When it does not start without a machine, or does not answer.
+    pub fn architecture(&self, limit: Duration) -> Result<String, QemuError> {
+        if self.human {
+            let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+            let named = name.strip_prefix("qemu-system-").unwrap_or(ARCHITECTURE);
+            return Ok(named.to_owned());
+        }
+        let folder = Scratch::new().map_err(QemuError::files)?;
+        let listener = UnixListener::bind(folder.path().join(SOCKET)).map_err(QemuError::files)?;
+        let mut arguments =
+            ["-M", "none", "-nodefaults", "-nographic", "-S"].map(str::to_owned).to_vec();
+        arguments.extend(Monitor::option(false, SOCKET));
+        let task = Task { program: &self.path, arguments, folder: folder.path(), stdin: None };
+        let deadline = Deadline::within(limit);
+        let mut process = Process::start(task)?;
+        let mut qmp = Qmp::accept(&listener, &mut process, deadline)?;
+        let answer = qmp.command("query-target", deadline)?;
+        let said = answer["arch"].as_str();
+        said.map(str::to_owned).ok_or_else(|| {
+            let found = answer.to_string();
+            QmpError::Garbage { doing: "query-target".to_owned(), found }.into()
+        })
     }
 
     /// Whether it has a machine type of this name.

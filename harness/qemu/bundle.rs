@@ -14,37 +14,40 @@ use super::emulator::COMMON;
 use super::groups::Scratch;
 use super::process::{Task, output};
 use crate::dialect::Version;
-use crate::release::files::{self, FileError};
+use crate::release::held::Held;
 
 /// The first release with `-dump-vmstate`.
 const DUMPS: Version = Version::new(2, 2, 0);
-
-/// How long `-dump-vmstate` may take.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// Packing of streams and traces.
 const LEVEL: i32 = 19;
 
 /// Writes captures of one binary, which are of one release, and, where it dumps them, its
-/// descriptions on each of their machine types.
+/// descriptions on each of their machine types: all of it or nothing. `limit` is for each of its
+/// answers.
 ///
 /// # Errors
 /// When a file cannot be written, or the binary does not dump its descriptions.
-pub fn write(folder: &Path, binary: &Binary, captured: &[Captured]) -> Result<(), QemuError> {
-    put(&folder.join("streams/index.json"), index(captured).to_string().as_bytes())?;
+pub fn write(
+    folder: &Path,
+    binary: &Binary,
+    captured: &[Captured],
+    limit: Duration,
+) -> Result<(), QemuError> {
+    let mut all = vec![("streams/index.json".into(), index(captured).to_string().into_bytes())];
     let mut machines: BTreeMap<&str, &str> = BTreeMap::new();
     for Captured { fixture, stream, own } in captured {
-        packed(&folder.join("streams").join(fixture.stream_path()), stream)?;
-        let trace = folder.join("bundles").join(fixture.id()).join("load.trace.zst");
-        packed(&trace, own.trace.as_bytes())?;
+        all.push((Path::new("streams").join(fixture.stream_path()), packed(stream)?));
+        let trace = Path::new("bundles").join(fixture.id()).join("load.trace.zst");
+        all.push((trace, packed(own.trace.as_bytes())?));
         machines.insert(&fixture.machine, &fixture.release);
     }
     let dumps = binary.version >= DUMPS;
     for (machine, release) in machines.into_iter().filter(|_| dumps) {
-        let dump = dump(binary, machine)?;
         let path = format!("bundles/{release}/{machine}.dump-vmstate.json.zst");
-        packed(&folder.join(path), &dump)?;
+        all.push((path.into(), packed(&dump(binary, machine, limit)?)?));
     }
+    Held::take(folder, "capture")?.change(&all)?;
     Ok(())
 }
 
@@ -71,19 +74,15 @@ fn index(captured: &[Captured]) -> Value {
 /// `-dump-vmstate` of a machine type.
 ///
 /// # Errors
-/// When the binary does not write it.
-pub fn dump(binary: &Binary, machine: &str) -> Result<Vec<u8>, QemuError> {
+/// When the binary does not write it in time.
+pub fn dump(binary: &Binary, machine: &str, limit: Duration) -> Result<Vec<u8>, QemuError> {
     let folder = Scratch::new().map_err(QemuError::files)?;
     let arguments = ["-M", machine, "-nodefaults", "-nographic", "-dump-vmstate", "dump.json"];
     let arguments = arguments.map(str::to_owned).to_vec();
-    output(Task { program: &binary.path, arguments, folder: folder.path(), stdin: None }, LIMIT)?;
+    output(Task { program: &binary.path, arguments, folder: folder.path(), stdin: None }, limit)?;
     std::fs::read(folder.path().join("dump.json")).map_err(QemuError::files)
 }
 
-fn packed(path: &Path, bytes: &[u8]) -> Result<(), QemuError> {
-    Ok(put(path, &zstd::encode_all(bytes, LEVEL).map_err(QemuError::files)?)?)
-}
-
-fn put(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    files::write_if_changed(path, bytes).map(|_| ())
+fn packed(bytes: &[u8]) -> Result<Vec<u8>, QemuError> {
+    zstd::encode_all(bytes, LEVEL).map_err(QemuError::files)
 }

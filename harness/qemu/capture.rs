@@ -1,5 +1,6 @@
 //! Capture: a scenario run until its guest halts, stopped, saved, and loaded by the same binary.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rayon::prelude::*;
@@ -8,7 +9,9 @@ use super::QemuError;
 use super::binary::Binary;
 use super::emulator::{COMMON, Emulator, Role};
 use super::incoming::{Real, Wanted, load};
+use super::monitor::ended;
 use super::process::Deadline;
+use super::qmp::QmpError;
 use super::scenario::{missing, setup};
 use crate::matrix::config::Scenario;
 use crate::release::files::sha256;
@@ -45,7 +48,12 @@ pub fn capture(
     let mut emulator = Emulator::start(binary, setup, Role::Run, deadline)?;
     emulator.wait_for_halt(deadline)?;
     emulator.monitor.stop(deadline)?;
-    let stream = emulator.save(deadline)?;
+    let stream = match emulator.save(deadline) {
+        Err(QemuError::Qmp(error)) => {
+            return Err(ended(error, &mut emulator.process, "while it was saving").into());
+        }
+        saved => saved?,
+    };
     drop(emulator);
     let fixture = Fixture {
         release: release.to_owned(),
@@ -80,7 +88,9 @@ pub fn capture(
     }
 }
 
-/// Captures scenarios on machine types, `jobs` at a time, in the order asked.
+/// Captures scenarios on machine types, `jobs` at a time, in the order asked. Once the binary has
+/// hung before it could be spoken to, it is not started again: nothing says that it would do better
+/// with other arguments.
 ///
 /// # Errors
 /// When no threads can be had; inside, see [`capture`].
@@ -93,8 +103,16 @@ pub fn all(
 ) -> Result<Vec<Result<Captured, QemuError>>, QemuError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
     let pool = pool.map_err(|e| QemuError::files(std::io::Error::other(e)))?;
+    let hung = AtomicBool::new(false);
     let one = |(scenario, machine): &(&Scenario, &str)| {
-        capture(binary, release, scenario, machine, limit)
+        if hung.load(Ordering::Relaxed) {
+            return Err(QemuError::HungBefore { path: binary.path.clone() });
+        }
+        let captured = capture(binary, release, scenario, machine, limit);
+        if let Err(QemuError::Qmp(QmpError::Silent { .. })) = captured {
+            hung.store(true, Ordering::Relaxed);
+        }
+        captured
     };
     Ok(pool.install(|| wanted.par_iter().map(one).collect()))
 }

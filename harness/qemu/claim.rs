@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use toml_edit::{ArrayOfTables, Decor, DocumentMut, Item, Table, Value, value};
 
 use crate::dialect::Version;
+use crate::matrix::config::Finding;
 use crate::matrix::select;
 
 /// What a release turned out to be.
@@ -19,6 +20,10 @@ pub struct Release {
     pub machines: BTreeSet<String>,
     /// Scenarios that it can run.
     pub scenarios: BTreeSet<String>,
+    /// Those of them that nobody ran before: as far as is known, nobody else has their devices.
+    pub first: BTreeSet<String>,
+    /// What it could not do.
+    pub findings: Vec<Finding>,
 }
 
 /// The text with the release in it; the same text if it is there already.
@@ -50,11 +55,49 @@ pub fn with(text: &str, new: &Release) -> Result<String, String> {
             range(one, &old, &all, &new.name, has)?;
         }
     }
+    for one in list(&mut file, "scenario")?.iter_mut().filter(|_| !new.first.is_empty()) {
+        if new.first.contains(&name(one)?) {
+            one.insert("releases", value(new.name.as_str()));
+        }
+    }
     let machines = list(&mut file, "machine")?;
     let listed: Vec<String> = machines.iter().map(name).collect::<Result<_, _>>()?;
     let from = ranges(std::slice::from_ref(&new.name), &all);
     for name in new.machines.iter().filter(|name| !listed.contains(name)) {
         insert(machines, machines.len(), entry(name, "releases", &from));
+    }
+    for finding in &new.findings {
+        let mut table = entry("", "what", &finding.what);
+        table.remove("name");
+        table.insert("release", value(finding.release.as_str()));
+        table.insert("machine", value(finding.machine.as_str()));
+        table.insert("scenarios", value(finding.scenarios.iter().collect::<toml_edit::Array>()));
+        let findings = list(&mut file, "finding")?;
+        insert(findings, findings.len(), table);
+    }
+    Ok(file.to_string())
+}
+
+/// The text with a release that is listed among those that have a machine type and a scenario.
+///
+/// # Errors
+/// In words: a text that is no such file.
+pub fn extended(
+    text: &str,
+    release: &str,
+    machine: &str,
+    scenario: &str,
+) -> Result<String, String> {
+    let mut file: DocumentMut = text.parse().map_err(|e: toml_edit::TomlError| e.to_string())?;
+    let mut all: Vec<String> =
+        list(&mut file, "release")?.iter().map(name).collect::<Result<_, _>>()?;
+    all.sort_by_key(|name| name.parse::<Version>().ok());
+    for (key, named) in [("machine", machine), ("scenario", scenario)] {
+        for one in list(&mut file, key)?.iter_mut() {
+            if name(one)? == named {
+                range(one, &all, &all, release, true)?;
+            }
+        }
     }
     Ok(file.to_string())
 }
@@ -148,6 +191,7 @@ fn ranges(chosen: &[String], all: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::matrix::Config;
 
     const TEXT: &str = "\
 # The claim.
@@ -181,7 +225,30 @@ name = \"idle\"
             about: "built here".to_owned(),
             machines: machines.iter().map(|m| (*m).to_owned()).collect(),
             scenarios: ["idle".to_owned()].into(),
+            first: BTreeSet::new(),
+            findings: Vec::new(),
         }
+    }
+
+    #[test]
+    fn what_it_could_not_do_is_recorded_and_what_nobody_did_is_its_own() {
+        let mut new = release("8.2", &["both"]);
+        new.first = ["idle".to_owned()].into();
+        new.findings = vec![Finding {
+            release: "8.2".to_owned(),
+            machine: "pc-2.0".to_owned(),
+            scenarios: vec!["idle".to_owned()],
+            what: "killed by signal 6; it said: \"oh\"".to_owned(),
+        }];
+        let text = with(TEXT, &new).unwrap();
+        assert!(text.contains("name = \"idle\"\nreleases = \"8.2\"\n"), "{text}");
+        let policy = "\n[policy]\nforward = [\"faithful\"]\nbackward = [\"faithful\"]\n";
+        let whole = text.replace(
+            "name = \"idle\"\n",
+            "name = \"idle\"\nabout = \"a\"\nguest = \"g\"\narguments = []\n",
+        );
+        let config = Config::parse("it", &(whole + policy)).unwrap();
+        assert_eq!(config.findings, new.findings);
     }
 
     #[test]
@@ -213,6 +280,15 @@ name = \"idle\"
         assert!(text.contains("\"five\"\n\n[[release]]\nname = \"6.0\""), "{text}");
         assert!(text.contains("releases = \"7.2..\""), "{text}");
         assert!(text.contains("releases = \"..5.2\""), "{text}");
+    }
+
+    #[test]
+    fn one_that_is_listed_gets_a_machine_type_more() {
+        let text = extended(TEXT, "5.2", "new", "idle").unwrap();
+        assert_eq!(text, TEXT.replace("releases = \"7.2..\"", "releases = \"..\""));
+        let text = extended(TEXT, "7.2", "old", "idle").unwrap();
+        assert_eq!(text, TEXT.replace("releases = \"..5.2\"", "releases = \"..\""));
+        assert_eq!(extended(TEXT, "7.2", "new", "idle").unwrap(), TEXT);
     }
 
     #[test]

@@ -53,7 +53,8 @@ impl Connection {
                 return Err(QmpError::Died { doing, ended, stderr: process.stderr() });
             }
             if deadline.past() {
-                return Err(QmpError::TimeOut { doing: doing(), limit: deadline.limit });
+                let (limit, stderr) = (deadline.limit, process.stderr());
+                return Err(QmpError::Silent { limit, stderr });
             }
             thread::sleep(POLL);
         };

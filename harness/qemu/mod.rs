@@ -90,6 +90,8 @@ pub enum QemuError {
     #[error(transparent)]
     File(#[from] crate::release::files::FileError),
     #[error(transparent)]
+    Held(#[from] crate::release::held::HeldError),
+    #[error(transparent)]
     Corpus(#[from] crate::release::corpus::CorpusError),
     #[error(transparent)]
     Import(#[from] crate::release::import::ImportError),
@@ -107,8 +109,16 @@ pub enum QemuError {
     OtherBinary { release: String, known: String, own: String },
     #[error("what was recorded of its devices: {why}")]
     Recordings { why: Box<crate::release::bundle::BundleError> },
+    #[error(
+        "{about} emulates {found}: the scenarios of matrix.toml are for {expected}, and so is the corpus"
+    )]
+    Architecture { about: String, found: String, expected: &'static str },
+    #[error("{about}: no machine type {name}")]
+    NoMachine { about: String, name: String },
     #[error("recomputed.toml: {why}")]
     Recomputed { why: String },
+    #[error("{path}: not started again, as it hung before it could be spoken to", path = path.display())]
+    HungBefore { path: std::path::PathBuf },
     #[error("{release}: nothing could be captured")]
     NothingCaptured { release: String },
     #[error(transparent)]

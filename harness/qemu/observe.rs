@@ -6,7 +6,7 @@ use std::path::Path;
 use super::QemuError;
 use super::verify::Verified;
 use crate::release::corpus::Corpus;
-use crate::release::files;
+use crate::release::held::Held;
 use crate::release::json;
 use crate::release::observed::{Observed, ObservedCell, ObservedVerdict, Outcome};
 use crate::wire::Feed;
@@ -83,7 +83,9 @@ pub struct Recorded {
 /// # Errors
 /// A corpus that cannot be read or written.
 pub fn record(folder: &Path, new: Vec<Observed>) -> Result<Recorded, QemuError> {
+    let held = Held::take(folder, "observe")?;
     let known = Corpus::open(folder)?.observed()?;
+    let mut changes = Vec::new();
     let mut recorded = Recorded::default();
     for group in new {
         let old =
@@ -112,10 +114,10 @@ pub fn record(folder: &Path, new: Vec<Observed>) -> Result<Recorded, QemuError> 
         }
         let path = format!("observed/{}.{}.json", all.machine, all.scenario);
         let text = json::layout(&all).map_err(|e| QemuError::files(std::io::Error::other(e)))?;
-        if files::write_if_changed(&folder.join(&path), text.as_bytes())? {
-            recorded.written.push(path);
-        }
+        changes.push((path.into(), text.into_bytes()));
     }
+    let written = held.change(&changes)?;
+    recorded.written = written.iter().map(|path| path.display().to_string()).collect();
     Ok(recorded)
 }
 

@@ -4,7 +4,7 @@
 //! The rules, each from a way in which emulators under test have hung their drivers:
 //!
 //! * Output is read all the time, so that a child that floods a pipe is never blocked by it. Only
-//!   the first [`KEPT`] bytes are kept.
+//!   the first [`KEPT`] bytes are kept; one that goes on to [`MOST`] is killed.
 //! * The whole group is killed before the leader is reaped: until then its number cannot be
 //!   anyone else's.
 //! * Nobody waits for the end of a pipe without limit: a grandchild may have it open.
@@ -26,6 +26,13 @@ use rustix::process::{Resource, Rlimit, prlimit};
 
 /// Most bytes that are kept of each of standard output and standard error.
 pub const KEPT: usize = 1 << 20;
+
+/// Most bytes that a process may write to each of them: one that writes more has nothing to say, and
+/// keeps a processor busy that somebody else needs.
+pub const MOST: usize = 16 << 20;
+
+/// Most characters of what a process said that are told in a message.
+const TOLD: usize = 2000;
 
 /// Most bytes of a file that a process may write: its trace is a few megabytes. One that goes on is
 /// ended by a signal.
@@ -53,11 +60,18 @@ pub enum ProcessError {
     Failed { program: PathBuf, ended: Ended, stderr: String },
 }
 
-/// What a process said, for the end of a message; nothing if it said nothing.
+/// What a process said, for the end of a message; nothing if it said nothing. Of much, the end: what
+/// it died of comes last.
 pub(super) fn said(stderr: &str) -> String {
-    match stderr.trim() {
-        "" => String::new(),
-        text => format!("; it said: {text}"),
+    let text = stderr.trim();
+    let all = text.chars().count();
+    match all {
+        0 => String::new(),
+        _ if all <= TOLD => format!("; it said: {text}"),
+        _ => {
+            let end: String = text.chars().skip(all - TOLD).collect();
+            format!("; it said, at the end of {all} characters: {end}")
+        }
     }
 }
 
@@ -98,6 +112,18 @@ pub enum Ended {
     Signalled(i32),
 }
 
+/// Signals that end a program which has gone wrong, as Linux numbers them everywhere that QEMU runs.
+const NAMES: [(i32, &str); 8] = [
+    (4, "SIGILL"),
+    (5, "SIGTRAP"),
+    (6, "SIGABRT"),
+    (7, "SIGBUS"),
+    (8, "SIGFPE"),
+    (9, "SIGKILL"),
+    (11, "SIGSEGV"),
+    (25, "SIGXFSZ"),
+];
+
 impl Ended {
     /// Whether it says that all is well.
     #[must_use]
@@ -119,7 +145,10 @@ impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Ended::Exited(code) => write!(f, "ended with status {code}"),
-            Ended::Signalled(signal) => write!(f, "killed by signal {signal}"),
+            Ended::Signalled(signal) => match NAMES.iter().find(|(number, _)| number == signal) {
+                Some((_, name)) => write!(f, "killed by signal {signal} ({name})"),
+                None => write!(f, "killed by signal {signal}"),
+            },
         }
     }
 }
@@ -176,8 +205,8 @@ impl Process {
             // It may have ended already.
             let _ = prlimit(Some(group), Resource::Fsize, most);
         }
-        let stdout = Drain::start(child.stdout.take());
-        let stderr = Drain::start(child.stderr.take());
+        let stdout = Drain::start(child.stdout.take(), group);
+        let stderr = Drain::start(child.stderr.take(), group);
         Ok(Process { group: Some(group), program, child, ended: None, stdout, stderr })
     }
 
@@ -276,6 +305,13 @@ pub fn output(task: Task<'_>, limit: Duration) -> Result<String, ProcessError> {
     }
 }
 
+/// Kills a group, if its leader has not been reaped yet: then its number may be another's.
+fn end(group: Pid) {
+    if groups::running().contains(&group.as_raw_nonzero().get()) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
 /// A thread that reads a pipe to its end.
 #[derive(Debug)]
 struct Drain {
@@ -284,16 +320,24 @@ struct Drain {
 }
 
 impl Drain {
-    fn start<R: Read + Send + 'static>(pipe: Option<R>) -> Self {
+    fn start<R: Read + Send + 'static>(pipe: Option<R>, group: Pid) -> Self {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let thread = pipe.map(|mut pipe| {
             let bytes = Arc::clone(&bytes);
             thread::spawn(move || {
                 let mut piece = [0; 8192];
+                let mut all = 0;
                 while let Ok(n @ 1..) = pipe.read(&mut piece) {
+                    all += n;
                     let mut bytes = bytes.lock().unwrap_or_else(PoisonError::into_inner);
                     let room = KEPT.saturating_sub(bytes.len()).min(n);
                     bytes.extend(piece.iter().take(room));
+                    if all > MOST {
+                        let note = format!("\n[it wrote more than {MOST} bytes, and was killed]");
+                        bytes.extend(note.as_bytes());
+                        end(group);
+                        break;
+                    }
                 }
             })
         });
@@ -343,6 +387,18 @@ mod tests {
         let mut process = sh("head -c 3000000 /dev/zero | tr '\\0' x >&2");
         assert_eq!(process.wait(second()).unwrap(), Some(Ended::Exited(0)));
         assert_eq!(process.stderr().len(), KEPT);
+    }
+
+    #[test]
+    fn one_that_babbles_is_ended() {
+        let mut process = sh("exec yes 'what a day' >&2");
+        assert_eq!(
+            process.wait(Deadline::within(Duration::from_secs(60))).unwrap(),
+            Some(Ended::Signalled(9))
+        );
+        let told = process.stderr();
+        assert!(told.ends_with("bytes, and was killed]") && told.len() < KEPT + 100);
+        assert!(said(&told).len() < TOLD + 100 && said(&told).contains("what a day"));
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub enum QmpError {
     Socket { doing: String, source: std::io::Error },
     #[error("{doing}: no answer within {limit:?}")]
     TimeOut { doing: String, limit: Duration },
+    #[error("nothing was heard of it within {limit:?}{}", said(stderr))]
+    Silent { limit: Duration, stderr: String },
     #[error("{doing}: the connection was closed")]
     Closed { doing: String },
     #[error("{doing}: expected a line of JSON, got {found:?}")]

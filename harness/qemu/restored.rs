@@ -21,6 +21,57 @@ pub struct Change {
     pub saved: Option<String>,
     /// Whether `recomputed.toml` says why, or it is a default that the verdict names.
     pub explained: bool,
+    /// What the difference is, whoever wrote the stream.
+    pub kind: Kind,
+}
+
+/// What a difference is by its codec and its place, whatever the values are about: of a changed
+/// stream no table can say more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Bytes that no field has: they are read and forgotten. No loss.
+    Padding,
+    /// A truth value other than 0 and 1, saved as 1. No loss: it is as true.
+    Truth,
+    /// State of a subsection that was not saved again: the destination found it to be what it is
+    /// without.
+    Unneeded,
+    /// A subsection that was not sent, and is there now.
+    Came,
+    /// Another value than was sent, or none: lost, unless something says why.
+    Other,
+}
+
+impl Kind {
+    /// All, in order, with how they are told of many.
+    pub const ALL: [(Kind, &'static str); 5] = [
+        (Kind::Padding, "padding"),
+        (Kind::Truth, "truth values written as 1"),
+        (Kind::Unneeded, "optional state that need not be sent again"),
+        (Kind::Came, "optional state that came"),
+        (Kind::Other, "lost or other than sent"),
+    ];
+
+    fn of(change: &values::Change<'_>) -> Self {
+        // The name of a subsection is a component with a slash, or the item itself.
+        let optional = change.info == "subsection"
+            || change.path.rsplit('.').skip(1).any(|part| part.contains('/'));
+        match (change.before, change.after) {
+            _ if change.info == "unused_buffer" => Kind::Padding,
+            (Some(sent), Some(saved)) if change.info == "bool" && is_true(sent, saved) => {
+                Kind::Truth
+            }
+            (Some(_), None) if optional => Kind::Unneeded,
+            (None, Some(_)) if optional => Kind::Came,
+            _ => Kind::Other,
+        }
+    }
+}
+
+/// Whether each truth value that differs was true before and after.
+fn is_true(sent: &[u8], saved: &[u8]) -> bool {
+    sent.len() == saved.len()
+        && sent.iter().zip(saved).all(|(sent, saved)| sent == saved || (*sent != 0 && *saved == 1))
 }
 
 impl std::fmt::Display for Change {
@@ -61,7 +112,7 @@ pub fn changes(
         let default = judged.as_ref().is_some_and(|judged| is_default(&change, judged, to));
         let explained = default || source.is_some_and(known);
         let (sent, saved) = (change.before.map(hex), change.after.map(hex));
-        Change { path: change.path, sent, saved, explained }
+        Change { kind: Kind::of(&change), path: change.path, sent, saved, explained }
     };
     Ok(changes.into_iter().map(own).collect())
 }
@@ -72,4 +123,30 @@ fn hex(bytes: &[u8]) -> String {
         text += "...";
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("rtc.unused", "unused_buffer", Some(vec![1, 2]), Some(vec![0, 0]), Kind::Padding)]
+    #[case("xhci.enabled", "bool", Some(vec![7]), Some(vec![1]), Kind::Truth)]
+    #[case("xhci.enabled", "bool", Some(vec![7]), Some(vec![0]), Kind::Other)]
+    #[case("xhci.enabled", "bool", Some(vec![0]), Some(vec![1]), Kind::Other)]
+    #[case("fdc.fdc/reset_sensei.n", "int32", Some(vec![1]), None, Kind::Unneeded)]
+    #[case("fdc.fdc/reset_sensei", "subsection", None, Some(vec![5]), Kind::Came)]
+    #[case("fdc.fdc/reset_sensei.n", "int32", Some(vec![1]), Some(vec![2]), Kind::Other)]
+    #[case("fdc.data_len", "uint32", Some(vec![1]), None, Kind::Other)]
+    fn a_difference_is_told_by_its_codec_and_place(
+        #[case] path: &str,
+        #[case] info: &str,
+        #[case] before: Option<Vec<u8>>,
+        #[case] after: Option<Vec<u8>>,
+        #[case] kind: Kind,
+    ) {
+        let path = path.to_owned();
+        let (before, after) = (before.as_deref(), after.as_deref());
+        assert_eq!(Kind::of(&values::Change { path, info, before, after }), kind);
+    }
 }

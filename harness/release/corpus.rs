@@ -11,13 +11,16 @@
 //! | `saved-again/<machine>.<scenario>/<source>-to-<destination>.stream.zst` | [`SavedAgain`] |
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 
 use super::archive::Archive;
 use super::catalogue::Catalogue;
 use super::files::{self, FileError, LIMIT};
+use super::held::{HeldError, settle};
 use super::provenance::{Fixture, is_name, machine_scenario};
 use crate::dialect::Version;
 use crate::release::observed::{Mutation, Observed};
@@ -29,6 +32,8 @@ use crate::vmstate::schema::{Handlers, Tables};
 pub enum CorpusError {
     #[error(transparent)]
     File(#[from] FileError),
+    #[error(transparent)]
+    Held(#[from] Box<HeldError>),
     #[error("{0}")]
     Embedded(&'static str),
     #[error("{0}: no such folder")]
@@ -91,7 +96,19 @@ pub struct Corpus {
     source: Source,
     /// Paths of all files, sorted.
     paths: Vec<String>,
+    /// Streams that were unpacked and held against their provenance.
+    unpacked: Arc<Mutex<Unpacked>>,
 }
+
+/// Unpacked streams by path, and how many bytes they have.
+#[derive(Debug, Default)]
+struct Unpacked {
+    streams: BTreeMap<String, Arc<Vec<u8>>>,
+    bytes: usize,
+}
+
+/// Most bytes of unpacked streams that are kept.
+const KEPT: usize = 64 << 20;
 
 #[derive(Debug, Clone)]
 enum Source {
@@ -105,15 +122,18 @@ impl Corpus {
     pub fn embedded() -> Result<Self, CorpusError> {
         let archive = Archive::embedded().map_err(CorpusError::Embedded)?;
         let paths = archive.names().map(str::to_owned).collect();
-        Ok(Corpus { source: Source::Embedded(archive), paths })
+        Ok(Corpus { source: Source::Embedded(archive), paths, unpacked: Arc::default() })
     }
 
-    /// The corpus in a folder, such as `corpus` of the repository.
+    /// The corpus in a folder, such as `corpus` of the repository. Changes to it that were decided
+    /// on by a writer that was killed are finished first.
     pub fn open(folder: &Path) -> Result<Self, CorpusError> {
         if !folder.is_dir() {
             return Err(CorpusError::NoFolder(folder.to_owned()));
         }
-        Ok(Corpus { source: Source::Folder(folder.to_owned()), paths: files::walk(folder)? })
+        settle(folder).map_err(Box::new)?;
+        let (source, paths) = (Source::Folder(folder.to_owned()), files::walk(folder)?);
+        Ok(Corpus { source, paths, unpacked: Arc::default() })
     }
 
     /// The same without the releases that are not wanted, what was observed of them left in.
@@ -206,8 +226,19 @@ impl Corpus {
     /// The bytes of a fixture, of the size and SHA-256 that its provenance says.
     pub fn stream(&self, fixture: &Fixture) -> Result<Vec<u8>, CorpusError> {
         let path = fixture.stream_path();
+        let known = || self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known().streams.get(&path).map(Arc::clone);
+        if let Some(stream) = found.filter(|stream| stream.len() as u64 == fixture.size) {
+            return Ok(stream.to_vec());
+        }
         let packed = self.bytes(&path)?.ok_or(CorpusError::Missing { path: path.clone() })?;
-        checked_stream(&path, &packed, fixture.size, &fixture.sha256)
+        let stream = checked_stream(&path, &packed, fixture.size, &fixture.sha256)?;
+        let mut known = known();
+        if known.bytes + stream.len() <= KEPT {
+            known.bytes += stream.len();
+            known.streams.insert(path, Arc::new(stream.clone()));
+        }
+        Ok(stream)
     }
 
     /// What real binaries did with each fixture, in order of machine type and scenario.

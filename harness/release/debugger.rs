@@ -4,7 +4,11 @@
 //! Flags go by name: each file says what `VMS_` names and values its release had. Memory offsets
 //! serve one purpose, to find out which field a run-time count or size is read from; they do not
 //! reach the corpus.
+//!
+//! A later QEMU may say more of its descriptions than this importer knows: another key, flag or kind
+//! of codec. It is kept and told ([`told`]), and what could hang on it is [`Kind::Unknown`].
 
+mod kept;
 mod wire;
 
 #[cfg(test)]
@@ -18,6 +22,8 @@ use crate::vmstate::schema::{
     Answers, Body, Compat, Count, Field, Handler, Handlers, Kind, OldLoader, Presence, Size,
     Subsection, Tables, Vmsd,
 };
+pub use kept::told;
+use kept::{Kept, More};
 use wire::{Flags, WireField, WireHandler, WireTables, WireVmsd};
 
 /// `Handlers::origin` of what this importer makes.
@@ -51,18 +57,12 @@ pub enum DebuggerError {
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum FieldProblem {
-    #[error("flag {0} is not known to this importer")]
-    UnknownFlag(String),
-    #[error("flag bits {0:#x} have no name in the file's `flags`")]
-    UnnamedFlag(u32),
     #[error("its description {0} is not in the file")]
     Dangling(String),
     #[error("expected a description, found none")]
     NoDescription,
     #[error("expected a codec (`info`) or a description (`vmsd`), found neither")]
     NoCodec,
-    #[error("codec {0} has a description, which only tmp, qtailq, qlist and gtree are known to")]
-    UnknownNesting(String),
 }
 
 /// What is wrong with one handler.
@@ -95,10 +95,13 @@ pub fn tables(file: &str, release: &str, json: &str) -> Result<Tables, DebuggerE
         }
     }
     let mut vmsd = BTreeMap::new();
+    let mut kept = Kept::default();
+    // What a file says of itself, nothing hangs on.
+    let _ = kept.keep("the file", &wire.more);
     for (key, description) in &wire.vmsd {
-        vmsd.insert(key.clone(), wire.description(file, key, description)?);
+        vmsd.insert(key.clone(), wire.description(file, key, description, &mut kept)?);
     }
-    Ok(Tables { release: wire.release, vmsd })
+    Ok(Tables { release: wire.release, vmsd, more: kept.places() })
 }
 
 /// Reads `tables/handlers/<release>/<machine>.<scenario>.json` against the release's tables.
@@ -111,14 +114,20 @@ pub fn handlers(
 ) -> Result<Handlers, DebuggerError> {
     let wire: Vec<WireHandler> = parse(file, json)?;
     let mut handlers = Vec::with_capacity(wire.len());
+    let mut kept = Kept::default();
     for (index, handler) in wire.into_iter().enumerate() {
         let idstr = handler.idstr.clone();
-        handlers.push(handler.checked(tables).map_err(|problem| DebuggerError::Handler {
+        let hangs = kept.keep(&format!("handler {index} ({idstr})"), &handler.more);
+        let mut checked = handler.checked(tables).map_err(|problem| DebuggerError::Handler {
             file: file.to_owned(),
             index,
             idstr,
             problem,
-        })?);
+        })?;
+        if let Some(why) = hangs {
+            checked.body = Body::Loader(why);
+        }
+        handlers.push(checked);
     }
     Ok(Handlers {
         release: tables.release.clone(),
@@ -127,6 +136,7 @@ pub fn handlers(
         origin: ORIGIN.to_owned(),
         handlers,
         observed: BTreeMap::new(),
+        more: kept.places(),
     })
 }
 
@@ -136,7 +146,13 @@ fn parse<'a, T: Deserialize<'a>>(file: &str, json: &'a str) -> Result<T, Debugge
 }
 
 impl WireTables {
-    fn description(&self, file: &str, key: &str, wire: &WireVmsd) -> Result<Vmsd, DebuggerError> {
+    fn description(
+        &self,
+        file: &str,
+        key: &str,
+        wire: &WireVmsd,
+        kept: &mut Kept,
+    ) -> Result<Vmsd, DebuggerError> {
         if wire.symbol != key {
             return Err(DebuggerError::Symbol {
                 file: file.to_owned(),
@@ -145,9 +161,13 @@ impl WireTables {
             });
         }
         let mut fields = Vec::with_capacity(wire.fields.len());
+        // Whatever it means for the whole description, it means it before the first field.
+        fields.extend(kept.keep(key, &wire.more).map(|why| unknown(key, why)));
         for (index, field) in wire.fields.iter().enumerate() {
             let earlier = wire.fields.get(..index).unwrap_or_default();
-            fields.push(self.field(field, earlier).map_err(|problem| DebuggerError::Field {
+            let place = format!("{key}, field {index} ({})", field.name);
+            let read = self.field(field, earlier, &place, kept);
+            fields.push(read.map_err(|problem| DebuggerError::Field {
                 file: file.to_owned(),
                 vmsd: key.to_owned(),
                 index,
@@ -164,6 +184,8 @@ impl WireTables {
                     missing: subsection.vmsd.clone(),
                 });
             }
+            let place = format!("{key}, subsection {}", subsection.vmsd);
+            fields.extend(kept.keep(&place, &subsection.more).map(|why| unknown(&place, why)));
             subsections.push(Subsection {
                 vmsd: subsection.vmsd.clone(),
                 needed: subsection.needed.clone(),
@@ -190,13 +212,27 @@ impl WireTables {
     }
 
     /// `earlier` are the fields before it in the same description.
-    fn field(&self, wire: &WireField, earlier: &[WireField]) -> Result<Field, FieldProblem> {
-        let flags = self.flags(wire.flags)?;
+    fn field(
+        &self,
+        wire: &WireField,
+        earlier: &[WireField],
+        place: &str,
+        kept: &mut Kept,
+    ) -> Result<Field, FieldProblem> {
+        let (flags, strange) = self.flags(wire.flags);
+        let mut more = wire.more.clone();
+        if !strange.is_empty() {
+            more.insert("flags".to_owned(), strange.into());
+        }
+        let mut kind = self.kind(wire, &flags, earlier, &mut more)?;
+        if let Some(why) = kept.keep(place, &more) {
+            kind = Kind::Unknown { why };
+        }
         Ok(Field {
             name: wire.name.clone(),
             version_id: wire.version_id,
             exists: wire.field_exists.clone().map(Presence::Hook),
-            kind: self.kind(wire, &flags, earlier)?,
+            kind,
             count: self.count(wire, &flags, earlier),
             array_of_pointer: flags.has("VMS_ARRAY_OF_POINTER"),
             auto_alloc: flags.has("VMS_ARRAY_OF_POINTER_AUTO_ALLOC"),
@@ -205,23 +241,21 @@ impl WireTables {
         })
     }
 
-    fn flags(&self, value: u32) -> Result<Flags<'_>, FieldProblem> {
-        let mut names = Vec::new();
+    /// The flags by name, and those that are not known or have none.
+    fn flags(&self, value: u32) -> (Flags<'_>, Vec<String>) {
+        let (mut names, mut strange) = (Vec::new(), Vec::new());
         let mut rest = value;
-        for (name, bit) in &self.flags {
-            if value & bit == 0 {
-                continue;
-            }
-            if !Flags::KNOWN.contains(&name.as_str()) {
-                return Err(FieldProblem::UnknownFlag(name.clone()));
-            }
+        for (name, bit) in self.flags.iter().filter(|(_, bit)| value & **bit != 0) {
             rest &= !bit;
-            names.push(name.as_str());
+            match Flags::KNOWN.contains(&name.as_str()) {
+                true => names.push(name.as_str()),
+                false => strange.push(name.clone()),
+            }
         }
         if rest != 0 {
-            return Err(FieldProblem::UnnamedFlag(rest));
+            strange.push(format!("{rest:#x}"));
         }
-        Ok(Flags(names))
+        (Flags(names), strange)
     }
 
     fn kind(
@@ -229,6 +263,7 @@ impl WireTables {
         wire: &WireField,
         flags: &Flags<'_>,
         earlier: &[WireField],
+        more: &mut More,
     ) -> Result<Kind, FieldProblem> {
         let vmsd = wire.vmsd.clone();
         if let Some(missing) = vmsd.as_ref().filter(|key| !self.vmsd.contains_key(*key)) {
@@ -253,11 +288,17 @@ impl WireTables {
                 Ok(Kind::Nested { info, vmsd, key: None })
             }
             (Some(info), None) => Ok(Kind::Leaf { info, size: self.size(wire, flags, earlier) }),
-            (Some(info), Some(_)) => Err(FieldProblem::UnknownNesting(info)),
+            (Some(info), Some(vmsd)) => {
+                more.insert("info".to_owned(), info.into());
+                more.insert("vmsd".to_owned(), vmsd.into());
+                Ok(Kind::Unknown { why: String::new() })
+            }
             // A check of its presence hook alone (`VMSTATE_VALIDATE`): an array of no elements.
             (None, None) if flags.has("VMS_ARRAY") && wire.num == 0 => {
                 Ok(Kind::Leaf { info: String::new(), size: Size::Fixed(wire.size) })
             }
+            // What is not known may be what it is instead.
+            (None, _) if !more.is_empty() => Ok(Kind::Unknown { why: String::new() }),
             (None, _) => Err(FieldProblem::NoCodec),
         }
     }
@@ -296,7 +337,10 @@ impl WireTables {
     fn counter_at(&self, offset: u64, fields: &[WireField], depth: u32) -> Option<String> {
         let depth = depth.checked_sub(1)?;
         fields.iter().rev().find_map(|field| {
-            let flags = self.flags(field.flags).ok().filter(Flags::is_plain)?;
+            let (flags, strange) = self.flags(field.flags);
+            if !flags.is_plain() || !strange.is_empty() {
+                return None;
+            }
             let inside = offset.checked_sub(field.offset).filter(|&o| o < field.size.into())?;
             if flags.is_struct() {
                 let nested = self.vmsd.get(field.vmsd.as_ref()?)?;
@@ -306,6 +350,21 @@ impl WireTables {
             let integer = field.info.as_ref()?.trim_start_matches('u').starts_with("int");
             (inside == 0 && integer).then(|| field.name.clone())
         })
+    }
+}
+
+/// A field that stands for what is not known of a description.
+fn unknown(place: &str, why: String) -> Field {
+    Field {
+        name: format!("what is not known of {place}"),
+        version_id: 0,
+        exists: None,
+        kind: Kind::Unknown { why },
+        count: Count::One,
+        array_of_pointer: false,
+        auto_alloc: false,
+        must_exist: false,
+        inherited_from: None,
     }
 }
 

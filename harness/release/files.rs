@@ -6,7 +6,6 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 
 /// Longest file, in bytes and after unpacking, that is read into memory.
 pub const LIMIT: u64 = 256 << 20;
@@ -66,34 +65,10 @@ pub fn sha256(bytes: &[u8]) -> String {
 
 /// Writes `bytes` to `path`, by a temporary file beside it that takes its place, and makes the
 /// folders on the way. Returns false, and touches nothing, when the file holds just that already.
+/// Several files that belong together are [`super::held`]'s.
 pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool, FileError> {
-    let staged = stage(path, bytes)?;
-    let changed = staged.is_some();
-    staged.map_or(Ok(()), Staged::persist)?;
-    Ok(changed)
-}
-
-/// A file with its new content, beside the one whose place it takes. Dropped, it goes away.
-#[derive(Debug)]
-pub struct Staged {
-    file: NamedTempFile,
-    path: PathBuf,
-}
-
-impl Staged {
-    /// Lets it take its place.
-    pub fn persist(self) -> Result<(), FileError> {
-        let path = self.path;
-        let fail = |source| FileError::Write { path: path.display().to_string(), source };
-        self.file.persist(&path).map(|_| ()).map_err(|e| fail(e.error))
-    }
-}
-
-/// The first half of [`write_if_changed`], for several files that belong together; `None` when the
-/// file holds just that already.
-pub fn stage(path: &Path, bytes: &[u8]) -> Result<Option<Staged>, FileError> {
     if read(path)?.is_some_and(|old| old == bytes) {
-        return Ok(None);
+        return Ok(false);
     }
     let fail = |source| FileError::Write { path: path.display().to_string(), source };
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -101,7 +76,33 @@ pub fn stage(path: &Path, bytes: &[u8]) -> Result<Option<Staged>, FileError> {
     let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(fail)?;
     file.write_all(bytes).map_err(fail)?;
     share(file.as_file()).map_err(fail)?;
-    Ok(Some(Staged { file, path: path.to_owned() }))
+    file.persist(path).map_err(|e| fail(e.error))?;
+    Ok(true)
+}
+
+/// Copies every file below `from` that [`walk`] finds to the same place below `to`.
+pub fn copy_folder(from: &Path, to: &Path) -> Result<(), FileError> {
+    for path in walk(from)? {
+        let target = to.join(&path);
+        let fail = |source| FileError::Write { path: target.display().to_string(), source };
+        if let Some(parent) = target.parent() {
+            fs::create_dir_all(parent).map_err(fail)?;
+        }
+        fs::copy(from.join(&path), &target).map_err(fail)?;
+    }
+    Ok(())
+}
+
+/// Files below `now` that `before` does not have with the same content: path and content.
+pub fn differing(now: &Path, before: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, FileError> {
+    let mut changed = Vec::new();
+    for path in walk(now)? {
+        let bytes = read(&now.join(&path))?.unwrap_or_default();
+        if read(&before.join(&path))?.is_none_or(|old| old != bytes) {
+            changed.push((path.into(), bytes));
+        }
+    }
+    Ok(changed)
 }
 
 /// Every file below `folder`, as sorted `/`-separated paths relative to it; none if there is no
@@ -185,18 +186,21 @@ mod tests {
         assert!(!write_if_changed(&path, b"one").unwrap());
         assert!(write_if_changed(&path, b"two").unwrap());
         assert_eq!(walk(folder.path()).unwrap(), ["a/b/c.json"]);
+        assert_eq!(std::fs::read_dir(folder.path().join("a/b")).unwrap().count(), 1);
     }
 
     #[test]
-    fn what_is_staged_is_there_once_it_takes_its_place() {
+    fn a_copy_differs_in_what_was_changed_there() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.json");
-        drop(stage(&path, b"dropped").unwrap().unwrap());
-        let staged = stage(&path, b"one").unwrap().unwrap();
-        assert_eq!(walk(folder.path()).unwrap(), Vec::<String>::new());
-        staged.persist().unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"one");
-        assert!(stage(&path, b"one").unwrap().is_none());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left");
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        for path in ["a/one", "two"] {
+            write_if_changed(&from.join(path), b"x").unwrap();
+        }
+        copy_folder(&from, &to).unwrap();
+        assert_eq!(differing(&to, &from).unwrap(), []);
+        write_if_changed(&to.join("a/one"), b"y").unwrap();
+        write_if_changed(&to.join("three"), b"z").unwrap();
+        let changed = differing(&to, &from).unwrap();
+        assert_eq!(changed, [("a/one".into(), b"y".to_vec()), ("three".into(), b"z".to_vec())]);
     }
 }

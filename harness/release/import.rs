@@ -15,6 +15,7 @@
 
 pub mod bundles;
 mod index;
+mod merge;
 mod observations;
 
 #[cfg(test)]
@@ -22,15 +23,18 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
+use self::bundles::lacking;
 pub use self::bundles::{bundle_input, bundle_pool};
 use super::bundle::{BundleError, import_bundle};
 use super::corpus::{Corpus, CorpusError, checked_stream, is_release, oldest_first};
 use super::debugger::{self, DebuggerError};
 use super::files::{self, FileError, LIMIT};
+use super::held::{Held, HeldError};
 use super::json;
 use super::provenance::{Fixture, machine_scenario};
 use crate::vmstate::schema::{Body, Tables};
@@ -46,7 +50,7 @@ pub struct ImportReport {
     pub notes: Vec<String>,
 }
 
-/// Why an import stopped. What was written by then is whole.
+/// Why an import stopped. The corpus is as it was.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum ImportError {
@@ -54,6 +58,10 @@ pub enum ImportError {
     File(#[from] FileError),
     #[error(transparent)]
     Corpus(#[from] CorpusError),
+    #[error(transparent)]
+    Held(#[from] HeldError),
+    #[error("a temporary folder: {0}")]
+    Temporary(#[source] std::io::Error),
     #[error(transparent)]
     Debugger(#[from] DebuggerError),
     #[error("bundle of {release}: {source}")]
@@ -83,8 +91,52 @@ pub enum ImportError {
     Dangling { path: String, release: String, idstr: String, missing: String },
 }
 
-/// Imports all that is found in `dir` into the corpus folder `into`, which is made if need be.
+/// Imports all that is found in `dir` into the corpus folder `into`, which is made if need be:
+/// all of it, or, where that fails or somebody else writes there, nothing.
 pub fn import(dir: &Path, into: &Path) -> Result<ImportReport, ImportError> {
+    let held = Held::take(into, "import")?;
+    let draft = Draft::new(dir, &held)?;
+    held.change(&draft.changes()?)?;
+    Ok(draft.report)
+}
+
+/// A copy of a corpus with a folder imported; the corpus itself is not touched.
+#[derive(Debug)]
+pub struct Draft<'h> {
+    copy: TempDir,
+    held: &'h Held,
+    /// What was done in the copy.
+    pub report: ImportReport,
+}
+
+impl<'h> Draft<'h> {
+    /// Copies the corpus that is held, and imports there what is found in `dir`.
+    pub fn new(dir: &Path, held: &'h Held) -> Result<Self, ImportError> {
+        let copy = tempfile::Builder::new().prefix("crossload-").tempdir();
+        let copy = copy.map_err(ImportError::Temporary)?;
+        files::copy_folder(held.folder(), copy.path())?;
+        let mut report = import_there(dir, copy.path())?;
+        if let Some(who) = held.stale() {
+            report.notes.push(format!("the corpus was held by {who}, which is gone"));
+        }
+        Ok(Draft { copy, held, report })
+    }
+
+    /// The copy.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.copy.path()
+    }
+
+    /// What is new or other than in the corpus, for [`Held::change`].
+    pub fn changes(&self) -> Result<Vec<(PathBuf, Vec<u8>)>, ImportError> {
+        Ok(files::differing(self.copy.path(), self.held.folder())?)
+    }
+}
+
+/// The same as [`import`] into a folder that is the caller's alone: where it fails, what was written
+/// by then stays.
+pub fn import_there(dir: &Path, into: &Path) -> Result<ImportReport, ImportError> {
     let write = |source| FileError::Write { path: into.display().to_string(), source };
     fs::create_dir_all(into).map_err(write)?;
     let mut run = Run { dir, into, report: ImportReport::default() };
@@ -161,6 +213,7 @@ impl Run<'_> {
             check_release(&path, release)?;
             let tables = debugger::tables(&path, release, &packed_text(self.dir, &path)?)?;
             self.write_json(&format!("{release}/tables.json"), &tables)?;
+            self.say(release, debugger::told(&tables.more));
         }
         Ok(())
     }
@@ -192,6 +245,7 @@ impl Run<'_> {
                 &format!("{release}/destinations/{machine}.{scenario}.json"),
                 &handlers,
             )?;
+            self.say(release, debugger::told(&handlers.more));
         }
         Ok(())
     }
@@ -204,17 +258,30 @@ impl Run<'_> {
             paths.iter().filter_map(|path| path.split('/').nth(1)).collect();
         let mut releases: Vec<&str> = releases.into_iter().collect();
         oldest_first(&mut releases);
-        let pool = bundle_pool(&corpus)?;
         for release in releases {
             check_release(&format!("bundles/{release}"), release)?;
+            let pool = bundle_pool(&corpus, release)?;
             if pool.releases.iter().any(|(tables, _)| tables.release == release) {
                 continue;
             }
-            let Some(input) = bundle_input(self.dir, release, &corpus)? else { continue };
-            let imported = import_bundle(&input, &pool).map_err(|source| ImportError::Bundle {
-                release: release.to_owned(),
-                source: Box::new(source),
+            let Some(mut input) = bundle_input(self.dir, release, &corpus)? else { continue };
+            let known = corpus.tables(release)?;
+            let lacking = known.iter().flat_map(|_| lacking(self.dir, release, &corpus));
+            let lacking: Vec<String> = lacking.collect();
+            for machine in &mut input.machines {
+                let stem = |scenario: &str| format!("{}.{scenario}", machine.machine);
+                machine.scenarios.retain(|one| !lacking.contains(&stem(&one.scenario)));
+            }
+            input.machines.retain(|machine| lacking.is_empty() || !machine.scenarios.is_empty());
+            let mut imported = import_bundle(&input, &pool).map_err(|source| {
+                ImportError::Bundle { release: release.to_owned(), source: Box::new(source) }
             })?;
+            if let Some(known) = known.filter(|_| !lacking.is_empty()) {
+                (imported.tables, imported.handlers) =
+                    merge::merged(&known, &imported.tables, imported.handlers);
+                let note = format!("joined to what is on record of {}", lacking.join(", "));
+                self.say(release, vec![note]);
+            }
             self.write_json(&format!("{release}/tables.json"), &imported.tables)?;
             for handlers in &imported.handlers {
                 let name = format!("{}.{}", handlers.machine, handlers.scenario);
@@ -231,6 +298,15 @@ impl Run<'_> {
     fn found(&self, folder: &str) -> Result<Vec<String>, FileError> {
         let paths = files::walk(&self.dir.join(folder))?;
         Ok(paths.into_iter().map(|path| format!("{folder}/{path}")).collect())
+    }
+
+    /// Notes of a release; what was said before is not said again.
+    fn say(&mut self, release: &str, notes: Vec<String>) {
+        for note in notes.iter().map(|note| format!("{release}: {note}")) {
+            if !self.report.notes.contains(&note) {
+                self.report.notes.push(note);
+            }
+        }
     }
 
     fn pass_over(&mut self, path: &str, why: &str) {

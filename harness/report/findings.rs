@@ -1,7 +1,7 @@
 //! Findings: cells that are not good, those with one cause told together.
 
 use super::sentence::{cause, sentence};
-use crate::matrix::{CellResult, Run, Standing};
+use crate::matrix::{CellResult, Instead, Run, Standing};
 
 /// Cells with one cause.
 #[derive(Debug, Clone)]
@@ -67,13 +67,26 @@ pub fn findings(cells: &[CellResult]) -> Vec<Finding> {
                 verdict,
                 places: places(&cells),
                 cells: cells.len(),
-                sentence: sentence(&first.outcome, &first.cell.source),
+                sentence: sentence(&first.outcome, &first.cell.source) + &named(first),
                 example: (cells.len() > 1).then(|| first.cell.to_string()),
             })
         })
         .collect();
     findings.sort_by_key(|finding| finding.standing);
     findings
+}
+
+/// What there is to say of a destination that knows the machine type by another name.
+fn named(cell: &CellResult) -> String {
+    let Some(Instead { machine, differs, renamed }) = &cell.instead else { return String::new() };
+    let name = format!(
+        " It was started as {machine}, which is said to equal {} (what differs: {differs})",
+        cell.cell.machine
+    );
+    match renamed {
+        Some(verdict) => format!("{name}; with that name in the stream: {verdict}."),
+        None => name + ".",
+    }
 }
 
 /// The findings of a whole run.

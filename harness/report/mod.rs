@@ -5,6 +5,7 @@
 //! | [`sentence`] | why a cell came out as it did, in one sentence |
 //! | [`findings`] | cells with one cause, told together |
 //! | [`table`] | the grids, the findings and the summary as text |
+//! | [`meant`] | known entries that may be meant for broken cells |
 //! | [`json`] | all of it as JSON, and what its keys mean |
 //! | [`beside`] | what was written beside what was read, around one byte |
 //! | [`devices`] | the matrix over devices, by cause |
@@ -16,6 +17,7 @@ pub mod devices;
 pub mod dump;
 pub mod findings;
 pub mod json;
+pub mod meant;
 pub mod sentence;
 pub mod table;
 pub mod targets;

@@ -49,6 +49,13 @@ pub fn table(config: &Config, run: &Run, cells: &[CellResult]) -> String {
         }
     }
     text += LEGEND;
+    text + &in_words(config, run, cells)
+}
+
+/// The report without its grids: the findings and the summary.
+#[must_use]
+pub fn in_words(config: &Config, run: &Run, cells: &[CellResult]) -> String {
+    let mut text = String::new();
     for finding in findings(cells) {
         text += "\n";
         text += &told(&finding, config);
@@ -65,7 +72,19 @@ pub fn table(config: &Config, run: &Run, cells: &[CellResult]) -> String {
         );
     }
     text += "\n";
+    text += &uncaptured(config, cells);
     text += &summary(run, cells);
+    text
+}
+
+/// What binaries could not do when they were captured, of the releases that the cells are about.
+fn uncaptured(config: &Config, cells: &[CellResult]) -> String {
+    let about =
+        |name: &str| cells.iter().any(|c| c.cell.source == name || c.cell.destination == name);
+    let mut text = String::new();
+    for finding in config.findings.iter().filter(|f| about(&f.release)) {
+        line(&mut text, &format!("{}: {finding}\n", painted(NOTE, "not captured")));
+    }
     text
 }
 

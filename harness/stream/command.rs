@@ -21,6 +21,11 @@ pub(super) fn load(load: &mut Load<'_, '_>, at: u64) -> Result<Option<End>> {
     if !rules.accepts(command, len) {
         return Err(Kind::Command(format!("{command:?} with bad length {len}")).at(at));
     }
+    if let Some(on) = load.capabilities()
+        && let Some(why) = rules.refuses(command, len, on)
+    {
+        return Err(Kind::Command(why.to_string()).at(at));
+    }
     if command == Command::Packaged {
         let size = load.io.reader.be32()?;
         load.framing("command", at);

@@ -55,7 +55,7 @@ pub(super) fn load(load: &mut Load<'_, '_>) -> Result<()> {
             "configuration/capabilities" => {
                 for _ in 0..reader.be32()? {
                     let name = String::from_utf8_lossy(&reader.counted()?).into_owned();
-                    if rules.any_capability {
+                    if load.to.dialect.capabilities.is_none() || !load.asks {
                         match name.as_str() {
                             "x-ignore-shared" => load.ram.shared = true,
                             "mapped-ram" => load.ram.mapped = true,
@@ -66,6 +66,10 @@ pub(super) fn load(load: &mut Load<'_, '_>) -> Result<()> {
                     if name != "x-ignore-shared" && !(name == "mapped-ram" && rules.mapped_ram) {
                         let text = format!("received unknown capability {name}");
                         return Err(refuse(Kind::Configuration(text), at));
+                    }
+                    match name.as_str() {
+                        "x-ignore-shared" => load.ram.shared = true,
+                        _ => load.ram.mapped = true,
                     }
                     capabilities.push((name, at));
                 }
@@ -91,9 +95,17 @@ pub(super) fn load(load: &mut Load<'_, '_>) -> Result<()> {
         let text = format!("received target page bits {bits}, local are {PAGE_BITS}");
         return Err(refuse(Kind::Configuration(text), at));
     }
-    if let Some((name, at)) = capabilities.first() {
-        let text = format!("capability {name} is off, but received capability is on");
-        return Err(refuse(Kind::Configuration(text), *at));
+    // Each that is asked for must be the same on both sides; none that came is all off.
+    let Some(on) = load.capabilities().filter(|_| rules.capabilities) else { return Ok(()) };
+    let asked = [("x-ignore-shared", on.ignore_shared), ("mapped-ram", on.mapped_ram)];
+    let mut asked = asked.into_iter().filter(|(name, _)| rules.mapped_ram || *name != "mapped-ram");
+    let received = |name: &str| capabilities.iter().find(|(came, _)| came == name);
+    if let Some((name, local)) = asked.find(|(name, on)| received(name).is_some() != *on) {
+        let word = |on: bool| if on { "on" } else { "off" };
+        let at = received(name).map_or(at, |(_, at)| *at);
+        let (local, came) = (word(local), word(!local));
+        let text = format!("capability {name} is {local}, but received capability is {came}");
+        return Err(refuse(Kind::Configuration(text), at));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::destination::{Body, Destination, Handler};
 use super::ram::{self, RamState};
 use super::{FORMAT, MAGIC, block, command, configuration, record};
 use crate::dialect::machine::Generation;
-use crate::dialect::{Dialect, PartLookup};
+use crate::dialect::{Capabilities, Dialect, PartLookup};
 use crate::vmstate::codec::{slirp, virtio};
 use crate::vmstate::flow::c_string;
 use crate::vmstate::walk::Scene;
@@ -94,6 +94,9 @@ pub(super) struct Load<'s, 'd> {
     remembered: Vec<(u32, u32)>,
     /// Packages being loaded.
     pub(super) packages: u32,
+    /// Whether the destination's capabilities are asked for; not by one who only wants to know what
+    /// a source wrote.
+    pub(super) asks: bool,
 }
 
 /// Why the main loop ended without an error.
@@ -118,6 +121,12 @@ pub fn load_into<'d>(
     map: Map<'d>,
 ) -> Loaded<'d> {
     run(Load::new(to, Reader::new(source, feed)), map)
+}
+
+/// Reads what `from` wrote itself, with whatever capabilities it had.
+pub fn load_own<'d>(from: &'d Destination, source: &mut dyn Read, feed: &Feed) -> Loaded<'d> {
+    let load = Load::new(from, Reader::new(source, feed));
+    run(Load { asks: false, ..load }, Map::new())
 }
 
 /// Loads a stream that is in memory: the same outcome, sooner if it is a small one.
@@ -186,7 +195,13 @@ impl<'s, 'd> Load<'s, 'd> {
             started: HashMap::new(),
             remembered: vec![(0, 0); to.handlers.len()],
             packages: 0,
+            asks: true,
         }
+    }
+
+    /// The destination's capabilities, if they are asked for.
+    pub(super) fn capabilities(&self) -> Option<Capabilities> {
+        self.to.dialect.capabilities.filter(|_| self.asks)
     }
 
     pub(super) fn dialect(&self) -> &'d Dialect {

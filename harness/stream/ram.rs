@@ -4,6 +4,7 @@
 //! through the window and are not kept; all page records of a part are one span.
 
 use super::load::Load;
+use crate::dialect::capabilities::Unasked;
 use crate::dialect::ram::{
     COMPRESS_PAGE, CONTINUE, EOS, Flags, HOOK, MEM_SIZE, MULTIFD_FLUSH, PAGE, XBZRLE, ZERO,
 };
@@ -172,13 +173,20 @@ impl Record {
             self.keep(load, &[fill; PAGE_SIZE as usize]);
         } else if has(PAGE) {
             self.owner(load)?;
-            let mut page = [0; PAGE_SIZE as usize];
-            load.io.reader.fill(&mut page).map_err(|e| load.io.map.place(e, "page"))?;
-            self.keep(load, &page);
+            if load.ram.last.as_deref() == Some(MAIN) {
+                let mut page = [0; PAGE_SIZE as usize];
+                load.io.reader.fill(&mut page).map_err(|e| load.io.map.place(e, "page"))?;
+                self.keep(load, &page);
+            } else {
+                load.io.reader.skip(PAGE_SIZE).map_err(|e| load.io.map.place(e, "page"))?;
+            }
         } else if has(XBZRLE) && rules.xbzrle {
             self.owner(load)?;
             self.xbzrle(load)?;
         } else if has(COMPRESS_PAGE) && rules.compress {
+            if load.capabilities().is_some_and(|on| !on.compress) {
+                unasked(load, self.at, rules.unasked_compress)?;
+            }
             self.owner(load)?;
             let len = load.io.reader.be32().map_err(|e| load.io.map.place(e, "length"))?;
             // compressBound of a page: a longer one is refused.
@@ -285,6 +293,18 @@ fn mapped(load: &mut Load<'_, '_>, len: u64) -> Result<()> {
         Some(rest) => load.io.reader.skip(rest),
         None => {
             refuse(load, at, format!("pages of a mapped block at {pages:#x}, before {here:#x}"))
+        }
+    }
+}
+
+/// A compressed page at a destination that was not told to expect any.
+fn unasked(load: &mut Load<'_, '_>, at: u64, outcome: Unasked) -> Result<()> {
+    match outcome {
+        Unasked::Taken => Ok(()),
+        Unasked::Refused => refuse(load, at, "a compressed page, but compress is off".to_string()),
+        Unasked::Unknown => {
+            let what = "a compressed page where compress is off".to_string();
+            Err(load.io.map.fail(Kind::Undetermined(what), at, ""))
         }
     }
 }

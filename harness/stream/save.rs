@@ -163,6 +163,13 @@ impl Values for Recorded<'_, '_> {
         Ok(())
     }
 
+    fn is_null(&mut self, map: &Map<'_>, name: Name<'_>) -> bool {
+        let next = self.map.spans().get(self.at).filter(|_| self.within == 0);
+        next.is_some_and(|span| {
+            span.info == name.info && span.identity == map.identity(name.canonical)
+        })
+    }
+
     fn subsection(&mut self, map: &Map<'_>, owner: &compile::Vmsd) -> Result<Option<(usize, u32)>> {
         let Some(span) = self.map.spans().get(self.at) else { return Ok(None) };
         if span.info != "subsection" || span.identity != map.identity(span.name) {

@@ -4,7 +4,9 @@
 
 mod support;
 
+use std::fs;
 use std::io::Read as _;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use support::snapshots::snapshots;
 
@@ -99,4 +101,48 @@ fn an_imported_corpus_runs() {
     let output = output(&arguments);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(corpus.join("matrix.toml").is_file());
+}
+
+/// Killed in the middle, as a limit on the length of files does it: the corpus has nothing of it, and
+/// the next import finds out that nobody holds the corpus.
+#[test]
+#[cfg(unix)]
+fn an_import_that_is_killed_leaves_the_corpus_as_it_was() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    let (input, corpus) = (folder.path().join("input"), folder.path().join("corpus"));
+    let fixture = "0.13.0/pc-0.12.idle.stream.zst";
+    fs::create_dir_all(input.join("streams/0.13.0")).unwrap();
+    fs::copy(root.join("corpus").join(fixture), input.join("streams").join(fixture)).unwrap();
+    let about = fs::read_to_string(root.join("corpus/0.13.0/pc-0.12.idle.toml")).unwrap();
+    let value = |key: &str| {
+        let line = about.lines().find_map(|l| l.strip_prefix(&format!("{key} = "))).unwrap();
+        line.replace('\'', "\"")
+    };
+    let index = format!(
+        r#"{{"scenarios": {{"idle": {{"guest": {}, "arguments": []}}}}, "common_arguments": [],
+            "streams": [{{"release": "0.13.0", "binary": "b", "machine": "pc-0.12",
+            "scenario": "idle", "file": "streams/{fixture}", "size": {}, "sha256": {}}}]}}"#,
+        value("guest"),
+        value("size"),
+        value("sha256")
+    );
+    fs::write(input.join("streams/index.json"), index).unwrap();
+    let import = |limit: &str| {
+        let command = format!("ulimit -c 0; {limit} exec \"$0\" import \"$1\" --into \"$2\"");
+        Command::new("/bin/sh")
+            .args(["-c", &command, env!("CARGO_BIN_EXE_crossload")])
+            .args([&input, &corpus])
+            .output()
+            .unwrap()
+    };
+    let killed = import("ulimit -f 1;");
+    assert_eq!(killed.status.code(), None, "{killed:?}");
+    let left: Vec<_> = fs::read_dir(&corpus).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, [".lock"]);
+    let done = import("");
+    let said = String::from_utf8(done.stdout).unwrap();
+    assert!(done.status.success() && said.contains("which is gone"), "{said}");
+    assert!(corpus.join(fixture).is_file() && corpus.join("matrix.toml").is_file(), "{said}");
+    assert!(!corpus.join(".lock").exists());
 }

@@ -340,3 +340,50 @@ fn direction_follows_release_numbers() {
     assert_eq!(Direction::of(&cell("11.1", "1.0.1"), &config), Direction::Backward);
     assert_eq!(Direction::of(&cell("11.1", "11.1"), &config), Direction::Same);
 }
+
+/// A scenario that nobody has captured yet is no error: the tools that would capture it must run.
+#[test]
+fn a_scenario_without_a_fixture_blocks_nothing() {
+    let (library, text) = own();
+    let new =
+        "[[scenario]]\nname = \"new\"\nabout = \"a\"\nguest = \"idle\"\narguments = []\n\n[policy]";
+    let config = parse(&text.replacen("[policy]", new, 1)).unwrap();
+    config.check(&library).unwrap();
+    assert_eq!(config.uncaptured(library.fixtures()), ["new"]);
+}
+
+/// What a binary could not do names a release and scenarios that are listed.
+#[rstest::rstest]
+#[case("release = \"9.9\"", "release '9.9' is not listed")]
+#[case("scenarios = [\"none\"]", "scenario 'none' is not listed")]
+#[case("what = \" \"", "what must not be empty")]
+#[case("scenarios = []", "scenarios is an empty list")]
+fn a_finding_is_about_what_is_listed(#[case] wrong: &str, #[case] says: &str) {
+    let (_, text) = own();
+    let keys = ["release = \"5.2\"", "machine = \"m\"", "scenarios = [\"idle\"]", "what = \"w\""];
+    let whole = format!("[[finding]]\n{}\n\n[policy]", keys.join("\n"));
+    let good = parse(&text.replacen("[policy]", &whole, 1)).unwrap();
+    let told = good.findings.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(told.contains(&"5.2 on m (idle): w".to_owned()), "{told:?}");
+    let key = wrong.split(' ').next().unwrap();
+    let line = keys.iter().find(|line| line.starts_with(key)).unwrap();
+    let bad = text.replacen("[policy]", &whole.replace(line, wrong), 1);
+    let error = parse(&bad).unwrap_err().to_string();
+    assert!(error.contains(says), "{error}");
+}
+
+/// What is said to equal another machine type is one that is listed and is itself no copy.
+#[rstest::rstest]
+#[case("equals = \"none\"\ndiffers = \"d\"", "machine type 'none' is not listed")]
+#[case("equals = \"pc\"\ndiffers = \"d\"", "machine type 'pc' is not listed")]
+#[case("equals = \"copy\"\ndiffers = \"d\"", "copy equals another itself")]
+#[case("equals = \"copy\"", "differs must not be empty")]
+#[case("differs = \"d\"", "equals must not be empty")]
+fn a_machine_type_equals_one_that_is_listed(#[case] keys: &str, #[case] says: &str) {
+    let copy = "[[machine]]\nname = \"copy\"\nequals = \"pc\"\ndiffers = \"d\"\n\n";
+    let good = GOOD.replacen("[[scenario]]", &format!("{copy}[[scenario]]"), 1);
+    parse(&good).unwrap();
+    let pc = "name = \"pc\"\n";
+    let error = parse(&good.replacen(pc, &format!("{pc}{keys}\n"), 1)).unwrap_err().to_string();
+    assert!(error.contains(says), "{error}");
+}

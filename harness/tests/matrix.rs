@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
+#[path = "matrix/equal.rs"]
+mod equal;
 mod support;
 
 use std::sync::LazyLock;

@@ -16,6 +16,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crossload::matrix::agreement::{Agreement, Compared};
+use crossload::matrix::config::default_for;
 use crossload::matrix::plan::Cell;
 use crossload::matrix::{Config, Filter, Plan};
 use crossload::qemu::Binary;
@@ -57,6 +58,9 @@ fn main() -> ExitCode {
         always("one_that_is_no_qemu_is_an_error", fakes::is_no_qemu),
         always("one_that_is_not_there_is_an_error", fakes::is_not_there),
         always("one_that_hangs_is_not_left_when_interrupted", fakes::interrupted),
+        always("one_that_hangs_is_not_asked_again", fakes::asked_once),
+        always("one_that_babbles_is_ended_and_told_in_short", fakes::babbles),
+        always("one_of_another_architecture_is_named", fakes::another_architecture),
     ];
     let binary = binary();
     let (binary, reason) = match binary {
@@ -66,12 +70,13 @@ fn main() -> ExitCode {
         },
         None => (None, "no qemu-system-x86_64 in PATH, and CROSSLOAD_QEMU not set".to_owned()),
     };
-    let real: [(&str, Test); 7] = [
+    let real: [(&str, Test); 8] = [
         ("captures_exercise_what_they_are_for", captures),
         ("fixtures_load_as_the_model_says", fixtures),
         ("changed_fixtures_load_as_the_model_says", changed),
         ("a_stream_of_ones_own_loads_as_the_model_says", own),
         ("a_release_is_added_once", added),
+        ("one_that_dies_while_saving_is_added_but_for_that", dies_while_saving),
         ("a_state_is_saved_again_as_it_was", saved),
         ("the_human_monitor_does_as_well", human),
     ];
@@ -281,8 +286,10 @@ fn added(path: &Path) {
         corpus: &corpus,
         jobs: 2,
         limit: Duration::from_secs(60),
+        machines: &[],
     };
     let added = add(&order).unwrap();
+    assert!(added.findings.is_empty(), "{:?}", added.findings);
     let (config, run) = added.run.as_ref().unwrap();
     // It is a release that the corpus has under another name: every cell is as that one's.
     let (library, _) = self::corpus();
@@ -319,4 +326,62 @@ fn added(path: &Path) {
     let nowhere = folder.path().join("no/matrix.toml");
     let e = add(&Order { matrix: &nowhere, release: "2.5".to_owned(), ..order }).unwrap_err();
     assert!(e.to_string().contains("no/matrix.toml: cannot read"), "{e}");
+}
+
+/// A binary that aborts whenever it saves one machine type, as 8.2 does of an old one: all the rest
+/// is added, and that is recorded.
+fn dies_while_saving(path: &Path) {
+    let (library, _) = corpus();
+    let series = known(path, &library).release;
+    let folder = tempfile::tempdir().unwrap();
+    let corpus = folder.path().join("corpus");
+    // One scenario of its release is enough of a corpus.
+    for file in crossload::release::files::walk(&root().join("corpus")).unwrap() {
+        let own = file.starts_with(&format!("{series}/"));
+        if own && (file.contains(".idle.") || file.ends_with("/tables.json")) {
+            fs::create_dir_all(corpus.join(&file).parent().unwrap()).unwrap();
+            fs::copy(root().join("corpus").join(&file), corpus.join(&file)).unwrap();
+        }
+    }
+    let text = default_for(&Corpus::open(&corpus).unwrap()).unwrap();
+    let matrix = folder.path().join("matrix.toml");
+    fs::write(&matrix, &text).unwrap();
+    let config = Config::parse("matrix.toml", &text).unwrap();
+    assert!(config.machines.len() > 1, "{text}");
+    let old = &config.machines[0].name;
+    let this = std::env::current_exe().unwrap();
+    let script = format!(
+        "case \" $* \" in\n*' -incoming '*|*' -dump-vmstate '*) ;;\n\
+         *' -M {old} '*) exec '{}' {} aborts \"$@\" ;;\nesac\nexec {} \"$@\"",
+        this.display(),
+        fakes::SPEAKS,
+        path.display()
+    );
+    let fake = fakes::fake(&script);
+    let order = Order {
+        binary: &Binary::at(&fake.binary.path).unwrap(),
+        release: format!("{series}.99"),
+        matrix: &matrix,
+        corpus: &corpus,
+        jobs: 2,
+        limit: Duration::from_secs(60),
+        machines: &[],
+    };
+    let added = add(&order).unwrap();
+    let [finding] = added.findings.as_slice() else { panic!("{:?}", added.findings) };
+    assert_eq!((&finding.machine, finding.scenarios.as_slice()), (old, &["idle".to_owned()][..]));
+    for part in ["while it was saving", "SIGABRT", "the assertion did not hold"] {
+        assert!(finding.what.contains(part), "{}", finding.what);
+    }
+    let now = Config::parse("matrix.toml", &fs::read_to_string(&matrix).unwrap()).unwrap();
+    assert_eq!(now.findings, added.findings);
+    let library = Library::open(Corpus::open(&corpus).unwrap()).unwrap();
+    let own: Vec<&str> = library
+        .fixtures()
+        .iter()
+        .filter(|f| f.release == order.release)
+        .map(|f| f.machine.as_str())
+        .collect();
+    assert!(!own.is_empty() && !own.contains(&old.as_str()), "{own:?}");
+    now.check(&library).unwrap();
 }

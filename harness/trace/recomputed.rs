@@ -49,6 +49,8 @@ pub struct Entry {
     pub from: Option<Release>,
     /// First destination that no longer does.
     pub before: Option<Release>,
+    /// First source of whose streams this is true; any if left out.
+    pub source_from: Option<Release>,
     /// First source of whose streams this is no longer true.
     pub source_before: Option<Release>,
     /// Whether only loads of today need it, by `crossload verify`: what is on record was saved at
@@ -114,6 +116,7 @@ impl Table {
         self.recomputed.iter().position(|entry| {
             entry.from.is_none_or(|r| destination >= r.0)
                 && entry.before.is_none_or(|r| destination < r.0)
+                && entry.source_from.is_none_or(|r| source >= r.0)
                 && entry.source_before.is_none_or(|r| source < r.0)
                 && entry.fits(change)
                 && matches(&entry.item, &change.path)
@@ -167,7 +170,7 @@ mod tests {
     use super::*;
 
     fn change(before: Option<&'static [u8]>, after: Option<&'static [u8]>) -> Change<'static> {
-        Change { path: "rtc.cmos".to_owned(), before, after }
+        Change { path: "rtc.cmos".to_owned(), info: "uint8", before, after }
     }
 
     fn explained(entry: &str, change: &Change<'_>) -> bool {
@@ -186,6 +189,8 @@ mod tests {
     #[case("fate = 'recomputed'\nfrom = '2.1'", false)]
     #[case("fate = 'recomputed'\nbefore = '2.0'", false)]
     #[case("fate = 'recomputed'\nsource_before = '1.0'", false)]
+    #[case("fate = 'recomputed'\nsource_from = '1.0'", true)]
+    #[case("fate = 'recomputed'\nsource_from = '1.1'", false)]
     fn an_entry_is_about_item_bytes_and_releases(#[case] entry: &str, #[case] expected: bool) {
         assert_eq!(explained(entry, &change(Some(&[1, 2, 3]), Some(&[1, 0, 3]))), expected);
     }

@@ -23,6 +23,8 @@ pub struct Value<'m> {
 pub struct Change<'m> {
     /// Full path.
     pub path: String,
+    /// Codec.
+    pub info: &'m str,
     /// The bytes in the first reading; `None` if it has no such item.
     pub before: Option<&'m [u8]>,
     /// The bytes in the second.
@@ -65,7 +67,8 @@ pub fn changes<'m>(
         let (old, new) = (before.get(key).map(|v| v.bytes), after.get(key).map(|v| v.bytes));
         if old != new {
             let place = (value.path.clone(), key.1);
-            changes.insert(place, Change { path: value.path.clone(), before: old, after: new });
+            let path = value.path.clone();
+            changes.insert(place, Change { path, info: value.info, before: old, after: new });
         }
     }
     changes.into_values().collect()

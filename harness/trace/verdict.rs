@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 
 use super::compare::{self, Difference};
-use crate::stream::{Destination, Loaded, load};
+use crate::stream::{Destination, Loaded, load_into, load_own};
 use crate::vmstate::Set;
 use crate::wire::{Error, Feed, Kind, Map};
 
@@ -107,7 +107,7 @@ impl<'d> Meaning<'d> {
     /// # Errors
     /// As [`Meaning::of`].
     pub fn read(source: &'d Destination, stream: &mut dyn Read, size: u64) -> Result<Self, String> {
-        let loaded = load(source, stream, &Feed::Bulk);
+        let loaded = load_own(source, stream, &Feed::Bulk);
         if let Some(error) = &loaded.refused {
             return Err(format!("its own release refuses it: {error}"));
         }
@@ -145,7 +145,9 @@ pub struct Judged {
 /// Loads a fixture into a destination and judges the outcome.
 #[must_use]
 pub fn judge(meaning: &Meaning<'_>, stream: &[u8], to: &Destination, feed: &Feed) -> Judged {
-    judge_reading(meaning, &load(to, &mut &stream[..], feed), to)
+    // Most loaders read much the same items.
+    let map = Map::with_room(meaning.loaded.map.spans().len());
+    judge_reading(meaning, &load_into(to, &mut &stream[..], feed, map), to)
 }
 
 /// Judges the outcome of a load, where the stream is not in memory.

@@ -155,6 +155,8 @@ impl Codec {
     pub fn of(info: &str) -> Self {
         match info {
             "bool" | "int8" | "uint8" => Codec::Plain(1),
+            // uint16_from_uint8: an old eeprom's size, read only.
+            "uint16_from_uint8" => Codec::Plain(1),
             "int16" | "uint16" | "int32_as_uint16" => Codec::Plain(2),
             "int32" | "uint32" | "uint64_as_uint32" | "fd" => Codec::Plain(4),
             // fpreg_1_*: 8 bytes that are widened to a register.
@@ -396,7 +398,7 @@ impl Set {
                     schema::Size::Owner { name } => Amount::Owner(name.clone()),
                     schema::Size::Local { value } => {
                         let told = place.and_then(|p| p.answers.size.get(&p.path)).copied();
-                        local_amount(vmsd, field, told.or(*value))
+                        local_amount(vmsd, at, field, told.or(*value))
                     }
                 };
                 Kind::Leaf(Codec::of(info), info.clone(), size)
@@ -432,7 +434,7 @@ impl Set {
             }
             schema::Count::Local { value } => {
                 let told = place.and_then(|p| p.answers.count.get(&p.path)).copied();
-                Count::Many(local_amount(vmsd, field, told.or(*value)))
+                Count::Many(local_amount(vmsd, at, field, told.or(*value)))
             }
         };
         Ok(Field {
@@ -495,9 +497,17 @@ fn slot(vmsd: &schema::Vmsd, at: usize, name: &str, multiply: u32) -> Amount {
     }
 }
 
-fn local_amount(vmsd: &schema::Vmsd, field: &schema::Field, seen: Option<u32>) -> Amount {
-    match seen.or_else(|| local::count(&vmsd.name, &field.name)) {
-        Some(n) => Amount::Fixed(u64::from(n)),
+fn local_amount(
+    vmsd: &schema::Vmsd,
+    at: usize,
+    field: &schema::Field,
+    seen: Option<u32>,
+) -> Amount {
+    if let Some(n) = seen.or_else(|| local::count(&vmsd.name, &field.name)) {
+        return Amount::Fixed(u64::from(n));
+    }
+    match local::counter(&vmsd.name, &field.name) {
+        Some(name) => slot(vmsd, at, name, 1),
         None => Amount::Unknown(format!("local count of {}/{}", vmsd.name, field.name)),
     }
 }

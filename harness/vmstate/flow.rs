@@ -17,6 +17,9 @@ use crate::wire::{Error, Kind, Map, Result};
 /// First byte of a subsection record.
 pub const SUBSECTION: u8 = 0x05;
 
+/// Marker of a NULL element of an array of pointers, from 2.9 on.
+pub const NULL: u8 = 0x30;
+
 /// The names of an item.
 #[derive(Debug, Clone, Copy)]
 pub struct Name<'d> {
@@ -89,6 +92,10 @@ pub trait Flow<'d> {
     /// # Errors
     /// [`Kind::UnknownSubsection`] and the reader's.
     fn subsection(&mut self, set: &'d Set, owner: &'d Vmsd) -> Result<Option<(usize, u32)>>;
+
+    /// Whether the next element of an array of pointers is NULL: by the byte that comes, or by the
+    /// values that are saved. `name` is its marker's; nothing is transferred.
+    fn null_next(&mut self, name: Name<'d>) -> bool;
 
     /// After an element, for loaders that look at the file's error flag then.
     ///

@@ -1,8 +1,19 @@
 //! Presence predicates: what the `field_exists` hooks of the tables decide.
 //!
 //! A hook depends on the version being loaded, on values loaded before, or on the local machine.
-//! The complete set for PC machines up to 11.1 is here; another symbol is
-//! [`Predicate::Unknown`], which makes the load undetermined where it is reached.
+//! Those of PC machines and their devices up to 11.1 are here, but for these, which hang on how a
+//! device was configured, on the host, or on a loader of their own:
+//!
+//! | symbol | decides by |
+//! | --- | --- |
+//! | `pci_device_shpc_present` | property `shpc` of pci-bridge, whose default changed twice |
+//! | `test_msix`, `test_no_msix` | property `msi` of ivshmem |
+//! | `vfio_msix_present` | the device of the host |
+//! | `slirp_family_inet`, `slirp_older_than_v4` | fields of slirp's own loader |
+//! | `mac_table_fits`, `mac_table_doesnt_fit`, `max_queues_gt_1`, `has_ctrl_guest_offloads` | virtio-net, which [`super::codec::virtio`] loads |
+//!
+//! Another symbol is [`Predicate::Unknown`], which makes the load undetermined where it is reached,
+//! and is told by `release::unmodelled`.
 
 use crate::dialect::{Generation, Version};
 use crate::wire::{Fault, planted};
@@ -16,8 +27,13 @@ pub enum Predicate {
     VersionIs(u32),
     /// The version being loaded is below this one.
     VersionBelow(u32),
+    /// The version being loaded, or what an earlier field says if that is less, lies in this range;
+    /// the field is 0 in a stream without it.
+    VersionSaid(&'static str, u32, u32),
     /// An earlier field is not zero.
     NonZero(&'static str),
+    /// An earlier field is at most as large as another.
+    AtMost(&'static str, &'static str),
     /// x87 registers in a given form.
     Fpregs(Fpregs),
     /// `hpet`: the number of timers is in range (1.7.2, 2.0.2, 2.1 to 9.2).
@@ -45,6 +61,7 @@ pub enum Fpregs {
 pub fn validation(text: &str) -> Option<&'static str> {
     match text {
         "num_timers in range" | "num_timers must match" => Some("hpet_validate_num_timers"),
+        "log_num <= log_max" => Some("pcie_aer_state_log_num_valid"),
         _ => None,
     }
 }
@@ -62,6 +79,18 @@ pub fn predicate(symbol: &str, release: Version, machine: &str) -> Predicate {
         "version_is_5" => Predicate::VersionIs(5),
         "is_version_1" => Predicate::VersionIs(1),
         "is_version_2" => Predicate::VersionIs(2),
+        // hw/ipmi: the first version, under a name that was another device's.
+        "vmstate_kcs_before_version2" => Predicate::VersionBelow(2),
+        // eeprom93xx: versions are dates.
+        "is_old_eeprom_version" => Predicate::VersionIs(20_061_112),
+        // esp: the device around says by which version of the chip's state it was saved.
+        "esp_is_before_version_5" => Predicate::VersionSaid("../mig_version_id", 0, 4),
+        "esp_is_version_5" => Predicate::VersionSaid("../mig_version_id", 5, u32::MAX),
+        "esp_is_version_6" => Predicate::VersionSaid("../mig_version_id", 6, u32::MAX),
+        "esp_is_between_version_5_and_6" => Predicate::VersionSaid("../mig_version_id", 5, 6),
+        "pcie_aer_state_log_num_valid" => Predicate::AtMost("log_num", "log_max"),
+        // The events kept while the ring is full; since the flag is unused, never.
+        "xhci_er_full" => Predicate::NonZero("er_full"),
         "is_identify_set" => Predicate::NonZero("identify_set"),
         "hpet_validate_num_timers" if release >= Version::new(10, 0, 0) => {
             Predicate::TimersEqualLocal
@@ -78,6 +107,16 @@ pub fn predicate(symbol: &str, release: Version, machine: &str) -> Predicate {
         "piix4_vmstate_need_smbus" => Predicate::Fixed(from(4, 0)),
         // x-not-migrate-acpi-index is on up to 6.2.
         "vmstate_test_migrate_acpi_index" => Predicate::Fixed(from(7, 0)),
+        // Up to 6.2 the hook looked at the wrong structure, and found nothing there to send; since
+        // 7.0 such machine types do not send it on purpose.
+        "vmstate_acpi_pcihp_use_acpi_index" => Predicate::Fixed(false),
+        // x-disable-pcie is on for machine types up to 2.5: PCI configuration is in the section
+        // itself then, otherwise in a subsection.
+        "vmxnet3_vmstate_test_pci_device" | "pvscsi_vmstate_test_pci_device" => {
+            Predicate::Fixed(!from(2, 6))
+        }
+        // x-migrate-msix is off up to 2.9.
+        "gen_rp_test_migrate_msix" => Predicate::Fixed(from(2, 10)),
         "migrate_is_pcie" => Predicate::Fixed(false),
         "migrate_is_not_pcie" => Predicate::Fixed(true),
         other => Predicate::Unknown(other.to_string()),
@@ -93,7 +132,8 @@ pub fn is_local(predicate: &Predicate) -> bool {
 
 impl Predicate {
     /// Whether the field is there. `value` gives an earlier field of the same description by the
-    /// end of its name; `local_timers` is the destination's own number of HPET timers.
+    /// end of its name, and one of the description that it is nested in by that with `../` before
+    /// it; `local_timers` is the destination's own number of HPET timers.
     ///
     /// # Errors
     /// The symbol, for a predicate that is not known.
@@ -107,6 +147,11 @@ impl Predicate {
             Predicate::Fixed(known) => *known,
             Predicate::VersionIs(v) => version == *v,
             Predicate::VersionBelow(v) => version < *v,
+            Predicate::VersionSaid(field, least, most) => {
+                let said = u64::from(version).min(value(field));
+                (u64::from(*least)..=u64::from(*most)).contains(&said)
+            }
+            Predicate::AtMost(field, most) => value(field) <= value(most),
             Predicate::NonZero(field) => (value(field) != 0) != planted(Fault::PresenceInverted),
             Predicate::Fpregs(form) => {
                 let format = value("fpregs_format_vmstate");
@@ -140,6 +185,54 @@ mod tests {
         {
             assert_eq!(holds(false, version), Ok(below), "{version}");
             assert_eq!(holds(true, version), Ok(is), "{version}");
+        }
+    }
+
+    #[rstest::rstest]
+    #[case("esp_is_before_version_5", 4, 0, true)]
+    #[case("esp_is_before_version_5", 6, 4, true)]
+    #[case("esp_is_before_version_5", 6, 6, false)]
+    #[case("esp_is_version_5", 6, 6, true)]
+    #[case("esp_is_version_5", 6, 0, false)]
+    #[case("esp_is_between_version_5_and_6", 7, 7, false)]
+    #[case("esp_is_between_version_5_and_6", 7, 6, true)]
+    #[case("esp_is_version_6", 7, 5, false)]
+    fn a_version_that_the_device_around_says(
+        #[case] symbol: &str,
+        #[case] version: u32,
+        #[case] said: u64,
+        #[case] there: bool,
+    ) {
+        let known = predicate(symbol, Version::new(8, 0, 0), "pc-i440fx-8.0");
+        let value = |name: &str| if name == "../mig_version_id" { said } else { 99 };
+        assert_eq!(known.holds("esp", version, value, 3), Ok(there));
+    }
+
+    #[rstest::rstest]
+    #[case("vmstate_acpi_pcihp_use_acpi_index", "pc-i440fx-6.2", false)]
+    #[case("vmstate_test_migrate_acpi_index", "pc-i440fx-6.2", false)]
+    #[case("vmstate_test_migrate_acpi_index", "pc-i440fx-7.0", true)]
+    #[case("vmxnet3_vmstate_test_pci_device", "pc-q35-2.5", true)]
+    #[case("pvscsi_vmstate_test_pci_device", "pc-q35-2.6", false)]
+    #[case("gen_rp_test_migrate_msix", "pc-q35-2.9", false)]
+    #[case("gen_rp_test_migrate_msix", "pc-q35-2.10", true)]
+    fn what_the_machine_type_decides(
+        #[case] symbol: &str,
+        #[case] machine: &str,
+        #[case] there: bool,
+    ) {
+        let known = predicate(symbol, Version::new(8, 0, 0), machine);
+        assert!(is_local(&known));
+        assert_eq!(known.holds("x", 1, |_| 1, 3), Ok(there));
+    }
+
+    #[test]
+    fn a_log_has_no_more_entries_than_it_can() {
+        let known = predicate("pcie_aer_state_log_num_valid", Version::new(8, 0, 0), "pc");
+        assert_eq!(validation("log_num <= log_max"), Some("pcie_aer_state_log_num_valid"));
+        for (entries, valid) in [(8, true), (9, false)] {
+            let value = |name: &str| if name == "log_num" { entries } else { 8 };
+            assert_eq!(known.holds("x", 1, value, 3), Ok(valid));
         }
     }
 }

@@ -2,6 +2,9 @@
 //! the same meaning. The only way in which differently named fields count as equal; each entry
 //! has its reason. Kept in `corpus/renames.toml`.
 
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use serde::Deserialize;
 
 /// One entry: in descriptions matched by `vmsd`, a field `from` is compared as `to`.
@@ -28,6 +31,9 @@ pub struct Renames {
     /// Fields that later releases drop on purpose.
     #[serde(default)]
     pub dropped: Vec<Dropped>,
+    /// Names that were asked for before: every release has most fields of every other.
+    #[serde(skip)]
+    asked: Arc<RwLock<HashMap<String, HashMap<String, String>>>>,
 }
 
 /// A field whose bytes later releases read as `unused`: they do without its value, on purpose.
@@ -81,12 +87,24 @@ impl Renames {
     pub fn may_drop(&self, vmsd: &str, name: &str) -> bool {
         self.dropped
             .iter()
-            .any(|d| capture(&d.vmsd, vmsd).is_some() && capture(&d.field, name).is_some())
+            .any(|d| capture(&d.field, name).is_some() && capture(&d.vmsd, vmsd).is_some())
     }
 
     /// The name by which field `name` of description `vmsd` is compared.
     #[must_use]
     pub fn canonical(&self, vmsd: &str, name: &str) -> String {
+        let asked = self.asked.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = asked.get(vmsd).and_then(|fields| fields.get(name)) {
+            return known.clone();
+        }
+        drop(asked);
+        let found = self.renamed(vmsd, name);
+        let mut asked = self.asked.write().unwrap_or_else(PoisonError::into_inner);
+        let fields = asked.entry(vmsd.to_string()).or_default();
+        fields.entry(name.to_string()).or_insert(found).clone()
+    }
+
+    fn renamed(&self, vmsd: &str, name: &str) -> String {
         let mut name = name.to_string();
         for entry in &self.rename {
             if capture(&entry.vmsd, vmsd).is_some()

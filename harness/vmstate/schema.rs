@@ -30,6 +30,11 @@ pub struct Tables {
     pub release: String,
     /// Descriptions by key.
     pub vmsd: BTreeMap<Key, Vmsd>,
+    /// What the source of these tables says that nothing here knows the meaning of, by the place
+    /// where it says so: `vmstate_x`, `vmstate_x, field 3 (name)`. What hangs on it is
+    /// [`Kind::Unknown`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub more: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
 }
 
 /// One `VMStateDescription`.
@@ -255,6 +260,9 @@ pub struct Handlers {
     /// they are the same for every device. [`Handler::answers`] come first.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub observed: BTreeMap<String, bool>,
+    /// As [`Tables::more`], by handler.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub more: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
 }
 
 /// One `SaveStateEntry`.

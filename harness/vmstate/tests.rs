@@ -1,5 +1,7 @@
 //! Descriptions written as tables, compiled and given streams byte by byte.
 
+mod pointers;
+
 use rstest::rstest;
 use serde_json::{Value, json};
 

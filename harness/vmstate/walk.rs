@@ -23,6 +23,11 @@ const STEPS_PER_BYTE: u64 = 16;
 /// Those that no byte has to be read for.
 const STEPS_FREE: u64 = 1 << 14;
 
+/// Elements of an array of pointers of which it is looked up whether the destination has them.
+const MAX_KNOWN: u32 = 4096;
+/// Name of the marker of a NULL element, in the node of that element.
+const POINTER: &str = "pointer";
+
 /// How many steps so many bytes allow.
 #[must_use]
 pub fn most_steps(bytes: u64) -> u64 {
@@ -56,6 +61,8 @@ pub struct Walk<'d, 'f, F> {
     values: Vec<u64>,
     /// What the nearest subsection around is one of, and where its values begin.
     owner: Option<(&'d Vmsd, usize)>,
+    /// What the present description is nested in, and where its values begin.
+    around: Option<(&'d Vmsd, usize)>,
     depth: u32,
     /// What a later check needs from an earlier item of the section.
     pub memory: Memory,
@@ -70,6 +77,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             device,
             values: Vec::new(),
             owner: None,
+            around: None,
             depth: 0,
             memory: Memory::default(),
         }
@@ -184,7 +192,14 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             Some(predicate) => {
                 let timers = self.local_value("num_timers_save").unwrap_or(3);
                 let values = self.values.get(base..).unwrap_or(&[]);
-                match predicate.holds(version, |name| check::value(vmsd, values, name), timers) {
+                let value = |name: &str| match (name.strip_prefix("../"), self.around) {
+                    (None, _) => check::value(vmsd, values, name),
+                    (Some(name), Some((vmsd, base))) => {
+                        check::value(vmsd, self.values.get(base..).unwrap_or(&[]), name)
+                    }
+                    (Some(_), None) => 0,
+                };
+                match predicate.holds(version, value, timers) {
                     Ok(present) => present,
                     Err(symbol) => {
                         let what =
@@ -214,7 +229,9 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         if count == 0 {
             return Ok(());
         }
+        let outer = self.around.replace((vmsd, base));
         let value = self.elements(field, base, count, indexed, version)?;
+        self.around = outer;
         if let Some(place) = self.values.get_mut(base + at) {
             *place = value;
         }
@@ -269,16 +286,24 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     ) -> Result<u64> {
         let name = |info| field_name(field, info);
         let marked = field.auto_alloc && self.scene.dialect.pointers == PointerMarkers::NullOrValid;
+        let pointers = field.array_of_pointer && !field.auto_alloc && indexed;
         if let FieldKind::Leaf(leaf, info, size) = &field.kind
             && !marked
+            && !pointers
         {
             let size = self.size(size, base, &field.name)?;
             let value = codec::leaf(self, *leaf, name(info), size, count)?;
             self.flow.after_element()?;
             return Ok(value);
         }
+        let known = if pointers { self.known_nulls(field, count) } else { None };
         for i in 0..count {
             self.step(field)?;
+            let of = |nulls: &Vec<bool>| nulls.get(usize::try_from(i).ok()?).copied();
+            if pointers && self.null(field, i, known.as_ref().and_then(of))? {
+                self.flow.after_element()?;
+                continue;
+            }
             if marked {
                 let at = self.flow.offset();
                 match self.flow.compared(name("ptr-marker"), 1) {
@@ -310,6 +335,60 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             self.flow.after_element()?;
         }
         Ok(0)
+    }
+
+    /// Which elements of an array of pointers the destination has as NULL, as its own fixture shows:
+    /// nothing, if that has none there, as then a byte may be a marker or the first of an element.
+    fn known_nulls(&mut self, field: &'d Field, count: u64) -> Option<Vec<bool>> {
+        let first = u32::try_from(count).unwrap_or(u32::MAX).min(MAX_KNOWN);
+        let mut is_null = |i| {
+            self.flow.map().enter(&field.name, &field.canonical, Some(i));
+            let null = self.scene.local.items.contains_key(&self.flow.map().identity(POINTER));
+            self.flow.map().leave();
+            null
+        };
+        let nulls: Vec<bool> = (0..first).map(&mut is_null).collect();
+        nulls.contains(&true).then_some(nulls)
+    }
+
+    /// Whether an element of an array of pointers is NULL. The loader goes by its own pointers, and
+    /// knows of none what the source has there: `known`, where that is known, else what the next
+    /// byte says, as a destination that is configured as its source has the same.
+    fn null(&mut self, field: &'d Field, i: u64, known: Option<bool>) -> Result<bool> {
+        let name = Name::plain(POINTER, "nullptr");
+        let (loads, markers) = (self.flow.loads(), self.scene.dialect.pointers);
+        let index = Some(u32::try_from(i).unwrap_or(u32::MAX));
+        self.flow.map().enter(&field.name, &field.canonical, index);
+        let at = self.flow.offset();
+        let null = match known {
+            Some(null) if loads => null,
+            None if loads && markers == PointerMarkers::None => false,
+            _ => self.flow.null_next(name),
+        };
+        if null && markers == PointerMarkers::None {
+            let kind = Kind::Abort("a NULL element, which is followed before 2.9".into());
+            return Err(self.flow.fail(kind, at, POINTER));
+        }
+        if null {
+            match self.flow.compared(name, 1) {
+                (0x30, outcome) => outcome?,
+                (_, Err(e)) if !loads => return Err(e),
+                (0x31, _) if markers == PointerMarkers::NullOrValid => {
+                    let kind = Kind::Abort("an element that is there, where there is NULL".into());
+                    return Err(self.flow.fail(kind, at, POINTER));
+                }
+                (found, _) => {
+                    let expected = match markers {
+                        PointerMarkers::NullOrValid => "0x30 or 0x31",
+                        _ => "0x30",
+                    };
+                    let kind = Kind::BadMarker { found: found as u8, expected };
+                    return Err(self.flow.fail(kind, at, POINTER));
+                }
+            }
+        }
+        self.flow.map().leave();
+        Ok(null)
     }
 
     /// Counts a field or an element.
@@ -392,12 +471,14 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     /// Whatever is not a refusal.
     pub fn ignoring_refusal(&mut self, part: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let (position, values, depth) = (self.flow.map().position(), self.values.len(), self.depth);
+        let (owner, around) = (self.owner, self.around);
         match part(self) {
             Err(e) if e.kind.is_refusal() => {
                 self.flow.ignored(e);
                 self.flow.map().resume(position);
                 self.values.truncate(values);
                 self.depth = depth;
+                (self.owner, self.around) = (owner, around);
                 Ok(())
             }
             outcome => outcome,

@@ -132,6 +132,12 @@ impl<'d> Map<'d> {
         Map::default()
     }
 
+    /// An empty map with room for so many spans: the same bytes were read before.
+    #[must_use]
+    pub fn with_room(spans: usize) -> Self {
+        Map { spans: Vec::with_capacity(spans), ..Map::default() }
+    }
+
     /// An empty map that keeps `most` spans and `most` nodes of its tree; what comes after them is
     /// counted, so that memory does not grow with a stream that has ever more items.
     #[must_use]

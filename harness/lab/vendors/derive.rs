@@ -1,6 +1,7 @@
 //! A build's descriptions: those of an upstream release, with what each downstream of it adds.
 
 use super::VendorError;
+use crate::dialect::Capabilities;
 use crate::matrix::vendors::{Field, Subsection, Vendor};
 use crate::release::library::{Library, build};
 use crate::stream::Destination;
@@ -15,6 +16,8 @@ pub struct Build {
     pub release: String,
     /// Its descriptions.
     pub tables: Tables,
+    /// What it is started with.
+    pub capabilities: Capabilities,
 }
 
 impl Build {
@@ -37,7 +40,12 @@ impl Build {
                 known: known.join(", "),
             });
         };
-        Ok(Build { name: name.to_string(), release: name.to_string(), tables: tables.clone() })
+        Ok(Build {
+            name: name.to_string(),
+            release: name.to_string(),
+            tables: tables.clone(),
+            capabilities: Capabilities::default(),
+        })
     }
 
     /// The build on a machine type with the devices of a scenario; `None` if its upstream release
@@ -70,6 +78,7 @@ impl Build {
             build(&handlers, &self.tables, library.renames()).map_err(VendorError::Tables)?;
         made.release.clone_from(&self.name);
         made.dialect = upstream.dialect;
+        made.dialect.capabilities = Some(self.capabilities);
         made.local = upstream.local;
         Ok(Some(made))
     }

@@ -159,7 +159,9 @@ fn refused_value(
     let Some(error) = judged.error.filter(|_| judged.verdict == Verdict::Refused) else {
         return Ok(None);
     };
-    let (Kind::Check(_) | Kind::NotEqual { .. }) = error.kind else { return Ok(None) };
+    let (Kind::Check(_) | Kind::NotEqual { .. } | Kind::PciConfig { .. }) = error.kind else {
+        return Ok(None);
+    };
     let sections = meaning.loaded.sections.iter().rev();
     let handler = sections.into_iter().find(|s| s.offset <= error.offset).map(|s| s.handler);
     let section = handler.and_then(|index| own.handlers.get(index));

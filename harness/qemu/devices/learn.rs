@@ -197,10 +197,10 @@ fn board(
 ///
 /// # Errors
 /// When it does not write them.
-pub fn dump(binary: &Binary) -> Result<String, QemuError> {
+pub fn dump(binary: &Binary, limit: Duration) -> Result<String, QemuError> {
     let newest = binary.machines.iter().find(|m| m.newest).or(binary.machines.first());
     let machine = newest.map_or("none", |m| m.name.as_str());
-    let bytes = super::super::bundle::dump(binary, machine)?;
+    let bytes = super::super::bundle::dump(binary, machine, limit)?;
     let name = Path::new("dump-vmstate").display().to_string();
     Ok(crate::release::files::utf8(&name, &bytes)?.to_owned())
 }

@@ -2,7 +2,7 @@
 //! catalogue are made anew from the fixtures that the corpus has and from recordings, all at once.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rayon::prelude::*;
@@ -17,7 +17,7 @@ use crate::release::bundle::recording::{Told, import_recordings};
 use crate::release::bundle::{BundleInput, BundleMachine, BundleScenario};
 use crate::release::catalogue::Catalogue;
 use crate::release::corpus::Corpus;
-use crate::release::files::{self, Staged};
+use crate::release::held::Held;
 use crate::release::import::bundles::bundle_pool;
 use crate::release::json;
 use crate::release::library::Library;
@@ -64,6 +64,7 @@ const LEVEL: i32 = 19;
 /// When the binary does not load the fixtures of its own release, or files fail. Nothing has been
 /// written then.
 pub fn shelve(order: &Order<'_>) -> Result<Shelved, QemuError> {
+    let held = Held::take(order.corpus, "add --devices")?;
     let corpus = Corpus::open(order.corpus)?;
     let library = Library::open(corpus.clone())?;
     let Learnt { types, recordings, silent } =
@@ -72,37 +73,29 @@ pub fn shelve(order: &Order<'_>) -> Result<Shelved, QemuError> {
         about: order.binary.about.clone(),
         all_machines: order.binary.machines.iter().map(|m| m.name.clone()).collect(),
         types,
-        dump: dump(order.binary)?,
+        dump: dump(order.binary, order.limit)?,
         recordings,
     };
     let input =
         BundleInput { release: order.release.to_owned(), machines: scenarios(order, &library)? };
-    let pool = bundle_pool(&corpus)?;
+    let pool = bundle_pool(&corpus, order.release)?;
     let (imported, catalogue, payloads) =
         import_recordings(&input, &told, &pool, library.renames())
             .map_err(|why| QemuError::Recordings { why: Box::new(why) })?;
 
-    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
     let release = order.release;
-    files.push((format!("{release}/tables.json"), text(&imported.tables)?));
+    files.push((format!("{release}/tables.json").into(), text(&imported.tables)?));
     for list in &imported.handlers {
         let name = format!("{}.{}", list.machine, list.scenario);
-        files.push((format!("{release}/destinations/{name}.json"), text(list)?));
+        files.push((format!("{release}/destinations/{name}.json").into(), text(list)?));
     }
-    files.push((Catalogue::path(release), text(&catalogue)?));
+    files.push((Catalogue::path(release).into(), text(&catalogue)?));
     let packed = zstd::encode_all(&payloads[..], LEVEL).map_err(QemuError::files)?;
-    files.push((Catalogue::payloads_path(release), packed));
-    let mut staged = Vec::new();
-    let mut written = Vec::new();
-    for (path, bytes) in files {
-        if let Some(file) = files::stage(&order.corpus.join(&path), &bytes)? {
-            staged.push(file);
-            written.push(path);
-        }
-    }
-    // All of it is on the disk; from here on names change, and no interrupt comes in between.
-    let _held = running();
-    staged.into_iter().try_for_each(Staged::persist)?;
+    files.push((Catalogue::payloads_path(release).into(), packed));
+    // No interrupt comes in between.
+    let _running = running();
+    let written = held.change(&files)?.iter().map(|path| path.display().to_string()).collect();
     Ok(Shelved { written, notes: imported.notes, catalogue, silent })
 }
 

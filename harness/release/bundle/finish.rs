@@ -34,7 +34,7 @@ impl<'a> Finisher<'a> {
             drafts,
             heritage,
             version: release.parse().ok(),
-            tables: Tables { release: release.to_owned(), vmsd: BTreeMap::new() },
+            tables: Tables { release: release.to_owned(), ..Tables::default() },
             keys: BTreeMap::new(),
             taken: BTreeMap::new(),
             used: BTreeSet::new(),

@@ -492,7 +492,7 @@ fn built(
         scenario: COMPOSED.to_owned(),
         origin: COMPOSED.to_owned(),
         handlers: std::iter::once(ram).chain(sections).collect(),
-        observed: BTreeMap::new(),
+        ..Handlers::default()
     };
     let mut destination = shelves.library.build(&list, kit.tables)?;
     kit.name.clone_into(&mut destination.release);

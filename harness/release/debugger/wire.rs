@@ -1,23 +1,26 @@
-//! The debugger's files as they are written, strictly: what is not expected is an error, what is
-//! expected and of no use on the wire (`_` names) is passed over.
+//! The debugger's files as they are written. What is expected and of no use on the wire (`_` names)
+//! is passed over; what is not expected, as a later QEMU may add to its descriptions, is kept as
+//! [`More`].
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::kept::More;
+
 /// `tables/vmsd/<release>.json`, unpacked.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct WireTables {
     pub(super) release: String,
     pub(super) flags: BTreeMap<String, u32>,
     pub(super) vmsd: BTreeMap<String, WireVmsd>,
+    #[serde(flatten)]
+    pub(super) more: More,
 }
 
 /// `VMStateDescription`.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct WireVmsd {
     pub(super) symbol: String,
     pub(super) name: String,
@@ -32,24 +35,34 @@ pub(super) struct WireVmsd {
     pub(super) unmigratable: u8,
     #[serde(default, rename = "pre_save")]
     _pre_save: IgnoredAny,
+    #[serde(default, rename = "post_save")]
+    _post_save: IgnoredAny,
     #[serde(default, rename = "priority")]
     _priority: IgnoredAny,
+    /// Asked while a device is unplugged (4.2).
+    #[serde(default, rename = "dev_unplug_pending")]
+    _dev_unplug_pending: IgnoredAny,
+    /// Decides where in the stream a section is written (8.0); a loader takes it anywhere.
+    #[serde(default, rename = "early_setup")]
+    _early_setup: IgnoredAny,
     pub(super) fields: Vec<WireField>,
     #[serde(default)]
     pub(super) subsections: Vec<WireSubsection>,
+    #[serde(flatten)]
+    pub(super) more: More,
 }
 
 /// A reference to a subsection.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct WireSubsection {
     pub(super) vmsd: String,
     pub(super) needed: Option<String>,
+    #[serde(flatten)]
+    pub(super) more: More,
 }
 
 /// `VMStateField`; what is zero may be left out.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct WireField {
     pub(super) name: String,
     pub(super) flags: u32,
@@ -69,11 +82,14 @@ pub(super) struct WireField {
     pub(super) info: Option<String>,
     pub(super) vmsd: Option<String>,
     pub(super) field_exists: Option<String>,
+    #[serde(default, rename = "err_hint")]
+    _err_hint: IgnoredAny,
+    #[serde(flatten)]
+    pub(super) more: More,
 }
 
 /// `SaveStateEntry`: an element of `tables/handlers/<release>/<machine>.<scenario>.json`.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct WireHandler {
     pub(super) idstr: String,
     pub(super) instance_id: u32,
@@ -85,7 +101,7 @@ pub(super) struct WireHandler {
     pub(super) load_state: Option<String>,
     #[serde(default)]
     pub(super) ops: BTreeMap<String, String>,
-    #[serde(rename = "section_id")]
+    #[serde(default, rename = "section_id")]
     _section_id: IgnoredAny,
     #[serde(default, rename = "is_ram")]
     _is_ram: IgnoredAny,
@@ -97,11 +113,12 @@ pub(super) struct WireHandler {
     _save_live_state: IgnoredAny,
     #[serde(default, rename = "set_params")]
     _set_params: IgnoredAny,
+    #[serde(flatten)]
+    pub(super) more: More,
 }
 
 /// `CompatEntry`.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct WireCompat {
     pub(super) idstr: String,
     pub(super) instance_id: u32,

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::{ImportError, packed_text};
+use crate::dialect::Version;
 use crate::release::bundle::{BundleInput, BundleMachine, BundleScenario, Pool};
-use crate::release::corpus::{Corpus, CorpusError};
+use crate::release::corpus::{Corpus, CorpusError, oldest_first};
 use crate::release::{debugger, files};
 
 /// The bundle of `release` in `dir`: for every machine type its dump, and its fixtures from the
@@ -53,15 +54,41 @@ pub fn bundle_input(
     }))
 }
 
-/// What bundles may inherit from: all of the corpus that a debugger read, newest release first.
-/// Not what came from other bundles, so that the order of imports does not matter.
-pub fn bundle_pool(corpus: &Corpus) -> Result<Pool, CorpusError> {
+/// The release that dropped the loaders of old versions of PC devices.
+const OLD_LOADERS_GONE: Version = Version::new(4, 2, 0);
+
+/// Which destinations of a release, as `MACHINE.SCENARIO`, a folder has no trace of although the
+/// corpus knows them: with none, its bundle is the whole of the release.
+pub(super) fn lacking(dir: &Path, release: &str, corpus: &Corpus) -> Vec<String> {
+    let traced =
+        |stem: &String| dir.join(format!("bundles/{release}/{stem}/load.trace.zst")).is_file();
+    let known = corpus.destinations(release).into_iter();
+    known
+        .map(|(machine, scenario)| format!("{machine}.{scenario}"))
+        .filter(|s| !traced(s))
+        .collect()
+}
+
+/// What a bundle of `of` may inherit from: all of the corpus that a debugger read, the nearest
+/// release first, the newer of two. Not what came from other bundles, so that the order of imports
+/// does not matter. 4.2 dropped the loaders of old versions, of which no dump tells: what lies on
+/// the other side of that comes last.
+pub fn bundle_pool(corpus: &Corpus, of: &str) -> Result<Pool, CorpusError> {
     let mut pool = Pool::default();
-    for release in corpus.releases().into_iter().rev() {
-        let Some(tables) = corpus.tables(&release)? else { continue };
+    let known = corpus.releases();
+    let mut nearest: Vec<&str> = known.iter().map(String::as_str).chain([of]).collect();
+    oldest_first(&mut nearest);
+    nearest.dedup();
+    let own = nearest.iter().position(|name| *name == of).unwrap_or(0);
+    let side = |name: &str| name.parse::<Version>().is_ok_and(|v| v >= OLD_LOADERS_GONE);
+    let mut nearest: Vec<(usize, &str)> = nearest.into_iter().enumerate().rev().collect();
+    // The list is newest first, and stays so where the distance is the same.
+    nearest.sort_by_key(|(at, name)| (side(name) != side(of), at.abs_diff(own)));
+    for (_, release) in nearest {
+        let Some(tables) = corpus.tables(release)? else { continue };
         let mut handlers = Vec::new();
-        for (machine, scenario) in corpus.destinations(&release) {
-            handlers.extend(corpus.handlers(&release, &machine, &scenario)?);
+        for (machine, scenario) in corpus.destinations(release) {
+            handlers.extend(corpus.handlers(release, &machine, &scenario)?);
         }
         handlers.retain(|h| h.origin == debugger::ORIGIN);
         if !handlers.is_empty() {

@@ -223,6 +223,40 @@ fn a_bundle_is_put_together_from_dump_trace_and_fixtures() {
     assert_eq!((scenario.scenario.as_str(), &scenario.stream[..]), ("idle", &b"QEVM"[..]));
     assert_eq!(scenario.trace.as_deref(), Some("trace"));
 
-    let pool = bundle_pool(&corpus).unwrap();
+    let pool = bundle_pool(&corpus, "1.3").unwrap();
     assert_eq!(pool.releases.len(), 1);
+}
+
+/// The corpus as it was, to the byte, when a later part of the folder is bad or somebody writes.
+#[test]
+fn an_import_that_fails_changes_nothing() {
+    let dir = input();
+    let (into, _) = corpus_of(&dir);
+    let into = into.path().join("corpus");
+    let state = || {
+        let paths = files::walk(&into).unwrap();
+        let read = |p: String| (files::read(&into.join(&p)).unwrap(), p);
+        paths.into_iter().map(read).collect::<Vec<_>>()
+    };
+    let before = state();
+    put(&dir, "streams/index.json", index(b"QEVM").to_string().replace("1.2", "1.3"));
+    put(&dir, &STREAM.replace("1.2", "1.3"), packed(b"QEVM"));
+    put(&dir, "bundles/1.4/pc-1.2.idle/load.trace.zst", packed(b""));
+    let error = import(dir.path(), &into).unwrap_err();
+    assert!(matches!(error, ImportError::Missing { .. }), "{error}");
+    assert_eq!(state(), before);
+
+    fs::remove_dir_all(dir.path().join("bundles")).unwrap();
+    let held = Held::take(&into, "observe").unwrap();
+    let error = import(dir.path(), &into).unwrap_err().to_string();
+    assert!(error.contains("crossload observe (process "), "{error}");
+    assert_eq!(state(), before);
+    drop(held);
+    assert_eq!(import(dir.path(), &into).unwrap().written.len(), 2);
+
+    // A corpus that was not there is not there.
+    put(&dir, OBSERVED, "{");
+    let new = into.with_file_name("new");
+    import(dir.path(), &new).unwrap_err();
+    assert!(!new.exists());
 }

@@ -3,7 +3,8 @@
 use rstest::rstest;
 
 use super::{Body, Bytes, destination, handler, on, outcome, refuses, whole};
-use crate::stream::load;
+use crate::dialect::Capabilities;
+use crate::stream::{load, load_own};
 use crate::wire::Feed;
 
 /// A section that is nothing but its end.
@@ -17,7 +18,12 @@ fn empty(bytes: Bytes, id: u32) -> Bytes {
 #[case("2.5.0", 2, 4, &[0; 4], "")]
 #[case("2.5.0", 2, 3, &[0; 4], "command: Ping with bad length 3")]
 #[case("2.5.0", 3, 16, &[0; 16], "")]
-#[case("2.5.0", 3, 0, &[], "")]
+#[case("2.5.0", 3, 0, &[], "command: PostcopyAdvise with bad length 0")]
+#[case("2.12.0", 3, 0, &[], "")]
+#[case("2.11.0", 3, 16, &[0; 16], "")]
+#[case("2.12.0", 3, 16, &[0; 16], "command: advice for postcopy of RAM, but postcopy-ram is off")]
+#[case("8.0.0", 8, 0, &[], "")]
+#[case("8.1.0", 8, 0, &[], "command: COLO, but x-colo is off")]
 #[case("2.5.0", 3, 8, &[0; 8], "command: PostcopyAdvise with bad length 8")]
 #[case("2.5.0", 4, 0, &[], "")]
 #[case("2.5.0", 4, 1, &[0], "command: PostcopyListen with bad length 1")]
@@ -42,6 +48,35 @@ fn commands(
     } else {
         refuses(&to, &stream, expected);
     }
+}
+
+/// What a destination was started with, and what it takes then.
+#[rstest]
+#[case("3.0.0", "postcopy-ram", 3, 16, "")]
+#[case("3.0.0", "postcopy-ram", 3, 0, "command: advice without RAM, but postcopy-ram is on")]
+#[case("2.11.0", "postcopy-ram", 3, 16, "")]
+#[case("10.0.0", "x-colo", 8, 0, "")]
+#[case("10.0.0", "xbzrle", 8, 0, "command: COLO, but x-colo is off")]
+fn commands_by_capability(
+    #[case] release: &str,
+    #[case] capability: &str,
+    #[case] number: u16,
+    #[case] len: u16,
+    #[case] expected: &str,
+) {
+    let rest = vec![0; usize::from(len)];
+    let stream = Bytes::stream().command(number, len).raw(&rest).end();
+    let mut to = destination(release);
+    let mut on = Capabilities::default();
+    on.turn_on(capability).unwrap();
+    to.dialect.capabilities = Some(on);
+    if expected.is_empty() {
+        whole(&to, &stream);
+    } else {
+        refuses(&to, &stream, expected);
+    }
+    // Whoever wants to know what was written asks for nothing.
+    assert!(load_own(&to, &mut &stream.0[..], &Feed::Bulk).refused.is_none());
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub fn to_tables(description: &Description) -> (Tables, Handlers) {
         });
     }
     let handlers = Handlers { origin: "description".to_owned(), handlers, ..Handlers::default() };
-    (Tables { release: String::new(), vmsd: builder.vmsd }, handlers)
+    (Tables { vmsd: builder.vmsd, ..Tables::default() }, handlers)
 }
 
 /// Collects descriptions, giving equal ones one key.

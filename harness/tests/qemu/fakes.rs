@@ -13,6 +13,7 @@ use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crossload::qemu::add::{Order, add};
 use crossload::qemu::binary::MachineType;
 use crossload::qemu::incoming::{Real, Wanted, load};
 use crossload::qemu::process::{Ended, KEPT};
@@ -22,12 +23,12 @@ use crossload::wire::Feed;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A script that stands for a binary.
-struct Fake {
+pub struct Fake {
     _folder: tempfile::TempDir,
-    binary: Binary,
+    pub binary: Binary,
 }
 
-fn fake(script: &str) -> Fake {
+pub fn fake(script: &str) -> Fake {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fake");
     fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -93,6 +94,72 @@ pub fn is_no_qemu() {
     assert!(e.contains("expected 'QEMU emulator version") && e.contains("hello"), "{e}");
     let e = Binary::at(&fake("echo bad option >&2; exit 2").binary.path).unwrap_err().to_string();
     assert!(e.ends_with("ended with status 2; it said: bad option"), "{e}");
+}
+
+/// One that tells its version and then nothing more: it is asked one thing more, and started once.
+pub fn asked_once() {
+    let log = "echo \"$*\" >>\"$0.log\"";
+    let fake = fake(&format!(
+        "{log}; case \"$*\" in --version) echo QEMU emulator version 7.2.0;; *) exec sleep 1000;; esac"
+    ));
+    let asked = |fake: &Fake| {
+        let log = fs::read_to_string(fake.binary.path.with_extension("log")).unwrap();
+        log.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let limit = Duration::from_secs(2);
+    let e = Binary::within(&fake.binary.path, limit).unwrap_err().to_string();
+    assert!(e.contains("not done after 2s, killed"), "{e}");
+    assert_eq!(asked(&fake), ["--version", "-M help"]);
+
+    let fake = self::fake(&format!(
+        "case \"$*\" in --version) echo QEMU emulator version 7.2.0;; \
+         '-M help') echo pc-i440fx-7.2 PC '(default)';; '-device help') ;; \
+         *) {log}; exec sleep 1000;; esac"
+    ));
+    let into = fake.binary.path.with_extension("into");
+    let output = Command::new(env!("CARGO_BIN_EXE_crossload"))
+        .args(["capture", "--scenario", "idle", "--scenario", "legacy", "--scenario", "nic"])
+        .args(["--jobs", "1", "--limit", "5", "--qemu"])
+        .arg(&fake.binary.path)
+        .arg("--into")
+        .arg(&into)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("nothing was heard of it"), "{said}");
+    assert_eq!(asked(&fake).len(), 1);
+    assert!(!into.exists());
+}
+
+pub fn babbles() {
+    let fake = fake(
+        "case \"$*\" in --version) echo QEMU emulator version 7.2.0;; *) exec yes oh dear >&2;; esac",
+    );
+    let e = Binary::at(&fake.binary.path).unwrap_err().to_string();
+    assert!(e.contains("SIGKILL") && e.contains("oh dear") && e.contains("and was killed"), "{e}");
+    assert!(e.len() < 3000, "{} bytes", e.len());
+}
+
+pub fn another_architecture() {
+    let fake = speaking("arm");
+    assert_eq!(fake.binary.architecture(Duration::from_secs(30)).unwrap(), "aarch64");
+    let folder = tempfile::tempdir().unwrap();
+    let corpus = folder.path().join("corpus");
+    fs::create_dir(&corpus).unwrap();
+    let matrix = folder.path().join("matrix.toml");
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("matrix.toml"), &matrix).unwrap();
+    // 7.2 is there already, but not of this.
+    let order = Order {
+        binary: &fake.binary,
+        release: "7.2".to_owned(),
+        matrix: &matrix,
+        corpus: &corpus,
+        jobs: 1,
+        limit: Duration::from_secs(30),
+        machines: &[],
+    };
+    let e = add(&order).unwrap_err().to_string();
+    assert!(e.contains("7.2.0 (fake) emulates aarch64"), "{e}");
 }
 
 pub fn is_not_there() {
@@ -189,6 +256,23 @@ fn converse(how: &str, mut socket: UnixStream) {
     let mut asked = BufReader::new(socket.try_clone().unwrap()).lines();
     let _ = asked.next();
     writeln!(socket, r#"{{"return": {{}}}}"#).unwrap();
+    if how == "aborts" {
+        for line in asked.map_while(Result::ok) {
+            if line.contains("\"migrate\"") {
+                eprintln!("writer.c:7: the assertion did not hold");
+                std::process::abort();
+            }
+            // Its guest has halted.
+            writeln!(socket, r#"{{"return": "HLT=1"}}"#).unwrap();
+        }
+        return;
+    }
+    if how == "arm" {
+        for _ in asked {
+            writeln!(socket, r#"{{"return": {{"arch": "aarch64"}}}}"#).unwrap();
+        }
+        return;
+    }
     if how == "garbage-later" {
         let _ = asked.next();
         socket.write_all(b"{\"return\": oh\n").unwrap();

@@ -1,6 +1,6 @@
 //! From a reader: values are read, subsections looked for as the release does.
 
-use super::{Flow, Name, SUBSECTION};
+use super::{Flow, NULL, Name, SUBSECTION};
 use crate::dialect::{Dialect, Subsections};
 use crate::vmstate::compile::{Set, Vmsd};
 use crate::vmstate::guest::Guest;
@@ -189,6 +189,10 @@ impl<'d> Flow<'d> for Loader<'_, 'd> {
         self.map.note(item, at, self.reader.offset() - at);
         // The loader keeps the version in 8 bits, in every release.
         Ok(Some((found.1, version & 0xff)))
+    }
+
+    fn null_next(&mut self, _: Name<'d>) -> bool {
+        self.reader.peek_byte(0) == Some(NULL)
     }
 
     fn after_element(&mut self) -> Result<()> {

@@ -13,6 +13,12 @@ pub trait Values {
     /// When the values do not fit the walk.
     fn item(&mut self, map: &Map<'_>, name: Name<'_>, width: u32, into: &mut [u8]) -> Result<()>;
 
+    /// Whether the next element of an array of pointers is NULL; then the next item is its marker
+    /// `name`, which must be [`NULL`](super::NULL). No element is, if nothing else is said.
+    fn is_null(&mut self, _map: &Map<'_>, _name: Name<'_>) -> bool {
+        false
+    }
+
     /// Which subsection of `owner` comes next, as an index into its list, if any, and the version
     /// to write.
     ///
@@ -112,6 +118,10 @@ impl<'d, V: Values> Flow<'d> for Saver<'_, 'd, V> {
         let item = Item { info: "subsection", ..Item::framing(name) };
         self.map.note(item, at, self.writer.offset() - at);
         Ok(Some((*index, version & 0xff)))
+    }
+
+    fn null_next(&mut self, name: Name<'d>) -> bool {
+        self.values.is_null(&self.map, name)
     }
 
     fn after_element(&mut self) -> Result<()> {

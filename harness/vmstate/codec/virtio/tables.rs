@@ -248,7 +248,7 @@ pub fn descriptions(release: Version) -> Tables {
         .filter(|layout| layout.since <= release)
         .map(|layout| (layout.key.to_string(), vmsd(layout, release)))
         .collect();
-    Tables { release: release.to_string(), vmsd }
+    Tables { release: release.to_string(), vmsd, ..Tables::default() }
 }
 
 fn vmsd(layout: &Layout, release: Version) -> Vmsd {
