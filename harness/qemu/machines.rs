@@ -232,8 +232,10 @@ fn sample(
         .map(|m| m.name.as_str())
         .filter(|name| name.starts_with("pc-i440fx-") || name.starts_with("pc-q35-"))
         .filter(|name| Generation::of(name).is_some_and(|g| g >= Generation::new(2, 4)))
-        // Several binaries have it, or there is not much to hold.
-        .filter(|name| known.iter().filter(|(one, _)| one.binary.has(name)).count() > 1)
+        // Others have it, too, where there are others.
+        .filter(|name| {
+            known.len() == 1 || known.iter().filter(|(one, _)| one.binary.has(name)).count() > 1
+        })
         .collect();
     let Some(machine) = random.pick(&machines).copied() else { return Ok(None) };
     let placing = match (machine.starts_with("pc-q35-"), random.below(3)) {
