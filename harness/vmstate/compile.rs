@@ -139,6 +139,8 @@ pub enum Codec {
     VirtioGpu,
     /// Requests in flight of a SCSI device.
     ScsiRequests,
+    /// A list of which nobody saw an element: the mark at its end.
+    EmptyList,
     /// A byte 0x30.
     NullPointer,
     /// A capability name: one-byte length, text.
@@ -178,6 +180,7 @@ impl Codec {
             "virtio" => Codec::Virtio,
             "virtio-gpu" => Codec::VirtioGpu,
             "scsi-requests" => Codec::ScsiRequests,
+            "qtailq" | "qlist" => Codec::EmptyList,
             "nullptr" => Codec::NullPointer,
             "capability" => Codec::Capability,
             "GByteArray" => Codec::ByteArray,

@@ -182,6 +182,16 @@ pub fn destination(
                 }
             }
         }
+        if found.is_none() && registers_otherwise(from, catalogue.as_deref()) {
+            // Its device registers no section of this name: none is found.
+            let nobody = Sent { idstr: String::new(), ..sent.clone() };
+            let what = format!("{release} registers no section {}", sent.name());
+            assumptions.push(what.clone());
+            own.push(unknown(&nobody, &what));
+            handlers.push(unknown(&nobody, &what));
+            chosen.push(Chosen { entry: None, answers: Answers::default(), missing: None });
+            continue;
+        }
         let Some((entry, shelf)) = found else {
             let what = format!("section {} in {release}", sent.name());
             handlers.push(unknown(sent, &what));
@@ -194,10 +204,10 @@ pub fn destination(
             _ => entry.section.clone(),
         };
         let before = from.entry.as_ref().map(|(entry, _)| entry);
-        let instance_id = match before {
-            Some(before) if before.instance_id == sent.instance_id => entry.instance_id,
-            _ => sent.instance_id,
-        };
+        // Releases may count from another number; from there on they count alike.
+        let base = before.map_or(0, |before| first(from.entry.as_ref(), before));
+        let own_base = first(Some(&(entry.clone(), shelf.clone())), &entry);
+        let instance_id = sent.instance_id.wrapping_sub(base).wrapping_add(own_base);
         let default = before.map(|before| &before.answers);
         let (answers, taken) = transfer::answers(&from.answers, default, &entry.answers);
         assumptions.extend(taken.into_iter().map(|what| format!("{}: {what}", sent.idstr)));
@@ -367,6 +377,21 @@ fn find(
         }
     }
     Ok(None)
+}
+
+/// Whether a release has the device type that a section is of, catalogued with sections of other
+/// names than this one's.
+fn registers_otherwise(from: &Chosen, catalogue: Option<&Shelf>) -> bool {
+    let device = device_of(from);
+    let entries = catalogue.iter().flat_map(|shelf| &shelf.catalogue.entries);
+    !device.is_empty() && entries.into_iter().any(|entry| entry.device == device)
+}
+
+/// The lowest instance that a release registers of a section.
+fn first(from: Option<&(Entry, Rc<Shelf>)>, entry: &Entry) -> u32 {
+    let entries = from.into_iter().flat_map(|(_, shelf)| &shelf.catalogue.entries);
+    let same = entries.filter(|e| e.section == entry.section && e.device == entry.device);
+    same.map(|e| e.instance_id).min().unwrap_or(entry.instance_id)
 }
 
 fn device_of(from: &Chosen) -> String {

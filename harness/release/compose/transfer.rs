@@ -60,6 +60,10 @@ fn each<V: PartialEq + Copy + ToString>(
         }
         out.insert(path.clone(), value);
     }
+    // What was never recorded of the destination is as the source has it configured.
+    for (path, sent) in sent.iter().filter(|(path, _)| !own.contains_key(*path)) {
+        out.insert(path.clone(), *sent);
+    }
     out
 }
 

@@ -82,6 +82,10 @@ pub fn leaf<'d, F: Flow<'d>>(
         }
         Codec::Msix => pci::msix(walk, [name, name]).map(|()| 0),
         Codec::VirtioGpu => virtio::gpu::transfer(walk).map(|()| 0),
+        Codec::EmptyList => match walk.flow.scalars(name, 1, 1)? {
+            0 => Ok(0),
+            _ => Err(walk.unmodelled(name.info)),
+        },
         Codec::ScsiRequests => scsi::requests(walk).map(|()| 0),
         Codec::Equal(_)
         | Codec::LessOrEqual

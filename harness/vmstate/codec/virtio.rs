@@ -10,6 +10,7 @@
 //! | `net`, `blk`, `balloon`, `serial` | the device parts |
 //! | `gpu` | the second field of virtio-gpu |
 //! | `iommu` | domains of virtio-iommu |
+//! | `mem` | sizes and blocks of virtio-mem |
 //! | `tables` | descriptions that no importer sees, because hand-written code reaches them |
 //!
 //! Item names are the same in every release, whatever its code calls them, so that maps of two
@@ -22,6 +23,7 @@ mod blk;
 mod common;
 pub mod gpu;
 mod iommu;
+mod mem;
 mod net;
 mod serial;
 mod tables;
@@ -53,6 +55,7 @@ enum Device {
     Gpu,
     Input,
     P9,
+    Mem,
     /// Domains, and whether requests bypass them.
     Iommu,
 }
@@ -70,6 +73,7 @@ impl Device {
             "virtio-gpu" => Device::Gpu,
             "virtio-input" => Device::Input,
             "virtio-9p" => Device::P9,
+            "virtio-mem" => Device::Mem,
             "virtio-iommu" => Device::Iommu,
             _ => return None,
         })
@@ -81,7 +85,7 @@ impl Device {
             Device::Net => 2..=11,
             Device::Blk => 2..=2,
             Device::Balloon | Device::Rng | Device::Scsi | Device::Gpu => 1..=1,
-            Device::Input | Device::P9 => 1..=1,
+            Device::Input | Device::P9 | Device::Mem => 1..=1,
             Device::Iommu if release < Version::new(7, 0, 0) => 1..=1,
             Device::Iommu => 2..=2,
             Device::Serial if release < Version::new(0, 13, 0) => 1..=1,
@@ -152,6 +156,7 @@ fn parts<'d, F: Flow<'d>>(
         Device::Blk => blk::transfer(walk, &common)?,
         Device::Balloon => balloon::transfer(walk)?,
         Device::Serial => serial::transfer(walk, version_id)?,
+        Device::Mem => mem::transfer(walk)?,
         Device::Iommu => iommu::transfer(walk, version_id)?,
         Device::Rng | Device::Scsi | Device::Gpu | Device::Input | Device::P9 => {}
     }

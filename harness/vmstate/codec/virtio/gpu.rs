@@ -2,7 +2,8 @@
 
 use super::super::super::flow::{Flow, Name};
 use super::super::super::walk::Walk;
-use super::{compared, described, refuse_if, scalar, tables, within};
+use super::{compared, described, from, refuse_if, scalar, tables, within};
+use crate::dialect::Generation;
 use crate::wire::Result;
 
 /// Pixel formats of the device; all of them have four bytes a pixel.
@@ -21,6 +22,14 @@ const SCANOUT: [&str; 10] = [
     "cursor.pos.x",
     "cursor.pos.y",
 ];
+
+/// The picture that a scanout shows, which machine types from 9.0 on send
+/// (`x-scanout-vmstate-version`, `vmstate_virtio_gpu_scanout`). The second is the bytes of a pixel, which
+/// 11.1 no longer uses.
+const PICTURE: [&str; 6] =
+    ["fb.format", "fb.bytes_pp", "fb.width", "fb.height", "fb.stride", "fb.offset"];
+/// The release that brought it.
+const PICTURED: Generation = Generation::new(9, 0);
 
 /// Transfers resources up to one with the number 0, and the scanouts, which show some of them.
 ///
@@ -43,6 +52,10 @@ pub fn transfer<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<()> {
                 for name in SCANOUT {
                     let value = scalar(walk, name, 4)?;
                     shown = if name == SCANOUT[0] { value } else { shown };
+                }
+                let pictured = walk.scene.generation.is_none_or(|g| g >= PICTURED);
+                if from(walk, 9, 0) && pictured {
+                    PICTURE.into_iter().try_for_each(|name| scalar(walk, name, 4).map(|_| ()))?;
                 }
                 described(walk, tables::GPU_SCANOUT)?;
                 let gone = shown != 0 && !resources.contains(&shown);
