@@ -169,6 +169,10 @@ pub fn run_with(
         .filter(|index| plan.whole && config.known.get(*index).is_some_and(|k| k.is_due(feed)))
         .filter(|index| !cells.iter().any(|c| c.standing == Standing::Known(*index)))
         .collect();
+    drop(sources);
+    // To give back all that memory takes a while that nobody need wait for.
+    let built: Vec<Destination> = destinations.into_values().collect();
+    rayon::spawn(move || drop(built));
     Ok(Run { feed: feed.clone(), cells, problems, stale })
 }
 

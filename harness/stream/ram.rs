@@ -32,6 +32,8 @@ pub(super) struct RamState {
     pub(super) base: Option<u64>,
     /// The block of the last page record.
     last: Option<Vec<u8>>,
+    /// Its length, once it was looked up; forgotten when blocks are announced.
+    length: Option<u64>,
 }
 
 /// Reads the records of one part.
@@ -116,6 +118,7 @@ impl Record {
             return Ok(());
         }
         let mut left = self.address;
+        load.ram.length = None;
         while left != 0 {
             let at = load.io.reader.offset();
             let name = load.io.reader.counted().map_err(|e| load.io.map.place(e, "block"))?;
@@ -235,13 +238,25 @@ impl Record {
         if self.flags & CONTINUE == 0 || planted(Fault::ContinueIgnored) {
             let name = load.io.reader.counted().map_err(|e| load.io.map.place(e, "block"))?;
             load.ram.last = Some(c_string(&name).to_vec());
+            load.ram.length = None;
         }
+        let len = match load.ram.length {
+            Some(len) => len,
+            None => self.length(load)?,
+        };
+        load.ram.length = Some(len);
+        if load.dialect().ram.checks_offsets && self.address >= len {
+            let text = format!("address {:#x} beyond its block of {len:#x} bytes", self.address);
+            return refuse(load, self.at, text);
+        }
+        Ok(())
+    }
+
+    /// The length of the block that the page belongs to.
+    fn length(&self, load: &mut Load<'_, '_>) -> Result<u64> {
         let Some(name) = load.ram.last.clone() else {
-            return refuse(
-                load,
-                self.at,
-                "page continues a block, but none came before".to_string(),
-            );
+            let text = "page continues a block, but none came before".to_string();
+            return refuse(load, self.at, text).map(|()| 0);
         };
         let known =
             if load.to.local.blocks.is_empty() { &load.ram.blocks } else { &load.to.local.blocks };
@@ -249,13 +264,9 @@ impl Record {
         let announced = load.ram.blocks.iter().find(|b| b.0 == name);
         let Some((_, len)) = announced.or_else(|| known.iter().find(|b| b.0 == name)) else {
             let shown = String::from_utf8_lossy(&name).into_owned();
-            return refuse(load, self.at, format!("no block \"{shown}\""));
+            return refuse(load, self.at, format!("no block \"{shown}\"")).map(|()| 0);
         };
-        if load.dialect().ram.checks_offsets && self.address >= *len {
-            let text = format!("address {:#x} beyond its block of {len:#x} bytes", self.address);
-            return refuse(load, self.at, text);
-        }
-        Ok(())
+        Ok(*len)
     }
 }
 
