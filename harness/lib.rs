@@ -14,12 +14,16 @@
 //! | [`stream`] | header, sections, RAM, description, end of stream |
 //! | [`input`] | the files that people have, as the stream that is in them |
 //! | [`release`] | data from `corpus/` into destinations; importers |
+//! | [`reading`] | the front door for other programs: [`Stream`] |
 //! | [`trace`] | meaning, reading, comparison, verdict |
 //! | `qemu` | real binaries: capture, metered loads, trace events |
 //! | [`matrix`] | `matrix.toml`, plan, run, policy, observed outcomes |
 //! | [`lab`] | what-if experiments: drift, protocol designs, vendors |
 //! | [`report`] | table and JSON from one model |
 //! | [`cli`] | one file a verb |
+
+pub use input::{InputError, Source};
+pub use reading::{Contents, Field, Section, Stream, Value};
 
 #[cfg(feature = "tool")]
 pub mod cli;
@@ -31,6 +35,7 @@ pub mod lab;
 pub mod matrix;
 #[cfg(all(unix, feature = "tool"))]
 pub mod qemu;
+pub mod reading;
 pub mod release;
 #[cfg(feature = "tool")]
 pub mod report;

@@ -11,6 +11,7 @@ use crate::stream::frames::Scan;
 use crate::stream::vmdescription::{Description, DescriptionError, locate, parse, to_tables};
 use crate::stream::{Body, Destination, Loaded, record};
 use crate::vmstate::Renames;
+use crate::vmstate::codec;
 use crate::vmstate::compile::{Amount, Codec, Kind};
 use crate::vmstate::flow::c_string;
 use crate::vmstate::schema::{self, Tables};
@@ -212,7 +213,16 @@ fn destination(
             })
             .collect()
     };
+    // What the layouts of virtio devices are made of is a release's own.
+    let own: Vec<usize> = codec::virtio::descriptions(destination.version)
+        .vmsd
+        .keys()
+        .filter_map(|key| destination.set.index_of(key))
+        .collect();
     for (index, vmsd) in destination.set.vmsds.iter_mut().enumerate() {
+        if own.contains(&index) {
+            continue;
+        }
         vmsd.minimum_version_id = 0;
         for field in &mut vmsd.fields {
             if let Kind::Leaf(codec, _, size) = &mut field.kind

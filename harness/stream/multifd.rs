@@ -176,7 +176,8 @@ fn packet(reader: &mut Reader<'_>, pages: &mut u32, unpacker: &mut Unpacker) -> 
         *pages = room;
     }
     let normal = reader.be32()?;
-    let size = reader.be32()?;
+    // Without pages nothing follows, and the size is that of the packet before.
+    let size = reader.be32().map(|size| if normal > 0 { size } else { 0 })?;
     let number = reader.be64()?;
     let zero = reader.be32()?;
     if u64::from(normal) + u64::from(zero) > u64::from(*pages) {

@@ -357,6 +357,41 @@ fn one_section_or_one_field_is_shown() {
     assert!(text.contains("/e1000 0"), "{text}");
 }
 
+/// Of a virtio device a description says the length only: its fields are those of a release whose
+/// layout fits.
+#[rstest::rstest]
+#[case("2.8.1", "pc-i440fx-2.4")]
+#[case("7.2", "pc-i440fx-7.2")]
+#[case("11.1", "pc-i440fx-10.0")]
+fn virtio_devices_are_told_field_by_field(#[case] release: &str, #[case] machine: &str) {
+    let library = library();
+    let fixture = library.fixture(release, machine, "virtio").expect("fixture");
+    let whole = stream(&library, fixture);
+    let (_folder, path) = temporary(&whole);
+    let (status, all) = json(&[name(&path)]);
+    assert_eq!(status, 0);
+    assert_eq!(all["read_by"]["by"], "description");
+    let items = all["items"].as_array().expect("items");
+    for device in ["virtio-net", "virtio-blk", "virtio-balloon"] {
+        let named = |field: &str| {
+            items
+                .iter()
+                .filter(|item| {
+                    let path = item["path"].as_array().expect("path");
+                    path[0] == device && path.last().expect("name") == field
+                })
+                .count()
+        };
+        assert!(named("guest_features") > 0 && named("pa") > 0, "{device}");
+        // The release that it is of tells the same.
+        let own = own(&library, fixture);
+        let loaded = load(&own, &mut &whole[..], &Feed::Bulk);
+        let told =
+            loaded.map.spans().iter().filter(|s| loaded.map.root(s) == device && s.name == "pa");
+        assert_eq!(named("pa"), told.count(), "{device}");
+    }
+}
+
 #[test]
 fn two_streams_of_one_machine_are_compared_field_by_field() {
     let library = library();

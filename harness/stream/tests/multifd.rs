@@ -87,6 +87,16 @@ fn device_state_beside_the_main_channel() {
     assert_eq!(all[0].size, 3);
 }
 
+/// A packet without pages keeps the size of the one before, and nothing follows it.
+#[test]
+fn what_does_not_follow_is_not_read() {
+    let first = packet(channel(), 0, 16, [1, 0], &[1; 4096]);
+    let mut sync = packet(Bytes::default(), 1, 16, [0, 4], b"").0;
+    sync[20..24].copy_from_slice(&4096u32.to_be_bytes());
+    let (_, all) = packets(&packet(first.raw(&sync), 0, 16, [1, 0], &[1; 4096])).expect("three");
+    assert_eq!(all.iter().map(|p| p.size).collect::<Vec<_>>(), [4096, 0, 4096]);
+}
+
 #[test]
 fn what_is_no_channel_is_refused() {
     refused(&Bytes::stream(), "magic 0x5145564d, expected 0x11223344 at byte 0x0");
