@@ -112,7 +112,7 @@ pub fn origin(
         return Err(TargetsError::NoStream(why.clone()));
     }
     let Some(name) = machine.machine.clone() else { return Err(TargetsError::NoMachine) };
-    let mut found: Vec<(Composed, usize, (usize, usize))> = Vec::new();
+    let mut found: Vec<(Composed, (usize, usize), (usize, usize))> = Vec::new();
     let mut reasons = String::new();
     let releases = shelves.library.releases().iter().rev().map(|r| r.0.as_str());
     for release in releases.filter(|r| asked.source.as_ref().is_none_or(|s| s == r)) {
@@ -129,13 +129,15 @@ pub fn origin(
         };
         match read(composed, &machine.condensed.bytes) {
             Ok(composed) => {
-                let (missing, likeness) = (composed.missing().len(), composed.likeness());
+                let missing = (composed.missing().len(), composed.strange);
+                let likeness = composed.likeness();
                 found.push((composed, missing, likeness));
             }
             Err(why) => reasons += &format!("  {release}: {why}\n"),
         }
     }
-    // What is known of all sections counts first, then how much the values look alike.
+    // What is known of all sections counts first, then what they are called, then how much the
+    // values look alike.
     found.sort_by(|a, b| {
         (a.1, share(b.2)).partial_cmp(&(b.1, share(a.2))).unwrap_or(std::cmp::Ordering::Equal)
     });
@@ -180,6 +182,21 @@ fn read(mut composed: Composed, stream: &[u8]) -> Result<Composed, String> {
     Ok(composed)
 }
 
+/// The section that a load fails in, where its layout is that of another machine type: idstr, and
+/// which machine type that is.
+fn blamed(judged: &Judged, meaning: &Meaning<'_>, composed: &Composed) -> Option<(String, String)> {
+    let at = match (&judged.error, &judged.difference) {
+        (_, Some(difference)) => difference.offset,
+        (Some(error), None) => error.offset,
+        (None, None) => return None,
+    };
+    // The footer is missed by what was read before it.
+    let section = meaning.loaded.sections.iter().rev().find(|s| s.offset <= at)?;
+    let idstr = String::from_utf8_lossy(&section.idstr).into_owned();
+    let other = composed.elsewhere.get(&idstr)?.clone();
+    Some((idstr, other))
+}
+
 /// Gives a judged load the offsets that it has in the stream itself.
 fn at_home(judged: &mut Judged, condensed: &Condensed) {
     let place = |offset: &mut u64| *offset = condensed.original(*offset);
@@ -215,6 +232,14 @@ pub fn ask(
         }
     };
     let judged = judge(meaning, stream, &composed.destination, feed);
+    if let Some((idstr, other)) = blamed(&judged, meaning, &composed) {
+        let machine = &composed.destination.machine;
+        let why = format!(
+            "section {idstr} was not recorded on {machine} in {}; as on {other}, it comes to {}",
+            kit.name, judged.verdict
+        );
+        return Ok((row(Answer::Undetermined(why), composed.assumptions.clone()), Some(composed)));
+    }
     let assumptions = composed.assumptions.clone();
     Ok((row(Answer::Judged(Box::new(judged)), assumptions), Some(composed)))
 }

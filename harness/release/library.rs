@@ -312,6 +312,7 @@ fn loader(
             Some((key, _)) => Body::Vmsd(set.add(tables, key, target)?),
             None => Body::Unknown(symbol.to_string()),
         },
+        "audio" => Body::Nothing,
         "slirp" | "slirp_state_load" | "net_slirp_state_load" => Body::Slirp,
         _ if symbol.starts_with("virtio_") => Body::Virtio,
         _ => Body::Unknown(symbol.to_string()),

@@ -61,6 +61,8 @@ pub enum Body {
     Virtio,
     /// The loader of the user-mode network.
     Slirp,
+    /// A description without fields.
+    Nothing,
     /// A loader that is not modelled: its name.
     Unknown(String),
 }

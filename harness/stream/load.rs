@@ -402,6 +402,7 @@ impl<'s, 'd> Load<'s, 'd> {
                 let mut walk = Walk::new(scene, &handler.device, &mut self.io);
                 virtio::section(&mut walk, version_id)
             }
+            Body::Nothing => Ok(()),
             Body::Slirp => {
                 slirp::section(&mut Walk::new(scene, &handler.device, &mut self.io), version_id)
             }

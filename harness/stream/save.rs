@@ -64,6 +64,7 @@ pub fn payload<'d, V: Values>(
     match &handler.body {
         Body::Vmsd(vmsd) => walk.vmsd(*vmsd, section.version_id)?,
         Body::Virtio => virtio::section(&mut walk, section.version_id)?,
+        Body::Nothing => {}
         Body::Slirp => slirp::section(&mut walk, section.version_id)?,
         other => {
             let what = format!("writing of {} ({other:?})", handler.idstr);

@@ -20,7 +20,8 @@ fn what_fails_is_as_reviewed() {
 /// refuses of 10.0 is found here.
 #[test]
 fn queues_of_10_0_that_11_1_refuses_are_found() {
-    let rows = devices(&Shelves::new(library()), |device| device.starts_with("virtio-")).expect("devices");
+    let rows =
+        devices(&Shelves::new(library()), |device| device.starts_with("virtio-")).expect("devices");
     let refused = |source: &str, destination: &str, device: &str| {
         rows.iter().any(|row| {
             row.source == source

@@ -67,7 +67,7 @@ impl Real {
             let minimum = match &handler.body {
                 Body::Ram | Body::Block | Body::DirtyBitmap | Body::Unknown(_) => continue,
                 Body::Vmsd(index) => own.set.get(*index).map_or(0, |v| v.minimum_version_id),
-                Body::Virtio | Body::Slirp => section.version_id,
+                Body::Virtio | Body::Slirp | Body::Nothing => section.version_id,
             };
             let footer = if own.dialect.footers { 5 } else { 0 };
             real.sent += (section.end - section.offset) as usize + footer;

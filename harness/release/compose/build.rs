@@ -45,6 +45,10 @@ pub struct Composed {
     /// What was taken from the stream, because the destination is started with the same
     /// configuration, in words.
     pub assumptions: Vec<String>,
+    /// How much of the stream's description a source calls otherwise; see [`choose::strange`].
+    pub strange: usize,
+    /// Sections whose layout was not recorded on this machine type, by idstr: where it was.
+    pub elsewhere: BTreeMap<String, String>,
     /// For each section of the stream, in its order, what it is in the release.
     chosen: Vec<Chosen>,
 }
@@ -83,6 +87,7 @@ pub fn source(
     let Some(name) = &machine.machine else {
         return Ok(Err(Lacking::Unknown("the stream does not say its machine type".to_owned())));
     };
+    let mut strange = 0;
     let (brought, described) = machine.description.as_ref().map(brought).unwrap_or_default();
     let mut chosen = Vec::new();
     let mut handlers = Vec::new();
@@ -106,7 +111,9 @@ pub fn source(
         let mut answers = Answers::default();
         if let Some((entry, _)) = &found {
             answers = entry.answers.clone();
+            strange += usize::from(entry.version_id != sent.version_id);
             if let (Body::Vmsd(key), Some(body)) = (&entry.body, body) {
+                strange += choose::strange(tables, key, body);
                 let told = choose::described(tables, key, body);
                 answers.present.extend(told.present);
                 answers.count.extend(told.count);
@@ -131,7 +138,8 @@ pub fn source(
         }
     };
     destination.dialect.description = machine.described;
-    Ok(Ok(Composed { destination, assumptions: Vec::new(), chosen }))
+    let (assumptions, elsewhere) = (Vec::new(), BTreeMap::new());
+    Ok(Ok(Composed { destination, assumptions, strange, elsewhere, chosen }))
 }
 
 /// The destination that a build makes of a machine. `source` is the machine as it was sent, with
@@ -152,6 +160,7 @@ pub fn destination(
     }
     let catalogue = shelves.catalogue(release)?;
     let mut assumptions = Vec::new();
+    let mut elsewhere = BTreeMap::new();
     let mut chosen = Vec::new();
     let mut own = Vec::new();
     let mut handlers = Vec::new();
@@ -209,7 +218,15 @@ pub fn destination(
         let own_base = first(Some(&(entry.clone(), shelf.clone())), &entry);
         let instance_id = sent.instance_id.wrapping_sub(base).wrapping_add(own_base);
         let default = before.map(|before| &before.answers);
-        let (answers, taken) = transfer::answers(&from.answers, default, &entry.answers);
+        let mut defaults = entry.answers.clone();
+        if sent.version_id != entry.version_id {
+            // A hook of which the sender knows nothing may go by the version, and was seen for another.
+            defaults.present.retain(|path, _| from.answers.present.contains_key(path));
+        }
+        let (answers, taken) = transfer::answers(&from.answers, default, &defaults);
+        if !shelf.catalogue.is_on(&entry, &name) {
+            elsewhere.insert(idstr.clone(), entry.machines.join(", "));
+        }
         assumptions.extend(taken.into_iter().map(|what| format!("{}: {what}", sent.idstr)));
         own.push(handler(&entry, idstr.clone(), instance_id, entry.answers.clone()));
         handlers.push(handler(&entry, idstr, instance_id, answers.clone()));
@@ -217,7 +234,7 @@ pub fn destination(
     }
     let mut destination = built(shelves, kit, &name, handlers)?;
     destination.dialect.description = machine.described;
-    let composed = Composed { destination, assumptions, chosen };
+    let composed = Composed { destination, assumptions, strange: 0, elsewhere, chosen };
     let default = built(shelves, kit, &name, own)?;
     Ok(Ok(locals(composed, &default, machine, source)))
 }
@@ -463,13 +480,14 @@ fn handler(entry: &Entry, idstr: String, instance_id: u32, answers: Answers) -> 
     }
 }
 
+/// Sections of what stands behind devices: name, version, alias. `audio` has no fields
+/// (`vmstate_audio`), and is there as soon as there is an audio backend.
+const BY_HAND: [(&str, u32, i64); 2] = [("slirp", slirp::VERSION, 0), ("audio", 1, -1)];
+
 /// The handler of a section that no device registers and that has one form in every release.
 fn by_hand(sent: &Sent) -> Option<Handler> {
-    (sent.idstr == "slirp").then(|| Handler {
-        alias_id: 0,
-        version_id: slirp::VERSION,
-        ..unknown(sent, &sent.idstr)
-    })
+    let (_, version_id, alias_id) = BY_HAND.into_iter().find(|(name, ..)| *name == sent.idstr)?;
+    Some(Handler { alias_id, version_id, ..unknown(sent, &sent.idstr) })
 }
 
 /// A section of which nothing is known.

@@ -4,8 +4,8 @@ use super::machine::Sent;
 use crate::dialect::Generation;
 use crate::release::catalogue::{Entry, Shelf};
 use crate::stream::vmdescription::Body as Described;
-use crate::vmstate::schema::Body;
 use crate::vmstate::schema::{Answers, Tables};
+use crate::vmstate::schema::{Body, Kind};
 
 /// Where a PCI device's configuration space begins in its payload: behind its version.
 const CONFIG: usize = 4;
@@ -90,6 +90,35 @@ fn likeness(shelf: &Shelf, tables: &Tables, entry: &Entry, asked: &Asked<'_>) ->
 #[must_use]
 pub fn described(tables: &Tables, key: &str, body: &Described) -> Answers {
     crate::release::bundle::answers::of(tables, key, None, Some(body)).0
+}
+
+/// How much of what a section's description names the release calls otherwise, or does not have:
+/// fields and subsections. A release's own stream has none.
+#[must_use]
+pub fn strange(tables: &Tables, key: &str, body: &Described) -> usize {
+    let Some(vmsd) = tables.vmsd.get(key) else { return 1 };
+    let names: Vec<String> = (0..vmsd.fields.len()).map(|i| vmsd.described_as(i)).collect();
+    let mut count = 0;
+    for field in &body.fields {
+        let Some(at) = names.iter().position(|name| *name == field.name) else {
+            count += 1;
+            continue;
+        };
+        let nested = vmsd.fields.get(at).and_then(|f| match &f.kind {
+            Kind::Struct { vmsd } | Kind::Vstruct { vmsd, .. } => Some(vmsd),
+            _ => None,
+        });
+        let described = field.body.as_ref().filter(|body| body.vmsd_name.is_some());
+        count += nested.zip(described).map_or(0, |(key, body)| strange(tables, key, body));
+    }
+    for sent in &body.subsections {
+        let named = |key: &String| {
+            tables.vmsd.get(key).is_some_and(|v| Some(&v.name) == sent.vmsd_name.as_ref())
+        };
+        let known = vmsd.subsections.iter().map(|s| &s.vmsd).find(|key| named(key));
+        count += known.map_or(1, |key| strange(tables, key, sent));
+    }
+    count
 }
 
 /// Whether a PCI payload is that of an Express device.
