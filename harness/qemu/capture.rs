@@ -7,11 +7,12 @@ use rayon::prelude::*;
 
 use super::QemuError;
 use super::binary::Binary;
-use super::emulator::{COMMON, Emulator, Role};
+use super::emulator::{COMMON, Emulator, Role, Setup};
 use super::incoming::{Real, Wanted, load};
 use super::monitor::ended;
 use super::process::Deadline;
 use super::qmp::QmpError;
+use super::roms;
 use super::scenario::{missing, setup};
 use crate::matrix::config::Scenario;
 use crate::release::files::sha256;
@@ -45,8 +46,12 @@ pub fn capture(
 ) -> Result<Captured, QemuError> {
     let setup = &setup(scenario, machine)?;
     let deadline = Deadline::within(limit);
-    let mut emulator = Emulator::start(binary, setup, Role::Run, deadline)?;
-    emulator.wait_for_halt(deadline)?;
+    let mut emulator = loop {
+        match halted(binary, setup, deadline) {
+            Err(QemuError::Qmp(QmpError::Died { stderr, .. })) if roms::learn(&stderr) => {}
+            emulator => break emulator?,
+        }
+    };
     emulator.monitor.stop(deadline)?;
     let stream = match emulator.save(deadline) {
         Err(QemuError::Qmp(error)) => {
@@ -86,6 +91,13 @@ pub fn capture(
         ObservedVerdict::Refused => Err(refused(own.stderr)),
         ObservedVerdict::Hang => Err(refused(format!("it had not finished after {limit:?}"))),
     }
+}
+
+/// A machine whose guest has halted.
+fn halted(binary: &Binary, setup: &Setup, deadline: Deadline) -> Result<Emulator, QemuError> {
+    let mut emulator = Emulator::start(binary, setup, Role::Run, deadline)?;
+    emulator.wait_for_halt(deadline)?;
+    Ok(emulator)
 }
 
 /// Captures scenarios on machine types, `jobs` at a time, in the order asked. Once the binary has

@@ -20,6 +20,7 @@ use super::groups::Scratch;
 use super::guest::Guest;
 use super::monitor::{Migration, Monitor, ended};
 use super::process::{Deadline, POLL, Process, Task};
+use super::roms;
 use super::tpm::Tpm;
 use crate::dialect::Version;
 
@@ -277,10 +278,12 @@ fn prepare(setup: &Setup) -> Result<Scratch, QemuError> {
         for (disk, size) in DISKS {
             File::create(folder.join(disk))?.set_len(size)?;
         }
-        let roms = folder.join("roms");
-        fs::create_dir(&roms)?;
-        for name in ROMS.into_iter().chain(setup.roms.iter().map(String::as_str)) {
-            fs::write(roms.join(name), option_rom())?;
+        let folder = folder.join("roms");
+        fs::create_dir(&folder)?;
+        let learnt = roms::learnt();
+        let asked = setup.roms.iter().chain(&learnt).map(String::as_str);
+        for name in ROMS.into_iter().chain(asked) {
+            fs::write(folder.join(name), option_rom())?;
         }
         Ok(())
     };

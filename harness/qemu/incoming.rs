@@ -19,6 +19,7 @@ use super::binary::Binary;
 use super::emulator::{Emulator, Role, Setup};
 use super::process::{Deadline, Ended};
 use super::qmp::QmpError;
+use super::roms;
 use crate::dialect::Version;
 use crate::release::observed::{ObservedVerdict, Outcome};
 use crate::wire::Feed;
@@ -80,7 +81,8 @@ impl Real {
     }
 }
 
-/// Loads a stream into a paused machine.
+/// Loads a stream into a paused machine. A binary that lacks an option ROM is given one of ours, and
+/// started again.
 ///
 /// # Errors
 /// When the binary cannot be started at all, or files and sockets of this side fail. A binary that
@@ -91,6 +93,15 @@ pub fn load(
     stream: &[u8],
     wanted: &Wanted,
 ) -> Result<Real, QemuError> {
+    loop {
+        let real = once(binary, setup, stream, wanted)?;
+        if real.verdict != ObservedVerdict::Refused || !roms::learn(&real.stderr) {
+            return Ok(real);
+        }
+    }
+}
+
+fn once(binary: &Binary, setup: &Setup, stream: &[u8], wanted: &Wanted) -> Result<Real, QemuError> {
     let deadline = Deadline::within(wanted.limit);
     let (ours, theirs) = UnixStream::pair().map_err(QemuError::Socket)?;
     ours.set_nonblocking(true).map_err(QemuError::Socket)?;

@@ -13,6 +13,7 @@
 //! | [`capture`] | a scenario run to its halt, saved, and loaded by the same binary |
 //! | [`incoming`] | one load under a metered feed: how it ended, where, what was traced, what was saved again |
 //! | [`events`] | the fields that a traced load read, beside those that the model read |
+//! | `roms` | option ROMs that binaries ask for by name |
 //! | [`restored`] | the state as it was saved again, beside the stream |
 //! | [`mutate`] | changes of a fixture that know its structure |
 //! | [`bundle`] | captures as a folder that can be imported |
@@ -46,6 +47,7 @@ pub mod observe;
 pub mod process;
 pub mod qmp;
 pub mod restored;
+mod roms;
 pub mod scenario;
 pub mod shrink;
 pub mod tpm;

@@ -70,13 +70,14 @@ fn main() -> ExitCode {
         },
         None => (None, "no qemu-system-x86_64 in PATH, and CROSSLOAD_QEMU not set".to_owned()),
     };
-    let real: [(&str, Test); 8] = [
+    let real: [(&str, Test); 9] = [
         ("captures_exercise_what_they_are_for", captures),
         ("fixtures_load_as_the_model_says", fixtures),
         ("changed_fixtures_load_as_the_model_says", changed),
         ("a_stream_of_ones_own_loads_as_the_model_says", own),
         ("a_release_is_added_once", added),
         ("one_that_dies_while_saving_is_added_but_for_that", dies_while_saving),
+        ("an_option_rom_that_is_asked_for_is_there", asks_for_a_rom),
         ("a_state_is_saved_again_as_it_was", saved),
         ("the_human_monitor_does_as_well", human),
     ];
@@ -384,4 +385,22 @@ fn dies_while_saving(path: &Path) {
         .collect();
     assert!(!own.is_empty() && !own.contains(&old.as_str()), "{own:?}");
     now.check(&library).unwrap();
+}
+
+/// A binary that wants an option ROM of a name of its own, as those of downstreams do.
+fn asks_for_a_rom(path: &Path) {
+    let (_, config) = corpus();
+    let idle = config.scenarios.iter().find(|s| s.name == "idle").unwrap();
+    let script = format!(
+        "for it in \"$@\"; do [ \"$it\" = -nographic ] || continue\n\
+         [ -f roms/compat-of-its-own.rom ] || {{ \
+         echo 'fake: failed to find romfile \"compat-of-its-own.rom\"' >&2; exit 1; }}\n\
+         done\nexec {} \"$@\"",
+        path.display()
+    );
+    let fake = fakes::fake(&script);
+    let binary = Binary::at(&fake.binary.path).unwrap();
+    let machine = newest(&binary, idle)[0].name.clone();
+    let one = capture(&binary, "0.0", idle, &machine, Duration::from_secs(60)).unwrap();
+    assert_eq!(one.own.verdict, ObservedVerdict::Accepted);
 }
