@@ -88,9 +88,16 @@ fn one(
         groups.entry(entries.map(|(at, _)| at).collect()).or_default().push(machine.clone());
     }
     let mut rows = Vec::new();
-    for machines in groups.into_values() {
+    let elsewhere = to.catalogue.entries.iter().any(|e| e.device == entry.device);
+    for (own, machines) in groups {
         let Some(machine) = machines.first() else { continue };
-        let answer = judge(shelves, source, destination, from, entry, machine)?;
+        // What it is like on another machine type is no answer.
+        let answer = if own.is_empty() && elsewhere {
+            let what = "was not recorded in the destination on the machine type";
+            Answer::Undetermined(format!("{} {what}", entry.device))
+        } else {
+            judge(shelves, source, destination, from, entry, machine)?
+        };
         rows.push(Row {
             device: entry.device.clone(),
             place: entry.place.clone(),

@@ -348,9 +348,7 @@ mod tests {
                 .arguments(&rack.devices.iter().collect::<Vec<_>>(), &BTreeSet::new())
                 .join(" ");
             assert!(
-                line.ends_with(
-                    "-device mouse,id=dev1,bus=hc-usb-bus.0,port=1 -device beeper,id=dev2"
-                ),
+                line.ends_with("-device mouse,id=dev1,bus=hc0.0,port=1 -device beeper,id=dev2"),
                 "{line}"
             );
         }
