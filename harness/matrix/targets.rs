@@ -96,6 +96,10 @@ pub struct Origin {
     pub size: u64,
 }
 
+/// How well a release fits a stream: what is missing and what is strange in it, or what is alike of how
+/// much.
+type Score = (usize, usize);
+
 /// Finds out what a stream is of: machine type, sections, and the release that wrote it.
 ///
 /// # Errors
@@ -112,7 +116,7 @@ pub fn origin(
         return Err(TargetsError::NoStream(why.clone()));
     }
     let Some(name) = machine.machine.clone() else { return Err(TargetsError::NoMachine) };
-    let mut found: Vec<(Composed, (usize, usize), (usize, usize))> = Vec::new();
+    let mut found: Vec<(Composed, Score, Score)> = Vec::new();
     let mut reasons = String::new();
     let releases = shelves.library.releases().iter().rev().map(|r| r.0.as_str());
     for release in releases.filter(|r| asked.source.as_ref().is_none_or(|s| s == r)) {

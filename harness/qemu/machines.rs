@@ -181,6 +181,9 @@ const DEVICES: usize = 12;
 const OPTIONS: [&str; 5] =
     ["-smp 2", "-smp 3", "-m 32,slots=2,maxmem=256M", "-serial null", "-usb"];
 
+/// What each binary did with a machine, or why it could not be saved.
+pub type Outcome = Result<Vec<Held>, String>;
+
 /// Machines drawn from what the catalogues of these releases have, each saved by one binary and held
 /// against all.
 ///
@@ -190,7 +193,7 @@ pub fn random(
     library: &Library,
     binaries: &[Known],
     draw: &Draw,
-) -> Result<Vec<(Sample, Result<Vec<Held>, String>)>, QemuError> {
+) -> Result<Vec<(Sample, Outcome)>, QemuError> {
     let mut known: Vec<(&Known, Vec<DeviceType>)> = Vec::new();
     for one in binaries {
         let Some(catalogue) = library.corpus().catalogue(&one.release)? else { continue };

@@ -274,7 +274,7 @@ impl Slots {
                 let per = BRIDGE_SLOTS.len();
                 let (bridge, slot) = (number / per, number % per + BRIDGE_SLOTS.start);
                 let above = ROOT_SLOTS.start + bridge;
-                if number % per == 0 {
+                if slot == BRIDGE_SLOTS.start {
                     let bridge = format!(
                         "pci-bridge,id=bridge{bridge},chassis_nr={},bus=pci.0,addr={above:x}",
                         255 - bridge

@@ -146,7 +146,7 @@ impl Shelving {
             .into_iter()
             .flatten()
             .filter_map(|(class, about)| {
-                Some((class.clone(), about["Description"]["name"].as_str()?.to_owned()))
+                Some((class.clone(), about.pointer("/Description/name")?.as_str()?.to_owned()))
             })
             .collect();
         let mut machines: Vec<&str> = told.recordings.iter().map(|r| r.machine.as_str()).collect();
