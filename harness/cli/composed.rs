@@ -7,6 +7,41 @@ use super::source::StreamOptions;
 use crate::input::Source;
 use crate::matrix::targets::{Asked, Origin, origin};
 use crate::release::compose::{self, Composed, Kit, Lacking, Shelves};
+use crate::release::library::Library;
+
+/// What may be said of the machine in a file.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Written {
+    /// The machine type, where a file does not say it (before 2.4)
+    #[arg(long, value_name = "MACHINE")]
+    machine: Option<String>,
+    /// The release that wrote a file, where it is known
+    #[arg(long, value_name = "RELEASE")]
+    source: Option<String>,
+}
+
+impl Written {
+    /// The same as a question.
+    pub fn asked(&self) -> Asked {
+        Asked { machine: self.machine.clone(), source: self.source.clone() }
+    }
+}
+
+/// For whom an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// For a program: all of it
+    Json,
+}
+
+/// A release that the corpus does not have.
+pub(super) fn no_release(library: &Library, release: &str) -> CliError {
+    let known: Vec<&str> = library.releases().iter().map(|r| r.0.as_str()).collect();
+    let known = known.join(", ");
+    CliError::NoDestination(format!("no release {release}: expected one of {known}"))
+}
 
 /// A stream of a user, and what it is of.
 pub(super) struct Subject {
@@ -52,10 +87,7 @@ pub(super) fn destination(
     origin: &Origin,
 ) -> Result<Composed, CliError> {
     let Some(kit) = Kit::of(shelves.library, release) else {
-        let known: Vec<&str> = shelves.library.releases().iter().map(|r| r.0.as_str()).collect();
-        let known = known.join(", ");
-        let what = format!("no release {release}: expected one of {known}");
-        return Err(CliError::NoDestination(what));
+        return Err(no_release(shelves.library, release));
     };
     let Origin { machine, source, .. } = origin;
     compose::destination(shelves, &kit, machine, source)?.map_err(|lacking| {

@@ -1,5 +1,6 @@
 //! `crossload devices`: every catalogued device alone through all releases.
 
+use super::composed::Format;
 use super::input::Input;
 use super::{CliError, Said};
 use crate::matrix::devices::devices;
@@ -34,15 +35,6 @@ pub(super) struct Args {
     /// How it is told
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-}
-
-/// How the rows are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// What fails, for people
-    Text,
-    /// All rows
-    Json,
 }
 
 /// Runs the verb.

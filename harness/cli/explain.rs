@@ -3,11 +3,10 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::composed::{Subject, assumptions};
+use super::composed::{Subject, Written, assumptions};
 use super::input::{Input, Started, find};
 use super::source::StreamOptions;
 use super::{CliError, Said};
-use crate::matrix::targets::Asked;
 use crate::release::compose::Shelves;
 use crate::release::library::Library;
 use crate::report::beside::beside;
@@ -33,12 +32,8 @@ pub(super) struct Args {
     stream: String,
     /// The release that loads it
     destination: String,
-    /// The machine type, where a file does not say it (before 2.4)
-    #[arg(long, value_name = "MACHINE")]
-    machine: Option<String>,
-    /// The release that wrote a file, where it is known
-    #[arg(long, value_name = "RELEASE")]
-    source: Option<String>,
+    #[command(flatten)]
+    written: Written,
     #[command(flatten)]
     opened: StreamOptions,
     #[command(flatten)]
@@ -70,8 +65,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
 /// A user's stream, into what the release makes of its machine.
 fn file(args: &Args, library: &Library, path: &Path) -> Result<Said, CliError> {
     let shelves = Shelves::new(library);
-    let asked = Asked { machine: args.machine.clone(), source: args.source.clone() };
-    let subject = Subject::open(&shelves, path, &args.opened, &asked)?;
+    let subject = Subject::open(&shelves, path, &args.opened, &args.written.asked())?;
     let to = subject.destination(&shelves, &args.destination)?;
     let name = subject.source.name().to_string();
     let mut stream = Vec::new();

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::composed::{Format, Written};
 use super::input::Input;
 use super::source::StreamOptions;
 use super::{CliError, Said};
 use crate::lab::vendors::Build;
-use crate::matrix::targets::{Asked, targets};
+use crate::matrix::targets::targets;
 use crate::release::compose::{Kit, Shelves};
 use crate::release::files;
 use crate::report::targets::{json, newest, text};
@@ -25,12 +26,8 @@ pub(super) struct Args {
     /// Files of any kind that `inspect` reads, or folders with such; - for standard input
     #[arg(value_name = "STREAM", required = true)]
     streams: Vec<PathBuf>,
-    /// The machine type, where the stream does not say it (before 2.4)
-    #[arg(long, value_name = "MACHINE")]
-    machine: Option<String>,
-    /// The release that wrote the stream, where it is known
-    #[arg(long, value_name = "RELEASE")]
-    source: Option<String>,
+    #[command(flatten)]
+    written: Written,
     #[command(flatten)]
     opened: StreamOptions,
     #[command(flatten)]
@@ -38,15 +35,6 @@ pub(super) struct Args {
     /// How it is told
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-}
-
-/// How the answer is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// An object for each stream, with one for each release
-    Json,
 }
 
 /// Runs the verb.
@@ -60,7 +48,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         .map(|build| Kit { name: &build.name, release: &build.release, tables: &build.tables })
         .collect();
     let shelves = Shelves::new(&library);
-    let asked = Asked { machine: args.machine.clone(), source: args.source.clone() };
+    let asked = args.written.asked();
     let mut all = Vec::new();
     for path in expanded(&args.streams)? {
         let mut source = args.opened.open(&path)?;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::targets::Answer;
 use crate::release::catalogue::{Entry, Shelf};
-use crate::release::compose::{self, Kit, Lacking, Machine, Shelves, machine::Sent};
+use crate::release::compose::{self, Kit, Machine, Shelves, machine::Sent};
 use crate::release::library::LibraryError;
 use crate::stream::load_payload;
 use crate::trace::verdict::reading;
@@ -134,34 +134,26 @@ fn judge(
         }],
         ..Machine::default()
     };
-    let lacking = |lacking| match lacking {
-        Lacking::Type(why) => Answer::Unsupported(why),
-        Lacking::Unknown(why) => Answer::Undetermined(why),
-    };
     let kits = (Kit::of(shelves.library, source), Kit::of(shelves.library, destination));
     let (Some(own), Some(other)) = kits else {
         return Ok(Answer::Undetermined("the corpus has no tables".to_owned()));
     };
     let mut sent = match compose::source(shelves, &own, &machine)? {
         Ok(sent) => sent,
-        Err(why) => return Ok(lacking(why)),
+        Err(lacking) => return Ok(lacking.into()),
     };
-    let items: Vec<(u64, Vec<u8>)> = {
+    let mut local = Local::default();
+    {
         let read = load_payload(&sent.destination, 1, entry.version_id, payload);
         if let Some(error) = &read.refused {
             return Ok(Answer::Undetermined(format!("{source} itself: {error}")));
         }
-        let spans = read.map.spans().iter().filter(|s| Local::wants(s.info, s.name));
-        let bytes = |at: u64, len: u64| {
-            let from = usize::try_from(at).ok()?;
-            payload.get(from..from.checked_add(usize::try_from(len).ok()?)?)
-        };
-        spans.filter_map(|s| Some((s.identity, bytes(s.offset, s.len)?.to_vec()))).collect()
-    };
-    sent.destination.local.items.extend(items);
+        local.remember(&read.map, payload);
+    }
+    sent.destination.local.items.extend(local.items);
     let to = match compose::destination(shelves, &other, &machine, &sent)? {
         Ok(to) => to,
-        Err(why) => return Ok(lacking(why)),
+        Err(lacking) => return Ok(lacking.into()),
     };
     let named = &machine.sections.first().map(|s| s.idstr.clone()).unwrap_or_default();
     let Some(index) = to.destination.find(named.as_bytes(), entry.instance_id) else {

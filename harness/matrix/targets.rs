@@ -45,6 +45,15 @@ pub enum Answer {
     Undetermined(String),
 }
 
+impl From<Lacking> for Answer {
+    fn from(lacking: Lacking) -> Self {
+        match lacking {
+            Lacking::Type(why) => Answer::Unsupported(why),
+            Lacking::Unknown(why) => Answer::Undetermined(why),
+        }
+    }
+}
+
 impl Answer {
     /// The verdict.
     #[must_use]
@@ -120,7 +129,7 @@ pub fn origin(
     let mut reasons = String::new();
     let releases = shelves.library.releases().iter().rev().map(|r| r.0.as_str());
     for release in releases.filter(|r| asked.source.as_ref().is_none_or(|s| s == r)) {
-        if compose::build::lacks_machine(shelves, release, &name)?.is_some() {
+        if compose::lacks_machine(shelves, release, &name)?.is_some() {
             continue;
         }
         let Some(kit) = Kit::of(shelves.library, release) else { continue };
@@ -161,28 +170,9 @@ fn share((same, all): (usize, usize)) -> f64 {
 
 /// Reads a stream as its sender would, and takes the values that a destination compares.
 fn read(mut composed: Composed, stream: &[u8]) -> Result<Composed, String> {
-    let mut wanted = Vec::new();
-    let outcome = {
-        match Meaning::of(&composed.destination, stream) {
-            Err(why) => Err(why),
-            Ok(meaning) => {
-                let spans = meaning.loaded.map.spans().iter();
-                wanted.extend(
-                    spans
-                        .filter(|span| Local::wants(span.info, span.name))
-                        .map(|span| (span.identity, span.offset, span.len)),
-                );
-                Ok(())
-            }
-        }
-    };
-    outcome?;
-    for (identity, offset, len) in wanted {
-        let from = usize::try_from(offset).unwrap_or(usize::MAX);
-        let to = from.saturating_add(usize::try_from(len).unwrap_or(0));
-        let bytes = stream.get(from..to).unwrap_or(&[]).to_vec();
-        composed.destination.local.items.insert(identity, bytes);
-    }
+    let mut local = Local::default();
+    local.remember(&Meaning::of(&composed.destination, stream)?.loaded.map, stream);
+    composed.destination.local.items.extend(local.items);
     Ok(composed)
 }
 
@@ -230,10 +220,7 @@ pub fn ask(
     let row = |answer, assumptions| Row { release: kit.name.to_owned(), answer, assumptions };
     let composed = match compose::destination(shelves, kit, &origin.machine, &origin.source)? {
         Ok(composed) => composed,
-        Err(Lacking::Type(why)) => return Ok((row(Answer::Unsupported(why), Vec::new()), None)),
-        Err(Lacking::Unknown(why)) => {
-            return Ok((row(Answer::Undetermined(why), Vec::new()), None));
-        }
+        Err(lacking) => return Ok((row(lacking.into(), Vec::new()), None)),
     };
     let judged = judge(meaning, stream, &composed.destination, feed);
     if let Some((idstr, other)) = blamed(&judged, meaning, &composed) {

@@ -334,13 +334,7 @@ pub fn local(own: &Destination, stream: &[u8]) -> Local {
         .iter()
         .filter_map(|s| own.handlers.get(s.handler).map(|h| h.device.clone()))
         .collect();
-    for span in loaded.map.spans().iter().filter(|span| Local::wants(span.info, span.name)) {
-        let from = usize::try_from(span.offset).unwrap_or(usize::MAX);
-        let to = from.saturating_add(usize::try_from(span.len).unwrap_or(0));
-        if let Some(bytes) = stream.get(from..to) {
-            local.items.insert(span.identity, bytes.to_vec());
-        }
-    }
+    local.remember(&loaded.map, stream);
     local
 }
 

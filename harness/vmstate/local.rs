@@ -9,6 +9,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::dialect::Version;
+use crate::wire::{Map, Span};
 
 /// Values of one destination, read off its own fixture (or the nearest release's, see `from`).
 #[derive(Debug, Clone, Default)]
@@ -39,13 +40,32 @@ impl Local {
         (bytes.len() <= 8).then(|| bytes.iter().fold(0, |v, b| v << 8 | u64::from(*b)))
     }
 
+    /// What of a load is worth remembering: its items in the order of the map, each with its bytes out
+    /// of `read`, which is what was loaded. An item that ends behind it is left out.
+    pub fn wanted<'m, 'd>(
+        map: &'m Map<'d>,
+        read: &'m [u8],
+    ) -> impl Iterator<Item = (&'m Span<'d>, &'m [u8])> {
+        map.spans().iter().filter(|span| Local::wants(span.info, span.name)).filter_map(|span| {
+            let from = usize::try_from(span.offset).ok()?;
+            let to = from.checked_add(usize::try_from(span.len).ok()?)?;
+            Some((span, read.get(from..to)?))
+        })
+    }
+
+    /// Remembers the items of a load by path identity.
+    pub fn remember(&mut self, map: &Map<'_>, read: &[u8]) {
+        self.items
+            .extend(Local::wanted(map, read).map(|(span, bytes)| (span.identity, bytes.to_vec())));
+    }
+
     /// Whether an item of this codec and name is worth remembering: compared by its codec, or that a
     /// pointer is NULL, or
     /// telling something of the local device that a check needs (`lcyl` and `hcyl`: whether an
     /// IDE drive is there; `num_timers_save`: how many HPET timers; `subsys` and
     /// `subsys_ven`: which board e1000e says it is).
     #[must_use]
-    pub fn wants(info: &str, name: &str) -> bool {
+    fn wants(info: &str, name: &str) -> bool {
         info.ends_with(" equal")
             || matches!(info, "int32 le" | "pci config" | "nullptr" | COMPARED)
             || matches!(name, "lcyl" | "hcyl" | "num_timers_save" | "subsys" | "subsys_ven")

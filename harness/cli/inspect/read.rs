@@ -120,12 +120,8 @@ fn destination(
     if let Some(found) = library.destination(release, machine, scenario)? {
         return Ok(found);
     }
-    let known: Vec<String> = library.releases().iter().map(|r| r.0.clone()).collect();
-    if !known.iter().any(|name| name == release) {
-        let known = known.join(", ");
-        return Err(CliError::NoDestination(format!(
-            "no release {release}: expected one of {known}"
-        )));
+    if !library.releases().iter().any(|(name, _)| name == release) {
+        return Err(composed::no_release(library, release));
     }
     let all = library.corpus().destinations(release);
     let all: Vec<String> = all.into_iter().map(|(m, s)| format!("{m} {s}")).collect();

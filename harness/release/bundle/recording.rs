@@ -273,17 +273,12 @@ impl Shelving {
                 entry.device, entry.section, recording.machine
             ));
         }
-        let (mut compared, mut subsections) = (BTreeMap::new(), BTreeSet::new());
-        for span in loaded.map.spans() {
-            if span.info == "subsection" {
-                subsections.insert(loaded.map.path(span));
-            } else if Local::wants(span.info, span.name) {
-                let from = usize::try_from(span.offset).unwrap_or(usize::MAX);
-                let to = from.saturating_add(usize::try_from(span.len).unwrap_or(0));
-                let bytes = payload.get(from..to).unwrap_or(&[]);
-                compared.insert(loaded.map.path(span), bytes.to_vec());
-            }
-        }
+        let path = |span| loaded.map.path(span);
+        let compared = Local::wanted(&loaded.map, payload)
+            .map(|(span, bytes)| (path(span), bytes.to_vec()))
+            .collect();
+        let spans = loaded.map.spans().iter();
+        let subsections = spans.filter(|span| span.info == "subsection").map(path).collect();
         let looks = Looks {
             entry: serde_json::to_string(&entry).unwrap_or_default(),
             compared,

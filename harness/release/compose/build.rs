@@ -1,13 +1,15 @@
 //! Source and destination of a machine, as handlers with their local values.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::choose::{self, Asked};
+use super::find::{
+    Found, find, first, lacks_device, lacks_machine, registers_otherwise, shelves_of,
+};
 use super::machine::{Machine, Sent};
 use super::shelf::Shelves;
 use super::transfer;
-use crate::release::catalogue::{Entry, Shelf};
+use crate::release::catalogue::Entry;
 use crate::release::described::brought;
 use crate::release::library::{Library, LibraryError};
 use crate::stream::{Destination, load_payload};
@@ -65,8 +67,8 @@ pub enum Lacking {
 /// What one section is in a release.
 #[derive(Debug, Clone)]
 struct Chosen {
-    /// The entry, and where its payload is.
-    entry: Option<(Entry, Rc<Shelf>)>,
+    /// The entry.
+    entry: Option<Found>,
     /// What is decided of its layout.
     answers: Answers,
     /// What is not known, in words, where there is no entry.
@@ -161,19 +163,15 @@ pub fn destination(
     let catalogue = shelves.catalogue(release)?;
     let mut assumptions = Vec::new();
     let mut elsewhere = BTreeMap::new();
-    let mut chosen = Vec::new();
-    let mut own = Vec::new();
-    let mut handlers = Vec::new();
+    let mut parts = Parts::default();
     for (sent, from) in machine.sections.iter().zip(&source.chosen) {
         if let Some(known) = by_hand(sent) {
-            own.push(known.clone());
-            handlers.push(known);
-            chosen.push(Chosen { entry: None, answers: Answers::default(), missing: None });
+            parts.without_entry(known, None);
             continue;
         }
         let body = machine.body(sent);
         let asked = Asked { sent, body, machine: &name };
-        let found = find(shelves, release, &name, from, &asked, tables)?;
+        let found = find(shelves, release, &name, from.entry.as_ref(), &asked, tables)?;
         if let (None, Some((entry, _)), Some(shelf)) = (&found, &from.entry, &catalogue)
             && let Some(why) = lacks_device(&shelf.catalogue.types, &entry.device)
         {
@@ -184,28 +182,22 @@ pub fn destination(
                 }
                 Some(why) => {
                     let what = format!("device {} of {release}: {why}", entry.device);
-                    handlers.push(unknown(sent, &what));
-                    own.push(unknown(sent, &what));
-                    chosen.push(Chosen::missing(what));
+                    parts.without_entry(unknown(sent, &what), Some(what));
                     continue;
                 }
             }
         }
-        if found.is_none() && registers_otherwise(from, catalogue.as_deref()) {
+        if found.is_none() && registers_otherwise(from.entry.as_ref(), catalogue.as_deref()) {
             // Its device registers no section of this name: none is found.
             let nobody = Sent { idstr: String::new(), ..sent.clone() };
             let what = format!("{release} registers no section {}", sent.name());
             assumptions.push(what.clone());
-            own.push(unknown(&nobody, &what));
-            handlers.push(unknown(&nobody, &what));
-            chosen.push(Chosen { entry: None, answers: Answers::default(), missing: None });
+            parts.without_entry(unknown(&nobody, &what), None);
             continue;
         }
         let Some((entry, shelf)) = found else {
             let what = format!("section {} in {release}", sent.name());
-            handlers.push(unknown(sent, &what));
-            own.push(unknown(sent, &what));
-            chosen.push(Chosen::missing(what));
+            parts.without_entry(unknown(sent, &what), Some(what));
             continue;
         };
         let idstr = match (entry.has_path, sent.path(sent.name())) {
@@ -228,10 +220,11 @@ pub fn destination(
             elsewhere.insert(idstr.clone(), entry.machines.join(", "));
         }
         assumptions.extend(taken.into_iter().map(|what| format!("{}: {what}", sent.idstr)));
-        own.push(handler(&entry, idstr.clone(), instance_id, entry.answers.clone()));
-        handlers.push(handler(&entry, idstr, instance_id, answers.clone()));
-        chosen.push(Chosen { entry: Some((entry, shelf)), answers, missing: None });
+        parts.own.push(handler(&entry, idstr.clone(), instance_id, entry.answers.clone()));
+        parts.handlers.push(handler(&entry, idstr, instance_id, answers.clone()));
+        parts.chosen.push(Chosen { entry: Some((entry, shelf)), answers, missing: None });
     }
+    let Parts { own, handlers, chosen } = parts;
     let mut destination = built(shelves, kit, &name, handlers)?;
     destination.dialect.description = machine.described;
     let composed = Composed { destination, assumptions, strange: 0, elsewhere, chosen };
@@ -239,31 +232,37 @@ pub fn destination(
     Ok(Ok(locals(composed, &default, machine, source)))
 }
 
-impl Chosen {
-    fn missing(what: String) -> Self {
-        Chosen { entry: None, answers: Answers::default(), missing: Some(what) }
+/// A destination in the making: for each section of the stream its handler as the release has it by
+/// default, the same as the machine is configured, and what it is.
+#[derive(Debug, Default)]
+struct Parts {
+    own: Vec<Handler>,
+    handlers: Vec<Handler>,
+    chosen: Vec<Chosen>,
+}
+
+impl Parts {
+    /// A section that no entry is of.
+    fn without_entry(&mut self, handler: Handler, missing: Option<String>) {
+        self.own.push(handler.clone());
+        self.handlers.push(handler);
+        self.chosen.push(Chosen { entry: None, answers: Answers::default(), missing });
     }
 }
 
 impl Composed {
     /// The source's default values, by path identity: what its recorded payloads have where the
     /// stream's sections are.
-    fn defaults(&self, of: &Destination) -> BTreeMap<u64, Vec<u8>> {
-        let mut items = BTreeMap::new();
+    fn defaults(&self, of: &Destination) -> HashMap<u64, Vec<u8>> {
+        let mut local = Local::default();
         for (index, chosen) in self.chosen.iter().enumerate() {
             let Some((entry, shelf)) = &chosen.entry else { continue };
             let Some(at) = place(of, index) else { continue };
             let payload = shelf.payload(entry);
             let loaded = load_payload(of, at, entry.version_id, payload);
-            for span in loaded.map.spans().iter().filter(|s| Local::wants(s.info, s.name)) {
-                let from = usize::try_from(span.offset).unwrap_or(usize::MAX);
-                let to = from.saturating_add(usize::try_from(span.len).unwrap_or(0));
-                if let Some(bytes) = payload.get(from..to) {
-                    items.insert(span.identity, bytes.to_vec());
-                }
-            }
+            local.remember(&loaded.map, payload);
         }
-        items
+        local.items
     }
 
     /// Sections of which the release is not known: what is missing, by section.
@@ -364,107 +363,6 @@ fn blocks(composed: &mut Composed, machine: &Machine, source: &Composed) -> Vec<
     let memory = blocks.iter().filter(|(name, _)| name == crate::vmstate::local::MAIN);
     composed.assumptions.extend(memory.map(|(_, len)| format!("memory of {len:#x} bytes")));
     blocks
-}
-
-/// The entry of a release for a section, in its catalogue or its scenarios.
-fn find(
-    shelves: &Shelves<'_>,
-    release: &str,
-    machine: &str,
-    from: &Chosen,
-    asked: &Asked<'_>,
-    tables: &Tables,
-) -> Result<Option<(Entry, Rc<Shelf>)>, LibraryError> {
-    for shelf in shelves_of(shelves, release, machine)? {
-        let device = |(entry, _): &(Entry, Rc<Shelf>)| {
-            (!entry.device.is_empty()).then(|| choose::other(&shelf, tables, entry, asked).cloned())
-        };
-        let found = match from.entry.as_ref().and_then(device) {
-            // A device type that the release is known to have sends nothing of that name.
-            Some(None)
-                if shelf.catalogue.types.get(&device_of(from)).is_some_and(String::is_empty) =>
-            {
-                return Ok(None);
-            }
-            Some(found @ Some(_)) => found,
-            Some(None) | None => choose::own(&shelf, tables, asked).cloned(),
-        };
-        if let Some(entry) = found {
-            return Ok(Some((entry, shelf.clone())));
-        }
-    }
-    Ok(None)
-}
-
-/// Whether a release has the device type that a section is of, catalogued with sections of other
-/// names than this one's.
-fn registers_otherwise(from: &Chosen, catalogue: Option<&Shelf>) -> bool {
-    let device = device_of(from);
-    let entries = catalogue.iter().flat_map(|shelf| &shelf.catalogue.entries);
-    !device.is_empty() && entries.into_iter().any(|entry| entry.device == device)
-}
-
-/// The lowest instance that a release registers of a section.
-fn first(from: Option<&(Entry, Rc<Shelf>)>, entry: &Entry) -> u32 {
-    let entries = from.into_iter().flat_map(|(_, shelf)| &shelf.catalogue.entries);
-    let same = entries.filter(|e| e.section == entry.section && e.device == entry.device);
-    same.map(|e| e.instance_id).min().unwrap_or(entry.instance_id)
-}
-
-fn device_of(from: &Chosen) -> String {
-    from.entry.as_ref().map(|(entry, _)| entry.device.clone()).unwrap_or_default()
-}
-
-/// The shelves of a release, the fuller first.
-fn shelves_of(
-    shelves: &Shelves<'_>,
-    release: &str,
-    machine: &str,
-) -> Result<Vec<Rc<Shelf>>, LibraryError> {
-    let mut all: Vec<Rc<Shelf>> = shelves.catalogue(release)?.into_iter().collect();
-    all.push(shelves.scenarios(release, machine)?);
-    Ok(all)
-}
-
-/// Whether a device type is missing: `Some(None)` if the release has none, `Some(Some(why))` if it
-/// is not catalogued.
-fn lacks_device(types: &BTreeMap<String, String>, device: &str) -> Option<Option<String>> {
-    if device.is_empty() {
-        return None;
-    }
-    match types.get(device) {
-        None => Some(None),
-        Some(why) if !why.is_empty() => Some(Some(why.lines().last().unwrap_or("").to_owned())),
-        Some(_) => None,
-    }
-}
-
-/// Whether a release has a machine type, as far as the corpus tells.
-///
-/// # Errors
-/// Files that cannot be read.
-pub fn lacks_machine(
-    shelves: &Shelves<'_>,
-    release: &str,
-    machine: &str,
-) -> Result<Option<Lacking>, LibraryError> {
-    let library = shelves.library;
-    if library.corpus().destinations(release).iter().any(|(on, _)| on == machine) {
-        return Ok(None);
-    }
-    let none = || Lacking::Type(format!("{release} has no machine type {machine}"));
-    if let Some(shelf) = shelves.catalogue(release)? {
-        let has = shelf.catalogue.all_machines.iter().any(|name| name == machine);
-        return Ok((!has).then(none));
-    }
-    // A machine type is never older than the release that brought it.
-    let newer = crate::dialect::Generation::of(machine).is_some_and(|generation| {
-        library.version(release).is_ok_and(|version| generation.newer_than(version))
-    });
-    Ok(Some(match newer {
-        true => none(),
-        false => Lacking::Unknown(format!("{release} was not recorded on {machine}")),
-    }))
 }
 
 fn handler(entry: &Entry, idstr: String, instance_id: u32, answers: Answers) -> Handler {

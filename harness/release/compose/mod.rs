@@ -13,6 +13,7 @@
 //! | [`machine`] | what a stream tells of the machine that sent it |
 //! | [`shelf`] | the layouts of a release: its catalogue, and what its scenarios show |
 //! | [`choose`] | which entry of a shelf a section is |
+//! | [`find`] | what a release has for a section, or why it has nothing |
 //! | [`transfer`] | what a destination has, from what was seen of both releases and what was sent |
 //! | [`build`] | handlers and local values of source and destination |
 //!
@@ -22,10 +23,12 @@
 
 pub mod build;
 pub mod choose;
+pub mod find;
 pub mod machine;
 pub mod shelf;
 pub mod transfer;
 
 pub use build::{Composed, Kit, Lacking, destination, source};
+pub use find::lacks_machine;
 pub use machine::Machine;
 pub use shelf::Shelves;

@@ -1,0 +1,118 @@
+//! What a release has for a section: an entry of a shelf, or why there is none.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::build::Lacking;
+use super::choose::{self, Asked};
+use super::shelf::Shelves;
+use crate::release::catalogue::{Entry, Shelf};
+use crate::release::library::LibraryError;
+use crate::vmstate::schema::Tables;
+
+/// An entry, and the shelf where its payload is.
+pub(super) type Found = (Entry, Rc<Shelf>);
+
+/// The entry of a release for a section, in its catalogue or its scenarios.
+pub(super) fn find(
+    shelves: &Shelves<'_>,
+    release: &str,
+    machine: &str,
+    from: Option<&Found>,
+    asked: &Asked<'_>,
+    tables: &Tables,
+) -> Result<Option<Found>, LibraryError> {
+    for shelf in shelves_of(shelves, release, machine)? {
+        let device = |(entry, _): &Found| {
+            (!entry.device.is_empty()).then(|| choose::other(&shelf, tables, entry, asked).cloned())
+        };
+        let found = match from.and_then(device) {
+            // A device type that the release is known to have sends nothing of that name.
+            Some(None)
+                if shelf.catalogue.types.get(device_of(from)).is_some_and(String::is_empty) =>
+            {
+                return Ok(None);
+            }
+            Some(found @ Some(_)) => found,
+            Some(None) | None => choose::own(&shelf, tables, asked).cloned(),
+        };
+        if let Some(entry) = found {
+            return Ok(Some((entry, shelf.clone())));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a release has the device type that a section is of, catalogued with sections of other
+/// names than this one's.
+pub(super) fn registers_otherwise(from: Option<&Found>, catalogue: Option<&Shelf>) -> bool {
+    let device = device_of(from);
+    let entries = catalogue.iter().flat_map(|shelf| &shelf.catalogue.entries);
+    !device.is_empty() && entries.into_iter().any(|entry| entry.device == device)
+}
+
+/// The lowest instance that a release registers of a section.
+pub(super) fn first(from: Option<&Found>, entry: &Entry) -> u32 {
+    let entries = from.into_iter().flat_map(|(_, shelf)| &shelf.catalogue.entries);
+    let same = entries.filter(|e| e.section == entry.section && e.device == entry.device);
+    same.map(|e| e.instance_id).min().unwrap_or(entry.instance_id)
+}
+
+fn device_of(from: Option<&Found>) -> &str {
+    from.map(|(entry, _)| entry.device.as_str()).unwrap_or_default()
+}
+
+/// The shelves of a release, the fuller first.
+pub(super) fn shelves_of(
+    shelves: &Shelves<'_>,
+    release: &str,
+    machine: &str,
+) -> Result<Vec<Rc<Shelf>>, LibraryError> {
+    let mut all: Vec<Rc<Shelf>> = shelves.catalogue(release)?.into_iter().collect();
+    all.push(shelves.scenarios(release, machine)?);
+    Ok(all)
+}
+
+/// Whether a device type is missing: `Some(None)` if the release has none, `Some(Some(why))` if it
+/// is not catalogued.
+pub(super) fn lacks_device(
+    types: &BTreeMap<String, String>,
+    device: &str,
+) -> Option<Option<String>> {
+    if device.is_empty() {
+        return None;
+    }
+    match types.get(device) {
+        None => Some(None),
+        Some(why) if !why.is_empty() => Some(Some(why.lines().last().unwrap_or("").to_owned())),
+        Some(_) => None,
+    }
+}
+
+/// Whether a release has a machine type, as far as the corpus tells.
+///
+/// # Errors
+/// Files that cannot be read.
+pub fn lacks_machine(
+    shelves: &Shelves<'_>,
+    release: &str,
+    machine: &str,
+) -> Result<Option<Lacking>, LibraryError> {
+    let library = shelves.library;
+    if library.corpus().destinations(release).iter().any(|(on, _)| on == machine) {
+        return Ok(None);
+    }
+    let none = || Lacking::Type(format!("{release} has no machine type {machine}"));
+    if let Some(shelf) = shelves.catalogue(release)? {
+        let has = shelf.catalogue.all_machines.iter().any(|name| name == machine);
+        return Ok((!has).then(none));
+    }
+    // A machine type is never older than the release that brought it.
+    let newer = crate::dialect::Generation::of(machine).is_some_and(|generation| {
+        library.version(release).is_ok_and(|version| generation.newer_than(version))
+    });
+    Ok(Some(match newer {
+        true => none(),
+        false => Lacking::Unknown(format!("{release} was not recorded on {machine}")),
+    }))
+}
