@@ -1,6 +1,6 @@
 //! Room `input`: the files that people have, as the stream that is in them.
 //!
-//! What a file is, its first bytes tell, never its name. [`open`] takes off one wrapping after the
+//! What a file is, its first bytes tell, never its name. [`open()`] takes off one wrapping after the
 //! other until a stream begins, and hands back a [`Source`]: the stream from its first byte on, to
 //! be read and sought in as often as one likes, with what its containers told about it. Nothing is
 //! ever in memory as a whole.

@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | [`destination`] | what a stream is loaded into: rules, handlers, descriptions, local values |
 //! | [`mod@load`] | the main loop |
-//! | [`configuration`] | the configuration section |
+//! | `configuration` | the configuration section |
 //! | [`command`] | migration commands |
 //! | [`ram`] | the `ram` section |
 //! | [`multifd`] | a channel of a multifd migration |

@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | PCI | by [`Placing`]: behind a PCI bridge, on the root bus of PCI Express, behind a root port of its own |
 //! | ISA, System, i2c, none | what the machine type has |
-//! | USB, SCSI, IDE, HDA, ... | a controller of the rack ([`CONTROLLERS`]) |
+//! | USB, SCSI, IDE, HDA, ... | a controller of the rack (`CONTROLLERS`) |
 
 use std::collections::{BTreeMap, BTreeSet};
 
