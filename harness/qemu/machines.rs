@@ -10,9 +10,9 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use super::QemuError;
-use super::devices::rack::{Placing, Rack};
+use super::devices::rack::{Placing, Plugged, Rack};
 use super::devices::trial::{Bench, Hints};
-use super::devices::types::{self, DeviceType};
+use super::devices::types::{self, DeviceType, Property};
 use super::emulator::Setup;
 use super::incoming::{Real, Wanted, load};
 use super::mutate::Random;
@@ -178,8 +178,44 @@ pub struct Draw {
 const DEVICES: usize = 12;
 
 /// Options that machines are drawn with, each now and then.
-const OPTIONS: [&str; 5] =
-    ["-smp 2", "-smp 3", "-m 32,slots=2,maxmem=256M", "-serial null", "-usb"];
+const OPTIONS: [&str; 11] = [
+    "-smp 2",
+    "-smp 3",
+    "-smp 1,maxcpus=4",
+    "-m 32,slots=2,maxmem=256M",
+    "-serial null",
+    "-parallel null",
+    "-usb",
+    "-machine hpet=off",
+    "-machine acpi=off",
+    "-vga std",
+    "-vga cirrus",
+];
+
+/// One property of a device given another value than its default, for every other device.
+fn varied(random: &mut Random, device: &DeviceType) -> String {
+    let can = |property: &&Property| other(property, 0).is_some();
+    let all: Vec<&Property> = device.properties.iter().flatten().filter(can).collect();
+    if random.below(2) == 0 {
+        return String::new();
+    }
+    let Some(property) = random.pick(&all) else { return String::new() };
+    other(property, random.below(3)).map_or_else(String::new, |v| format!(",{}={v}", property.name))
+}
+
+/// Another value of a property than its default, by its kind; there are three of a number.
+fn other(property: &Property, which: usize) -> Option<String> {
+    let default = property.default.as_ref()?;
+    match property.kind.as_str() {
+        "bool" => default.as_bool().map(|on| if on { "off" } else { "on" }.to_owned()),
+        "OnOffAuto" => Some(if default == "off" { "on" } else { "off" }.to_owned()),
+        "uint8" | "uint16" | "uint32" | "int32" => {
+            let own = default.as_i64()?;
+            Some([own.checked_add(1)?, own.checked_mul(2)?, own / 2].get(which)?.to_string())
+        }
+        _ => None,
+    }
+}
 
 /// What each binary did with a machine, or why it could not be saved.
 pub type Outcome = Result<Vec<Held>, String>;
@@ -241,14 +277,18 @@ fn sample(
         })
         .collect();
     let Some(machine) = random.pick(&machines).copied() else { return Ok(None) };
-    let placing = match (machine.starts_with("pc-q35-"), random.below(3)) {
+    let placing = match (machine.starts_with("pc-q35-"), random.below(4)) {
+        (false, 0 | 1) => Placing::Slot("pci.0"),
         (false, _) => Placing::Bridge,
         (true, 0) => Placing::Root,
+        (true, 1) => Placing::Slot("pcie.0"),
         (true, _) => Placing::Port,
     };
-    let count = 1 + random.below(DEVICES);
-    let wanted: Vec<_> =
-        (0..count).filter_map(|_| Some((random.pick(types)?, String::new()))).collect();
+    let mut wanted = Vec::new();
+    for _ in 0..1 + random.below(DEVICES) {
+        let Some(device) = random.pick(types) else { continue };
+        wanted.push((device, varied(random, device)));
+    }
     let (rack, _) = Rack::new(&wanted, placing, |name| types.iter().any(|t| t.name == name));
     let options = OPTIONS.iter().filter(|_| random.below(4) == 0);
     let mut common: Vec<String> = options.flat_map(|o| o.split(' ').map(str::to_owned)).collect();
@@ -260,7 +300,11 @@ fn sample(
     let tried = bench.record(&rack)?;
     let most = tried.recorded.into_iter().max_by_key(|one| one.devices.len());
     Ok(most.map(|one| {
-        let devices: Vec<&str> = one.devices.iter().map(|d| d.device.as_str()).collect();
+        let text = |d: &Plugged| match d.varied.as_str() {
+            "" => d.device.clone(),
+            varied => format!("{} ({varied})", d.device),
+        };
+        let devices: Vec<String> = one.devices.iter().map(text).collect();
         Sample {
             name: format!("{number}: {}/{machine} with {}", source.release, devices.join(", ")),
             source: Some(source.release.clone()),

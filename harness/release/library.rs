@@ -1,5 +1,7 @@
 //! From a corpus to destinations: tables and handlers compiled, local values read off fixtures.
 
+mod renamed;
+
 use std::collections::BTreeMap;
 
 use super::corpus::{Corpus, CorpusError};
@@ -67,6 +69,7 @@ impl Library {
             }
             releases.push((name, version));
         }
+        renamed::complete(&mut tables, &renames);
         let fixtures = corpus.fixtures()?;
         Ok(Library { corpus, renames, tables, releases, fixtures })
     }

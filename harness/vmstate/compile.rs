@@ -478,9 +478,7 @@ fn exists(
             }
         }
         schema::Presence::Observed(key) => {
-            // A trace shows that a check passed once, not what it checks; its text tells that.
-            let check = presence::validation(&field.name).filter(|_| field.must_exist);
-            match (check, seen(key)) {
+            match (presence::symbol(&vmsd.name, &field.name), seen(key)) {
                 (Some(symbol), _) => presence::predicate(symbol, target.release, target.machine),
                 (None, Some(seen)) => seen,
                 (None, None) => Predicate::Unknown(format!("presence of {key}")),

@@ -37,6 +37,8 @@ pub struct Property {
     pub kind: String,
     /// What it is for, where the binary says so.
     pub description: String,
+    /// Its value where nothing is said, as the binary tells it (`default-value`, since 5.0).
+    pub default: Option<Value>,
 }
 
 impl DeviceType {
@@ -116,6 +118,7 @@ fn properties(list: &Value) -> Vec<Property> {
             name: text(value, "name"),
             kind: text(value, "type"),
             description: text(value, "description"),
+            default: value.get("default-value").cloned(),
         })
         .collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
