@@ -67,6 +67,8 @@ pub enum Standing {
     Agree,
     /// The model does not know, and says so.
     Undetermined,
+    /// The binary does not take the machine's arguments, of which the stream says nothing.
+    NotStarted,
     /// They do not: in which way.
     Differ(String),
 }
@@ -135,8 +137,18 @@ fn started(real: &Real) -> bool {
     real.consumed.is_some_and(|consumed| consumed > 0)
 }
 
+/// Whether a binary said that it has no such device, property or option as it was started with.
+fn argument_refused(said: &str) -> bool {
+    let words = ["' not found", "is not a valid device model name", ": invalid option"];
+    let at_fault = said.lines().filter(|line| line.contains(": -"));
+    at_fault.into_iter().any(|line| words.iter().any(|word| line.contains(word)))
+}
+
 fn standing(row: &Row, real: &Real) -> Standing {
     let verdict = row.answer.verdict();
+    if !started(real) && verdict != Verdict::Unsupported && argument_refused(&real.stderr) {
+        return Standing::NotStarted;
+    }
     let binary = match real.verdict {
         _ if !started(real) => "did not start".to_owned(),
         ObservedVerdict::Accepted => "accepted".to_owned(),
@@ -194,27 +206,14 @@ const OPTIONS: [&str; 11] = [
 
 /// One property of a device given another value than its default, for every other device.
 fn varied(random: &mut Random, device: &DeviceType) -> String {
-    let can = |property: &&Property| other(property, 0).is_some();
+    let can = |property: &&Property| property.other(0).is_some();
     let all: Vec<&Property> = device.properties.iter().flatten().filter(can).collect();
     if random.below(2) == 0 {
         return String::new();
     }
     let Some(property) = random.pick(&all) else { return String::new() };
-    other(property, random.below(3)).map_or_else(String::new, |v| format!(",{}={v}", property.name))
-}
-
-/// Another value of a property than its default, by its kind; there are three of a number.
-fn other(property: &Property, which: usize) -> Option<String> {
-    let default = property.default.as_ref()?;
-    match property.kind.as_str() {
-        "bool" => default.as_bool().map(|on| if on { "off" } else { "on" }.to_owned()),
-        "OnOffAuto" => Some(if default == "off" { "on" } else { "off" }.to_owned()),
-        "uint8" | "uint16" | "uint32" | "int32" => {
-            let own = default.as_i64()?;
-            Some([own.checked_add(1)?, own.checked_mul(2)?, own / 2].get(which)?.to_string())
-        }
-        _ => None,
-    }
+    let value = property.other(random.below(3));
+    value.map_or_else(String::new, |value| format!(",{}={value}", property.name))
 }
 
 /// What each binary did with a machine, or why it could not be saved.

@@ -11,6 +11,7 @@ use super::super::binary::Binary;
 use super::rack::{Placing, Rack};
 use super::trial::{Bench, Hints, Recorded};
 use super::types::{self, DeviceType};
+use super::vary::variants;
 use crate::dialect::Generation;
 use crate::release::bundle::recording::{Found, Recording};
 
@@ -23,6 +24,9 @@ const CHIPSETS: [(&str, &[Placing]); 2] =
 
 /// What every machine with devices has: room for memory devices, also for those that keep theirs.
 const COMMON: [&str; 4] = ["-m", "64,slots=16,maxmem=8G", "-machine", "nvdimm=on"];
+
+/// Devices with changed properties in one machine, at most.
+const RACK: usize = 100;
 
 /// Boards as people configure them: what differs from the plain one.
 const BOARDS: [&str; 4] =
@@ -79,6 +83,31 @@ pub fn learn(
             learnt.recordings.extend(one.recordings);
             left_out.extend(one.left_out);
             hints.insert(*placing, one.hints);
+        }
+        // What has no path in a machine with others is told apart in a machine of its own.
+        let pathless: BTreeSet<String> = (learnt.recordings.iter().flat_map(|r| &r.devices))
+            .filter(|found| found.path.is_none())
+            .map(|found| found.device.clone())
+            .collect();
+        if let Some(at) = first.first() {
+            let hints = hints.get(&at.1).unwrap_or(&none);
+            let alone: Vec<_> = (pathless.par_iter())
+                .map(|device| record(at, hints, &|name| name == device))
+                .collect::<Result<_, _>>()?;
+            learnt.recordings.extend(alone.into_iter().flat_map(|one| one.recordings));
+        }
+        if let Some((machine, placing)) = first.last() {
+            let placed: BTreeSet<&str> = (learnt.recordings.iter())
+                .filter(|r| r.machine == *machine && r.place == placing.name())
+                .flat_map(|r| r.devices.iter().filter(|found| found.path.is_some()))
+                .map(|found| found.device.as_str())
+                .collect();
+            let placed: Vec<_> = types.iter().filter(|t| placed.contains(&*t.name)).collect();
+            let hints = hints.get(placing).unwrap_or(&none);
+            let found: Vec<_> = (variants(&placed).par_chunks(RACK))
+                .map(|some| several(binary, &types, some, (machine, *placing), hints, limit))
+                .collect::<Result<_, _>>()?;
+            learnt.recordings.extend(found.into_iter().flat_map(|one| one.recordings));
         }
         let found: Vec<_> = (rest.par_iter())
             .map(|at| {
@@ -147,7 +176,19 @@ fn one(
     limit: Duration,
 ) -> Result<One, QemuError> {
     let wanted: Vec<_> = wanted.iter().map(|device| (*device, String::new())).collect();
-    let (rack, without) = Rack::new(&wanted, placing, |name| types.iter().any(|t| t.name == name));
+    several(binary, types, &wanted, (machine, placing), hints, limit)
+}
+
+/// These devices with these values of properties on one machine type.
+fn several(
+    binary: &Binary,
+    types: &[DeviceType],
+    wanted: &[(&DeviceType, String)],
+    (machine, placing): (&str, Placing),
+    hints: &Hints,
+    limit: Duration,
+) -> Result<One, QemuError> {
+    let (rack, without) = Rack::new(wanted, placing, |name| types.iter().any(|t| t.name == name));
     let common = COMMON.map(str::to_owned);
     let tried = Bench { binary, machine, common: &common, limit, hints }.record(&rack)?;
     let recordings = tried.recorded.into_iter().map(|one| recording(machine, placing, one));

@@ -49,6 +49,23 @@ impl DeviceType {
     }
 }
 
+impl Property {
+    /// Another value than the default, by its kind; a number has three.
+    #[must_use]
+    pub fn other(&self, which: usize) -> Option<String> {
+        let default = self.default.as_ref()?;
+        match self.kind.as_str() {
+            "bool" => default.as_bool().map(|on| if on { "off" } else { "on" }.to_owned()),
+            "OnOffAuto" => Some(if default == "off" { "on" } else { "off" }.to_owned()),
+            "uint8" | "uint16" | "uint32" | "int32" => {
+                let own = default.as_i64()?;
+                Some([own.checked_add(1)?, own.checked_mul(2)?, own / 2].get(which)?.to_string())
+            }
+            _ => None,
+        }
+    }
+}
+
 /// All device types of a binary, in order of name, without processors.
 ///
 /// # Errors
@@ -136,6 +153,23 @@ mod tests {
         let types = parse(said);
         let found: Vec<_> = types.iter().map(|t| (t.name.as_str(), t.bus.as_deref())).collect();
         assert_eq!(found, [("nvme", Some("PCI")), ("pc-dimm", None)]);
+    }
+
+    #[rstest::rstest]
+    #[case("bool", json!(true), Some("off"))]
+    #[case("OnOffAuto", json!("auto"), Some("off"))]
+    #[case("uint32", json!(4), Some("5"))]
+    #[case("str", json!("x"), None)]
+    #[case("uint64", json!(4), None)]
+    fn another_value_than_the_default(
+        #[case] kind: &str,
+        #[case] default: Value,
+        #[case] expected: Option<&str>,
+    ) {
+        let (name, description) = ("any".to_owned(), String::new());
+        let default = Some(default);
+        let property = Property { name, kind: kind.to_owned(), description, default };
+        assert_eq!(property.other(0).as_deref(), expected);
     }
 
     #[test]
