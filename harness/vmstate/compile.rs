@@ -139,13 +139,17 @@ pub enum Codec {
     VirtioGpu,
     /// Requests in flight of a SCSI device.
     ScsiRequests,
+    /// Packets that wait at an endpoint of a redirected USB device.
+    UsbPackets,
+    /// Ids of packets of a redirected USB device.
+    UsbIds,
     /// A list of which nobody saw an element: the mark at its end.
     EmptyList,
     /// A byte 0x30.
     NullPointer,
     /// A capability name: one-byte length, text.
     Capability,
-    /// be32 length, bytes (11.1).
+    /// be32 length, bytes (`GByteArray` of 11.1; what a library keeps of a redirected USB device).
     ByteArray,
     /// Not modelled.
     Unknown,
@@ -180,10 +184,12 @@ impl Codec {
             "virtio" => Codec::Virtio,
             "virtio-gpu" => Codec::VirtioGpu,
             "scsi-requests" => Codec::ScsiRequests,
+            "usb-redir-bufpq" => Codec::UsbPackets,
+            "usb-redir-packet-id-q" => Codec::UsbIds,
             "qtailq" | "qlist" => Codec::EmptyList,
             "nullptr" => Codec::NullPointer,
             "capability" => Codec::Capability,
-            "GByteArray" => Codec::ByteArray,
+            "GByteArray" | "usb-redir-parser" => Codec::ByteArray,
             _ => Codec::Unknown,
         }
     }

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`pci`] | configuration space and interrupt pins |
 //! | `scsi` | requests in flight of a SCSI device |
+//! | `usb_redir` | lists of a redirected USB device |
 //! | [`slirp`] | the user-mode network |
 //! | [`virtio`] | the common part of a virtio device, and where its device part comes |
 
@@ -13,6 +14,7 @@ mod scsi;
 pub mod slirp;
 #[cfg(test)]
 mod tests;
+mod usb_redir;
 pub mod virtio;
 
 use super::compile::Codec;
@@ -87,6 +89,8 @@ pub fn leaf<'d, F: Flow<'d>>(
             _ => Err(walk.unmodelled(name.info)),
         },
         Codec::ScsiRequests => scsi::requests(walk).map(|()| 0),
+        Codec::UsbPackets => usb_redir::packets(walk).map(|()| 0),
+        Codec::UsbIds => usb_redir::ids(walk).map(|()| 0),
         Codec::Equal(_)
         | Codec::LessOrEqual
         | Codec::PciConfig

@@ -66,6 +66,26 @@ fn what_must_fit_the_local_value(
     });
 }
 
+#[rstest]
+#[case("usb-redir-parser", "00000002 abcd", 6)]
+#[case("usb-redir-bufpq", "00000001 00000002 00000000 abcd", 14)]
+// A negative number of elements is none.
+#[case("usb-redir-bufpq", "ffffffff 00000002", 4)]
+#[case("usb-redir-packet-id-q", "00000002 0000000000000001 0000000000000002", 20)]
+#[case("usb-redir-packet-id-q", "80000000 0000000000000001", 4)]
+fn lists_of_a_redirected_device(#[case] info: &str, #[case] bytes: &str, #[case] taken: u64) {
+    let digits: Vec<u8> = bytes.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    let bytes: Vec<u8> = digits.chunks(2).map(byte).collect();
+    let name = Name::plain("x", info);
+    on("10.0", name, 0, |scene| {
+        let mut source = &bytes[..];
+        let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), scene.dialect);
+        leaf(&mut Walk::new(scene, "", &mut flow), Codec::of(info), name, 0, 1).unwrap();
+        assert_eq!(flow.offset(), taken);
+    });
+}
+
 /// A writer has what it has: only a reader compares.
 #[rstest]
 #[case("uint32 equal")]
