@@ -8,6 +8,7 @@
 //! | `[[scenario]]` | `name`, `about`, `guest`, `arguments`, `chipset` (`i440fx` if left out, or `q35`), `exercises`: sections and subsections that a capture must carry (a section by its device's name, any if left out), `releases`: those with its devices (all if left out) |
 //! | `[policy]` | `forward`: verdicts allowed from a release to itself and to newer ones; `backward`: to older ones |
 //! | `[[known]]` | cells that break policy for a known reason: `source`, `destination`, `machines`, `scenarios`, `feeds`, `verdict`, `reason`, `reference` |
+//! | `[[known_device]]` | devices that, alone, break policy for a known reason: `source`, `destination`, `devices`, `verdict`, `reason`, `reference` |
 //! | `[[runtime]]` | observed refusals for a value which no table states: `source`, `destination`, `machines`, `scenarios`, `message`, `reason` |
 //! | `[[mutation]]` | changed streams whose outcome is explained: `source`, `destination`, `machine`, `scenario`, `what`, `at`, `reason` |
 //! | `[[finding]]` | what a release's binary could not do when it was captured: `release`, `machine`, `scenarios`, `what` |
@@ -142,6 +143,25 @@ pub struct Known {
     pub line: usize,
 }
 
+/// Devices that break policy for a known reason, alone (`crossload devices`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownDevice {
+    /// Releases that send them.
+    pub sources: Vec<String>,
+    /// Releases that are given them.
+    pub destinations: Vec<String>,
+    /// Device types; `*` stands for any text.
+    pub devices: Vec<String>,
+    /// What they come to.
+    pub verdict: Verdict,
+    /// Why it is so.
+    pub reason: String,
+    /// Where that can be read.
+    pub reference: String,
+    /// Line in the file.
+    pub line: usize,
+}
+
 /// Observed cells in which a real loader refuses for a value that no table states.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runtime {
@@ -205,6 +225,8 @@ pub struct Config {
     pub policy: Policy,
     /// Known cases in order of the file; the first that fits a cell counts.
     pub known: Vec<Known>,
+    /// The same of devices alone.
+    pub known_devices: Vec<KnownDevice>,
     /// Runtime checks.
     pub runtime: Vec<Runtime>,
     /// Explained changes.

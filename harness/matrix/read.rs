@@ -6,7 +6,7 @@ use std::slice::from_ref;
 use toml::Spanned;
 
 use super::config::{
-    Config, ConfigError, Equal, Finding, Known, Machine, Mutation, Policy, Problem,
+    Config, ConfigError, Equal, Finding, Known, KnownDevice, Machine, Mutation, Policy, Problem,
 };
 use super::config::{Release, Runtime, Scenario};
 use super::schema;
@@ -106,6 +106,8 @@ impl Reader<'_> {
         };
         let each = |known| self.known(known, &lists);
         let known = raw.known.iter().map(each).collect::<Result<_, _>>()?;
+        let each = |known| self.known_device(known, &lists);
+        let known_devices = raw.known_device.iter().map(each).collect::<Result<_, _>>()?;
         let each = |runtime| self.runtime(runtime, &lists);
         let runtime = raw.runtime.iter().map(each).collect::<Result<_, _>>()?;
         let each = |mutation| self.mutation(mutation, &lists);
@@ -119,6 +121,7 @@ impl Reader<'_> {
             scenarios,
             policy: self.policy(&raw.policy)?,
             known,
+            known_devices,
             runtime,
             mutations,
             findings,
@@ -203,6 +206,28 @@ impl Reader<'_> {
                 all,
             )?,
             feeds,
+            verdict: self.verdict(entry, "verdict", &raw.verdict)?,
+            reason: raw.reason.clone(),
+            reference: raw.reference.clone(),
+            line: self.line(entry),
+        })
+    }
+
+    fn known_device(
+        &self,
+        entry: &Spanned<schema::KnownDevice>,
+        all: &Lists,
+    ) -> Result<KnownDevice, ConfigError> {
+        let raw = entry.get_ref();
+        self.stated(entry, "reason", &raw.reason)?;
+        self.stated(entry, "reference", &raw.reference)?;
+        if raw.devices.is_empty() {
+            return Err(self.at(entry, Problem::Empty("devices")));
+        }
+        Ok(KnownDevice {
+            sources: self.range(entry, "source", &raw.source, &all.releases)?,
+            destinations: self.range(entry, "destination", &raw.destination, &all.releases)?,
+            devices: raw.devices.clone(),
             verdict: self.verdict(entry, "verdict", &raw.verdict)?,
             reason: raw.reason.clone(),
             reference: raw.reference.clone(),

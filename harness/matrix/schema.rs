@@ -19,6 +19,8 @@ pub(super) struct File {
     #[serde(default)]
     pub known: Vec<Spanned<Known>>,
     #[serde(default)]
+    pub known_device: Vec<Spanned<KnownDevice>>,
+    #[serde(default)]
     pub runtime: Vec<Spanned<Runtime>>,
     #[serde(default)]
     pub mutation: Vec<Spanned<Mutation>>,
@@ -71,6 +73,17 @@ pub(super) struct Known {
     pub machines: Option<Vec<String>>,
     pub scenarios: Option<Vec<String>>,
     pub feeds: Option<Vec<String>>,
+    pub verdict: String,
+    pub reason: String,
+    pub reference: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KnownDevice {
+    pub source: String,
+    pub destination: String,
+    pub devices: Vec<String>,
     pub verdict: String,
     pub reason: String,
     pub reference: String,

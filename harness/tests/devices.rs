@@ -2,28 +2,57 @@
 
 mod support;
 
-use crossload::matrix::devices::devices;
+use std::sync::LazyLock;
+
+use crossload::matrix::config::Config;
+use crossload::matrix::devices::{devices, standing};
+use crossload::matrix::policy::Standing;
 use crossload::release::compose::Shelves;
-use crossload::report::devices::{json, text};
+use crossload::report::devices::{Stood, json, text};
 use crossload::trace::Verdict;
 use support::library;
 use support::snapshots::snapshots;
 
+/// The repository's `matrix.toml`.
+fn config() -> &'static Config {
+    static CONFIG: LazyLock<Config> = LazyLock::new(|| {
+        Config::parse("matrix.toml", include_str!("../../matrix.toml")).expect("matrix.toml")
+    });
+    &CONFIG
+}
+
+fn stood(wanted: impl Fn(&str) -> bool) -> Vec<Stood> {
+    let rows = devices(&Shelves::new(library()), wanted).expect("devices");
+    rows.into_iter().map(|row| (standing(config(), &row), row)).collect()
+}
+
+/// Nothing breaks the policy but for a reason on record, and nothing on record is gone.
+#[test]
+fn the_policy_holds_for_devices() {
+    let rows = stood(|_| true);
+    let broken = rows.iter().filter(|(standing, _)| *standing == Standing::Broken);
+    let broken: Vec<_> = broken.map(|(_, r)| (&r.device, &r.source, &r.destination)).collect();
+    assert!(broken.is_empty(), "{broken:?}");
+    for (index, known) in config().known_devices.iter().enumerate() {
+        let named = rows.iter().any(|(standing, _)| *standing == Standing::Known(index));
+        assert!(named, "matrix.toml line {}: names no device any more", known.line);
+    }
+}
+
 #[test]
 fn what_fails_is_as_reviewed() {
-    let rows = devices(&Shelves::new(library()), |_| true).expect("devices");
+    let rows = stood(|_| true);
     let _scope = snapshots("devices");
-    insta::assert_snapshot!("all", text(&rows));
+    insta::assert_snapshot!("all", text(&rows, config()));
 }
 
 /// What 8.2 to 9.0 broke for virtio-gpu was found by users, as no test had the device; what 11.1
 /// refuses of 10.0 is found here.
 #[test]
 fn queues_of_10_0_that_11_1_refuses_are_found() {
-    let rows =
-        devices(&Shelves::new(library()), |device| device.starts_with("virtio-")).expect("devices");
+    let rows = stood(|device| device.starts_with("virtio-"));
     let refused = |source: &str, destination: &str, device: &str| {
-        rows.iter().any(|row| {
+        rows.iter().any(|(_, row)| {
             row.source == source
                 && row.destination == destination
                 && row.device == device
@@ -34,6 +63,6 @@ fn queues_of_10_0_that_11_1_refuses_are_found() {
         assert!(refused("10.0", "11.1", device), "{device}");
         assert!(!refused("7.2", "11.1", device), "{device}");
     }
-    let parsed: serde_json::Value = serde_json::from_str(&json(&rows)).expect("json");
+    let parsed: serde_json::Value = serde_json::from_str(&json(&rows, config())).expect("json");
     assert_eq!(parsed.as_array().map(Vec::len), Some(rows.len()));
 }

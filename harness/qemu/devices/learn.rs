@@ -8,12 +8,12 @@ use rayon::prelude::*;
 
 use super::super::QemuError;
 use super::super::binary::Binary;
-use super::rack::{Placing, Rack};
+use super::rack::{Placing, Rack, on_board};
 use super::trial::{Bench, Hints, Recorded};
 use super::types::{self, DeviceType};
 use super::vary::variants;
 use crate::dialect::Generation;
-use crate::release::bundle::recording::{Found, Recording};
+use crate::release::bundle::recording::{ALONE, Found, Recording};
 
 /// Machine types whose streams describe themselves, which is what tells sections apart.
 const DESCRIBED: Generation = Generation::new(2, 4);
@@ -85,16 +85,18 @@ pub fn learn(
             hints.insert(*placing, one.hints);
         }
         // What has no path in a machine with others is told apart in a machine of its own.
-        let pathless: BTreeSet<String> = (learnt.recordings.iter().flat_map(|r| &r.devices))
-            .filter(|found| found.path.is_none())
-            .map(|found| found.device.clone())
+        let pathless: Vec<&str> = (types.iter())
+            .filter(|t| good.contains(&t.name) && on_board(t))
+            .map(|t| t.name.as_str())
             .collect();
         if let Some(at) = first.first() {
             let hints = hints.get(&at.1).unwrap_or(&none);
             let alone: Vec<_> = (pathless.par_iter())
-                .map(|device| record(at, hints, &|name| name == device))
+                .map(|device| record(at, hints, &|name| name == *device))
                 .collect::<Result<_, _>>()?;
-            learnt.recordings.extend(alone.into_iter().flat_map(|one| one.recordings));
+            let alone = alone.into_iter().flat_map(|one| one.recordings);
+            let place = || ALONE.to_owned();
+            learnt.recordings.extend(alone.map(|one| Recording { place: place(), ..one }));
         }
         if let Some((machine, placing)) = first.last() {
             let placed: BTreeSet<&str> = (learnt.recordings.iter())

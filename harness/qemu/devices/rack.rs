@@ -116,6 +116,12 @@ const CONTROLLERS: [Controller; 10] = [
 /// Buses of the machine itself: nothing is said of where.
 const OWN: [&str; 3] = ["ISA", "System", "i2c-bus"];
 
+/// Whether a device goes on a bus of the machine itself, or on none.
+#[must_use]
+pub fn on_board(device: &DeviceType) -> bool {
+    device.bus.as_deref().is_none_or(|bus| OWN.contains(&bus))
+}
+
 /// A device in a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plugged {

@@ -40,6 +40,9 @@ pub struct Recording {
     pub trace: String,
 }
 
+/// The place of a device that is alone in its machine, with no bridge or controller for it.
+pub const ALONE: &str = "alone";
+
 /// A device of a recorded machine.
 #[derive(Debug, Clone, Default)]
 pub struct Found {
@@ -263,7 +266,7 @@ impl Shelving {
         if path.is_some() || self.plain.contains(&(idstr.to_owned(), handler.instance_id)) {
             return None;
         }
-        if let [alone] = &recording.devices[..] {
+        if let ([alone], ALONE) = (&recording.devices[..], recording.place.as_str()) {
             self.claimed.insert((idstr.to_owned(), alone.device.clone()));
             return Some((alone.clone(), idstr.to_owned(), None));
         }
@@ -272,9 +275,13 @@ impl Shelving {
         let by_class = |found: &Found| self.classes.get(&found.device).is_some_and(|n| n == vmsd);
         let claimed =
             |found: &Found| self.claimed.contains(&(idstr.to_owned(), found.device.clone()));
-        // Where nothing tells, the section stands without a device.
         let found = own.clone().find(|(_, found)| by_class(found));
         let found = found.or_else(|| own.find(|(_, found)| claimed(found)));
+        // Another of what the board has comes with bridges and controllers; else, where nothing
+        // tells, the section stands without a device.
+        if found.is_none() && self.plain.iter().any(|(name, _)| name == idstr) {
+            return None;
+        }
         let device = found.map_or_else(Found::default, |(number, found)| {
             used.insert((number, idstr.to_owned()));
             found.clone()
@@ -378,10 +385,11 @@ mod tests {
     use crate::vmstate::schema::Answers;
 
     fn recording(devices: &[&str]) -> Recording {
+        let place = if devices.len() == 1 { ALONE } else { "bridge" };
         let found = |device: &&str| Found { device: (*device).to_owned(), ..Found::default() };
         Recording {
             machine: "pc-i440fx-7.2".to_owned(),
-            place: "bridge".to_owned(),
+            place: place.to_owned(),
             varied: String::new(),
             devices: devices.iter().map(found).collect(),
             stream: Vec::new(),
@@ -411,8 +419,10 @@ mod tests {
         // What the board itself has is no device's, but for another instance of it.
         assert_eq!(owner(&mut shelf, &[], "kbd", 0).as_deref(), Some(""));
         assert_eq!(owner(&mut shelf, &["i8042"], "kbd", 0), None);
-        // Before it was seen alone, among others it stands without a device.
-        assert_eq!(owner(&mut shelf, &["bmc", "i8042"], "kbd", 1).as_deref(), Some(""));
+        // Before it was seen alone, among others, it may be of anything; what no board has stands
+        // without a device.
+        assert_eq!(owner(&mut shelf, &["bmc", "i8042"], "kbd", 1), None);
+        assert_eq!(owner(&mut shelf, &["bmc", "i8042"], "bmc-state", 0).as_deref(), Some(""));
         assert_eq!(owner(&mut shelf, &["i8042"], "kbd", 1).as_deref(), Some("i8042"));
         assert_eq!(owner(&mut shelf, &["bmc", "i8042"], "kbd", 1).as_deref(), Some("i8042"));
     }
