@@ -142,17 +142,42 @@ pub fn learn(
     })
 }
 
-/// Machine types of a binary with the places that PCI devices have there.
+/// Machine types of a binary with the places that PCI devices have there: those that were asked for;
+/// else of each chipset the oldest, the newest and the last of each major number. What is the same on
+/// both sides of one that was not recorded is taken to be the same there
+/// ([`crate::release::catalogue::Catalogue::is_on`]).
 fn machines<'b>(binary: &'b Binary, only: &[String]) -> Vec<(&'b str, Placing)> {
-    let names = binary.machines.iter().map(|m| m.name.as_str());
-    names
-        .filter(|name| only.is_empty() || only.iter().any(|o| o == name))
-        .filter(|name| Generation::of(name).is_none_or(|g| g >= DESCRIBED))
-        .flat_map(|name| {
-            let chipset = CHIPSETS.iter().find(|(prefix, _)| name.starts_with(prefix));
-            chipset.into_iter().flat_map(move |(_, all)| all.iter().map(move |p| (name, *p)))
-        })
-        .collect()
+    let names: Vec<&str> = binary.machines.iter().map(|m| m.name.as_str()).collect();
+    let mut all = Vec::new();
+    for (prefix, placings) in CHIPSETS {
+        let of: Vec<&str> = names.iter().copied().filter(|n| n.starts_with(prefix)).collect();
+        let chosen = match only {
+            [] => spread(&of),
+            _ => of.into_iter().filter(|name| only.iter().any(|o| o == name)).collect(),
+        };
+        all.extend(chosen.into_iter().flat_map(|name| placings.iter().map(move |p| (name, *p))));
+    }
+    all
+}
+
+/// The oldest that describes its streams, the newest, and the last of each major number; and those
+/// that have none.
+fn spread<'b>(names: &[&'b str]) -> Vec<&'b str> {
+    let number = |name: &str| {
+        let (major, minor) = name.rsplit_once('-')?.1.split_once('.')?;
+        Some((major.parse::<u32>().ok()?, minor.split('.').next()?.parse::<u32>().ok()?))
+    };
+    let fits = |name: &&&str| Generation::of(name).is_none_or(|g| g >= DESCRIBED);
+    let all: Vec<&str> = names.iter().filter(fits).copied().collect();
+    let oldest = all.iter().filter_map(|name| number(name)).min();
+    let last = |name: &&str| match number(name) {
+        None => true,
+        Some((major, minor)) => {
+            let same = all.iter().filter_map(|n| number(n)).filter(|n| n.0 == major);
+            Some((major, minor)) == oldest || same.max() == Some((major, minor))
+        }
+    };
+    all.iter().filter(|name| last(name)).copied().collect()
 }
 
 fn boards<'b>(binary: &'b Binary, only: &[String]) -> Vec<(&'b str, &'static str)> {
@@ -246,4 +271,21 @@ pub fn dump(binary: &Binary, limit: Duration) -> Result<String, QemuError> {
     let bytes = super::super::bundle::dump(binary, machine, limit)?;
     let name = Path::new("dump-vmstate").display().to_string();
     Ok(crate::release::files::utf8(&name, &bytes)?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spread;
+
+    #[test]
+    fn the_last_of_each_major_number_the_oldest_and_the_newest() {
+        let of = |names: &str| {
+            let names: Vec<String> = names.split(' ').map(|n| format!("pc-q35-{n}")).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let chosen = spread(&names);
+            chosen.iter().map(|n| n.trim_start_matches("pc-q35-")).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(of("10.0 9.2 9.1 4.2 4.1 2.12 2.10 2.4 2.3"), "10.0 9.2 4.2 2.12 2.4");
+        assert_eq!(of("11.1 11.0 10.2 rhel"), "11.1 10.2 rhel");
+    }
 }

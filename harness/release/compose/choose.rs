@@ -1,7 +1,6 @@
 //! Which entry of a shelf a section is: the one that looks most like it.
 
 use super::machine::Sent;
-use crate::dialect::Generation;
 use crate::release::catalogue::{Entry, Shelf};
 use crate::stream::vmdescription::Body as Described;
 use crate::vmstate::schema::{Answers, Tables};
@@ -136,14 +135,4 @@ fn express(payload: &[u8]) -> bool {
         at = usize::from(byte(at + 1) & 0xfc);
     }
     false
-}
-
-/// Whether what is the same on machine types of a generation below and above one is the same there:
-/// compatibility properties are set up to a generation and no more.
-#[must_use]
-pub fn between(shelf: &Shelf, entry: &Entry, machine: &str) -> bool {
-    let Some(asked) = Generation::of(machine) else { return false };
-    let on = shelf.catalogue.machines.iter().filter(|name| shelf.catalogue.is_on(entry, name));
-    let all: Vec<Generation> = on.filter_map(|name| Generation::of(name)).collect();
-    all.iter().any(|g| *g <= asked) && all.iter().any(|g| *g >= asked)
 }
