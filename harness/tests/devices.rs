@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crossload::matrix::config::Config;
@@ -37,6 +38,27 @@ fn the_policy_holds_for_devices() {
         let named = rows.iter().any(|(standing, _)| *standing == Standing::Known(index));
         assert!(named, "matrix.toml line {}: names no device any more", known.line);
     }
+}
+
+/// A section of a device that a release does not have is not read as another device's.
+#[test]
+fn a_device_that_a_release_lacks_is_no_other_device() {
+    let rows = stood(|_| true);
+    let mut catalogues = BTreeMap::new();
+    let mut lacking = 0;
+    for (_, row) in &rows {
+        let known = catalogues.entry(&row.destination).or_insert_with(|| {
+            library().corpus().catalogue(&row.destination).expect("catalogue").expect("catalogue")
+        });
+        if known.types.contains_key(&row.device) {
+            continue;
+        }
+        lacking += 1;
+        let verdict = row.answer.verdict();
+        let fine = !matches!(verdict, Verdict::Refused | Verdict::RefusedLate | Verdict::Misparsed);
+        assert!(fine, "{} {} into {}: {verdict}", row.device, row.source, row.destination);
+    }
+    assert!(lacking > 0, "no device that a release lacks");
 }
 
 #[test]

@@ -55,6 +55,14 @@ pub fn other<'s>(
     entries.max_by_key(score)
 }
 
+/// Whether two PCI payloads have the same vendor, device, revision and class.
+#[must_use]
+pub fn same_device(one: &[u8], other: &[u8]) -> bool {
+    let ids =
+        |of: &[u8]| IDS.map(|at| of.get(CONFIG + at.start..CONFIG + at.end).map(<[u8]>::to_vec));
+    ids(one) == ids(other)
+}
+
 /// How much an entry looks like a section.
 fn likeness(shelf: &Shelf, tables: &Tables, entry: &Entry, asked: &Asked<'_>) -> i64 {
     let payload = shelf.payload(entry);
@@ -68,10 +76,7 @@ fn likeness(shelf: &Shelf, tables: &Tables, entry: &Entry, asked: &Asked<'_>) ->
     score += 100 * i64::from(payload.len() == sent.len());
     score += 10 * i64::from(entry.varied.is_empty());
     if entry.has_path {
-        let ids = |of: &[u8]| {
-            IDS.map(|at| of.get(CONFIG + at.start..CONFIG + at.end).map(<[u8]>::to_vec))
-        };
-        score += 400 * i64::from(ids(payload) == ids(sent));
+        score += 400 * i64::from(same_device(payload, sent));
         score += 300 * i64::from(express(payload) == express(sent));
     }
     if let (Body::Vmsd(key), Some(body)) = (&entry.body, asked.body) {
