@@ -39,7 +39,8 @@ pub struct Learnt {
     pub types: BTreeMap<String, String>,
     /// Machines that were recorded.
     pub recordings: Vec<Recording>,
-    /// Machine types on which nothing could be recorded, and why.
+    /// Machine types on which nothing could be recorded, and devices that are recorded on others only
+    /// (`DEVICE on MACHINE`), and why.
     pub silent: BTreeMap<String, String>,
 }
 
@@ -117,8 +118,10 @@ pub fn learn(
                 record(at, hints, &|name| good.contains(name) && !hints.alone.contains(name))
             })
             .collect::<Result<_, _>>()?;
-        for one in found {
+        for ((machine, _), one) in rest.iter().zip(found) {
             learnt.recordings.extend(one.recordings);
+            let lost = one.left_out.into_iter();
+            learnt.silent.extend(lost.map(|(device, why)| (format!("{device} on {machine}"), why)));
         }
         let boards: Vec<_> = boards(binary, only)
             .into_par_iter()
