@@ -294,7 +294,8 @@ pub fn targets_of(
     let meaning = Meaning::of(&origin.source.destination, &condensed.bytes)
         .map_err(TargetsError::NoSource)?;
     let mut rows = Vec::new();
-    let wanted = releases.iter().rev().filter(|(release, _)| only.is_none_or(|name| name == release));
+    let wanted =
+        releases.iter().rev().filter(|(release, _)| only.is_none_or(|name| name == release));
     for (release, _) in wanted {
         let of = downstream.iter().filter(|kit| kit.release == release);
         for kit in Kit::of(shelves.library, release).iter().chain(of) {

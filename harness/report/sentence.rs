@@ -2,8 +2,8 @@
 
 use crate::matrix::run::Outcome;
 use crate::trace::Verdict;
-use crate::trace::sentence::{read, written};
 pub use crate::trace::sentence::{judged_sentence, refusal};
+use crate::trace::sentence::{read, written};
 
 /// The outcome of a cell in a sentence, with byte offsets; `source` is the release that wrote the
 /// stream.

@@ -233,7 +233,8 @@ mod tests {
 
     #[test]
     fn pages_at_fixed_places_are_left_out() {
-        let bytes = [&b"header, places"[..], &[1; 10_000], b"between", &[2; 5000], b"rest"].concat();
+        let bytes =
+            [&b"header, places"[..], &[1; 10_000], b"between", &[2; 5000], b"rest"].concat();
         let placed = [(14, 10_014), (10_021, 15_021)];
         let out = condense(&mut Cursor::new(&bytes), &[], &[], &placed).unwrap();
         assert_eq!(out.bytes, *b"header\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0rest");
