@@ -66,7 +66,10 @@ fn composed(
     let meaning = meaning.map_err(|why| CliError::Stream { name: name.clone(), why })?;
     let kit = Kit { name: &to.name, release: &to.release, tables: &to.tables };
     let (row, _) = ask(&shelves, &kit, &origin, &meaning, stream, &Feed::Bulk).map_err(failed)?;
-    let holds = matches!(row.answer.verdict(), Verdict::Faithful | Verdict::Defaulted);
+    let Some(holds) = row.takes() else {
+        let why = sentence_of(&row, &from.name);
+        return Err(CliError::NoDestination(format!("{name}: {} {why}", Verdict::Undetermined)));
+    };
     let mut text = format!(
         "{name}, read as {} of {}: {}: {}\n",
         origin.source.destination.machine,

@@ -50,6 +50,18 @@ const NOT_ASKED: [&str; 18] = [
 ];
 
 impl Capabilities {
+    /// Names of those that are on.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let all = [
+            ("compress", self.compress),
+            ("postcopy-ram", self.postcopy_ram),
+            ("x-colo", self.colo),
+            ("x-ignore-shared", self.ignore_shared),
+            ("mapped-ram", self.mapped_ram),
+        ];
+        all.into_iter().filter_map(|(name, on)| on.then_some(name))
+    }
+
     /// Turns one on.
     ///
     /// # Errors
@@ -117,6 +129,9 @@ mod tests {
             mapped_ram: true,
         };
         assert_eq!(all, on);
+        let names: Vec<_> = all.names().collect();
+        assert_eq!(names, ["compress", "postcopy-ram", "x-colo", "x-ignore-shared", "mapped-ram"]);
+        assert_eq!(Capabilities::default().names().count(), 0);
         assert!(all.turn_on("compres").unwrap_err().contains("no capability 'compres'"));
     }
 }

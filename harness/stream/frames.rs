@@ -207,7 +207,7 @@ impl Scanner<'_, '_> {
             }
             let at = self.load.io.reader.offset();
             match self.load.io.reader.u8()? {
-                record::EOF => match self.packages.pop() {
+                record::EOF => match self.package(at) {
                     None => {
                         let next = self.load.io.reader.peek_byte(0);
                         self.description = next == Some(record::VMDESCRIPTION);
@@ -219,12 +219,20 @@ impl Scanner<'_, '_> {
                 kind @ (record::PART | record::END) => self.further(kind, at)?,
                 record::COMMAND => {
                     if let Some(End::Quit) = self.command(at)? {
-                        return Ok(());
+                        let Some(end) = self.package(at) else { return Ok(()) };
+                        let reader = &mut self.load.io.reader;
+                        reader.skip(end.saturating_sub(reader.offset()))?;
                     }
                 }
                 found => return Err(Kind::UnknownSectionType { found }.at(at)),
             }
         }
+    }
+
+    /// Leaves the package that the record at `at` is in, and returns its end. In postcopy the guest
+    /// is handed over in a package, and its pages follow that.
+    fn package(&mut self, at: u64) -> Option<u64> {
+        std::iter::from_fn(|| self.packages.pop()).find(|end| *end > at)
     }
 
     /// Behind the end of the state: the end of what was announced.

@@ -37,6 +37,10 @@ pub struct Loaded<'d> {
     pub sections: Vec<Section>,
     /// RAM blocks that the stream announced.
     pub blocks: Vec<(Vec<u8>, u64)>,
+    /// Pages of blocks at fixed places: where each block's begin, with their bitmap, and end.
+    pub placed: Vec<(u64, u64)>,
+    /// Capabilities that the source had on, as far as the stream shows them.
+    pub shown: Capabilities,
     /// Refusals that their caller in the loader ignored, and read on: what came of the item is not
     /// what was sent (codecs, trap 7).
     pub ignored: Vec<Box<Error>>,
@@ -94,6 +98,8 @@ pub(super) struct Load<'s, 'd> {
     remembered: Vec<(u32, u32)>,
     /// Packages being loaded.
     pub(super) packages: u32,
+    /// Capabilities that commands and page records show.
+    pub(super) shown: Capabilities,
     /// Whether the destination's capabilities are asked for; not by one who only wants to know what
     /// a source wrote.
     pub(super) asks: bool,
@@ -177,6 +183,12 @@ fn loaded<'d>(mut load: Load<'_, 'd>, refused: Option<Box<Error>>) -> Loaded<'d>
         absent: load.io.absent,
         steps: load.io.steps,
         sections: load.sections,
+        placed: load.ram.placed,
+        shown: Capabilities {
+            ignore_shared: load.ram.shared,
+            mapped_ram: load.ram.mapped,
+            ..load.shown
+        },
         blocks: load.ram.blocks,
         ignored: load.io.ignored,
         notes: load.notes,
@@ -195,6 +207,7 @@ impl<'s, 'd> Load<'s, 'd> {
             started: HashMap::new(),
             remembered: vec![(0, 0); to.handlers.len()],
             packages: 0,
+            shown: Capabilities::default(),
             asks: true,
         }
     }

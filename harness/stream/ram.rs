@@ -30,6 +30,8 @@ pub(super) struct RamState {
     pub(super) mapped: bool,
     /// Where in its file the stream begins, by the places in its first block.
     pub(super) base: Option<u64>,
+    /// What lies at fixed places: where each block's bitmap begins, and where its pages end.
+    pub(super) placed: Vec<(u64, u64)>,
     /// The block of the last page record.
     last: Option<Vec<u8>>,
     /// Its length, once it was looked up; forgotten when blocks are announced.
@@ -192,13 +194,16 @@ impl Record {
             }
             self.owner(load)?;
             let len = load.io.reader.be32().map_err(|e| load.io.map.place(e, "length"))?;
+            load.shown.compress = true;
             // compressBound of a page: a longer one is refused.
             if u64::from(len) > PAGE_SIZE + 64 {
                 return refuse(load, self.at, format!("compressed page of {len} bytes"));
             }
             load.io.reader.skip(u64::from(len)).map_err(|e| load.io.map.place(e, "page"))?;
         } else if has(HOOK) && rules.hook {
-            return refuse(load, self.at, "RDMA hook in a plain stream".to_string());
+            let text = "RDMA hook in a plain stream: its pages went another way; a migration to a \
+                        file has them";
+            return refuse(load, self.at, text.to_string());
         }
         Ok(())
     }
@@ -301,7 +306,12 @@ fn mapped(load: &mut Load<'_, '_>, len: u64) -> Result<()> {
         }
     };
     match pages.checked_add(len).and_then(|end| end.checked_sub(here)?.checked_sub(base)) {
-        Some(rest) => load.io.reader.skip(rest),
+        Some(rest) => {
+            if load.ram.placed.len() < MAX_BLOCKS {
+                load.ram.placed.push((here, here.saturating_add(rest)));
+            }
+            load.io.reader.skip(rest)
+        }
         None => {
             refuse(load, at, format!("pages of a mapped block at {pages:#x}, before {here:#x}"))
         }

@@ -227,6 +227,9 @@ pub fn destination(
     let Parts { own, handlers, chosen } = parts;
     let mut destination = built(shelves, kit, &name, handlers)?;
     destination.dialect.description = machine.described;
+    destination.dialect.capabilities = Some(machine.capabilities);
+    let on = machine.capabilities.names();
+    assumptions.extend(on.map(|name| format!("migration capability {name} on")));
     let composed = Composed { destination, assumptions, strange: 0, elsewhere, chosen };
     let default = built(shelves, kit, &name, own)?;
     Ok(Ok(locals(composed, &default, machine, source)))

@@ -13,6 +13,14 @@ pub(super) struct Live {
     pub ended: bool,
 }
 
+/// Numbers of commands (wire reference 2.6).
+mod command {
+    /// Asks for an echo of four bytes.
+    pub const PING: u8 = 2;
+    /// The last of them.
+    pub const LAST: u8 = 11;
+}
+
 /// Handlers that every scan has, by index.
 const RAM: usize = 0;
 const BLOCK: usize = 1;
@@ -20,6 +28,8 @@ const BLOCK: usize = 1;
 const ZERO_CHUNK: u64 = 9;
 /// Zeros by which it is seen that a stream is over.
 const PADDING: usize = 64;
+/// Commands in a row that are passed over.
+const MAX_COMMANDS: usize = 4;
 /// Versions that most descriptions have are below this.
 const USUAL: u32 = 256;
 /// Numbers that sources count up, or make of I/O addresses.
@@ -64,12 +74,7 @@ fn plausible(bytes: &[u8], all: bool, live: &[Live]) -> bool {
             live.is_some_and(|s| rest.get(4..).is_some_and(|rest| live_record(rest, s.handler)))
         }),
         // A command is too short a pattern by itself.
-        record::COMMAND => match rest {
-            [0, 1..=11, 0, 0, next @ ..] => {
-                next.first() != Some(&record::COMMAND) && plausible(next, all, live)
-            }
-            _ => false,
-        },
+        record::COMMAND => behind_commands(rest).is_some_and(|next| plausible(next, all, live)),
         record::EOF => match rest {
             [] => all,
             [record::VMDESCRIPTION, _, _, _, _, b'{', ..] => true,
@@ -77,6 +82,24 @@ fn plausible(bytes: &[u8], all: bool, live: &[Live]) -> bool {
         },
         _ => false,
     }
+}
+
+/// What follows the command whose type came before `bytes`, and those that follow it: where the
+/// guest is handed over in postcopy, there are three of them.
+fn behind_commands(mut bytes: &[u8]) -> Option<&[u8]> {
+    for _ in 0..MAX_COMMANDS {
+        let (head, rest) = bytes.split_first_chunk::<4>()?;
+        let rest = match head {
+            [0, command::PING, 0, 4] => rest.get(4..)?,
+            [0, 1..=command::LAST, 0, 0] => rest,
+            _ => return None,
+        };
+        match rest.split_first() {
+            Some((&record::COMMAND, next)) => bytes = next,
+            _ => return Some(rest),
+        }
+    }
+    None
 }
 
 /// Whether `bytes` look like the first record of a live section: for `ram` and `block` a word with
