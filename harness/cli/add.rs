@@ -10,8 +10,10 @@ use crate::qemu::Binary;
 use crate::qemu::add::{Order, add};
 use crate::qemu::binary::ARCHITECTURE;
 use crate::qemu::devices::shelve;
+use crate::release::notes::{self, Note};
 use crate::report::meant::{meant, told};
-use crate::report::table::{in_words, table};
+use crate::report::news::News;
+use crate::report::table::table;
 use crate::wire::Feed;
 
 /// Options of the verb.
@@ -42,6 +44,9 @@ pub(super) struct Args {
     /// Print the grids of the new row and column, too
     #[arg(long)]
     grids: bool,
+    /// Print every note of the importer for itself, not what is said of many places in one line
+    #[arg(long)]
+    notes: bool,
     /// The claims to add to
     #[arg(long, value_name = "FILE", default_value = "matrix.toml")]
     matrix: PathBuf,
@@ -61,7 +66,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let release = args.release.clone().unwrap_or_else(|| binary.series());
     let corpus = super::input::beside(&args.matrix);
     if args.devices {
-        return devices(args, &binary, &release, &corpus);
+        return devices(args, &binary, &release, &corpus, &[]);
     }
     let order = Order {
         binary: &binary,
@@ -83,16 +88,19 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         });
     };
     let mut text = format!("{release}: {}, {ARCHITECTURE}\n", binary.about);
-    for note in &added.notes {
-        text += &format!("note: {note}\n");
-    }
+    text += &notes::lines(&added.notes, args.notes);
     text += "\n";
     for change in &added.changes {
         text += &format!("{change}\n");
     }
+    for finding in &added.findings {
+        text += &format!("\nnot captured: {finding}\n");
+    }
+    let before = added.before.as_ref().map(|(name, run)| (name.as_str(), run.cells.as_slice()));
+    let news = News { release: &release, run, before };
     text += &match args.grids {
         true => format!("\n{}", table(config, run, &run.cells)),
-        false => in_words(config, run, &run.cells),
+        false => news.in_words(config),
     };
     if !run.holds() {
         text += &meant_by(&args.matrix)?;
@@ -103,7 +111,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     };
     text += &format!("\n{} files written{findings}.\n", added.written.len());
     if !args.no_devices {
-        text += &devices(args, &binary, &release, &corpus)?.text;
+        text += &devices(args, &binary, &release, &corpus, &added.notes)?.text;
     }
     Ok(Said { text, holds: run.holds() })
 }
@@ -116,8 +124,14 @@ fn meant_by(matrix: &Path) -> Result<String, CliError> {
     Ok(told(&config, &meant(&config, &run.cells)))
 }
 
-/// The devices of a release on record.
-fn devices(args: &Args, binary: &Binary, release: &str, corpus: &Path) -> Result<Said, CliError> {
+/// The devices of a release on record; `told` are notes that need not be told again.
+fn devices(
+    args: &Args,
+    binary: &Binary,
+    release: &str,
+    corpus: &Path,
+    told: &[Note],
+) -> Result<Said, CliError> {
     let shelved = shelve::shelve(&shelve::Order {
         binary,
         release,
@@ -127,9 +141,9 @@ fn devices(args: &Args, binary: &Binary, release: &str, corpus: &Path) -> Result
         limit: args.running.limit(),
     })?;
     let mut text = format!("{release}: {}\n", binary.about);
-    for note in &shelved.notes {
-        text += &format!("note: {note}\n");
-    }
+    let notes = shelved.notes.into_iter().map(|note| note.of(release));
+    let notes: Vec<Note> = notes.filter(|note| !told.contains(note)).collect();
+    text += &notes::lines(&notes, args.notes);
     for (machine, why) in &shelved.silent {
         text += &format!("{machine} could not be recorded: {why}\n");
     }

@@ -69,5 +69,8 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         Format::Table => table(&config, &run, &cells),
         Format::Json => json(&config, &run, &cells)?,
     };
-    Ok(Said { text, holds: run.holds() })
+    let holds = run.holds();
+    // Nobody need wait for that.
+    rayon::spawn(move || drop((library, run, cells)));
+    Ok(Said { text, holds })
 }

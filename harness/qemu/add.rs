@@ -21,6 +21,7 @@ use crate::release::files::{self, FileError};
 use crate::release::held::Held;
 use crate::release::import::import_there;
 use crate::release::library::Library;
+use crate::release::notes::Note;
 use crate::stream::Destination;
 use crate::vmstate::schema::Tables;
 use crate::wire::Feed;
@@ -45,18 +46,20 @@ pub struct Order<'a> {
 }
 
 /// What came of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Added {
     /// Files that were written, as paths in the corpus; empty if the release was there already.
     pub written: Vec<String>,
     /// Scenarios that the binary cannot run, and why; what the importer had to say.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
     /// What is new or gone against the release before, in words.
     pub changes: Vec<String>,
     /// What the binary could not do when it was captured.
     pub findings: Vec<Finding>,
     /// The new row and column, with the claims that they were held against.
     pub run: Option<(Config, Run)>,
+    /// The release before, with its row and column.
+    pub before: Option<(String, Run)>,
 }
 
 /// Adds a release.
@@ -79,7 +82,7 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
         return Err(QemuError::TooOld { about, needed: TRACED });
     }
     let stale = held.stale().map(|who| format!("the corpus was held by {who}, which is gone"));
-    let mut notes: Vec<String> = stale.into_iter().collect();
+    let mut notes: Vec<Note> = stale.into_iter().map(|what| Note::at("", what)).collect();
     architecture(order)?;
     let mut findings = Vec::new();
     let captured = captures(order, &config, &corpus, &mut notes, &mut findings)?;
@@ -108,10 +111,20 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     let config = Config::parse(&name, &text)?;
     let library = Library::open(Corpus::open(&copy)?)?;
     config.check(&library)?;
-    let filter = Filter { releases: vec![order.release.clone()], ..Filter::default() };
-    let plan = Plan::new(&config, library.fixtures(), &filter)?;
-    let run = run(&library, &config, &plan, &Feed::Bulk)?;
-    let changes = changes(&library, &order.release)?;
+    let of = |release: &str| -> Result<Run, QemuError> {
+        let filter = Filter { releases: vec![release.to_owned()], ..Filter::default() };
+        let plan = Plan::new(&config, library.fixtures(), &filter)?;
+        Ok(run(&library, &config, &plan, &Feed::Bulk)?)
+    };
+    let run = of(&order.release)?;
+    let releases = library.releases().iter().map(|(name, _)| name);
+    let before = releases.take_while(|name| **name != order.release).last();
+    let changes = match before {
+        Some(before) => changes(&library, &order.release, before)?,
+        None => Vec::new(),
+    };
+    // One that was never captured has no cells.
+    let before = before.and_then(|name| Some((name.clone(), of(name).ok()?)));
 
     let mut all = files::differing(&copy, order.corpus)?;
     let matrix = std::path::absolute(order.matrix).map_err(QemuError::files)?;
@@ -119,7 +132,7 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     // No interrupt comes in between.
     let _running = running();
     let written = held.change(&all)?.iter().map(|path| path.display().to_string()).collect();
-    Ok(Added { written, notes, changes, findings, run: Some((config, run)) })
+    Ok(Added { written, notes, changes, findings, run: Some((config, run)), before })
 }
 
 /// An error unless the binary emulates what the scenarios are for.
@@ -144,7 +157,7 @@ fn there_already(order: &Order<'_>, corpus: Corpus) -> Result<Added, QemuError> 
             own: order.binary.own_release(),
         });
     }
-    Ok(Added { written: vec![], notes: vec![], changes: vec![], findings: vec![], run: None })
+    Ok(Added::default())
 }
 
 /// Every scenario on the binary's newest machine type, and on the other listed ones that some
@@ -154,7 +167,7 @@ fn captures(
     order: &Order<'_>,
     config: &Config,
     corpus: &Corpus,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Note>,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<Captured>, QemuError> {
     if let Some(name) = order.machines.iter().find(|name| !order.binary.has(name)) {
@@ -168,7 +181,7 @@ fn captures(
     let mut wanted = Vec::new();
     for scenario in &config.scenarios {
         if let Some(reason) = lacks(order.binary, scenario) {
-            notes.push(format!("{} left out: {reason}", scenario.name));
+            notes.push(Note::at(&scenario.name, format!("left out: {reason}")));
             continue;
         }
         for machine in order.binary.machines.iter().filter(|m| fits(scenario, &m.name)) {
@@ -186,7 +199,8 @@ fn captures(
                 wanted.push((scenario, name));
             } else if named || blind.len() < others.len() {
                 let blind = blind.join(", ");
-                notes.push(format!("{name}.{} left out: no handlers of {blind}", scenario.name));
+                let what = format!("left out: no handlers of {blind}");
+                notes.push(Note::at(format!("{name}.{}", scenario.name), what));
             }
         }
     }
@@ -198,7 +212,8 @@ fn captures(
             Err(QemuError::Qmp(QmpError::Died { ended: Ended::Exited(_), stderr, .. }))
                 if lacks_something(&stderr) =>
             {
-                notes.push(format!("{machine}.{} left out: {}", scenario.name, stderr.trim()));
+                let what = format!("left out: {}", stderr.trim());
+                notes.push(Note::at(format!("{machine}.{}", scenario.name), what));
             }
             Err(error) if is_its_own(&error) => {
                 found(findings, order, machine, &scenario.name, &error.to_string());
@@ -269,11 +284,9 @@ fn lacks_something(stderr: &str) -> bool {
 
 /// What a release has that the one before it has not, and the other way round, where both were
 /// seen on one machine type and scenario.
-fn changes(library: &Library, release: &str) -> Result<Vec<String>, QemuError> {
-    let names: Vec<&str> = library.releases().iter().map(|r| r.0.as_str()).collect();
-    let before = names.iter().take_while(|name| **name != release).last();
-    let Some(before) = before.copied() else { return Ok(Vec::new()) };
-    let mut told = BTreeSet::new();
+fn changes(library: &Library, release: &str, before: &str) -> Result<Vec<String>, QemuError> {
+    let (mut told, mut sent) = (BTreeSet::new(), BTreeMap::new());
+    let (of_new, of_old) = (known(library, release)?, known(library, before)?);
     for fixture in library.fixtures().iter().filter(|f| f.release == release) {
         let (machine, scenario) = (&fixture.machine, &fixture.scenario);
         let new = library.destination(release, machine, scenario)?;
@@ -281,32 +294,53 @@ fn changes(library: &Library, release: &str) -> Result<Vec<String>, QemuError> {
         if let (Some(old), Some(new), Some(_)) =
             (old, new, library.fixture(before, machine, scenario))
         {
-            between(&sent(&old), &sent(&new), before, &mut told);
+            for (what, name) in self::sent(&old).symmetric_difference(&self::sent(&new)) {
+                let is_new = self::sent(&new).contains(&(*what, name.clone()));
+                let (by, knows) = if is_new { (release, &of_old) } else { (before, &of_new) };
+                match (knows.contains(name), is_new) {
+                    // A matter of what the guest was doing then.
+                    (true, _) => {
+                        let names: &mut BTreeSet<String> = sent.entry(by).or_default();
+                        names.insert(format!("{what} {name}"));
+                    }
+                    (false, true) => {
+                        told.insert(format!("new: {what} {name}"));
+                    }
+                    (false, false) => {
+                        told.insert(format!("gone: {what} {name}, which {before} sent"));
+                    }
+                }
+            }
         }
     }
     if let (Some(old), Some(new)) = (library.tables(before), library.tables(release)) {
         versions(old, new, &mut told);
     }
-    Ok(told.into_iter().collect())
+    let alone = sent.into_iter().map(|(by, names)| {
+        let names: Vec<String> = names.into_iter().collect();
+        format!("sent by {by} alone, though both know it: {}", names.join(", "))
+    });
+    Ok(told.into_iter().chain(alone).collect())
 }
 
-/// Sections and subsections that the fixture of a destination carries.
-fn sent(of: &Destination) -> BTreeSet<String> {
-    let sections = of.local.sections.iter().map(|device| format!("section {device}"));
-    let subsections = of.local.subsections.iter().map(|(_, name)| format!("subsection {name}"));
+/// Sections and subsections that the fixture of a destination carries, with what they are.
+fn sent(of: &Destination) -> BTreeSet<(&'static str, String)> {
+    let sections = of.local.sections.iter().map(|device| ("section", device.clone()));
+    let subsections = of.local.subsections.iter().map(|(_, name)| ("subsection", name.clone()));
     sections.chain(subsections).collect()
 }
 
-fn between(
-    old: &BTreeSet<String>,
-    new: &BTreeSet<String>,
-    before: &str,
-    told: &mut BTreeSet<String>,
-) {
-    told.extend(new.difference(old).map(|what| format!("new: {what}")));
-    told.extend(
-        old.difference(new).map(|what| format!("no longer sent: {what}, which {before} sent")),
-    );
+/// Names of all that a release has descriptions or handlers of.
+fn known(library: &Library, release: &str) -> Result<BTreeSet<String>, QemuError> {
+    let vmsds = library.tables(release).into_iter().flat_map(|tables| tables.vmsd.values());
+    let mut names: BTreeSet<String> = vmsds.map(|vmsd| vmsd.name.clone()).collect();
+    let corpus = library.corpus();
+    for (machine, scenario) in corpus.destinations(release) {
+        let registered = corpus.handlers(release, &machine, &scenario)?.unwrap_or_default();
+        let device = |idstr: &str| idstr.rsplit('/').next().unwrap_or(idstr).to_owned();
+        names.extend(registered.handlers.iter().map(|handler| device(&handler.idstr)));
+    }
+    Ok(names)
 }
 
 /// Versions that differ, of descriptions that both know.

@@ -20,6 +20,7 @@ use super::groups::Scratch;
 use super::guest::Guest;
 use super::monitor::{Migration, Monitor, ended};
 use super::process::{Deadline, POLL, Process, Task};
+use super::qmp::QmpError;
 use super::roms;
 use super::tpm::Tpm;
 use crate::dialect::Version;
@@ -192,11 +193,26 @@ impl Emulator {
             drop(UnixStream::connect(&path));
         }
         let stream = match reader.join() {
-            Ok(stream) => stream.map_err(QemuError::files),
-            Err(_) => Err(QemuError::files(std::io::Error::other("the receiver failed"))),
+            Ok(stream) => stream,
+            Err(_) => return Err(QemuError::files(std::io::Error::other("the receiver failed"))),
         };
         migrate?;
-        let stream = stream?;
+        let stream = match stream {
+            Ok(stream) => stream,
+            // It said that it would, and did not.
+            Err(e) if matches!(e.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => {
+                let why = format!("no whole stream came within {:?}", deadline.limit);
+                return Err(match self.process.ended() {
+                    Ok(Some(ended)) => {
+                        let stderr = self.process.stderr();
+                        QmpError::Died { doing: "while it was saving".to_owned(), ended, stderr }
+                            .into()
+                    }
+                    _ => QemuError::Save { why },
+                });
+            }
+            Err(e) => return Err(QemuError::files(e)),
+        };
         loop {
             match self.monitor.migration(deadline)? {
                 Migration::Completed => return Ok(stream),

@@ -225,18 +225,24 @@ impl Corpus {
 
     /// The bytes of a fixture, of the size and SHA-256 that its provenance says.
     pub fn stream(&self, fixture: &Fixture) -> Result<Vec<u8>, CorpusError> {
+        Ok(Arc::unwrap_or_clone(self.shared_stream(fixture)?))
+    }
+
+    /// The same for one who only reads them.
+    pub fn shared_stream(&self, fixture: &Fixture) -> Result<Arc<Vec<u8>>, CorpusError> {
         let path = fixture.stream_path();
         let known = || self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
         let found = known().streams.get(&path).map(Arc::clone);
         if let Some(stream) = found.filter(|stream| stream.len() as u64 == fixture.size) {
-            return Ok(stream.to_vec());
+            return Ok(stream);
         }
         let packed = self.bytes(&path)?.ok_or(CorpusError::Missing { path: path.clone() })?;
         let stream = checked_stream(&path, &packed, fixture.size, &fixture.sha256)?;
+        let stream = Arc::new(stream);
         let mut known = known();
         if known.bytes + stream.len() <= KEPT {
             known.bytes += stream.len();
-            known.streams.insert(path, Arc::new(stream.clone()));
+            known.streams.insert(path, Arc::clone(&stream));
         }
         Ok(stream)
     }

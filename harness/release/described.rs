@@ -241,7 +241,7 @@ fn destination(
 fn is_plain(codec: Codec, size: &Amount) -> bool {
     match codec {
         Codec::Plain(width) => *size == Amount::Fixed(u64::from(width)),
-        Codec::Bitmap | Codec::NullPointer | Codec::Buffer => true,
+        Codec::Bitmap | Codec::NullPointer | Codec::PointerMarker | Codec::Buffer => true,
         _ => false,
     }
 }

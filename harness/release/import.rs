@@ -36,6 +36,7 @@ use super::debugger::{self, DebuggerError};
 use super::files::{self, FileError, LIMIT};
 use super::held::{Held, HeldError};
 use super::json;
+use super::notes::Note;
 use super::provenance::{Fixture, machine_scenario};
 use crate::vmstate::schema::{Body, Tables};
 
@@ -47,7 +48,7 @@ pub struct ImportReport {
     /// How many files were as they should be already.
     pub unchanged: usize,
     /// What was passed over or left open, in words.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 /// Why an import stopped. The corpus is as it was.
@@ -117,7 +118,8 @@ impl<'h> Draft<'h> {
         files::copy_folder(held.folder(), copy.path())?;
         let mut report = import_there(dir, copy.path())?;
         if let Some(who) = held.stale() {
-            report.notes.push(format!("the corpus was held by {who}, which is gone"));
+            let what = format!("the corpus was held by {who}, which is gone");
+            report.notes.push(Note::at("", what));
         }
         Ok(Draft { copy, held, report })
     }
@@ -287,9 +289,7 @@ impl Run<'_> {
                 let name = format!("{}.{}", handlers.machine, handlers.scenario);
                 self.write_json(&format!("{release}/destinations/{name}.json"), handlers)?;
             }
-            self.report
-                .notes
-                .extend(imported.notes.iter().map(|note| format!("{release}: {note}")));
+            self.report.notes.extend(imported.notes.into_iter().map(|note| note.of(release)));
         }
         Ok(())
     }
@@ -302,7 +302,7 @@ impl Run<'_> {
 
     /// Notes of a release; what was said before is not said again.
     fn say(&mut self, release: &str, notes: Vec<String>) {
-        for note in notes.iter().map(|note| format!("{release}: {note}")) {
+        for note in notes.into_iter().map(|note| Note::at("", note).of(release)) {
             if !self.report.notes.contains(&note) {
                 self.report.notes.push(note);
             }
@@ -310,7 +310,7 @@ impl Run<'_> {
     }
 
     fn pass_over(&mut self, path: &str, why: &str) {
-        self.report.notes.push(format!("{path} passed over: {why}"));
+        self.report.notes.push(Note::at(path, format!("passed over: {why}")));
     }
 
     fn write_json<T: Serialize>(&mut self, path: &str, value: &T) -> Result<(), ImportError> {

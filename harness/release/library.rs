@@ -2,7 +2,10 @@
 
 mod renamed;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::prelude::*;
 
 use super::corpus::{Corpus, CorpusError};
 use super::provenance::Fixture;
@@ -46,6 +49,8 @@ pub struct Library {
     /// Releases in order, with their numbers.
     releases: Vec<(String, Version)>,
     fixtures: Vec<Fixture>,
+    /// Local values that a fixture showed, by its path: other releases come nearest to them.
+    locals: Mutex<HashMap<String, Arc<Local>>>,
 }
 
 /// Fields that releases call differently, where a corpus has no table of its own.
@@ -60,18 +65,19 @@ impl Library {
         let own = corpus.text("renames.toml")?;
         let renames =
             Renames::parse(own.as_deref().unwrap_or(RENAMES)).map_err(LibraryError::Renames)?;
-        let mut releases = Vec::new();
-        let mut tables = BTreeMap::new();
-        for name in corpus.releases() {
+        let one = |name: String| -> Result<_, LibraryError> {
             let version = name.parse().map_err(LibraryError::Release)?;
-            if let Some(read) = corpus.tables(&name)? {
-                tables.insert(name.clone(), read);
-            }
-            releases.push((name, version));
-        }
+            Ok((corpus.tables(&name)?.map(|read| (name.clone(), read)), (name, version)))
+        };
+        let (read, fixtures) = rayon::join(
+            || corpus.releases().into_par_iter().map(one).collect::<Result<Vec<_>, _>>(),
+            || corpus.fixtures(),
+        );
+        let (tables, releases): (Vec<_>, Vec<_>) = read?.into_iter().unzip();
+        let mut tables: BTreeMap<String, Tables> = tables.into_iter().flatten().collect();
         renamed::complete(&mut tables, &renames);
-        let fixtures = corpus.fixtures()?;
-        Ok(Library { corpus, renames, tables, releases, fixtures })
+        let fixtures = fixtures?;
+        Ok(Library { corpus, renames, tables, releases, fixtures, locals: Mutex::default() })
     }
 
     /// The corpus.
@@ -135,21 +141,46 @@ impl Library {
     pub fn furnish(&self, destination: &mut Destination) -> Result<(), LibraryError> {
         let Destination { release, machine, scenario, .. } = &*destination;
         let Some(fixture) = self.nearest(release, machine, scenario) else { return Ok(()) };
-        let stream = self.corpus.stream(fixture)?;
-        destination.local = if fixture.release == *release {
+        if fixture.release == *release {
+            let stream = self.corpus.shared_stream(fixture)?;
             // Whether a machine type sends a description is a property that few old types
             // set consistently; what it sends, it also reads.
             destination.dialect.description =
                 destination.dialect.after_end != AfterEnd::Nothing && locate(&stream).is_some();
-            local(destination, &stream)
-        } else {
-            match self.bare(&fixture.release, machine, scenario)? {
-                // RAM blocks differ from release to release (option ROMs).
-                Some(other) => Local { blocks: Vec::new(), ..local(&other, &stream) },
-                None => Local::default(),
-            }
+            destination.local = local(destination, &stream);
+            self.showed(fixture, &destination.local);
+            return Ok(());
+        }
+        let known = self.locals.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known.get(&fixture.stream_path()).map(Arc::clone);
+        drop(known);
+        let shown = match found {
+            Some(shown) => shown,
+            None => match self.bare(&fixture.release, machine, scenario)? {
+                Some(other) => {
+                    let stream = self.corpus.shared_stream(fixture)?;
+                    self.showed(fixture, &local(&other, &stream))
+                }
+                None => return Ok(()),
+            },
         };
+        destination.local = shown.as_ref().clone();
         Ok(())
+    }
+
+    /// Remembers what a fixture showed, for other releases: without its RAM blocks, which differ from
+    /// release to release (option ROMs).
+    fn showed(&self, fixture: &Fixture, local: &Local) -> Arc<Local> {
+        let local = Arc::new(Local { blocks: Vec::new(), ..local.clone() });
+        let mut known = self.locals.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(fixture.stream_path(), Arc::clone(&local));
+        local
+    }
+
+    /// Whether the corpus has a fixture of this very release there.
+    #[must_use]
+    pub fn has_fixture(&self, release: &str, machine: &str, scenario: &str) -> bool {
+        self.fixture(release, machine, scenario).is_some()
     }
 
     /// The fixture whose local values a destination has, or comes nearest to having.

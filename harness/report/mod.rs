@@ -6,6 +6,7 @@
 //! | [`findings`] | cells with one cause, told together |
 //! | [`table`] | the grids, the findings and the summary as text |
 //! | [`meant`] | known entries that may be meant for broken cells |
+//! | [`news`] | what a new release changes against the one before |
 //! | [`json`] | all of it as JSON, and what its keys mean |
 //! | [`beside`] | what was written beside what was read, around one byte |
 //! | [`devices`] | the matrix over devices, by cause |
@@ -18,6 +19,7 @@ pub mod dump;
 pub mod findings;
 pub mod json;
 pub mod meant;
+pub mod news;
 pub mod sentence;
 pub mod table;
 pub mod targets;

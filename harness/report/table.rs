@@ -53,8 +53,7 @@ pub fn table(config: &Config, run: &Run, cells: &[CellResult]) -> String {
 }
 
 /// The report without its grids: the findings and the summary.
-#[must_use]
-pub fn in_words(config: &Config, run: &Run, cells: &[CellResult]) -> String {
+fn in_words(config: &Config, run: &Run, cells: &[CellResult]) -> String {
     let mut text = String::new();
     for finding in findings(cells) {
         text += "\n";

@@ -145,8 +145,10 @@ pub enum Codec {
     UsbIds,
     /// A list of which nobody saw an element: the mark at its end.
     EmptyList,
-    /// A byte 0x30.
+    /// A byte 0x30 for each NULL element.
     NullPointer,
+    /// A byte 0x30 or, of an element that follows, 0x31 (11.1).
+    PointerMarker,
     /// A capability name: one-byte length, text.
     Capability,
     /// be32 length, bytes (`GByteArray` of 11.1; what a library keeps of a redirected USB device).
@@ -188,6 +190,7 @@ impl Codec {
             "usb-redir-packet-id-q" => Codec::UsbIds,
             "qtailq" | "qlist" => Codec::EmptyList,
             "nullptr" => Codec::NullPointer,
+            "ptr-marker" => Codec::PointerMarker,
             "capability" => Codec::Capability,
             "GByteArray" | "usb-redir-parser" => Codec::ByteArray,
             _ => Codec::Unknown,
@@ -446,10 +449,11 @@ impl Set {
                 Count::Many(local_amount(vmsd, at, field, told.or(*value)))
             }
         };
+        let (canonical, dropped) = target.renames.of(&vmsd.name, &field.name);
         Ok(Field {
             name: field.name.clone(),
-            canonical: target.renames.canonical(&vmsd.name, &field.name),
-            dropped: target.renames.may_drop(&vmsd.name, &field.name),
+            canonical,
+            dropped,
             version_id: field.version_id,
             exists: exists(vmsd, at, field, target, place),
             must_exist: field.must_exist,

@@ -126,12 +126,12 @@ pub fn predicate(symbol: &str, release: Version, machine: &str) -> Predicate {
         // Up to 6.2 the hook looked at the wrong structure, and found nothing there to send; since
         // 7.0 such machine types do not send it on purpose.
         "vmstate_acpi_pcihp_use_acpi_index" => Predicate::Fixed(false),
-        // x-disable-pcie is on for machine types up to 2.5: PCI configuration is in the section
-        // itself then, otherwise in a subsection.
+        // x-disable-pcie is on for machine types up to 2.5 (HW_COMPAT_2_5 has it of both): PCI
+        // configuration is in the section itself then, otherwise in a subsection.
         "vmxnet3_vmstate_test_pci_device" | "pvscsi_vmstate_test_pci_device" => {
             Predicate::Fixed(!from(2, 6))
         }
-        // x-migrate-msix is off up to 2.9.
+        // x-migrate-msix is off up to 2.9 (HW_COMPAT_2_9).
         "gen_rp_test_migrate_msix" => Predicate::Fixed(from(2, 10)),
         "migrate_is_pcie" => Predicate::Fixed(false),
         "migrate_is_not_pcie" => Predicate::Fixed(true),

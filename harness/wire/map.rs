@@ -46,6 +46,11 @@ pub struct Node<'d> {
     pub identity: u64,
 }
 
+/// Memory for the spans of a map. To have it of the system again and again, page by page, takes as long
+/// as a part of a load.
+#[derive(Debug, Default)]
+pub struct Room(Vec<Span<'static>>);
+
 /// See the module documentation.
 #[derive(Debug, Clone)]
 pub struct Map<'d> {
@@ -132,10 +137,21 @@ impl<'d> Map<'d> {
         Map::default()
     }
 
-    /// An empty map with room for so many spans: the same bytes were read before.
+    /// An empty map in the memory of another, with room for so many spans: the same bytes were read
+    /// before.
     #[must_use]
-    pub fn with_room(spans: usize) -> Self {
-        Map { spans: Vec::with_capacity(spans), ..Map::default() }
+    pub fn in_room(room: Room, spans: usize) -> Self {
+        let mut map = Map { spans: room.0, ..Map::default() };
+        map.spans.reserve(spans);
+        map
+    }
+
+    /// The memory of a map that is not needed any more.
+    #[must_use]
+    pub fn into_room(mut self) -> Room {
+        self.spans.clear();
+        // Of no element; collected in place.
+        Room(self.spans.into_iter().filter_map(|_| None).collect())
     }
 
     /// An empty map that keeps `most` spans and `most` nodes of its tree; what comes after them is

@@ -21,6 +21,7 @@ use crate::release::held::Held;
 use crate::release::import::bundles::bundle_pool;
 use crate::release::json;
 use crate::release::library::Library;
+use crate::release::notes::Note;
 use crate::release::observed::ObservedVerdict;
 use crate::release::provenance::Fixture;
 use crate::wire::Feed;
@@ -48,7 +49,7 @@ pub struct Shelved {
     /// Files that were written, as paths in the corpus.
     pub written: Vec<String>,
     /// What the importer has to say.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
     /// The catalogue.
     pub catalogue: Catalogue,
     /// Machine types on which nothing could be recorded, and why.

@@ -2,7 +2,8 @@
 //! trace, which fields were present and how many elements they had.
 
 use super::draft::{DraftField, Drafts, Form, Id};
-use crate::stream::vmdescription::{Body, DescField, run_lengths};
+use crate::release::notes::Note;
+use crate::stream::vmdescription::{Body, DescField, run_lengths, starts_with_null};
 
 /// Merges one body into draft `id`. Without a trace (`traced` false) counts and presence are
 /// taken from it too.
@@ -21,7 +22,8 @@ pub fn describe(drafts: &mut Drafts, id: Id, body: &Body, traced: bool) {
         });
         let Some((index, mut nested)) = found else {
             let vmsd = body.vmsd_name.as_deref().unwrap_or_default();
-            drafts.conflicts.insert(format!("{vmsd}/{name} is described, but not in the trace"));
+            let place = format!("{vmsd}/{name}");
+            drafts.conflicts.insert(Note::at(place, "described, but not in the trace"));
             continue;
         };
         for body in entries.iter().flat_map(|entry| entry.body.iter().chain(&entry.more)) {
@@ -40,8 +42,8 @@ pub fn describe(drafts: &mut Drafts, id: Id, body: &Body, traced: bool) {
         }
         let clash = entries.iter().filter_map(|entry| entry_form(field, entry)).last();
         if let Some(other) = clash {
-            let text = format!("{vmsd}/{name} is described as {:?} and {other:?}", field.form);
-            drafts.conflicts.insert(text);
+            let what = format!("described as {:?} and {other:?}", field.form);
+            drafts.conflicts.insert(Note::at(format!("{vmsd}/{name}"), what));
         }
     }
     for subsection in &body.subsections {
@@ -86,7 +88,7 @@ fn entry_form(field: &mut DraftField, entry: &DescField) -> Option<Form> {
             field.null_elements = true;
             return None;
         }
-        ("struct", Some(body)) if body.vmsd_name.is_none() && body.fields.is_empty() => {
+        _ if starts_with_null(entry) => {
             field.null_elements = true;
             return None;
         }
@@ -130,6 +132,7 @@ mod tests {
         let id = drafts.add("d", 3, vec!["a".to_owned(), "a".to_owned(), "n".to_owned()]);
         let text = r#"{"name": "a[1]", "type": "uint16", "size": 2, "array_len": 3},
             {"name": "n", "type": "nullptr", "size": 1},
+            {"name": "n", "type": "struct", "size": 1, "struct": {}},
             {"name": "n", "type": "struct", "size": 1, "struct":
                 {"vmsd_name": "in", "version": 1, "fields": []}}"#;
         describe(&mut drafts, id, &body(text), false);

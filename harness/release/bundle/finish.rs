@@ -7,6 +7,7 @@ use super::draft::{Draft, DraftField, Drafts, Form, Id};
 use super::inherit::{Heritage, Inherited, has_size};
 use super::settle::{Ancestors, count, leaf_size, presence};
 use crate::dialect::Version;
+use crate::release::notes::Note;
 use crate::vmstate::old;
 use crate::vmstate::schema::{Field, Key, Kind, OldLoader, Size, Subsection, Tables, Vmsd};
 
@@ -23,7 +24,7 @@ pub struct Finisher<'a> {
     taken: BTreeMap<(String, Key), Key>,
     used: BTreeSet<Key>,
     /// What stays open, in words.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 impl<'a> Finisher<'a> {
@@ -141,14 +142,18 @@ impl<'a> Finisher<'a> {
         let name = &draft.name;
         match kin {
             _ if is_same => {}
-            Some(found) => self.notes.push(format!(
-                "{name}: not in the dump; minimum version and further subsections are those of \
-                 {}, whose fields differ",
-                found.tables.release
+            Some(found) => self.notes.push(Note::at(
+                name,
+                format!(
+                    "not in the dump; minimum version and further subsections are those of {}, \
+                     whose fields differ",
+                    found.tables.release
+                ),
             )),
-            None => self.notes.push(format!(
-                "{name}: not in the dump nor in other tables; minimum version and subsections \
-                 that were not sent are not told"
+            None => self.notes.push(Note::at(
+                name,
+                "not in the dump nor in other tables; minimum version and subsections that were \
+                 not sent are not told",
             )),
         }
     }
@@ -186,7 +191,7 @@ impl<'a> Finisher<'a> {
         }
         let (version_id, exists) = presence(draft, told, &ancestors, &mut from);
         if let Kind::Unknown { why } = &kind {
-            self.notes.push(format!("{}/{}: {why}", draft.name, told.name));
+            self.notes.push(Note::at(format!("{}/{}", draft.name, told.name), why));
         }
         let like = ancestors.same.map(|(_, field)| field);
         Some(Field {

@@ -13,6 +13,7 @@ use super::{
 use crate::release::catalogue::{Catalogue, Entry};
 use crate::release::described::Described;
 use crate::release::library::build;
+use crate::release::notes::Note;
 use crate::stream::frames::{Depth, scan};
 use crate::stream::vmdescription::locate;
 use crate::stream::{Destination, load, load_payload, record};
@@ -111,7 +112,7 @@ pub fn import_recordings(
     for (recording, list) in recorded {
         match build(list, &imported.tables, renames) {
             Ok(destination) => shelf.put(recording, list, &destination),
-            Err(why) => imported.notes.push(format!("{}: {why}", list.machine)),
+            Err(why) => imported.notes.push(Note::at(&list.machine, why)),
         }
     }
     imported.notes.append(&mut shelf.notes);
@@ -151,7 +152,7 @@ struct Shelving {
     claimed: BTreeSet<(String, String)>,
     /// Entries by what they look like, each with its machine types.
     found: BTreeMap<Looks, (Entry, BTreeSet<String>)>,
-    notes: Vec<String>,
+    notes: Vec<Note>,
 }
 
 impl Shelving {
@@ -191,7 +192,7 @@ impl Shelving {
 
     fn put(&mut self, recording: &Recording, list: &Handlers, to: &Destination) {
         let Some((sections, blocks)) = outline(&recording.stream) else {
-            self.notes.push(format!("{}: its stream does not describe itself", recording.machine));
+            self.notes.push(Note::at(&recording.machine, "its stream does not describe itself"));
             return;
         };
         let mut used = BTreeSet::new();
@@ -299,9 +300,9 @@ impl Shelving {
     ) {
         let loaded = load_payload(to, index, entry.version_id, payload);
         if let Some(error) = &loaded.refused {
-            self.notes.push(format!(
-                "{} {} on {}: its own payload is not read: {error}",
-                entry.device, entry.section, recording.machine
+            self.notes.push(Note::at(
+                format!("{} {} on {}", entry.device, entry.section, recording.machine),
+                format!("its own payload is not read: {error}"),
             ));
         }
         let path = |span| loaded.map.path(span);

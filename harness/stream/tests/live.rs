@@ -112,7 +112,7 @@ fn pages_belong_to_a_block() {
 #[case("2.3.1", COMPRESSED, &[0, 0, 0, 0], "ram: unknown combination of flags 0x120")]
 #[case("2.4.0", COMPRESSED, &[0, 0, 0, 0], "")]
 #[case("2.9.0", COMPRESSED, &[0, 0, 0, 0], "")]
-#[case("2.11.0", COMPRESSED, &[0, 0, 0, 0], "not modelled: a compressed page where compress is off")]
+#[case("2.10.0", COMPRESSED, &[0, 0, 0, 0], "ram: a compressed page, but compress is off")]
 #[case("9.0.0", COMPRESSED, &[0, 0, 0, 0], "ram: a compressed page, but compress is off")]
 #[case("9.1.0", COMPRESSED, &[0, 0, 0, 0], "ram: unknown combination of flags 0x120")]
 #[case("2.8.1", COMPRESSED, &[0, 0, 0x10, 0x41], "ram: compressed page of 4161 bytes")]

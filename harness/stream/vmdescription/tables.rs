@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Body, DescField, Description};
+use crate::vmstate::compile::Codec;
 use crate::vmstate::schema::{
     self, Answers, Count, Field, Handler, Handlers, Key, Kind, Size, Subsection, Tables, Vmsd,
 };
@@ -117,8 +118,23 @@ impl Builder {
     /// The entries of one field, as runs of like elements.
     fn array(&mut self, entries: &[DescField]) -> Vec<Field> {
         let mut runs: Vec<(Kind, u32)> = Vec::new();
+        let mut pointers = false;
         for (entry, len) in entries.iter().zip(run_lengths(entries)) {
-            let kind = self.kind(entry);
+            let mut kind = self.kind(entry);
+            if len > 1 && starts_with_null(entry) {
+                // Compressed to its first element, which is the one that tells nothing (to 9.2).
+                pointers = true;
+                kind = match entry.body {
+                    None => {
+                        let size = Size::Fixed(width(&entry.kind).unwrap_or(entry.size));
+                        Kind::Leaf { info: entry.kind.clone(), size }
+                    }
+                    Some(_) => {
+                        let why = "the elements of an array are not described: the first is NULL";
+                        Kind::Unknown { why: why.to_owned() }
+                    }
+                };
+            }
             match runs.last_mut() {
                 Some((last, n)) if *last == kind => *n = n.saturating_add(len),
                 _ => runs.push((kind, len)),
@@ -142,7 +158,7 @@ impl Builder {
                 exists: None,
                 kind,
                 count: if n == 1 { Count::One } else { Count::Fixed(n) },
-                array_of_pointer: false,
+                array_of_pointer: pointers,
                 auto_alloc: false,
                 must_exist: false,
                 inherited_from: None,
@@ -155,6 +171,9 @@ impl Builder {
         let Some(body) = &entry.body else {
             // Sizes of bitmaps count bits in tables, bytes in descriptions.
             let unit = if entry.kind == "bitmap" { 8 } else { 1 };
+            if starts_with_null(entry) {
+                return Kind::Leaf { info: "nullptr".to_owned(), size: Size::Fixed(entry.size) };
+            }
             let size = Size::Fixed(entry.size.saturating_mul(unit));
             return Kind::Leaf { info: entry.kind.clone(), size };
         };
@@ -173,11 +192,39 @@ impl Builder {
     }
 }
 
-/// How many elements each entry of one array stands for. From 10.0 to 11.0 the first entry gives
-/// the whole array's length, later ones that of their run (wire.md 7.4).
+/// Whether an entry is about a NULL element, in the notation up to 9.2: an empty struct, or the codec
+/// of the others with the size of the marker.
+#[must_use]
+pub fn starts_with_null(entry: &DescField) -> bool {
+    match &entry.body {
+        Some(body) => body.vmsd_name.is_none() && body.fields.is_empty() && entry.size == 1,
+        None => entry.size == 1 && width(&entry.kind).is_some_and(|width| width > 1),
+    }
+}
+
+/// Bytes of a scalar of this codec.
+fn width(info: &str) -> Option<u32> {
+    match Codec::of(info) {
+        Codec::Plain(width) | Codec::Equal(width) => Some(width),
+        Codec::LessOrEqual => Some(4),
+        _ => None,
+    }
+}
+
+/// How many elements each entry of one array stands for. From 10.0 on an array of pointers has an
+/// entry for each run of NULL elements and of others; the first, unless it is of NULL elements, gives
+/// the whole array's length, later ones that of their run.
+///
+/// 11.1 leaves out a last element that is NULL where the one before it is not, or the other way round,
+/// if an earlier run has more than one element: what it describes is a byte, or an element, short then
+/// (`vmstate_save_vmsd_v` in migration/vmstate.c, where `max_elems` is 1 for a last element).
 #[must_use]
 pub fn run_lengths(entries: &[DescField]) -> Vec<u32> {
     let mut lengths: Vec<u32> = entries.iter().map(|e| e.array_len.unwrap_or(1)).collect();
+    let markers = |e: &DescField| matches!(e.kind.as_str(), "nullptr" | "ptr-marker");
+    if entries.first().is_some_and(markers) {
+        return lengths;
+    }
     if let [first, later @ ..] = lengths.as_mut_slice() {
         let rest = later.iter().fold(0_u32, |sum, n| sum.saturating_add(*n));
         if *first > rest {
@@ -218,6 +265,59 @@ mod tests {
         let expected =
             [("a[0..2]".to_owned(), Count::Fixed(2)), ("a[2..4]".to_owned(), Count::Fixed(2))];
         assert_eq!(fields(json), expected);
+    }
+
+    /// `[NULL, a, b, NULL]` and its kin, as each release describes them; `None`: an element that
+    /// tells nothing.
+    #[rstest::rstest]
+    // Up to 9.2 the first element stands for all, or each has an index.
+    #[case(r#"{T, "size": 1, "array_len": 4}"#, &[(4, "pointers to uint16")])]
+    #[case(r#"{T, "size": 1, "index": 0}, {T, "size": 2, "index": 1}, {T, "size": 1, "index": 2}"#,
+        &[(1, "nullptr"), (1, "uint16"), (1, "nullptr")])]
+    #[case(r#"{S, "struct": {}, "size": 1, "array_len": 4}"#, &[(4, "not known")])]
+    #[case(r#"{S, "struct": {}, "size": 1, "index": 0}, {S, "struct": B, "size": 2, "index": 1}"#,
+        &[(1, "nullptr"), (1, "struct")])]
+    // 10.0: a run each.
+    #[case(r#"{N, "size": 1}, {T, "size": 2, "array_len": 2}, {N, "size": 1}"#,
+        &[(1, "nullptr"), (2, "uint16"), (1, "nullptr")])]
+    #[case(r#"{N, "size": 1, "array_len": 3}, {T, "size": 2}"#, &[(3, "nullptr"), (1, "uint16")])]
+    #[case(r#"{T, "size": 2, "array_len": 4}, {N, "size": 1}, {T, "size": 2}"#,
+        &[(2, "uint16"), (1, "nullptr"), (1, "uint16")])]
+    // 11.1 calls the marker otherwise.
+    #[case(r#"{P, "size": 1, "array_len": 2}, {T, "size": 2, "array_len": 2}"#,
+        &[(2, "ptr-marker"), (2, "uint16")])]
+    fn null_elements_in_every_notation(#[case] json: &str, #[case] expected: &[(u32, &str)]) {
+        let body = r#"{"vmsd_name": "in", "version": 1, "fields": []}"#;
+        let json = json
+            .replace("{T", r#"{"name": "a", "type": "uint16""#)
+            .replace("{S", r#"{"name": "a", "type": "struct""#)
+            .replace("{N", r#"{"name": "a", "type": "nullptr""#)
+            .replace("{P", r#"{"name": "a", "type": "ptr-marker""#)
+            .replace(": B", &format!(": {body}"));
+        let json = format!(
+            r#"{{"page_size": 1, "devices": [{{"name": "d", "instance_id": 0, "vmsd_name": "d",
+            "version": 3, "fields": [{json}]}}]}}"#
+        );
+        let (tables, _) = to_tables(&parse(json.as_bytes()).unwrap());
+        let found: Vec<(u32, String)> = tables.vmsd["d"]
+            .fields
+            .iter()
+            .map(|field| {
+                let n = if let Count::Fixed(n) = field.count { n } else { 1 };
+                let kind = match &field.kind {
+                    Kind::Leaf { info, .. } if field.array_of_pointer => {
+                        format!("pointers to {info}")
+                    }
+                    Kind::Leaf { info, .. } => info.clone(),
+                    Kind::Struct { .. } => "struct".to_owned(),
+                    _ => "not known".to_owned(),
+                };
+                (n, kind)
+            })
+            .collect();
+        let expected: Vec<(u32, String)> =
+            expected.iter().map(|(n, kind)| (*n, (*kind).to_owned())).collect();
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -63,16 +63,24 @@ pub fn leaf<'d, F: Flow<'d>>(
             let words = size.div_ceil(64);
             walk.flow.scalars(name, 8, count.saturating_mul(words))
         }
-        Codec::NullPointer => {
-            let at = walk.flow.offset();
-            match walk.flow.compared(name, 1) {
-                (0x30, outcome) => outcome.map(|()| 0),
-                (_, Err(e)) if !walk.flow.loads() => Err(e),
-                (found, _) => {
-                    let kind = Kind::BadMarker { found: found as u8, expected: "0x30" };
-                    Err(walk.flow.fail(kind, at, name.shown))
+        Codec::NullPointer | Codec::PointerMarker => {
+            for _ in 0..count {
+                let at = walk.flow.offset();
+                match walk.flow.compared(name, 1) {
+                    (0x30, outcome) => outcome?,
+                    (0x31, outcome) if codec == Codec::PointerMarker => outcome?,
+                    (_, Err(e)) if !walk.flow.loads() => return Err(e),
+                    (found, _) => {
+                        let expected = match codec {
+                            Codec::PointerMarker => "0x30 or 0x31",
+                            _ => "0x30",
+                        };
+                        let kind = Kind::BadMarker { found: found as u8, expected };
+                        return Err(walk.flow.fail(kind, at, name.shown));
+                    }
                 }
             }
+            Ok(0)
         }
         Codec::Capability => {
             let len = walk.flow.scalars(name, 1, 1)?;
