@@ -91,7 +91,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         text += &format!("{change}\n");
     }
     text += &match args.grids {
-        true => format!("\n{}", table(config, run, &run.cells)),
+        true => format!("\n{}", table(config, run, &run.cells, true)),
         false => in_words(config, run, &run.cells),
     };
     if !run.holds() {

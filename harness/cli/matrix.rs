@@ -34,6 +34,9 @@ pub(super) struct Args {
     /// How the bytes arrive: bulk, trickle:N (N bytes a read), schedule:N,N,... or random:SEED
     #[arg(long, value_name = "FEED", default_value = "bulk")]
     feed: Feed,
+    /// Every grid by itself, and every finding
+    #[arg(long)]
+    all: bool,
     /// What to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -66,7 +69,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     };
     let cells: Vec<CellResult> = run.cells.iter().filter(shown).cloned().collect();
     let text = match args.format {
-        Format::Table => table(&config, &run, &cells),
+        Format::Table => table(&config, &run, &cells, args.all),
         Format::Json => json(&config, &run, &cells)?,
     };
     Ok(Said { text, holds: run.holds() })

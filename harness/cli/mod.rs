@@ -14,6 +14,7 @@ mod devices;
 mod drift;
 mod error;
 mod explain;
+mod fit;
 mod import;
 mod input;
 mod inspect;
@@ -23,16 +24,18 @@ mod matrix;
 #[cfg(unix)]
 mod observe;
 mod observed;
+mod progress;
 #[cfg(unix)]
 mod running;
 mod seed;
+mod shell;
 mod source;
 mod targets;
 #[cfg(unix)]
 mod verify;
 
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -62,6 +65,8 @@ Exit status: 0 if the policy holds, 1 if it is broken, 2 if the input cannot be 
 struct Cli {
     #[command(subcommand)]
     verb: Option<Verb>,
+    #[command(flatten)]
+    color: colorchoice_clap::Color,
     #[command(flatten)]
     matrix: matrix::Args,
 }
@@ -102,6 +107,10 @@ enum Verb {
     /// Add a release: capture, import, run, claim
     #[cfg(unix)]
     Add(add::Args),
+    /// Write what a shell completes of this command
+    Completions(shell::Completions),
+    /// Write manual pages
+    Man(shell::Man),
 }
 
 /// What a verb has to say, and whether what was asked holds.
@@ -120,6 +129,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(help.exit_code()).unwrap_or(2));
         }
     };
+    cli.color.write_global();
+    // A script is for a shell, wherever it is shown.
+    let plain = matches!(cli.verb, Some(Verb::Completions(_)));
+    let shown = progress::begin("working");
     let said = match cli.verb {
         None => matrix::run(&cli.matrix),
         Some(Verb::Matrix(args)) => matrix::run(&args),
@@ -141,8 +154,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Verb::Capture(args)) => capture::run(&args),
         #[cfg(unix)]
         Some(Verb::Add(args)) => add::run(&args),
+        Some(Verb::Completions(args)) => Ok(shell::completions(&args)),
+        Some(Verb::Man(args)) => shell::man(&args),
     };
-    match said.and_then(|said| say(&said.text).map(|()| said.holds)) {
+    drop(shown);
+    match said.and_then(|said| say(&said.text, plain).map(|()| said.holds)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
@@ -152,9 +168,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Prints to standard output, with colours if that is a terminal. A reader that has seen enough
+/// Prints to standard output; on a terminal with colours and in its width. A reader that has seen enough
 /// and closed the pipe is no error.
-fn say(text: &str) -> Result<(), CliError> {
+fn say(text: &str, plain: bool) -> Result<(), CliError> {
+    let fitted =
+        (!plain && std::io::stdout().is_terminal()).then(|| fit::fit(text, textwrap::termwidth()));
+    let text = fitted.as_deref().unwrap_or(text);
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::Output(e)),

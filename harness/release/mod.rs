@@ -18,6 +18,7 @@ pub mod held;
 pub mod import;
 pub mod json;
 pub mod library;
+pub mod near;
 pub mod observed;
 pub mod provenance;
 pub mod sources;
