@@ -55,6 +55,10 @@ pub enum CliError {
     Stream { name: String, why: String },
     #[error("{name}: {source}")]
     Targets { name: String, source: crate::matrix::targets::TargetsError },
+    #[error(transparent)]
+    Descriptions(#[from] crate::release::changes::DescriptionsError),
+    #[error(transparent)]
+    Evidence(#[from] crate::report::evidence::EvidenceError),
     #[error("{0}: no such file")]
     NoFile(PathBuf),
     #[error("the corpus has no matrix.toml: name one with --matrix")]

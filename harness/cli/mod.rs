@@ -11,6 +11,7 @@ mod capture;
 mod composed;
 mod designs;
 mod devices;
+mod diff;
 mod drift;
 mod error;
 mod explain;
@@ -79,6 +80,8 @@ enum Verb {
     Targets(targets::Args),
     /// Tell which devices do not go from one release to another, and why
     Devices(devices::Args),
+    /// Tell what changed between two builds' descriptions, and which of it breaks migration
+    Diff(diff::Args),
     /// Show where one fixture is read wrongly or refused by one release
     Explain(explain::Args),
     /// Show what every byte of a stream is: offset, bytes, meaning
@@ -138,6 +141,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Verb::Matrix(args)) => matrix::run(&args),
         Some(Verb::Targets(args)) => targets::run(&args),
         Some(Verb::Devices(args)) => devices::run(&args),
+        Some(Verb::Diff(args)) => diff::run(&args),
         Some(Verb::Explain(args)) => explain::run(&args),
         Some(Verb::Inspect(args)) => inspect::run(&args),
         Some(Verb::Import(args)) => import::run(&args),

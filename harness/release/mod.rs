@@ -9,6 +9,7 @@
 mod archive;
 pub mod bundle;
 pub mod catalogue;
+pub mod changes;
 pub mod compose;
 pub mod corpus;
 pub mod debugger;

@@ -8,13 +8,17 @@
 //! | [`meant`] | known entries that may be meant for broken cells |
 //! | [`json`] | all of it as JSON, and what its keys mean |
 //! | [`beside`] | what was written beside what was read, around one byte |
+//! | [`diff`] | what changed between two builds, as text and JSON |
+//! | [`evidence`] | what happens on the wire between two builds, beside their descriptions |
 //! | [`devices`] | the matrix over devices, by cause |
 //! | [`targets`] | which releases take a machine, as text and JSON |
 //! | [`dump`] | what every byte of a stream was read as |
 
 pub mod beside;
 pub mod devices;
+pub mod diff;
 pub mod dump;
+pub mod evidence;
 pub mod findings;
 pub mod json;
 pub mod meant;

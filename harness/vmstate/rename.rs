@@ -85,9 +85,15 @@ impl Renames {
     /// Whether a reader may read field `name` of description `vmsd` as unused bytes.
     #[must_use]
     pub fn may_drop(&self, vmsd: &str, name: &str) -> bool {
-        self.dropped
-            .iter()
-            .any(|d| capture(&d.field, name).is_some() && capture(&d.vmsd, vmsd).is_some())
+        self.dropped_for(vmsd, name).is_some()
+    }
+
+    /// Why a reader may do without field `name` of description `vmsd`, if it may.
+    #[must_use]
+    pub fn dropped_for(&self, vmsd: &str, name: &str) -> Option<&str> {
+        let fits =
+            |d: &&Dropped| capture(&d.field, name).is_some() && capture(&d.vmsd, vmsd).is_some();
+        self.dropped.iter().find(fits).map(|entry| entry.reason.as_str())
     }
 
     /// The name by which field `name` of description `vmsd` is compared.
