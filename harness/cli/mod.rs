@@ -16,6 +16,8 @@ mod drift;
 mod error;
 mod explain;
 mod fit;
+#[cfg(unix)]
+mod gate;
 mod import;
 mod input;
 mod inspect;
@@ -110,6 +112,9 @@ enum Verb {
     /// Add a release: capture, import, run, claim
     #[cfg(unix)]
     Add(add::Args),
+    /// Hold a build against the one that it branched from, before it goes in
+    #[cfg(unix)]
+    Gate(gate::Args),
     /// Write what a shell completes of this command
     Completions(shell::Completions),
     /// Write manual pages
@@ -158,6 +163,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Verb::Capture(args)) => capture::run(&args),
         #[cfg(unix)]
         Some(Verb::Add(args)) => add::run(&args),
+        #[cfg(unix)]
+        Some(Verb::Gate(args)) => gate::run(&args),
         Some(Verb::Completions(args)) => Ok(shell::completions(&args)),
         Some(Verb::Man(args)) => shell::man(&args),
     };
