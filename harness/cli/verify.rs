@@ -182,7 +182,7 @@ pub(super) fn with_progress(
     let done = Arc::new(AtomicU64::new(0));
     let over = AtomicBool::new(false);
     let bar = super::progress::count(all.len() as u64, "loads");
-    let verified = thread::scope(|scope| {
+    thread::scope(|scope| {
         // Also when a load panics: nobody waits for the bar then.
         let _over = Over(&over);
         scope.spawn(|| {
@@ -192,8 +192,7 @@ pub(super) fn with_progress(
             }
         });
         verify(library, all, &options, &done)
-    });
-    verified
+    })
 }
 
 /// Tells the bar's thread that it is over, when it goes.

@@ -154,7 +154,7 @@ impl Planned {
     #[must_use]
     pub fn step(&self, sample: usize) -> usize {
         let least = self.loads.div_ceil(sample.max(1));
-        let is_prime = |n: &usize| (2..).take_while(|d| d * d <= *n).all(|d| n % d != 0);
+        let is_prime = |n: &usize| (2..).take_while(|d| d * d <= *n).all(|d| !n.is_multiple_of(d));
         (least.max(1)..).find(|n| *n == 1 || is_prime(n)).unwrap_or(least)
     }
 

@@ -236,9 +236,9 @@ impl What {
                 format!("{from} sends version {version}, and {to} refuses any below {minimum}")
             }
             What::NestedVersion { .. } => {
-                format!(
-                    "no loader checks it: each side goes by its own, and what hangs on that is told of the fields"
-                )
+                "no loader checks it: each side goes by its own, and what hangs on that is told of \
+                 the fields"
+                    .into()
             }
             What::NestedName { .. } => "the name is not on the wire".into(),
             What::FieldsGone { .. } => {
