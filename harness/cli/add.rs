@@ -99,7 +99,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let before = added.before.as_ref().map(|(name, run)| (name.as_str(), run.cells.as_slice()));
     let news = News { release: &release, run, before };
     text += &match args.grids {
-        true => format!("\n{}", table(config, run, &run.cells)),
+        true => format!("\n{}", table(config, run, &run.cells, true)),
         false => news.in_words(config),
     };
     if !run.holds() {

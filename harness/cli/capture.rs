@@ -51,6 +51,8 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let mut captured = Vec::new();
     let mut text = String::new();
     let mut wanted = Vec::new();
+    super::input::listed(&config, &args.scenario)?;
+    super::input::has_machines(&binary, &args.machine)?;
     let named = |s: &&Scenario| args.scenario.is_empty() || args.scenario.contains(&s.name);
     for scenario in config.scenarios.iter().filter(named) {
         if let Some(reason) = lacks(&binary, scenario) {
@@ -66,7 +68,9 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         }
     }
     let mut failed = None;
-    let tried = all(&binary, &release, &wanted, args.running.jobs(), args.running.limit())?;
+    let bar = super::progress::count(wanted.len() as u64, "scenarios");
+    let (jobs, limit) = (args.running.jobs(), args.running.limit());
+    let tried = all(&binary, &release, &wanted, jobs, limit, &|| bar.inc(1))?;
     for ((scenario, machine), result) in wanted.iter().zip(tried) {
         match result {
             Ok(one) => {

@@ -3,7 +3,7 @@
 use super::composed::Format;
 use super::input::Input;
 use super::{CliError, Said};
-use crate::matrix::devices::{devices, fits, standing};
+use crate::matrix::devices::{devices_between, fits, standing};
 use crate::matrix::policy::Standing;
 use crate::release::compose::Shelves;
 use crate::report::devices::{json, text};
@@ -42,11 +42,11 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let (library, config) = args.input.open()?;
     let shelves = Shelves::new(&library);
-    let mut rows = devices(&shelves, |device| fits(&args.glob, device))?;
-    rows.retain(|row| {
-        args.source.as_ref().is_none_or(|name| *name == row.source)
-            && args.destination.as_ref().is_none_or(|name| *name == row.destination)
-    });
+    let pair = |source: &str, destination: &str| {
+        args.source.as_ref().is_none_or(|name| name == source)
+            && args.destination.as_ref().is_none_or(|name| name == destination)
+    };
+    let rows = devices_between(&shelves, |device| fits(&args.glob, device), pair)?;
     let told: Vec<_> = rows.into_iter().map(|row| (standing(&config, &row), row)).collect();
     let holds = told.iter().all(|(standing, _)| *standing != Standing::Broken);
     let text = match args.format {

@@ -58,6 +58,9 @@ pub(super) struct Args {
     /// How the bytes arrive: bulk, trickle:N (N bytes a read), schedule:N,N,... or random:SEED
     #[arg(long, value_name = "FEED", default_value = "bulk")]
     feed: Feed,
+    /// Every grid by itself, and every finding
+    #[arg(long)]
+    all: bool,
     /// What to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -94,7 +97,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let corpus = corpus.display().to_string();
     let told = ci::Told { config: &config, run: &run, cells: &cells, corpus: &corpus };
     let text = match args.format {
-        Format::Table => table(&config, &run, &cells),
+        Format::Table => table(&config, &run, &cells, args.all),
         Format::Json => json(&config, &run, &cells)?,
         Format::Junit => ci::junit::junit(&told)?,
         Format::Sarif => ci::sarif::sarif(&told)?,

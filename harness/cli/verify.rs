@@ -8,8 +8,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
-
 use super::input::Input;
 use super::machines;
 use super::running::Running;
@@ -183,11 +181,8 @@ pub(super) fn with_progress(
     let options = Options { jobs: running.jobs(), limit: running.limit(), save: true, shrink };
     let done = Arc::new(AtomicU64::new(0));
     let over = AtomicBool::new(false);
-    let bar = ProgressBar::new(all.len() as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} loads, {eta} left") {
-        bar.set_style(style);
-    }
-    let verified = thread::scope(|scope| {
+    let bar = super::progress::count(all.len() as u64, "loads");
+    thread::scope(|scope| {
         // Also when a load panics: nobody waits for the bar then.
         let _over = Over(&over);
         scope.spawn(|| {
@@ -197,9 +192,7 @@ pub(super) fn with_progress(
             }
         });
         verify(library, all, &options, &done)
-    });
-    bar.finish_and_clear();
-    verified
+    })
 }
 
 /// Tells the bar's thread that it is over, when it goes.

@@ -47,6 +47,18 @@ pub fn devices(
     shelves: &Shelves<'_>,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<Vec<Row>, LibraryError> {
+    devices_between(shelves, wanted, |_, _| true)
+}
+
+/// The same for some pairs of source and destination only.
+///
+/// # Errors
+/// Files that cannot be read.
+pub fn devices_between(
+    shelves: &Shelves<'_>,
+    wanted: impl Fn(&str) -> bool,
+    pair: impl Fn(&str, &str) -> bool,
+) -> Result<Vec<Row>, LibraryError> {
     let library = shelves.library;
     let mut known: Vec<(&str, Rc<Shelf>)> = Vec::new();
     for (release, _) in library.releases() {
@@ -58,7 +70,9 @@ pub fn devices(
     for (source, from) in &known {
         let mut entries: Vec<&Entry> = from.catalogue.entries.iter().collect();
         entries.retain(|entry| !entry.device.is_empty() && wanted(&entry.device));
-        for (destination, to) in known.iter().filter(|(name, _)| name != source) {
+        for (destination, to) in
+            known.iter().filter(|(name, _)| name != source && pair(source, name))
+        {
             for entry in &entries {
                 rows.extend(one(shelves, (source, from), (destination, to), entry)?);
             }

@@ -204,7 +204,8 @@ fn captures(
             }
         }
     }
-    let tried = all(order.binary, &order.release, &wanted, order.jobs, order.limit)?;
+    let (jobs, limit) = (order.jobs, order.limit);
+    let tried = all(order.binary, &order.release, &wanted, jobs, limit, &|| ())?;
     let mut captured = Vec::new();
     for ((scenario, machine), result) in wanted.iter().zip(tried) {
         match result {

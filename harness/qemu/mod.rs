@@ -20,6 +20,7 @@
 //! | [`devices`] | what each device type of a binary puts on the wire |
 //! | [`claim`] | a release in matrix.toml |
 //! | [`add`] | the whole act of adding a release |
+//! | [`gate`] | two builds, each given what the other saved |
 //! | [`observe`] | outcomes as observations of the corpus |
 //! | [`checks`] | refusals for what no stream tells |
 //! | [`shrink`] | the smallest stream that is not agreed on |
@@ -36,6 +37,7 @@ pub mod connection;
 pub mod devices;
 pub mod emulator;
 pub mod events;
+pub mod gate;
 pub mod groups;
 pub mod guest;
 pub mod hmp;

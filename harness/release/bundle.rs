@@ -17,7 +17,7 @@
 pub mod answers;
 mod describe;
 mod draft;
-mod dump;
+pub mod dump;
 mod finish;
 mod handlers;
 mod inherit;

@@ -136,6 +136,16 @@ impl Corpus {
         Ok(Corpus { source, paths, unpacked: Arc::default() })
     }
 
+    /// Writes the files that are wanted into a folder that is the caller's alone.
+    pub fn unpack(&self, to: &Path, wanted: impl Fn(&str) -> bool) -> Result<(), CorpusError> {
+        for path in self.paths.iter().filter(|path| wanted(path)) {
+            if let Some(bytes) = self.bytes(path)? {
+                files::write_if_changed(&to.join(path), &bytes)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The same without the releases that are not wanted, what was observed of them left in.
     #[must_use]
     pub fn only(mut self, wanted: impl Fn(&str) -> bool) -> Self {

@@ -9,6 +9,8 @@
 //! | [`news`] | what a new release changes against the one before |
 //! | [`json`] | all of it as JSON, and what its keys mean |
 //! | [`beside`] | what was written beside what was read, around one byte |
+//! | [`diff`] | what changed between two builds, as text and JSON |
+//! | [`evidence`] | what happens on the wire between two builds, beside their descriptions |
 //! | [`devices`] | the matrix over devices, by cause |
 //! | [`targets`] | which releases take a machine, as text and JSON |
 //! | [`ci`] | the same in the formats that CI reads |
@@ -18,7 +20,9 @@
 pub mod beside;
 pub mod ci;
 pub mod devices;
+pub mod diff;
 pub mod dump;
+pub mod evidence;
 pub mod findings;
 pub mod html;
 pub mod json;

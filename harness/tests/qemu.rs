@@ -70,12 +70,13 @@ fn main() -> ExitCode {
         },
         None => (None, "no qemu-system-x86_64 in PATH, and CROSSLOAD_QEMU not set".to_owned()),
     };
-    let real: [(&str, Test); 9] = [
+    let real: [(&str, Test); 10] = [
         ("captures_exercise_what_they_are_for", captures),
         ("fixtures_load_as_the_model_says", fixtures),
         ("changed_fixtures_load_as_the_model_says", changed),
         ("a_stream_of_ones_own_loads_as_the_model_says", own),
         ("a_release_is_added_once", added),
+        ("the_gate_is_shut_for_a_build_that_breaks_migration", gate),
         ("one_that_dies_while_saving_is_added_but_for_that", dies_while_saving),
         ("an_option_rom_that_is_asked_for_is_there", asks_for_a_rom),
         ("a_state_is_saved_again_as_it_was", saved),
@@ -164,6 +165,38 @@ fn captures(path: &Path) {
     let machine = &newest(&binary, &hollow)[0].name;
     let e = capture(&binary, "0.0", &hollow, machine, Duration::from_secs(60)).unwrap_err();
     assert!(e.to_string().contains("carries no ide_drive/pio_state"), "{e}");
+}
+
+/// A build goes through the gate against itself. One that sends the same section in another layout
+/// does not, and the section is named; nor does one that is held against what is on record.
+fn gate(path: &Path) {
+    let folder = tempfile::tempdir().unwrap();
+    let changed = folder.path().join("changed");
+    let path = path.display().to_string();
+    let script = format!(
+        "#!/bin/sh\nexec '{path}' \"$@\" -global PIIX4_PM.acpi-pci-hotplug-with-bridge-support=off\n"
+    );
+    fs::write(&changed, script).unwrap();
+    fs::set_permissions(&changed, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let changed = changed.display().to_string();
+    let run = |new: &str, old: &str| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_crossload"))
+            .args(["gate", "--scenario", "idle", "--qemu", new, "--against", old])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), said + &String::from_utf8_lossy(&output.stderr))
+    };
+    let (status, said) = run(&path, &path);
+    assert!(status == Some(0) && said.contains("The gate is open."), "{said}");
+    assert!(said.contains("idle: faithful; the binary: accepted"), "{said}");
+    let (library, _) = corpus();
+    let recorded = known(Path::new(&path), &library).release;
+    for old in [&path, &recorded] {
+        let (status, said) = run(&changed, old);
+        assert!(status == Some(1) && said.contains("The gate is shut."), "{said}");
+        assert!(said.contains("which no description tells") && said.contains("piix4_pm"), "{said}");
+    }
 }
 
 /// Everything that these binaries can be given.

@@ -90,10 +90,17 @@ impl Renames {
     }
 
     /// Whether a reader may read field `name` of description `vmsd` as unused bytes.
-    fn may_drop(&self, vmsd: &str, name: &str) -> bool {
-        self.dropped
-            .iter()
-            .any(|d| capture(&d.field, name).is_some() && capture(&d.vmsd, vmsd).is_some())
+    #[must_use]
+    pub fn may_drop(&self, vmsd: &str, name: &str) -> bool {
+        self.dropped_for(vmsd, name).is_some()
+    }
+
+    /// Why a reader may do without field `name` of description `vmsd`, if it may.
+    #[must_use]
+    pub fn dropped_for(&self, vmsd: &str, name: &str) -> Option<&str> {
+        let fits =
+            |d: &&Dropped| capture(&d.field, name).is_some() && capture(&d.vmsd, vmsd).is_some();
+        self.dropped.iter().find(fits).map(|entry| entry.reason.as_str())
     }
 
     /// The name by which field `name` of description `vmsd` is compared, and whether a reader may read
