@@ -1,6 +1,6 @@
 //! `crossload drift`: a device's state changes and its version does not. Where is it detected?
 
-use super::input::Input;
+use super::input::{Input, machine_type};
 use super::{CliError, Said};
 use crate::lab::drift::{self, Selection, table};
 
@@ -17,7 +17,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "RELEASE")]
     release: Option<String>,
     /// Only fixtures of this machine type
-    #[arg(long, value_name = "MACHINE")]
+    #[arg(long, value_name = "MACHINE", value_parser = machine_type)]
     machine: Option<String>,
     /// Also a table for each fixture, section by section, under the release's own rules
     #[arg(long)]

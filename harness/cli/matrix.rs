@@ -1,6 +1,6 @@
 //! `crossload matrix`: the grid, the findings, the summary.
 
-use super::input::Input;
+use super::input::{Input, machine_type};
 use super::{CliError, Said};
 use crate::matrix::{CellResult, Filter, Plan, run as run_matrix};
 use crate::report::{json::json, table::table};
@@ -22,7 +22,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "RELEASE")]
     destination: Vec<String>,
     /// Only this machine type
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, value_name = "TYPE", value_parser = machine_type)]
     machine: Vec<String>,
     /// Only this scenario
     #[arg(long, value_name = "NAME")]

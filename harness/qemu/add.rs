@@ -6,14 +6,15 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use super::binary::{ARCHITECTURE, Binary};
+use super::binary::Binary;
 use super::capture::{Captured, all};
 use super::emulator::TRACED;
 use super::groups::{Scratch, running};
 use super::process::Ended;
 use super::qmp::QmpError;
-use super::scenario::{fits, lacks};
-use super::{QemuError, bundle, claim};
+use super::scenario::{fits, lacks, meant};
+use super::{QemuError, bundle, claim, platform};
+use crate::dialect::machine::architecture;
 use crate::matrix::config::Finding;
 use crate::matrix::{Config, Filter, Plan, Run, run};
 use crate::release::corpus::Corpus;
@@ -21,6 +22,7 @@ use crate::release::files::{self, FileError};
 use crate::release::held::Held;
 use crate::release::import::import_there;
 use crate::release::library::Library;
+use crate::release::provenance::Fixture;
 use crate::stream::Destination;
 use crate::vmstate::schema::Tables;
 use crate::wire::Feed;
@@ -71,8 +73,14 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     let text = files::utf8(&name, &bytes)?;
     let config = Config::parse(&name, text)?;
     let corpus = Corpus::open(order.corpus)?;
-    if config.place(&order.release).is_some() {
-        return there_already(order, corpus);
+    let of = order.binary.architecture.as_str();
+    if platform::common(of).is_none() {
+        let about = order.binary.about.clone();
+        return Err(QemuError::Architecture { about, found: of.to_owned() });
+    }
+    if config.place(&order.release).is_some() && there_already(order, &corpus)? {
+        let run = None;
+        return Ok(Added { written: vec![], notes: vec![], changes: vec![], findings: vec![], run });
     }
     if order.binary.version < TRACED {
         let about = order.binary.about.clone();
@@ -80,7 +88,6 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     }
     let stale = held.stale().map(|who| format!("the corpus was held by {who}, which is gone"));
     let mut notes: Vec<String> = stale.into_iter().collect();
-    architecture(order)?;
     let mut findings = Vec::new();
     let captured = captures(order, &config, &corpus, &mut notes, &mut findings)?;
     let known = corpus.fixtures()?;
@@ -108,10 +115,12 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     let config = Config::parse(&name, &text)?;
     let library = Library::open(Corpus::open(&copy)?)?;
     config.check(&library)?;
-    let filter = Filter { releases: vec![order.release.clone()], ..Filter::default() };
+    let own = config.machines.iter().map(|m| m.name.clone()).filter(|m| architecture(m) == of);
+    let filter =
+        Filter { releases: vec![order.release.clone()], machines: own.collect(), ..Filter::default() };
     let plan = Plan::new(&config, library.fixtures(), &filter)?;
     let run = run(&library, &config, &plan, &Feed::Bulk)?;
-    let changes = changes(&library, &order.release)?;
+    let changes = changes(&library, &order.release, of)?;
 
     let mut all = files::differing(&copy, order.corpus)?;
     let matrix = std::path::absolute(order.matrix).map_err(QemuError::files)?;
@@ -122,29 +131,25 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     Ok(Added { written, notes, changes, findings, run: Some((config, run)) })
 }
 
-/// An error unless the binary emulates what the scenarios are for.
-fn architecture(order: &Order<'_>) -> Result<(), QemuError> {
-    let found = order.binary.architecture(order.limit)?;
-    if found == ARCHITECTURE {
-        return Ok(());
-    }
-    let about = order.binary.about.clone();
-    Err(QemuError::Architecture { about, found, expected: ARCHITECTURE })
-}
-
-/// Nothing is to be done, if it is this very binary that the corpus has under that name.
-fn there_already(order: &Order<'_>, corpus: Corpus) -> Result<Added, QemuError> {
-    architecture(order)?;
-    let library = Library::open(corpus)?;
-    let mut fixtures = library.fixtures().iter().filter(|f| f.release == order.release);
-    if let Some(other) = fixtures.find(|f| f.binary != order.binary.about) {
+/// Whether it is this very binary that the corpus has under that name. One release has a binary for
+/// each architecture; all are of one number.
+fn there_already(order: &Order<'_>, corpus: &Corpus) -> Result<bool, QemuError> {
+    let number = |about: &str| about.split(' ').next().unwrap_or("").to_owned();
+    let own = |f: &Fixture| architecture(&f.machine) == order.binary.architecture;
+    let mut fixtures = corpus.fixtures()?;
+    fixtures.retain(|f| f.release == order.release);
+    let differs = |f: &&Fixture| match own(f) {
+        true => f.binary != order.binary.about,
+        false => number(&f.binary) != number(&order.binary.about),
+    };
+    if let Some(other) = fixtures.iter().find(differs) {
         return Err(QemuError::OtherBinary {
             release: order.release.clone(),
             known: other.binary.clone(),
             own: order.binary.own_release(),
         });
     }
-    Ok(Added { written: vec![], notes: vec![], changes: vec![], findings: vec![], run: None })
+    Ok(fixtures.iter().any(own))
 }
 
 /// Every scenario on the binary's newest machine type, and on the other listed ones that some
@@ -166,7 +171,7 @@ fn captures(
     let fixtures = corpus.fixtures()?;
     let uncaptured = config.uncaptured(&fixtures);
     let mut wanted = Vec::new();
-    for scenario in &config.scenarios {
+    for scenario in config.scenarios.iter().filter(|s| meant(order.binary, s)) {
         if let Some(reason) = lacks(order.binary, scenario) {
             notes.push(format!("{} left out: {reason}", scenario.name));
             continue;
@@ -269,12 +274,14 @@ fn lacks_something(stderr: &str) -> bool {
 
 /// What a release has that the one before it has not, and the other way round, where both were
 /// seen on one machine type and scenario.
-fn changes(library: &Library, release: &str) -> Result<Vec<String>, QemuError> {
-    let names: Vec<&str> = library.releases().iter().map(|r| r.0.as_str()).collect();
+fn changes(library: &Library, release: &str, of: &str) -> Result<Vec<String>, QemuError> {
+    let names = library.releases().iter().map(|r| r.0.as_str());
+    let names: Vec<&str> = names.filter(|name| library.tables(name, of).is_some()).collect();
     let before = names.iter().take_while(|name| **name != release).last();
     let Some(before) = before.copied() else { return Ok(Vec::new()) };
     let mut told = BTreeSet::new();
-    for fixture in library.fixtures().iter().filter(|f| f.release == release) {
+    let own = |f: &&Fixture| f.release == release && architecture(&f.machine) == of;
+    for fixture in library.fixtures().iter().filter(own) {
         let (machine, scenario) = (&fixture.machine, &fixture.scenario);
         let new = library.destination(release, machine, scenario)?;
         let old = library.destination(before, machine, scenario)?;
@@ -284,7 +291,7 @@ fn changes(library: &Library, release: &str) -> Result<Vec<String>, QemuError> {
             between(&sent(&old), &sent(&new), before, &mut told);
         }
     }
-    if let (Some(old), Some(new)) = (library.tables(before), library.tables(release)) {
+    if let (Some(old), Some(new)) = (library.tables(before, of), library.tables(release, of)) {
         versions(old, new, &mut told);
     }
     Ok(told.into_iter().collect())

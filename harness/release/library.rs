@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::corpus::{Corpus, CorpusError};
 use super::provenance::Fixture;
+use crate::dialect::machine::{architecture, bare};
 use crate::dialect::{AfterEnd, Dialect, Version};
 use crate::stream::vmdescription::locate;
 use crate::stream::{Body, Destination, Handler, load};
@@ -40,7 +41,8 @@ pub enum LibraryError {
 pub struct Library {
     corpus: Corpus,
     renames: Renames,
-    tables: BTreeMap<String, Tables>,
+    /// By release and architecture.
+    tables: BTreeMap<(String, String), Tables>,
     /// Releases in order, with their numbers.
     releases: Vec<(String, Version)>,
     fixtures: Vec<Fixture>,
@@ -62,8 +64,10 @@ impl Library {
         let mut tables = BTreeMap::new();
         for name in corpus.releases() {
             let version = name.parse().map_err(LibraryError::Release)?;
-            if let Some(read) = corpus.tables(&name)? {
-                tables.insert(name.clone(), read);
+            for architecture in corpus.architectures(&name) {
+                if let Some(read) = corpus.tables(&name, architecture)? {
+                    tables.insert((name.clone(), architecture.to_owned()), read);
+                }
             }
             releases.push((name, version));
         }
@@ -89,10 +93,10 @@ impl Library {
         &self.renames
     }
 
-    /// The tables of a release.
+    /// The tables of a release's binary of an architecture.
     #[must_use]
-    pub fn tables(&self, release: &str) -> Option<&Tables> {
-        self.tables.get(release)
+    pub fn tables(&self, release: &str, architecture: &str) -> Option<&Tables> {
+        self.tables.get(&(release.to_owned(), architecture.to_owned()))
     }
 
     /// All fixtures.
@@ -169,10 +173,10 @@ impl Library {
         let Some(registered) = self.corpus.handlers(release, machine, scenario)? else {
             return Ok(None);
         };
-        let Some(tables) = self.tables.get(release) else {
+        let Some(tables) = self.tables(release, architecture(machine)) else {
             return Err(LibraryError::Tables {
                 destination: format!("{release}/{machine}.{scenario}"),
-                problem: "the release has no tables".to_owned(),
+                problem: "the release has no tables of that architecture".to_owned(),
             });
         };
         self.build(&registered, tables).map(Some)
@@ -195,6 +199,23 @@ impl Library {
         };
         let version = self.version(release).map_err(problem)?;
         build_as(version, registered, tables, &self.renames).map_err(problem)
+    }
+
+    /// The machine type of a name that a stream has, which does not say the architecture: that of the
+    /// only other architecture of which the corpus knows one of this name, unless x86_64 has it.
+    #[must_use]
+    pub fn machine_type(&self, name: &str) -> String {
+        let mut known: Vec<String> = Vec::new();
+        for (release, _) in &self.releases {
+            let all = self.corpus.destinations(release).into_iter().map(|(machine, _)| machine);
+            known.extend(all.filter(|machine| bare(machine) == name));
+        }
+        known.sort();
+        known.dedup();
+        match known.as_slice() {
+            [only] => only.clone(),
+            _ => name.to_owned(),
+        }
     }
 
     /// Which release it is to the last number, as the binary said that its fixtures come from; as it

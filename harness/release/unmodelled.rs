@@ -89,6 +89,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::dialect::machine::architecture;
     use crate::matrix::{Config, Filter, Plan, run};
     use crate::release::corpus::Corpus;
     use crate::release::library::{Library, build};
@@ -151,7 +152,7 @@ mod tests {
                 else {
                     continue;
                 };
-                let tables = library.tables(release).unwrap();
+                let tables = library.tables(release, architecture(&machine)).unwrap();
                 let destination = build(&registered, tables, library.renames()).unwrap();
                 for one in of(&destination) {
                     let (times, releases) = seen.entry(one).or_default();
