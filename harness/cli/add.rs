@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::input::Input;
+use super::input::{Input, machine_type};
 use super::running::Running;
 use super::{CliError, Said};
 use crate::matrix::{Filter, Plan};
-use crate::qemu::Binary;
+use crate::dialect::machine::X86_64;
+use crate::qemu::{Binary, QemuError};
 use crate::qemu::add::{Order, add};
-use crate::qemu::binary::ARCHITECTURE;
 use crate::qemu::devices::shelve;
 use crate::release::notes::{self, Note};
 use crate::report::meant::{meant, told};
@@ -39,7 +39,7 @@ pub(super) struct Args {
     release: Option<String>,
     /// Machine type to capture beside the listed ones and its newest, or with --devices, the only ones
     /// on which devices are recorded; may be given more than once
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, value_name = "TYPE", value_parser = machine_type)]
     machine: Vec<String>,
     /// Print the grids of the new row and column, too
     #[arg(long)]
@@ -65,9 +65,14 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let binary = args.running.binary(&args.qemu)?;
     let release = args.release.clone().unwrap_or_else(|| binary.series());
     let corpus = super::input::beside(&args.matrix);
+    if args.devices && binary.architecture != X86_64 {
+        let (about, found) = (binary.about, binary.architecture);
+        return Err(QemuError::NoCatalogue { about, found }.into());
+    }
     if args.devices {
         return devices(args, &binary, &release, &corpus, &[]);
     }
+    let machines: Vec<String> = args.machine.iter().map(|name| binary.own(name)).collect();
     let order = Order {
         binary: &binary,
         release: release.clone(),
@@ -75,19 +80,20 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         corpus: &corpus,
         jobs: args.running.jobs(),
         limit: args.running.limit(),
-        machines: &args.machine,
+        machines: &machines,
     };
     let added = add(&order)?;
     let Some((config, run)) = &added.run else {
         return Ok(Said {
             text: format!(
-                "{release} ({ARCHITECTURE}) is there already: nothing changed; {}\n",
+                "{release} ({}) is there already: nothing changed; {}\n",
+                binary.architecture,
                 binary.own_release()
             ),
             holds: true,
         });
     };
-    let mut text = format!("{release}: {}, {ARCHITECTURE}\n", binary.about);
+    let mut text = format!("{release}: {}, {}\n", binary.about, binary.architecture);
     text += &notes::lines(&added.notes, args.notes);
     text += "\n";
     for change in &added.changes {
@@ -110,7 +116,9 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         n => format!(", {n} findings recorded in {}", args.matrix.display()),
     };
     text += &format!("\n{} files written{findings}.\n", added.written.len());
-    if !args.no_devices {
+    if !args.no_devices && binary.architecture != X86_64 {
+        text += &format!("note: device types of {} are not recorded\n", binary.architecture);
+    } else if !args.no_devices {
         text += &devices(args, &binary, &release, &corpus, &added.notes)?.text;
     }
     Ok(Said { text, holds: run.holds() })

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use super::input::{Input, Started, find};
+use super::input::{Input, Started, find, machine_type};
 use super::source::StreamOptions;
 use super::{CliError, Said};
 use crate::input::Source;
@@ -35,7 +35,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "VENDOR:RELEASE")]
     to: String,
     /// Only for this machine type
-    #[arg(long, value_name = "MACHINE")]
+    #[arg(long, value_name = "MACHINE", value_parser = machine_type)]
     machine: Option<String>,
     /// The state that it has: a fixture (RELEASE/MACHINE.SCENARIO), a file of any
     /// kind that `inspect` reads, or - for standard input. Without it the answer is for any state

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::CliError;
+use super::input::machine_type;
 use super::source::StreamOptions;
 use crate::input::Source;
 use crate::matrix::targets::{Asked, Origin, origin};
@@ -14,7 +15,7 @@ use crate::release::near;
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Written {
     /// The machine type, where a file does not say it (before 2.4)
-    #[arg(long, value_name = "MACHINE")]
+    #[arg(long, value_name = "MACHINE", value_parser = machine_type)]
     machine: Option<String>,
     /// The release that wrote a file, where it is known
     #[arg(long, value_name = "RELEASE")]

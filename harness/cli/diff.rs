@@ -5,6 +5,7 @@ use std::path::Path;
 use super::composed::Format;
 use super::input::Input;
 use super::{CliError, Said};
+use crate::dialect::machine::X86_64;
 use crate::matrix::Config;
 use crate::release::changes::descriptions::Codecs;
 use crate::release::changes::{Descriptions, changes, gates};
@@ -105,7 +106,7 @@ fn direction(
     loads: bool,
 ) -> Result<Direction, CliError> {
     let changes = changes(from, to, library.renames());
-    let both = [from, to].map(|d| library.tables(&d.name).is_some());
+    let both = [from, to].map(|d| library.tables(&d.name, X86_64).is_some());
     let evidence = match both {
         [true, true] if loads => {
             Some(Evidence::of(library, config, &from.name, &to.name, machine)?)

@@ -1,9 +1,9 @@
 //! `crossload drift`: a device's state changes and its version does not. Where is it detected?
 
-use super::input::Input;
+use super::input::{Input, machine_type};
 use super::progress;
 use super::{CliError, Said};
-use crate::lab::drift::{Planned, Selection, table};
+use crate::lab::drift::{Planned, Selection, channel, table};
 
 /// Options of the verb.
 #[derive(Debug, Clone, clap::Args)]
@@ -19,7 +19,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "RELEASE")]
     release: Option<String>,
     /// Only fixtures of this machine type
-    #[arg(long, value_name = "MACHINE")]
+    #[arg(long, value_name = "MACHINE", value_parser = machine_type)]
     machine: Option<String>,
     /// Also a table for each fixture, section by section, under the release's own rules
     #[arg(long)]
@@ -36,6 +36,9 @@ pub(super) struct Args {
     /// All of them, however many there are
     #[arg(long, conflicts_with = "sample")]
     whole: bool,
+    /// Only the question of 2015: bytes added to virtio_ccw_save_config, on s390x
+    #[arg(long, conflicts_with_all = ["sections", "fields", "missed"])]
+    channel: bool,
     #[command(flatten)]
     input: Input,
 }
@@ -47,6 +50,10 @@ const SAMPLE: u64 = 20_000;
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let (library, _) = args.input.open()?;
     let selection = Selection { release: args.release.clone(), machine: args.machine.clone() };
+    if args.channel {
+        let text = channel::table(&channel::run(&library, &selection)?);
+        return Ok(Said { text, holds: true });
+    }
     let planned = Planned::new(&library, &selection)?;
     let sample = usize::try_from(args.sample).unwrap_or(usize::MAX);
     let step = if args.whole { 1 } else { planned.step(sample) };

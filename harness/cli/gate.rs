@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use super::input::Input;
 use super::running::Running;
 use super::{CliError, Said};
+use crate::dialect::machine::X86_64;
 use crate::matrix::config::Scenario;
 use crate::qemu::Binary;
 use crate::qemu::QemuError;
-use crate::qemu::binary::ARCHITECTURE;
 use crate::qemu::gate::{Build, Crossed, Gate, Order, gate, wanted};
 use crate::release::changes::descriptions::Codecs;
 use crate::release::changes::{Descriptions, changes};
@@ -80,7 +80,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let recorded = library.releases().iter().any(|(name, _)| *name == against);
     let old = if recorded { None } else { Some(args.running.binary(&args.against)?) };
     for binary in old.iter().chain([&new]) {
-        architecture(args, binary)?;
+        architecture(binary)?;
     }
     let name = |binary: &Binary, which| format!("{}-{which}", binary.version);
     let old_name = old.as_ref().map_or_else(|| against.to_string(), |old| name(old, "old"));
@@ -107,13 +107,12 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     told(args, &library, &gate, [&old_name, &new_name], notes)
 }
 
-fn architecture(args: &Args, binary: &Binary) -> Result<(), CliError> {
-    let found = binary.architecture(args.running.limit())?;
-    if found == ARCHITECTURE {
+fn architecture(binary: &Binary) -> Result<(), CliError> {
+    if binary.architecture == X86_64 {
         return Ok(());
     }
-    let about = binary.about.clone();
-    Err(QemuError::Architecture { about, found, expected: ARCHITECTURE }.into())
+    let (about, found) = (binary.about.clone(), binary.architecture.clone());
+    Err(QemuError::Architecture { about, found }.into())
 }
 
 /// The scenarios asked for, and the user's own.
@@ -127,7 +126,7 @@ fn scenarios(args: &Args, all: &[Scenario]) -> Vec<Scenario> {
                 about: "the arguments behind --".to_owned(),
                 guest: "idle".to_owned(),
                 arguments: args.arguments.clone(),
-                chipset: chipset.to_owned(),
+                chipsets: vec![chipset.to_owned()],
                 exercises: Vec::new(),
                 releases: Vec::new(),
             });

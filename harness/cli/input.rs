@@ -8,8 +8,9 @@ use crate::matrix::Config;
 use crate::release::corpus::Corpus;
 use crate::release::files;
 use crate::release::library::Library;
+use crate::dialect::machine::canonical;
 use crate::release::near;
-use crate::release::provenance::{Fixture, machine_scenario};
+use crate::release::provenance::{Fixture, is_machine, machine_scenario};
 
 /// Options that every verb on a corpus has.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -93,10 +94,19 @@ pub(super) fn has_machines(
     }
 }
 
+/// A machine type as somebody wrote it: NAME, or ARCHITECTURE/NAME.
+pub(super) fn machine_type(written: &str) -> Result<String, String> {
+    let machine = canonical(written);
+    match is_machine(&machine) {
+        true => Ok(machine),
+        false => Err("expected NAME, or ARCHITECTURE/NAME".to_owned()),
+    }
+}
+
 /// The fixture of that name: RELEASE/MACHINE.SCENARIO.
 pub(super) fn find<'l>(library: &'l Library, name: &str) -> Result<&'l Fixture, CliError> {
     let found = name.split_once('/').and_then(|(release, stem)| {
-        let (machine, scenario) = machine_scenario(stem)?;
+        let (machine, scenario) = machine_scenario(stem.strip_prefix("x86_64/").unwrap_or(stem))?;
         library.fixture(release, machine, scenario)
     });
     let all: Vec<String> = library.fixtures().iter().map(Fixture::id).collect();

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use super::input::{Input, beside};
+use super::input::{Input, beside, machine_type};
 use super::{CliError, Said};
 use crate::matrix::{CellResult, Filter, Plan, run as run_matrix};
 use crate::report::{ci, json::json, table::table};
@@ -24,7 +24,7 @@ pub(super) struct Chosen {
     #[arg(long, value_name = "RELEASE")]
     pub destination: Vec<String>,
     /// Only this machine type
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, value_name = "TYPE", value_parser = machine_type)]
     pub machine: Vec<String>,
     /// Only this scenario
     #[arg(long, value_name = "NAME")]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::input::Input;
+use super::input::{Input, machine_type};
 use super::machines;
 use super::running::Running;
 use super::source::StreamOptions;
@@ -58,7 +58,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FEED", default_values = ["bulk", "trickle:8"])]
     feed: Vec<Feed>,
     /// Only fixtures of this machine type
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, value_name = "TYPE", value_parser = machine_type)]
     machine: Vec<String>,
     /// Only fixtures of this scenario
     #[arg(long, value_name = "NAME")]
@@ -224,7 +224,8 @@ fn keep(args: &Args, all: &[Case<'_>], verified: &[Verified]) -> Result<usize, C
             continue;
         }
         let Compared { source, destination, machine, scenario, feed, .. } = &one.compared;
-        let name = format!("{number:04}.{source}-to-{destination}.{machine}.{scenario}");
+        let place = format!("{machine}.{scenario}").replace('/', "-");
+        let name = format!("{number:04}.{source}-to-{destination}.{place}");
         let bundle = args.keep.join(name);
         files::write_if_changed(&bundle.join("smallest.stream"), stream)?;
         files::write_if_changed(&bundle.join("load.trace"), one.real.trace.as_bytes())?;

@@ -8,12 +8,14 @@
 //! | --- | --- |
 //! | [`base`] | the framing rules, and a fixture as it is sent under them |
 //! | [`change`] | the changes |
+//! | [`channel`] | the same for devices on channels of s390x, where the question was asked |
 //! | [`outcome`] | where one was detected |
 //! | [`tally`] | how often which, by field, section, rules and machine type |
 //! | [`table`] | the tables and sentences |
 
 pub mod base;
 pub mod change;
+pub mod channel;
 pub mod outcome;
 pub mod table;
 pub mod tally;
@@ -26,6 +28,7 @@ pub use outcome::{Class, Outcome};
 pub use tally::{Drift, Tally};
 
 use crate::dialect::Generation;
+use crate::dialect::machine::{X86_64, architecture};
 use crate::release::corpus::CorpusError;
 use crate::release::library::{Library, LibraryError};
 use crate::release::near;
@@ -60,8 +63,9 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// The selected fixtures. Where neither release nor machine type is named: of each release
-    /// the newest machine type that it has a fixture of, with the devices that have most state.
+    /// The selected fixtures; those of another architecture than x86_64 only where their machine type is
+    /// named. Where neither release nor machine type is: of each release the newest machine type that
+    /// it has a fixture of, with the devices that have most state.
     ///
     /// # Errors
     /// [`DriftError::Nothing`] if there is none.
@@ -71,6 +75,7 @@ impl Selection {
             .fixtures()
             .iter()
             .filter(|f| fits(&self.release, &f.release) && fits(&self.machine, &f.machine))
+            .filter(|f| self.machine.is_some() || architecture(&f.machine) == X86_64)
             .collect();
         if self.release.is_none() && self.machine.is_none() {
             chosen = newest(&chosen);

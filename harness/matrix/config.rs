@@ -4,8 +4,8 @@
 //! | table | keys |
 //! | --- | --- |
 //! | `[[release]]` | `name`, `about`: where the binary came from |
-//! | `[[machine]]` | `name`, `releases`: those that have it (all if left out); a downstream's may say `equals`, another machine type listed, and `differs`, in what it is not the same |
-//! | `[[scenario]]` | `name`, `about`, `guest`, `arguments`, `chipset` (`i440fx` if left out, or `q35`), `exercises`: sections and subsections that a capture must carry (a section by its device's name, any if left out), `releases`: those with its devices (all if left out) |
+//! | `[[machine]]` | `name`, after `ARCHITECTURE/` if it is not of x86_64; `releases`: those that have it (all if left out); a downstream's may say `equals`, another machine type listed, and `differs`, in what it is not the same |
+//! | `[[scenario]]` | `name`, `about`, `guest`, `arguments`, `chipset`: one of [`CHIPSETS`] or a list of them (`i440fx` if left out), `exercises`: sections and subsections that a capture must carry (a section by its device's name, any if left out), `releases`: those with its devices (all if left out) |
 //! | `[policy]` | `forward`: verdicts allowed from a release to itself and to newer ones; `backward`: to older ones |
 //! | `[[known]]` | cells that break policy for a known reason: `source`, `destination`, `machines`, `scenarios`, `feeds`, `verdict`, `reason`, `reference` |
 //! | `[[known_device]]` | devices that, alone, break policy for a known reason: `source`, `destination`, `devices`, `verdict`, `reason`, `reference` |
@@ -28,6 +28,18 @@ use crate::trace::Verdict;
 use crate::wire::Feed;
 
 pub use super::draft::{default_for, missing_from};
+
+/// Boards that scenarios are for: of a PC the two chipsets and the one without; of other
+/// architectures the board's name, with the architecture. The first is meant if none is named.
+pub const CHIPSETS: [&str; 7] = [
+    "i440fx",
+    "q35",
+    "microvm",
+    "aarch64/virt",
+    "ppc64/pseries",
+    "s390x/s390-ccw-virtio",
+    "riscv64/virt",
+];
 
 /// What is wrong with a `matrix.toml`.
 #[derive(Debug, thiserror::Error)]
@@ -109,8 +121,8 @@ pub struct Scenario {
     pub guest: String,
     /// Command line.
     pub arguments: Vec<String>,
-    /// The chipset that it needs: `i440fx` or `q35`.
-    pub chipset: String,
+    /// The chipsets that have what it needs, of [`CHIPSETS`].
+    pub chipsets: Vec<String>,
     /// Sections and subsections that a captured stream must carry.
     pub exercises: Vec<String>,
     /// Releases that have its devices.

@@ -53,9 +53,16 @@ pub(super) struct Scenario {
     pub about: String,
     pub guest: String,
     pub arguments: Vec<String>,
-    pub chipset: Option<String>,
+    pub chipset: Option<Chipsets>,
     pub exercises: Option<Vec<String>>,
     pub releases: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Chipsets {
+    One(String),
+    Many(Vec<String>),
 }
 
 #[derive(Debug, Deserialize)]

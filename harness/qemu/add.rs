@@ -6,14 +6,15 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use super::binary::{ARCHITECTURE, Binary};
+use super::binary::Binary;
 use super::capture::{Captured, all};
 use super::emulator::TRACED;
 use super::groups::{Scratch, running};
 use super::process::Ended;
 use super::qmp::QmpError;
-use super::scenario::{fits, lacks};
-use super::{QemuError, bundle, claim};
+use super::scenario::{fits, lacks, meant};
+use super::{QemuError, bundle, claim, platform};
+use crate::dialect::machine::architecture;
 use crate::matrix::config::Finding;
 use crate::matrix::{Config, Filter, Plan, Run, run};
 use crate::release::corpus::Corpus;
@@ -22,6 +23,7 @@ use crate::release::held::Held;
 use crate::release::import::import_there;
 use crate::release::library::Library;
 use crate::release::notes::Note;
+use crate::release::provenance::Fixture;
 use crate::stream::Destination;
 use crate::vmstate::schema::Tables;
 use crate::wire::Feed;
@@ -74,8 +76,13 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     let text = files::utf8(&name, &bytes)?;
     let config = Config::parse(&name, text)?;
     let corpus = Corpus::open(order.corpus)?;
-    if config.place(&order.release).is_some() {
-        return there_already(order, corpus);
+    let of = order.binary.architecture.as_str();
+    if platform::common(of).is_none() {
+        let about = order.binary.about.clone();
+        return Err(QemuError::Architecture { about, found: of.to_owned() });
+    }
+    if config.place(&order.release).is_some() && there_already(order, &corpus)? {
+        return Ok(Added::default());
     }
     if order.binary.version < TRACED {
         let about = order.binary.about.clone();
@@ -83,7 +90,6 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     }
     let stale = held.stale().map(|who| format!("the corpus was held by {who}, which is gone"));
     let mut notes: Vec<Note> = stale.into_iter().map(|what| Note::at("", what)).collect();
-    architecture(order)?;
     let mut findings = Vec::new();
     let captured = captures(order, &config, &corpus, &mut notes, &mut findings)?;
     let known = corpus.fixtures()?;
@@ -111,20 +117,22 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     let config = Config::parse(&name, &text)?;
     let library = Library::open(Corpus::open(&copy)?)?;
     config.check(&library)?;
-    let of = |release: &str| -> Result<Run, QemuError> {
-        let filter = Filter { releases: vec![release.to_owned()], ..Filter::default() };
+    let own: Vec<String> =
+        config.machines.iter().map(|m| m.name.clone()).filter(|m| architecture(m) == of).collect();
+    let cells = |release: &str| -> Result<Run, QemuError> {
+        let releases = vec![release.to_owned()];
+        let filter = Filter { releases, machines: own.clone(), ..Filter::default() };
         let plan = Plan::new(&config, library.fixtures(), &filter)?;
         Ok(run(&library, &config, &plan, &Feed::Bulk)?)
     };
-    let run = of(&order.release)?;
-    let releases = library.releases().iter().map(|(name, _)| name);
-    let before = releases.take_while(|name| **name != order.release).last();
-    let changes = match before {
-        Some(before) => changes(&library, &order.release, before)?,
+    let run = cells(&order.release)?;
+    let before = before(&library, &order.release, of);
+    let changes = match &before {
+        Some(before) => changes(&library, &order.release, before, of)?,
         None => Vec::new(),
     };
     // One that was never captured has no cells.
-    let before = before.and_then(|name| Some((name.clone(), of(name).ok()?)));
+    let before = before.and_then(|name| Some((name.clone(), cells(&name).ok()?)));
 
     let mut all = files::differing(&copy, order.corpus)?;
     let matrix = std::path::absolute(order.matrix).map_err(QemuError::files)?;
@@ -135,29 +143,25 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     Ok(Added { written, notes, changes, findings, run: Some((config, run)), before })
 }
 
-/// An error unless the binary emulates what the scenarios are for.
-fn architecture(order: &Order<'_>) -> Result<(), QemuError> {
-    let found = order.binary.architecture(order.limit)?;
-    if found == ARCHITECTURE {
-        return Ok(());
-    }
-    let about = order.binary.about.clone();
-    Err(QemuError::Architecture { about, found, expected: ARCHITECTURE })
-}
-
-/// Nothing is to be done, if it is this very binary that the corpus has under that name.
-fn there_already(order: &Order<'_>, corpus: Corpus) -> Result<Added, QemuError> {
-    architecture(order)?;
-    let library = Library::open(corpus)?;
-    let mut fixtures = library.fixtures().iter().filter(|f| f.release == order.release);
-    if let Some(other) = fixtures.find(|f| f.binary != order.binary.about) {
+/// Whether it is this very binary that the corpus has under that name. One release has a binary for
+/// each architecture; all are of one number.
+fn there_already(order: &Order<'_>, corpus: &Corpus) -> Result<bool, QemuError> {
+    let number = |about: &str| about.split(' ').next().unwrap_or("").to_owned();
+    let own = |f: &Fixture| architecture(&f.machine) == order.binary.architecture;
+    let mut fixtures = corpus.fixtures()?;
+    fixtures.retain(|f| f.release == order.release);
+    let differs = |f: &&Fixture| match own(f) {
+        true => f.binary != order.binary.about,
+        false => number(&f.binary) != number(&order.binary.about),
+    };
+    if let Some(other) = fixtures.iter().find(differs) {
         return Err(QemuError::OtherBinary {
             release: order.release.clone(),
             known: other.binary.clone(),
             own: order.binary.own_release(),
         });
     }
-    Ok(Added::default())
+    Ok(fixtures.iter().any(own))
 }
 
 /// Every scenario on the binary's newest machine type, and on the other listed ones that some
@@ -179,7 +183,7 @@ fn captures(
     let fixtures = corpus.fixtures()?;
     let uncaptured = config.uncaptured(&fixtures);
     let mut wanted = Vec::new();
-    for scenario in &config.scenarios {
+    for scenario in config.scenarios.iter().filter(|s| meant(order.binary, s)) {
         if let Some(reason) = lacks(order.binary, scenario) {
             notes.push(Note::at(&scenario.name, format!("left out: {reason}")));
             continue;
@@ -283,12 +287,25 @@ fn lacks_something(stderr: &str) -> bool {
     SAID.iter().any(|said| stderr.contains(said))
 }
 
+/// The release before another, of those that have a binary of this architecture.
+fn before(library: &Library, release: &str, of: &str) -> Option<String> {
+    let names = library.releases().iter().map(|r| r.0.as_str());
+    let names: Vec<&str> = names.filter(|name| library.tables(name, of).is_some()).collect();
+    names.into_iter().take_while(|name| *name != release).last().map(str::to_owned)
+}
+
 /// What a release has that the one before it has not, and the other way round, where both were
 /// seen on one machine type and scenario.
-fn changes(library: &Library, release: &str, before: &str) -> Result<Vec<String>, QemuError> {
+fn changes(
+    library: &Library,
+    release: &str,
+    before: &str,
+    of: &str,
+) -> Result<Vec<String>, QemuError> {
     let (mut told, mut sent) = (BTreeSet::new(), BTreeMap::new());
-    let (of_new, of_old) = (known(library, release)?, known(library, before)?);
-    for fixture in library.fixtures().iter().filter(|f| f.release == release) {
+    let (of_new, of_old) = (known(library, release, of)?, known(library, before, of)?);
+    let own = |f: &&Fixture| f.release == release && architecture(&f.machine) == of;
+    for fixture in library.fixtures().iter().filter(own) {
         let (machine, scenario) = (&fixture.machine, &fixture.scenario);
         let new = library.destination(release, machine, scenario)?;
         let old = library.destination(before, machine, scenario)?;
@@ -314,7 +331,7 @@ fn changes(library: &Library, release: &str, before: &str) -> Result<Vec<String>
             }
         }
     }
-    if let (Some(old), Some(new)) = (library.tables(before), library.tables(release)) {
+    if let (Some(old), Some(new)) = (library.tables(before, of), library.tables(release, of)) {
         versions(old, new, &mut told);
     }
     let alone = sent.into_iter().map(|(by, names)| {
@@ -332,11 +349,12 @@ fn sent(of: &Destination) -> BTreeSet<(&'static str, String)> {
 }
 
 /// Names of all that a release has descriptions or handlers of.
-fn known(library: &Library, release: &str) -> Result<BTreeSet<String>, QemuError> {
-    let vmsds = library.tables(release).into_iter().flat_map(|tables| tables.vmsd.values());
+fn known(library: &Library, release: &str, of: &str) -> Result<BTreeSet<String>, QemuError> {
+    let vmsds = library.tables(release, of).into_iter().flat_map(|tables| tables.vmsd.values());
     let mut names: BTreeSet<String> = vmsds.map(|vmsd| vmsd.name.clone()).collect();
     let corpus = library.corpus();
-    for (machine, scenario) in corpus.destinations(release) {
+    let own = corpus.destinations(release).into_iter().filter(|d| architecture(&d.0) == of);
+    for (machine, scenario) in own {
         let registered = corpus.handlers(release, &machine, &scenario)?.unwrap_or_default();
         let device = |idstr: &str| idstr.rsplit('/').next().unwrap_or(idstr).to_owned();
         names.extend(registered.handlers.iter().map(|handler| device(&handler.idstr)));

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::QemuError;
 use super::binary::Binary;
-use super::emulator::{COMMON, Emulator, Role, Setup};
+use super::emulator::{Emulator, Role, Setup, common_arguments};
 use super::incoming::{Real, Wanted, load};
 use super::monitor::ended;
 use super::process::Deadline;
@@ -66,7 +66,7 @@ pub fn capture(
         scenario: scenario.name.clone(),
         binary: binary.about.clone(),
         guest: setup.guest.to_string(),
-        common_arguments: COMMON.map(str::to_owned).to_vec(),
+        common_arguments: common_arguments(&setup.machine),
         arguments: setup.arguments.clone(),
         size: stream.len() as u64,
         sha256: sha256(&stream),

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::corpus::{Corpus, CorpusError};
 use super::provenance::Fixture;
+use crate::dialect::machine::{architecture, bare};
 use crate::dialect::{AfterEnd, Dialect, Version};
 use crate::stream::vmdescription::locate;
 use crate::stream::{Body, Destination, Handler, load};
@@ -45,7 +46,8 @@ pub enum LibraryError {
 pub struct Library {
     corpus: Corpus,
     renames: Renames,
-    tables: BTreeMap<String, Tables>,
+    /// By release and architecture.
+    tables: BTreeMap<(String, String), Tables>,
     /// Releases in order, with their numbers.
     releases: Vec<(String, Version)>,
     fixtures: Vec<Fixture>,
@@ -67,14 +69,20 @@ impl Library {
             Renames::parse(own.as_deref().unwrap_or(RENAMES)).map_err(LibraryError::Renames)?;
         let one = |name: String| -> Result<_, LibraryError> {
             let version = name.parse().map_err(LibraryError::Release)?;
-            Ok((corpus.tables(&name)?.map(|read| (name.clone(), read)), (name, version)))
+            let mut read = Vec::new();
+            for architecture in corpus.architectures(&name) {
+                if let Some(tables) = corpus.tables(&name, architecture)? {
+                    read.push(((name.clone(), architecture.to_owned()), tables));
+                }
+            }
+            Ok((read, (name, version)))
         };
         let (read, fixtures) = rayon::join(
             || corpus.releases().into_par_iter().map(one).collect::<Result<Vec<_>, _>>(),
             || corpus.fixtures(),
         );
         let (tables, releases): (Vec<_>, Vec<_>) = read?.into_iter().unzip();
-        let mut tables: BTreeMap<String, Tables> = tables.into_iter().flatten().collect();
+        let mut tables: BTreeMap<(String, String), Tables> = tables.into_iter().flatten().collect();
         renamed::complete(&mut tables, &renames);
         let fixtures = fixtures?;
         Ok(Library { corpus, renames, tables, releases, fixtures, locals: Mutex::default() })
@@ -98,10 +106,10 @@ impl Library {
         &self.renames
     }
 
-    /// The tables of a release.
+    /// The tables of a release's binary of an architecture.
     #[must_use]
-    pub fn tables(&self, release: &str) -> Option<&Tables> {
-        self.tables.get(release)
+    pub fn tables(&self, release: &str, architecture: &str) -> Option<&Tables> {
+        self.tables.get(&(release.to_owned(), architecture.to_owned()))
     }
 
     /// All fixtures.
@@ -203,10 +211,10 @@ impl Library {
         let Some(registered) = self.corpus.handlers(release, machine, scenario)? else {
             return Ok(None);
         };
-        let Some(tables) = self.tables.get(release) else {
+        let Some(tables) = self.tables(release, architecture(machine)) else {
             return Err(LibraryError::Tables {
                 destination: format!("{release}/{machine}.{scenario}"),
-                problem: "the release has no tables".to_owned(),
+                problem: "the release has no tables of that architecture".to_owned(),
             });
         };
         self.build(&registered, tables).map(Some)
@@ -229,6 +237,23 @@ impl Library {
         };
         let version = self.version(release).map_err(problem)?;
         build_as(version, registered, tables, &self.renames).map_err(problem)
+    }
+
+    /// The machine type of a name that a stream has, which does not say the architecture: that of the
+    /// only other architecture of which the corpus knows one of this name, unless x86_64 has it.
+    #[must_use]
+    pub fn machine_type(&self, name: &str) -> String {
+        let mut known: Vec<String> = Vec::new();
+        for (release, _) in &self.releases {
+            let all = self.corpus.destinations(release).into_iter().map(|(machine, _)| machine);
+            known.extend(all.filter(|machine| bare(machine) == name));
+        }
+        known.sort();
+        known.dedup();
+        match known.as_slice() {
+            [only] => only.clone(),
+            _ => name.to_owned(),
+        }
     }
 
     /// Which release it is to the last number, as the binary said that its fixtures come from; as it
@@ -349,7 +374,7 @@ fn loader(
         "audio" => Body::Nothing,
         "slirp" | "slirp_state_load" | "net_slirp_state_load" => Body::Slirp,
         _ if symbol.starts_with("virtio_") => Body::Virtio,
-        _ => Body::Unknown(symbol.to_string()),
+        _ => Body::of_platform(symbol).unwrap_or_else(|| Body::Unknown(symbol.to_string())),
     })
 }
 

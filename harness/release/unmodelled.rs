@@ -124,6 +124,7 @@ fn unmodelled(field: &Field) -> Vec<(&'static str, String)> {
 mod tests {
     use super::*;
     use crate::dialect::Generation;
+    use crate::dialect::machine::architecture;
     use crate::matrix::{Config, Filter, Plan, run};
     use crate::release::corpus::Corpus;
     use crate::release::library::{Library, build};
@@ -200,6 +201,7 @@ mod tests {
                 else {
                     continue;
                 };
+                let tables = library.tables(release, architecture(&machine)).unwrap();
                 let destination = build(&registered, tables, library.renames()).unwrap();
                 for one in of(&destination) {
                     let (times, releases) = seen.entry(one).or_default();

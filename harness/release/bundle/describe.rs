@@ -40,6 +40,10 @@ pub fn describe(drafts: &mut Drafts, id: Id, body: &Body, traced: bool) {
         if !traced {
             field.counts.insert(run_lengths(entries).iter().sum());
         }
+        // Where each element has either a marker or a value, only those that are NULL are marked.
+        let (marks, values) = (elements(entries, true), elements(entries, false));
+        let all = marks.saturating_add(values);
+        field.null_elements |= marks > 0 && values > 0 && field.only_count() == Some(all);
         let clash = entries.iter().filter_map(|entry| entry_form(field, entry)).last();
         if let Some(other) = clash {
             let what = format!("described as {:?} and {other:?}", field.form);
@@ -52,6 +56,12 @@ pub fn describe(drafts: &mut Drafts, id: Id, body: &Body, traced: bool) {
         drafts.add_subsection(id, found);
         describe(drafts, found, subsection, traced);
     }
+}
+
+/// How many elements entries stand for: of markers of pointers, or of all else.
+fn elements(entries: &[DescField], markers: bool) -> u32 {
+    let own = entries.iter().filter(|entry| (entry.kind == "ptr-marker") == markers);
+    own.fold(0, |sum, entry| sum.saturating_add(entry.array_len.unwrap_or(1)))
 }
 
 /// The draft that `body` describes: one of `known`, or another, which is then added to them.

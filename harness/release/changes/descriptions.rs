@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
+use crate::dialect::machine::X86_64;
 use crate::release::bundle::dump::{self, Class, Described, DescribedField};
 use crate::release::corpus::CorpusError;
 use crate::release::library::Library;
@@ -100,7 +101,7 @@ impl<'l> Codecs<'l> {
     #[must_use]
     pub fn of(library: &'l Library) -> Self {
         let mut codecs = HashMap::new();
-        for tables in library.releases().iter().filter_map(|r| library.tables(&r.0)) {
+        for tables in library.releases().iter().filter_map(|r| library.tables(&r.0, X86_64)) {
             for vmsd in tables.vmsd.values() {
                 for field in &vmsd.fields {
                     if !matches!(field.kind, Kind::Unknown { .. }) {
@@ -169,7 +170,7 @@ impl Descriptions {
     /// A release without tables, or a corpus that cannot be read.
     pub fn of_release(library: &Library, release: &str) -> Result<Self, DescriptionsError> {
         let none = || DescriptionsError::NoTables(release.to_owned());
-        let tables = library.tables(release).ok_or_else(none)?;
+        let tables = library.tables(release, X86_64).ok_or_else(none)?;
         let corpus = library.corpus();
         let mut registered: BTreeMap<(String, Loads), BTreeSet<String>> = BTreeMap::new();
         let catalogue = corpus.catalogue(release)?.unwrap_or_default();

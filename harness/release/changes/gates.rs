@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::{Change, Changes};
+use crate::dialect::machine::X86_64;
 use crate::release::catalogue::{Catalogue, Entry};
 use crate::release::corpus::CorpusError;
 use crate::release::library::Library;
@@ -21,7 +22,7 @@ pub fn gates(
     let mut catalogues = Vec::new();
     for release in releases {
         // A dump has a file's name, which is no release.
-        if library.tables(release).is_some() {
+        if library.tables(release, X86_64).is_some() {
             catalogues.extend(library.corpus().catalogue(release)?);
         }
     }

@@ -80,7 +80,7 @@ pub(super) fn shelves_of(
     release: &str,
     machine: &str,
 ) -> Result<Vec<Rc<Shelf>>, LibraryError> {
-    let mut all: Vec<Rc<Shelf>> = shelves.catalogue(release)?.into_iter().collect();
+    let mut all: Vec<Rc<Shelf>> = shelves.catalogue_on(release, machine)?.into_iter().collect();
     all.push(shelves.scenarios(release, machine)?);
     Ok(all)
 }
@@ -115,7 +115,7 @@ pub fn lacks_machine(
         return Ok(None);
     }
     let none = || Lacking::Type(format!("{release} has no machine type {machine}"));
-    if let Some(shelf) = shelves.catalogue(release)? {
+    if let Some(shelf) = shelves.catalogue_on(release, machine)? {
         let has = shelf.catalogue.all_machines.iter().any(|name| name == machine);
         return Ok((!has).then(none));
     }

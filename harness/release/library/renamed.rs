@@ -14,8 +14,8 @@ use crate::vmstate::schema::{Field, Kind, Size, Tables, Vmsd};
 type Place = (String, usize, usize);
 
 /// Completes the tables of all releases from each other.
-pub(super) fn complete(tables: &mut BTreeMap<String, Tables>, renames: &Renames) {
-    let open: Vec<(String, String, usize)> = (tables.iter())
+pub(super) fn complete<K: Clone + Ord>(tables: &mut BTreeMap<K, Tables>, renames: &Renames) {
+    let open: Vec<(K, String, usize)> = (tables.iter())
         .flat_map(|(release, tables)| tables.vmsd.iter().map(move |(key, v)| (release, key, v)))
         .flat_map(|(release, key, vmsd)| {
             let open = vmsd.fields.iter().enumerate().filter(|(_, field)| is_open(field));

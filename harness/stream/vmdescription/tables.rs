@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Body, DescField, Description};
+use crate::stream::platform::Platform;
 use crate::vmstate::compile::Codec;
 use crate::vmstate::schema::{
     self, Answers, Count, Field, Handler, Handlers, Key, Kind, Size, Subsection, Tables, Vmsd,
@@ -13,7 +14,8 @@ use crate::vmstate::schema::{
 /// Arrays have the lengths described. Where the elements of one array differ, each run of like
 /// elements becomes a field of its own, named `name[i]` or `name[i..j]`. A vmsd name that occurs
 /// with several layouts has the keys `name`, `name#2` and so on. Lists (`qtailq`, `qlist`) get
-/// the layout of their first element. `ram` is added, version 4, since descriptions never list it.
+/// the layout of their first element. Live sections are added, `ram` as version 4, since descriptions never
+/// list them.
 #[must_use]
 pub fn to_tables(description: &Description) -> (Tables, Handlers) {
     let mut builder = Builder::default();
@@ -41,6 +43,16 @@ pub fn to_tables(description: &Description) -> (Tables, Handlers) {
             inherited_from: None,
         });
     }
+    handlers.extend(Platform::ALL.map(|which| Handler {
+        idstr: which.idstr().to_owned(),
+        instance_id: 0,
+        alias_id: 0,
+        version_id: 1,
+        compat: None,
+        body: schema::Body::Loader(which.idstr().to_owned()),
+        answers: Answers::default(),
+        inherited_from: None,
+    }));
     let handlers = Handlers { origin: "description".to_owned(), handlers, ..Handlers::default() };
     (Tables { vmsd: builder.vmsd, ..Tables::default() }, handlers)
 }
@@ -112,7 +124,35 @@ impl Builder {
     }
 
     fn fields(&mut self, body: &Body) -> Vec<Field> {
-        body.fields.chunk_by(|a, b| a.name == b.name).flat_map(|group| self.array(group)).collect()
+        let vmsd = body.vmsd_name.as_deref().unwrap_or_default();
+        let groups = body.fields.chunk_by(|a, b| a.name == b.name);
+        groups
+            .flat_map(|group| match self.hidden(vmsd, group) {
+                Some(field) => vec![field],
+                None => self.array(group),
+            })
+            .collect()
+    }
+
+    /// An array of pointers that is described up to 9.2 as if all elements were the first, which is
+    /// NULL: images of the channel subsystem (`vmstate_css`, hw/s390x/css.c), of which one is there.
+    fn hidden(&mut self, vmsd: &str, entries: &[DescField]) -> Option<Field> {
+        let [entry] = entries else { return None };
+        let null = entry.body.as_ref().is_some_and(|body| body.vmsd_name.is_none());
+        if vmsd != "s390_css" || entry.name != "css" || !null {
+            return None;
+        }
+        let byte = |name: &str| {
+            let kind = Kind::Leaf { info: "uint8".to_owned(), size: Size::Fixed(1) };
+            plain(name, kind, Count::One)
+        };
+        let path = ["in_use", "type", "is_virtual"].map(byte).to_vec();
+        let path = self.insert(known("s390_chp_info", path));
+        let paths = plain("chpids", Kind::Struct { vmsd: path }, Count::Fixed(256));
+        let image = self.insert(known("s390_css_img", vec![paths]));
+        let count = Count::Fixed(entry.array_len.unwrap_or(1));
+        let field = plain("css", Kind::Struct { vmsd: image }, count);
+        Some(Field { array_of_pointer: true, ..field })
     }
 
     /// The entries of one field, as runs of like elements.
@@ -152,17 +192,8 @@ impl Builder {
                 _ => format!("{name}[{start}..{end}]"),
             };
             start = end;
-            fields.push(Field {
-                name,
-                version_id: 0,
-                exists: None,
-                kind,
-                count: if n == 1 { Count::One } else { Count::Fixed(n) },
-                array_of_pointer: pointers,
-                auto_alloc: false,
-                must_exist: false,
-                inherited_from: None,
-            });
+            let count = if n == 1 { Count::One } else { Count::Fixed(n) };
+            fields.push(Field { array_of_pointer: pointers, ..plain(&name, kind, count) });
         }
         fields
     }
@@ -189,6 +220,38 @@ impl Builder {
             "gtree" => Kind::Unknown { why: "a gtree's key is not described".to_owned() },
             info => Kind::Nested { info: info.to_owned(), vmsd, key: None },
         }
+    }
+}
+
+/// A field that is always there.
+fn plain(name: &str, kind: Kind, count: Count) -> Field {
+    Field {
+        name: name.to_owned(),
+        version_id: 0,
+        exists: None,
+        kind,
+        count,
+        array_of_pointer: false,
+        auto_alloc: false,
+        must_exist: false,
+        inherited_from: None,
+    }
+}
+
+/// A description of version 1 that no stream described.
+fn known(name: &str, fields: Vec<Field>) -> Vmsd {
+    Vmsd {
+        name: name.to_owned(),
+        version_id: 1,
+        minimum_version_id: 1,
+        old: None,
+        needed: None,
+        pre_load: None,
+        post_load: None,
+        unmigratable: false,
+        inherited_from: None,
+        fields,
+        subsections: Vec::new(),
     }
 }
 
@@ -341,5 +404,31 @@ mod tests {
         assert_eq!(tables.vmsd["n"].subsections.len(), 1);
         let names: Vec<_> = tables.vmsd["d"].fields.iter().map(|f| f.name.as_str()).collect();
         assert_eq!(names, ["s[0..2]", "s[2]"]);
+    }
+
+    #[test]
+    fn a_run_of_null_that_comes_first_has_its_own_length() {
+        for null in ["nullptr", "ptr-marker"] {
+            let json = format!(
+                r#"{{"name": "a", "type": "{null}", "size": 1, "array_len": 3}},
+                {{"name": "a", "type": "uint8", "size": 1}},
+                {{"name": "a", "type": "{null}", "size": 1}}"#
+            );
+            let names: Vec<String> = fields(&json).into_iter().map(|(name, _)| name).collect();
+            assert_eq!(names, ["a[0..3]", "a[3]", "a[4]"]);
+        }
+    }
+
+    #[test]
+    fn images_of_the_channel_subsystem_are_there_though_described_as_null() {
+        let json = r#"{"page_size": 1, "devices": [{"name": "s390_css", "instance_id": 0,
+            "vmsd_name": "s390_css", "version": 1, "fields": [
+            {"name": "css", "array_len": 256, "type": "struct", "struct": {}, "size": 1}]}]}"#;
+        let (tables, _) = to_tables(&parse(json.as_bytes()).unwrap());
+        let css = &tables.vmsd["s390_css"].fields[0];
+        assert!(css.array_of_pointer && css.count == Count::Fixed(256));
+        assert_eq!(css.kind, Kind::Struct { vmsd: "s390_css_img".to_owned() });
+        assert_eq!(tables.vmsd["s390_css_img"].fields[0].count, Count::Fixed(256));
+        assert_eq!(tables.vmsd["s390_chp_info"].fields.len(), 3);
     }
 }
