@@ -123,7 +123,8 @@ fn pages_follow_the_package_in_which_the_guest_is_handed_over() {
     let inside = Bytes::default().command(4, 0).section(4, 1, "timer", 2).raw(&[9; 5]).footer(1);
     let inside = inside.command(2, 4).be32(3).command(5, 0);
     let stream = stream.command(7, 4).be32(inside.0.len() as u32).raw(&inside.0);
-    let stream = stream.command(2, 4).be32(4).part(3, 3).raw(&[1]).footer(3).end();
+    let stream = stream.command(2, 4).be32(4).part(3, 3).raw(&[9]).counted("node-name");
+    let stream = stream.footer(3).end();
     let scan = found(&stream, Depth::All);
     assert!(scan.stopped.is_none(), "{:?}", scan.stopped);
     assert_eq!(scan.sections, [opaque("timer", 5, true)]);
