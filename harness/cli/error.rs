@@ -36,6 +36,8 @@ pub enum CliError {
     File(#[from] FileError),
     #[error(transparent)]
     Held(#[from] HeldError),
+    #[error(transparent)]
+    Report(#[from] crate::report::html::FolderError),
     #[error("{0}: {1}")]
     Folder(PathBuf, std::io::Error),
     #[error(transparent)]
@@ -69,6 +71,8 @@ pub enum CliError {
     Fixture { id: String, why: String },
     #[error("no observation is on record")]
     NothingObserved,
+    #[error("the report cannot be written as JUnit XML: {0}")]
+    Junit(#[from] quick_junit::SerializeError),
     #[error("the report cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
     #[error("cannot write to standard output: {0}")]

@@ -23,6 +23,7 @@ mod matrix;
 #[cfg(unix)]
 mod observe;
 mod observed;
+mod report;
 #[cfg(unix)]
 mod running;
 mod seed;
@@ -55,6 +56,7 @@ Examples:
   crossload --feed trickle:8                      eight bytes at a time, as a slow link gives them
   crossload explain 0.12.5/pc-0.12.idle 0.13.0    where one load goes wrong, byte by byte
   crossload inspect vm.stream                     what every byte of a stream is
+  crossload report --html DIR                     all of it as pages for a browser
   crossload observed                              the model against real binaries
   crossload import DIR --into CORPUS && crossload --matrix CORPUS/matrix.toml
 
@@ -86,6 +88,8 @@ enum Verb {
     Designs(designs::Args),
     /// Tell whether a machine can go from one build to another
     CanMigrate(can_migrate::Args),
+    /// Write a report that people can open in a browser
+    Report(report::Args),
     /// Hold the model against what real binaries did
     Observed(observed::Args),
     /// Write the inputs from which a fuzz target starts
@@ -131,6 +135,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Verb::Drift(args)) => drift::run(&args),
         Some(Verb::Designs(args)) => designs::run(&args),
         Some(Verb::CanMigrate(args)) => can_migrate::run(&args),
+        Some(Verb::Report(args)) => report::run(&args),
         Some(Verb::Observed(args)) => observed::run(&args),
         Some(Verb::Seed(args)) => seed::run(&args),
         #[cfg(unix)]

@@ -95,8 +95,8 @@ impl Run {
     }
 }
 
-/// Judges one cell; a parameter so that tests can plant a fault.
-pub type Judge = dyn Fn(&Meaning<'_>, &[u8], &Destination, &Feed) -> Judged + Sync;
+/// Judges one cell; a parameter so that a report can look at both readings, and tests can plant a fault.
+pub type Judge<'j> = dyn Fn(&Meaning<'_>, &[u8], &Destination, &Feed) -> Judged + Sync + 'j;
 
 /// Runs a plan.
 ///
@@ -120,7 +120,7 @@ pub fn run_with(
     config: &Config,
     plan: &Plan,
     feed: &Feed,
-    judge: &Judge,
+    judge: &Judge<'_>,
 ) -> Result<Run, LibraryError> {
     let destinations = destinations(library, plan)?;
     let sources = sources(library, plan, &destinations)?;
@@ -282,7 +282,7 @@ fn outcome(
     sources: &BTreeMap<Key<'_>, Source<'_>>,
     to: Option<&Destination>,
     feed: &Feed,
-    judge: &Judge,
+    judge: &Judge<'_>,
 ) -> Outcome {
     let none =
         |key: Key<'_>| Outcome::Undetermined(format!("the corpus has no handlers of {}", key.id()));

@@ -65,10 +65,26 @@ fn known(standing: Standing, config: &Config) -> Option<&str> {
     config.known_devices.get(index).map(|known| known.reason.as_str())
 }
 
-/// What fails, by standing, pair of releases and cause: a line with the cause, and the devices below
-/// it; then the counts.
+/// Devices that fail for one cause.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Group<'r> {
+    /// How they stand to the policy.
+    pub standing: Standing,
+    /// The release that sends them.
+    pub source: &'r str,
+    /// The release that is given them.
+    pub destination: &'r str,
+    /// The verdict.
+    pub verdict: &'static str,
+    /// The cause.
+    pub cause: String,
+    /// The device types.
+    pub devices: BTreeSet<&'r str>,
+}
+
+/// What fails, by standing, pair of releases and cause.
 #[must_use]
-pub fn text(rows: &[Stood], config: &Config) -> String {
+pub fn groups(rows: &[Stood]) -> Vec<Group<'_>> {
     let mut groups: BTreeMap<(Standing, &str, &str, &'static str, String), BTreeSet<&str>> =
         BTreeMap::new();
     for (standing, row) in rows.iter().filter(|(_, row)| fails(row)) {
@@ -76,14 +92,28 @@ pub fn text(rows: &[Stood], config: &Config) -> String {
         let key = (*standing, row.source.as_str(), row.destination.as_str(), verdict, cause(row));
         groups.entry(key).or_default().insert(&row.device);
     }
+    let group = |((standing, source, destination, verdict, cause), devices)| Group {
+        standing,
+        source,
+        destination,
+        verdict,
+        cause,
+        devices,
+    };
+    groups.into_iter().map(group).collect()
+}
+
+/// The same as text: a line with the cause, and the devices below it; then the counts.
+#[must_use]
+pub fn text(rows: &[Stood], config: &Config) -> String {
     let mut text = String::new();
     let mut before = None;
-    for ((standing, source, destination, verdict, cause), devices) in &groups {
-        if before != Some(*standing) {
-            text += &headline(*standing, config);
-            before = Some(*standing);
+    for Group { standing, source, destination, verdict, cause, devices } in groups(rows) {
+        if before != Some(standing) {
+            text += &headline(standing, config);
+            before = Some(standing);
         }
-        let devices: Vec<&str> = devices.iter().copied().collect();
+        let devices: Vec<&str> = devices.into_iter().collect();
         text +=
             &format!("{source} into {destination}: {verdict}: {cause}\n  {}\n", devices.join(", "));
     }
@@ -96,7 +126,9 @@ pub fn text(rows: &[Stood], config: &Config) -> String {
     text + &format!("{} rows: {}; {broken} break the policy\n", rows.len(), counts.join(", "))
 }
 
-fn headline(standing: Standing, config: &Config) -> String {
+/// What a row of such standing is.
+#[must_use]
+pub fn headline(standing: Standing, config: &Config) -> String {
     match known(standing, config) {
         Some(reason) => format!("\nknown: {reason}\n"),
         None if standing == Standing::Broken => "\nbreaks the policy:\n".to_owned(),

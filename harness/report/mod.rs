@@ -10,12 +10,16 @@
 //! | [`beside`] | what was written beside what was read, around one byte |
 //! | [`devices`] | the matrix over devices, by cause |
 //! | [`targets`] | which releases take a machine, as text and JSON |
+//! | [`ci`] | the same in the formats that CI reads |
+//! | [`html`] | a folder of pages for a browser |
 //! | [`dump`] | what every byte of a stream was read as |
 
 pub mod beside;
+pub mod ci;
 pub mod devices;
 pub mod dump;
 pub mod findings;
+pub mod html;
 pub mod json;
 pub mod meant;
 pub mod sentence;
