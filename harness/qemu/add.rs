@@ -80,7 +80,13 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     }
     if config.place(&order.release).is_some() && there_already(order, &corpus)? {
         let run = None;
-        return Ok(Added { written: vec![], notes: vec![], changes: vec![], findings: vec![], run });
+        return Ok(Added {
+            written: vec![],
+            notes: vec![],
+            changes: vec![],
+            findings: vec![],
+            run,
+        });
     }
     if order.binary.version < TRACED {
         let about = order.binary.about.clone();
@@ -116,8 +122,11 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     let library = Library::open(Corpus::open(&copy)?)?;
     config.check(&library)?;
     let own = config.machines.iter().map(|m| m.name.clone()).filter(|m| architecture(m) == of);
-    let filter =
-        Filter { releases: vec![order.release.clone()], machines: own.collect(), ..Filter::default() };
+    let filter = Filter {
+        releases: vec![order.release.clone()],
+        machines: own.collect(),
+        ..Filter::default()
+    };
     let plan = Plan::new(&config, library.fixtures(), &filter)?;
     let run = run(&library, &config, &plan, &Feed::Bulk)?;
     let changes = changes(&library, &order.release, of)?;
