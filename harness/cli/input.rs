@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::CliError;
 use crate::dialect::Capabilities;
+use crate::dialect::machine::canonical;
 use crate::matrix::Config;
 use crate::release::corpus::Corpus;
 use crate::release::files;
 use crate::release::library::Library;
-use crate::dialect::machine::canonical;
 use crate::release::near;
 use crate::release::provenance::{Fixture, is_machine, machine_scenario};
 

@@ -183,7 +183,8 @@ impl Binary {
 
 /// What a binary emulates, as it says itself when it is started without a machine.
 fn target(path: &Path, limit: Duration) -> Result<String, BinaryError> {
-    let failed = |error: QemuError| BinaryError::Target { path: path.to_owned(), why: error.to_string() };
+    let failed =
+        |error: QemuError| BinaryError::Target { path: path.to_owned(), why: error.to_string() };
     let ask = || -> Result<String, QemuError> {
         let folder = Scratch::new().map_err(QemuError::files)?;
         let listener = UnixListener::bind(folder.path().join(SOCKET)).map_err(QemuError::files)?;

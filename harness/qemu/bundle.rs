@@ -80,7 +80,8 @@ fn index(captured: &[Captured]) -> Value {
 /// When the binary does not write it in time.
 pub fn dump(binary: &Binary, machine: &str, limit: Duration) -> Result<Vec<u8>, QemuError> {
     let folder = Scratch::new().map_err(QemuError::files)?;
-    let arguments = ["-M", bare(machine), "-nodefaults", "-nographic", "-dump-vmstate", "dump.json"];
+    let arguments =
+        ["-M", bare(machine), "-nodefaults", "-nographic", "-dump-vmstate", "dump.json"];
     let arguments = arguments.map(str::to_owned).to_vec();
     output(Task { program: &binary.path, arguments, folder: folder.path(), stdin: None }, limit)?;
     std::fs::read(folder.path().join("dump.json")).map_err(QemuError::files)

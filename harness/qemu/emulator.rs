@@ -22,8 +22,8 @@ use super::guest::steps::DONE;
 use super::monitor::{Migration, Monitor, ended};
 use super::process::{Deadline, POLL, Process, Task};
 use super::qmp::QmpError;
-use super::{platform, roms};
 use super::tpm::Tpm;
+use super::{platform, roms};
 use crate::dialect::Version;
 use crate::dialect::machine::{architecture, bare};
 

@@ -180,11 +180,7 @@ impl Corpus {
     }
 
     /// The descriptions of a release's binary of an architecture; `None` if the corpus has none.
-    pub fn tables(
-        &self,
-        release: &str,
-        architecture: &str,
-    ) -> Result<Option<Tables>, CorpusError> {
+    pub fn tables(&self, release: &str, architecture: &str) -> Result<Option<Tables>, CorpusError> {
         let path = tables_path(release, architecture);
         let Some(tables) = self.json::<Tables>(&path)? else { return Ok(None) };
         placed(&path, release, &tables.release)?;

@@ -28,12 +28,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
-use self::bundles::{bundled, lacking};
 pub use self::bundles::{bundle_input, bundle_pool};
+use self::bundles::{bundled, lacking};
 use super::bundle::{BundleError, import_bundle};
-use super::corpus::{
-    Corpus, CorpusError, checked_stream, is_release, oldest_first, tables_path,
-};
+use super::corpus::{Corpus, CorpusError, checked_stream, is_release, oldest_first, tables_path};
 use super::debugger::{self, DebuggerError};
 use super::files::{self, FileError, LIMIT};
 use super::held::{Held, HeldError};
@@ -303,8 +301,9 @@ impl Run<'_> {
             machine.scenarios.retain(|one| !lacking.contains(&stem(&one.scenario)));
         }
         input.machines.retain(|machine| lacking.is_empty() || !machine.scenarios.is_empty());
-        let mut imported = import_bundle(&input, &pool).map_err(|source| {
-            ImportError::Bundle { release: release.to_owned(), source: Box::new(source) }
+        let mut imported = import_bundle(&input, &pool).map_err(|source| ImportError::Bundle {
+            release: release.to_owned(),
+            source: Box::new(source),
         })?;
         if let Some(known) = known.filter(|_| !lacking.is_empty()) {
             (imported.tables, imported.handlers) =

@@ -82,8 +82,7 @@ impl Build {
                 handler.version_id = handler.version_id.max(vmsd.version_id);
             }
         }
-        let mut made =
-            build(&handlers, tables, library.renames()).map_err(VendorError::Tables)?;
+        let mut made = build(&handlers, tables, library.renames()).map_err(VendorError::Tables)?;
         made.release.clone_from(&self.name);
         made.dialect = upstream.dialect;
         made.dialect.capabilities = Some(self.capabilities);

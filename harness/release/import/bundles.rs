@@ -121,7 +121,9 @@ pub fn bundle_pool(corpus: &Corpus, of: &str, own_architecture: &str) -> Result<
             handlers.retain(|h| h.origin == debugger::ORIGIN);
             if name != own_architecture {
                 tables.vmsd.retain(|_, vmsd| !is_processor(&vmsd.name));
-                handlers.iter_mut().for_each(|list| list.handlers.retain(|h| !is_processor(&h.idstr)));
+                handlers
+                    .iter_mut()
+                    .for_each(|list| list.handlers.retain(|h| !is_processor(&h.idstr)));
             }
             if !handlers.is_empty() {
                 pool.releases.push((tables, handlers));
