@@ -318,7 +318,7 @@ fn loader(
         "audio" => Body::Nothing,
         "slirp" | "slirp_state_load" | "net_slirp_state_load" => Body::Slirp,
         _ if symbol.starts_with("virtio_") => Body::Virtio,
-        _ => Body::Unknown(symbol.to_string()),
+        _ => Body::of_platform(symbol).unwrap_or_else(|| Body::Unknown(symbol.to_string())),
     })
 }
 

@@ -1,6 +1,6 @@
 //! A stream of which nothing is known: where its sections begin and end.
 //!
-//! `ram`, `block` and `dirty-bitmap` are parsed. Any other section is opaque: [`scan`] looks for
+//! `ram`, `block`, `dirty-bitmap` and the records of [platforms](platform) are parsed. Any other section is opaque: [`scan`] looks for
 //! the first place where a plausible record follows, or the section's own footer and then one.
 //! What it finds becomes a [`Destination`] with one opaque field a section, so that the ordinary
 //! loader makes the map. Such an extent is a guess, and its codec says so.
@@ -14,6 +14,7 @@ use boundary::{Live, boundary, is_footer};
 use super::command;
 use super::destination::{Body, Destination, Handler};
 use super::load::{End, Load};
+use super::platform::{self, Platform};
 use super::{block, ram, record};
 use crate::dialect::{Dialect, Subsections, Version};
 use crate::vmstate::compile::{Amount, Codec, Count, Field, Kind as FieldKind, Vmsd};
@@ -130,8 +131,9 @@ fn machine(reader: &mut Reader<'_>) -> Option<String> {
 
 /// A destination that has the live sections only.
 fn live(machine: Option<&str>) -> Destination {
-    let sections =
-        [("ram", Body::Ram), ("block", Body::Block), ("dirty-bitmap", Body::DirtyBitmap)];
+    let mut sections =
+        vec![("ram", Body::Ram), ("block", Body::Block), ("dirty-bitmap", Body::DirtyBitmap)];
+    sections.extend(Platform::ALL.map(|which| (which.idstr(), Body::Platform(which))));
     Destination {
         release: String::new(),
         version: Version::new(9, 0, 0),
@@ -215,7 +217,7 @@ impl Scanner<'_, '_> {
                     }
                     Some(end) => self.load.io.reader.skip(end.saturating_sub(at + 1))?,
                 },
-                record::START | record::FULL => self.first(at)?,
+                kind @ (record::START | record::FULL) => self.first(kind, at)?,
                 kind @ (record::PART | record::END) => self.further(kind, at)?,
                 record::COMMAND => {
                     if let Some(End::Quit) = self.command(at)? {
@@ -238,7 +240,7 @@ impl Scanner<'_, '_> {
         at.checked_add(u64::from(u32::from_be_bytes(len)))
     }
 
-    fn first(&mut self, at: u64) -> Result<()> {
+    fn first(&mut self, kind: u8, at: u64) -> Result<()> {
         let reader = &mut self.load.io.reader;
         let id = reader.be32()?;
         let idstr = reader.counted()?;
@@ -248,7 +250,8 @@ impl Scanner<'_, '_> {
         }
         if let Some(index) = self.load.to.find(&idstr, instance_id) {
             self.started.retain(|s| s.id != id);
-            self.started.push(Live { id, handler: index, version_id, ended: false });
+            let ended = kind == record::FULL;
+            self.started.push(Live { id, handler: index, version_id, ended });
             return self.live(id, index, version_id);
         }
         let from = self.load.io.reader.offset();
@@ -276,6 +279,7 @@ impl Scanner<'_, '_> {
         match self.load.to.handlers.get(index).map(|h| &h.body) {
             Some(Body::Ram) => ram::load(&mut self.load, version_id)?,
             Some(Body::Block) => block::load(&mut self.load.io, self.load.to.version)?,
+            Some(Body::Platform(which)) => platform::load(&mut self.load, *which, version_id)?,
             _ => block::dirty_bitmap(&mut self.load.io, version_id)?,
         }
         let reader = &mut self.load.io.reader;

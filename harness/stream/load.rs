@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::io::Read;
 
 use super::destination::{Body, Destination, Handler};
+use super::platform::{self, Table};
 use super::ram::{self, RamState};
 use super::{FORMAT, MAGIC, block, command, configuration, record};
-use crate::dialect::machine::Generation;
+use crate::dialect::machine::{Generation, is_big_endian};
 use crate::dialect::{Capabilities, Dialect, PartLookup};
-use crate::vmstate::codec::{slirp, virtio};
+use crate::vmstate::codec::{clock, slirp, virtio};
 use crate::vmstate::flow::c_string;
 use crate::vmstate::walk::Scene;
 use crate::vmstate::{Loader, Walk};
@@ -87,6 +88,8 @@ pub(super) struct Load<'s, 'd> {
     pub(super) io: Loader<'s, 'd>,
     pub(super) sections: Vec<Section>,
     pub(super) ram: RamState,
+    /// The hash table of a pseries guest.
+    pub(super) table: Table,
     pub(super) notes: Vec<String>,
     /// Up to 2.9: what PART and END look up, handler and version of the newest record of an id.
     started: HashMap<u32, (usize, u32)>,
@@ -191,6 +194,7 @@ impl<'s, 'd> Load<'s, 'd> {
             io: Loader::new(reader, &to.dialect),
             sections: Vec::new(),
             ram: RamState::default(),
+            table: Table::default(),
             notes: Vec::new(),
             started: HashMap::new(),
             remembered: vec![(0, 0); to.handlers.len()],
@@ -392,6 +396,7 @@ impl<'s, 'd> Load<'s, 'd> {
             dialect: &self.to.dialect,
             release: self.to.version,
             generation: Generation::of(&self.to.machine),
+            big_endian: is_big_endian(&self.to.machine),
             local: &self.to.local,
         };
         match &handler.body {
@@ -406,6 +411,8 @@ impl<'s, 'd> Load<'s, 'd> {
             Body::Slirp => {
                 slirp::section(&mut Walk::new(scene, &handler.device, &mut self.io), version_id)
             }
+            Body::Clock => clock::section(&mut Walk::new(scene, &handler.device, &mut self.io)),
+            Body::Platform(which) => platform::load(self, *which, version_id),
             Body::Ram => ram::load(self, version_id),
             Body::Block => block::load(&mut self.io, self.to.version),
             Body::DirtyBitmap => block::dirty_bitmap(&mut self.io, version_id),

@@ -202,6 +202,12 @@ impl<'d> Map<'d> {
         map
     }
 
+    /// The section that is being transferred, with its bus path.
+    #[must_use]
+    pub fn section(&self) -> Option<&'d str> {
+        self.section
+    }
+
     /// Marks the section that is being transferred, for messages.
     pub fn set_section(&mut self, idstr: Option<&'d str>) {
         self.section = idstr;

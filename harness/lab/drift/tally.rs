@@ -206,7 +206,7 @@ fn each(base: &Base, step: usize, mut with: impl FnMut(Case)) -> usize {
     let mut count: usize = 0;
     for (index, section) in unchanged.sections.iter().enumerate() {
         let Some(handler) = base.to.handlers.get(section.handler) else { continue };
-        if matches!(handler.body, Body::Ram | Body::Block | Body::DirtyBitmap | Body::Unknown(_)) {
+        if handler.body.is_records() || matches!(handler.body, Body::Unknown(_)) {
             continue;
         }
         for place in places(&unchanged, section) {

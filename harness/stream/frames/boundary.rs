@@ -1,6 +1,7 @@
 //! What the end of an opaque payload looks like: by the record that follows it.
 
 use crate::dialect::ram::CONTINUE;
+use crate::stream::platform::Platform;
 use crate::stream::record;
 
 /// A live section that was started, with what its START said.
@@ -16,6 +17,8 @@ pub(super) struct Live {
 /// Handlers that every scan has, by index.
 const RAM: usize = 0;
 const BLOCK: usize = 1;
+/// The first of those of a platform.
+const PLATFORM: usize = 3;
 /// Flags of a device's chunk (1) that is all zeros (8).
 const ZERO_CHUNK: u64 = 9;
 /// Zeros by which it is seen that a stream is over.
@@ -82,6 +85,10 @@ fn plausible(bytes: &[u8], all: bool, live: &[Live]) -> bool {
 /// Whether `bytes` look like the first record of a live section: for `ram` and `block` a word with
 /// one kind of record in its low bits.
 fn live_record(bytes: &[u8], handler: usize) -> bool {
+    let platform = handler.checked_sub(PLATFORM).and_then(|which| Platform::ALL.get(which));
+    if let Some(which) = platform {
+        return which.begins(bytes);
+    }
     let Some(word) = bytes.first_chunk::<8>() else { return false };
     let word = u64::from_be_bytes(*word);
     match handler {

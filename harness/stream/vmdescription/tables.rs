@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Body, DescField, Description};
+use crate::stream::platform::Platform;
 use crate::vmstate::schema::{
     self, Answers, Count, Field, Handler, Handlers, Key, Kind, Size, Subsection, Tables, Vmsd,
 };
@@ -12,7 +13,8 @@ use crate::vmstate::schema::{
 /// Arrays have the lengths described. Where the elements of one array differ, each run of like
 /// elements becomes a field of its own, named `name[i]` or `name[i..j]`. A vmsd name that occurs
 /// with several layouts has the keys `name`, `name#2` and so on. Lists (`qtailq`, `qlist`) get
-/// the layout of their first element. `ram` is added, version 4, since descriptions never list it.
+/// the layout of their first element. Live sections are added, `ram` as version 4, since descriptions never
+/// list them.
 #[must_use]
 pub fn to_tables(description: &Description) -> (Tables, Handlers) {
     let mut builder = Builder::default();
@@ -40,6 +42,16 @@ pub fn to_tables(description: &Description) -> (Tables, Handlers) {
             inherited_from: None,
         });
     }
+    handlers.extend(Platform::ALL.map(|which| Handler {
+        idstr: which.idstr().to_owned(),
+        instance_id: 0,
+        alias_id: 0,
+        version_id: 1,
+        compat: None,
+        body: schema::Body::Loader(which.idstr().to_owned()),
+        answers: Answers::default(),
+        inherited_from: None,
+    }));
     let handlers = Handlers { origin: "description".to_owned(), handlers, ..Handlers::default() };
     (Tables { vmsd: builder.vmsd, ..Tables::default() }, handlers)
 }

@@ -3,12 +3,14 @@
 //!
 //! | file | holds |
 //! | --- | --- |
+//! | [`clock`] | the clock of s390x |
 //! | [`pci`] | configuration space and interrupt pins |
 //! | `scsi` | requests in flight of a SCSI device |
 //! | `usb_redir` | lists of a redirected USB device |
 //! | [`slirp`] | the user-mode network |
 //! | [`virtio`] | the common part of a virtio device, and where its device part comes |
 
+pub mod clock;
 pub mod pci;
 mod scsi;
 pub mod slirp;

@@ -30,7 +30,14 @@ fn on<T>(release: &str, name: Name<'_>, local: i32, each: impl FnOnce(Scene<'_>)
     let (set, dialect) = (Set::new(), Dialect::of(release, "pc"));
     let mut known = Local::default();
     known.items.insert(Map::new().identity(name.canonical), local.to_be_bytes().to_vec());
-    each(Scene { set: &set, dialect: &dialect, release, generation: None, local: &known })
+    each(Scene {
+        set: &set,
+        dialect: &dialect,
+        release,
+        generation: None,
+        big_endian: false,
+        local: &known,
+    })
 }
 
 #[rstest]

@@ -114,6 +114,7 @@ fn written(of: &Destination, pointers: [Option<u16>; 4]) -> std::result::Result<
         dialect: &of.dialect,
         release: of.version,
         generation: None,
+        big_endian: false,
         local: &none,
     };
     let index = of.set.index_of("dev").unwrap();
