@@ -2,7 +2,7 @@
 
 use super::input::Input;
 use super::{CliError, Said};
-use crate::lab::drift::{self, Selection, table};
+use crate::lab::drift::{self, Selection, channel, table};
 
 /// Options of the verb.
 #[derive(Debug, Clone, clap::Args)]
@@ -28,6 +28,9 @@ pub(super) struct Args {
     /// Also, for each fixture and section, the worst changes that are never detected
     #[arg(long)]
     missed: bool,
+    /// Only the question of 2015: bytes added to virtio_ccw_save_config, on s390x
+    #[arg(long, conflicts_with_all = ["sections", "fields", "missed"])]
+    channel: bool,
     #[command(flatten)]
     input: Input,
 }
@@ -36,6 +39,10 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let (library, _) = args.input.open()?;
     let selection = Selection { release: args.release.clone(), machine: args.machine.clone() };
+    if args.channel {
+        let text = channel::table(&channel::run(&library, &selection)?);
+        return Ok(Said { text, holds: true });
+    }
     let drifts = drift::run(&library, &selection)?;
     let mut text = table::summary(&drifts);
     for drift in drifts.iter().filter(|d| d.own) {

@@ -8,12 +8,14 @@
 //! | --- | --- |
 //! | [`base`] | the framing rules, and a fixture as it is sent under them |
 //! | [`change`] | the changes |
+//! | [`channel`] | the same for devices on channels of s390x, where the question was asked |
 //! | [`outcome`] | where one was detected |
 //! | [`tally`] | how often which, by field, section, rules and machine type |
 //! | [`table`] | the tables and sentences |
 
 pub mod base;
 pub mod change;
+pub mod channel;
 pub mod outcome;
 pub mod table;
 pub mod tally;

@@ -7,7 +7,7 @@ use super::destination::{Body, Destination};
 use super::load::{Loaded, Section};
 use super::{FORMAT, MAGIC, record};
 use crate::dialect::Generation;
-use crate::dialect::machine::is_big_endian;
+use crate::dialect::order::is_big_endian;
 use crate::vmstate::codec::{clock, slirp, virtio};
 use crate::vmstate::flow::{Name, SUBSECTION};
 use crate::vmstate::walk::Scene;

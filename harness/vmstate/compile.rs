@@ -131,6 +131,8 @@ pub enum Codec {
     PciIrqState,
     /// MSI-X vectors of a PCI device.
     Msix,
+    /// Two be64 words.
+    Pair,
     /// be64 words for so many bits.
     Bitmap,
     /// The whole of a virtio device.
@@ -160,14 +162,22 @@ impl Codec {
     #[must_use]
     pub fn of(info: &str) -> Self {
         match info {
-            "bool" | "int8" | "uint8" => Codec::Plain(1),
+            // powered_off: an ARM processor's, a flag that became a state (target/arm/machine.c).
+            "bool" | "int8" | "uint8" | "powered_off" => Codec::Plain(1),
             // uint16_from_uint8: an old eeprom's size, read only.
             "uint16_from_uint8" => Codec::Plain(1),
             "int16" | "uint16" | "int32_as_uint16" => Codec::Plain(2),
             "int32" | "uint32" | "uint64_as_uint32" | "fd" => Codec::Plain(4),
+            // Registers that are put together and taken apart: of ARM (get_cpsr, get_fpscr), and of
+            // PowerPC (get_vscr, whose codec has its field's name).
+            "cpsr" | "fpscr" | "cpu/altivec/vscr" => Codec::Plain(4),
             // fpreg_1_*: 8 bytes that are widened to a register.
             "int64" | "uint64" | "timer" | "float64" | "CPU_Double_U" | "cpu double"
             | "fpreg_1_mmx" | "fpreg_1_no_mmx" => Codec::Plain(8),
+            // Half a vector register of PowerPC each (get_fpr, get_vsr), a whole one (get_avr), and
+            // an entry of its segment look-aside buffer (get_slbe): be64, or two.
+            "fpr" | "vsr" => Codec::Plain(8),
+            "avr" | "slbe" => Codec::Pair,
             "uint8 equal" => Codec::Equal(1),
             "uint16 equal" => Codec::Equal(2),
             "int32 equal" | "uint32 equal" => Codec::Equal(4),
@@ -510,11 +520,13 @@ fn local_amount(
     field: &schema::Field,
     seen: Option<u32>,
 ) -> Amount {
-    if let Some(n) = seen.or_else(|| local::count(&vmsd.name, &field.name)) {
-        return Amount::Fixed(u64::from(n));
+    let counter = local::counter(&vmsd.name, &field.name);
+    if let Some(name) = counter.filter(|name| vmsd.fields.iter().take(at).any(|f| f.name == *name))
+    {
+        return slot(vmsd, at, name, 1);
     }
-    match local::counter(&vmsd.name, &field.name) {
-        Some(name) => slot(vmsd, at, name, 1),
+    match seen.or_else(|| local::count(&vmsd.name, &field.name)) {
+        Some(n) => Amount::Fixed(u64::from(n)),
         None => Amount::Unknown(format!("local count of {}/{}", vmsd.name, field.name)),
     }
 }

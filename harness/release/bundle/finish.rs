@@ -236,7 +236,9 @@ impl<'a> Finisher<'a> {
                 Kind::Unknown { why: format!("the bundle does not tell the parts of a {info}") }
             }
             _ if told.must_exist => Kind::Leaf { info: String::new(), size: Size::Fixed(0) },
-            (_, Some(id)) if told.is_struct => {
+            // A NULL element tells that they are pointers; what the trace enters for another is its
+            // description.
+            (_, Some(id)) if told.is_struct || told.null_elements => {
                 let version = self.drafts.get(id).map(|nested| nested.version);
                 if told.nested_versions.iter().any(|seen| Some(*seen) != version) {
                     return self.vstruct(id, told);

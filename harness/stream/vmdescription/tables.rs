@@ -123,7 +123,35 @@ impl Builder {
     }
 
     fn fields(&mut self, body: &Body) -> Vec<Field> {
-        body.fields.chunk_by(|a, b| a.name == b.name).flat_map(|group| self.array(group)).collect()
+        let vmsd = body.vmsd_name.as_deref().unwrap_or_default();
+        let groups = body.fields.chunk_by(|a, b| a.name == b.name);
+        groups
+            .flat_map(|group| match self.hidden(vmsd, group) {
+                Some(field) => vec![field],
+                None => self.array(group),
+            })
+            .collect()
+    }
+
+    /// An array of pointers that is described up to 9.2 as if all elements were the first, which is
+    /// NULL: images of the channel subsystem (`vmstate_css`, hw/s390x/css.c), of which one is there.
+    fn hidden(&mut self, vmsd: &str, entries: &[DescField]) -> Option<Field> {
+        let [entry] = entries else { return None };
+        let null = entry.body.as_ref().is_some_and(|body| body.vmsd_name.is_none());
+        if vmsd != "s390_css" || entry.name != "css" || !null {
+            return None;
+        }
+        let byte = |name: &str| {
+            let kind = Kind::Leaf { info: "uint8".to_owned(), size: Size::Fixed(1) };
+            plain(name, kind, Count::One)
+        };
+        let path = ["in_use", "type", "is_virtual"].map(byte).to_vec();
+        let path = self.insert(known("s390_chp_info", path));
+        let paths = plain("chpids", Kind::Struct { vmsd: path }, Count::Fixed(256));
+        let image = self.insert(known("s390_css_img", vec![paths]));
+        let count = Count::Fixed(entry.array_len.unwrap_or(1));
+        let field = plain("css", Kind::Struct { vmsd: image }, count);
+        Some(Field { array_of_pointer: true, ..field })
     }
 
     /// The entries of one field, as runs of like elements.
@@ -148,17 +176,7 @@ impl Builder {
                 _ => format!("{name}[{start}..{end}]"),
             };
             start = end;
-            fields.push(Field {
-                name,
-                version_id: 0,
-                exists: None,
-                kind,
-                count: if n == 1 { Count::One } else { Count::Fixed(n) },
-                array_of_pointer: false,
-                auto_alloc: false,
-                must_exist: false,
-                inherited_from: None,
-            });
+            fields.push(plain(&name, kind, if n == 1 { Count::One } else { Count::Fixed(n) }));
         }
         fields
     }
@@ -185,12 +203,47 @@ impl Builder {
     }
 }
 
+/// A field that is always there.
+fn plain(name: &str, kind: Kind, count: Count) -> Field {
+    Field {
+        name: name.to_owned(),
+        version_id: 0,
+        exists: None,
+        kind,
+        count,
+        array_of_pointer: false,
+        auto_alloc: false,
+        must_exist: false,
+        inherited_from: None,
+    }
+}
+
+/// A description of version 1 that no stream described.
+fn known(name: &str, fields: Vec<Field>) -> Vmsd {
+    Vmsd {
+        name: name.to_owned(),
+        version_id: 1,
+        minimum_version_id: 1,
+        old: None,
+        needed: None,
+        pre_load: None,
+        post_load: None,
+        unmigratable: false,
+        inherited_from: None,
+        fields,
+        subsections: Vec::new(),
+    }
+}
+
 /// How many elements each entry of one array stands for. From 10.0 to 11.0 the first entry gives
-/// the whole array's length, later ones that of their run (wire.md 7.4).
+/// the whole array's length if its elements are not NULL, every other that of its run (wire.md 7.4).
 #[must_use]
 pub fn run_lengths(entries: &[DescField]) -> Vec<u32> {
     let mut lengths: Vec<u32> = entries.iter().map(|e| e.array_len.unwrap_or(1)).collect();
-    if let [first, later @ ..] = lengths.as_mut_slice() {
+    let null = |entry: &DescField| matches!(entry.kind.as_str(), "nullptr" | "ptr-marker");
+    if let [first, later @ ..] = lengths.as_mut_slice()
+        && !entries.first().is_some_and(null)
+    {
         let rest = later.iter().fold(0_u32, |sum, n| sum.saturating_add(*n));
         if *first > rest {
             *first -= rest;
@@ -253,5 +306,31 @@ mod tests {
         assert_eq!(tables.vmsd["n"].subsections.len(), 1);
         let names: Vec<_> = tables.vmsd["d"].fields.iter().map(|f| f.name.as_str()).collect();
         assert_eq!(names, ["s[0..2]", "s[2]"]);
+    }
+
+    #[test]
+    fn a_run_of_null_that_comes_first_has_its_own_length() {
+        for null in ["nullptr", "ptr-marker"] {
+            let json = format!(
+                r#"{{"name": "a", "type": "{null}", "size": 1, "array_len": 3}},
+                {{"name": "a", "type": "uint8", "size": 1}},
+                {{"name": "a", "type": "{null}", "size": 1}}"#
+            );
+            let names: Vec<String> = fields(&json).into_iter().map(|(name, _)| name).collect();
+            assert_eq!(names, ["a[0..3]", "a[3]", "a[4]"]);
+        }
+    }
+
+    #[test]
+    fn images_of_the_channel_subsystem_are_there_though_described_as_null() {
+        let json = r#"{"page_size": 1, "devices": [{"name": "s390_css", "instance_id": 0,
+            "vmsd_name": "s390_css", "version": 1, "fields": [
+            {"name": "css", "array_len": 256, "type": "struct", "struct": {}, "size": 1}]}]}"#;
+        let (tables, _) = to_tables(&parse(json.as_bytes()).unwrap());
+        let css = &tables.vmsd["s390_css"].fields[0];
+        assert!(css.array_of_pointer && css.count == Count::Fixed(256));
+        assert_eq!(css.kind, Kind::Struct { vmsd: "s390_css_img".to_owned() });
+        assert_eq!(tables.vmsd["s390_css_img"].fields[0].count, Count::Fixed(256));
+        assert_eq!(tables.vmsd["s390_chp_info"].fields.len(), 3);
     }
 }

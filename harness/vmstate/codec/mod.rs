@@ -4,6 +4,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`clock`] | the clock of s390x |
+//! | `cpreg` | registers of ARM and PowerPC processors that are looked at in the end |
 //! | [`pci`] | configuration space and interrupt pins |
 //! | `scsi` | requests in flight of a SCSI device |
 //! | `usb_redir` | lists of a redirected USB device |
@@ -11,6 +12,7 @@
 //! | [`virtio`] | the common part of a virtio device, and where its device part comes |
 
 pub mod clock;
+mod cpreg;
 pub mod pci;
 mod scsi;
 pub mod slirp;
@@ -19,6 +21,7 @@ mod tests;
 mod usb_redir;
 pub mod virtio;
 
+use super::check::cpreg::List;
 use super::compile::Codec;
 use super::flow::{Flow, Name};
 use super::walk::Walk;
@@ -38,7 +41,20 @@ pub fn leaf<'d, F: Flow<'d>>(
     count: u64,
 ) -> Result<u64> {
     match codec {
+        Codec::Plain(width) if walk.device == "cpu" => {
+            if let Some(list) = List::of(name.shown).filter(|_| width == 8) {
+                return cpreg::list(walk, list, name, count);
+            }
+            if name.shown == "env.spr" {
+                return cpreg::special(walk, name, width, count);
+            }
+            if name.shown == "wfxt_timer" {
+                cpreg::timer(walk, name)?;
+            }
+            walk.flow.scalars(name, width, count)
+        }
         Codec::Plain(width) => walk.flow.scalars(name, width, count),
+        Codec::Pair => walk.flow.scalars(name, 8, count.saturating_mul(2)),
         Codec::Fpreg => fpregs(walk, name, count).map(|()| 0),
         Codec::Buffer if walk.device == "globalstate" && name.shown == "runstate" => {
             let mut head = [0u8; 32];

@@ -126,3 +126,24 @@ fn the_text_of_globalstate_ends_in_flags() {
         assert_eq!(found, parts.map(|(name, len)| (flow.map.identity(name), len)));
     });
 }
+
+/// Registers of processors other than a PC's: so many bytes, whatever they are put together of.
+#[rstest]
+#[case("cpsr", 4)]
+#[case("fpscr", 4)]
+#[case("powered_off", 1)]
+#[case("cpu/altivec/vscr", 4)]
+#[case("fpr", 8)]
+#[case("vsr", 8)]
+#[case("avr", 16)]
+#[case("slbe", 16)]
+fn registers_have_their_length(#[case] info: &str, #[case] len: u64) {
+    let name = Name::plain("x", info);
+    on("10.0", name, 0, |scene| {
+        let bytes = [7; 40];
+        let mut source = &bytes[..];
+        let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), scene.dialect);
+        leaf(&mut Walk::new(scene, "cpu", &mut flow), Codec::of(info), name, len, 2).unwrap();
+        assert_eq!(flow.reader.offset(), 2 * len);
+    });
+}

@@ -150,6 +150,26 @@ impl<'d> Flow<'d> for Loader<'_, 'd> {
         value.map_err(|e| self.map.place(e, name.shown))
     }
 
+    fn numbers(
+        &mut self,
+        name: Name<'d>,
+        width: u32,
+        count: u64,
+        each: &mut dyn FnMut(u64),
+    ) -> Result<u64> {
+        let at = self.reader.offset();
+        let mut last = Ok(0);
+        for _ in 0..count {
+            last = self.reader.be(width as usize);
+            match &last {
+                Ok(value) => each(*value),
+                Err(_) => break,
+            }
+        }
+        self.map.note(name.item(width), at, self.reader.offset() - at);
+        last.map_err(|e| self.map.place(e, name.shown))
+    }
+
     fn compared(&mut self, name: Name<'d>, width: u32) -> (u64, Result<()>) {
         let at = self.reader.offset();
         let (value, outcome) = self.reader.be_padded(width as usize);

@@ -571,7 +571,7 @@ fn another_driver_than_the_local_one_leaves_the_order_open() {
     let given = |pairs| {
         let mut values =
             vec![("status", 8), ("config_len", 10), ("config", pairs), ("num_queues", 3)];
-        values.extend(["vq.num", "vq[1].num", "vq[2].num"].map(|path| (path, 256)));
+        values.extend(["vq[0].num", "vq[1].num", "vq[2].num"].map(|path| (path, 256)));
         Given::of(&values)
     };
     let known = Release::new("7.2.0").on(section).knowing("virtio-net", 11, given(0x100));
