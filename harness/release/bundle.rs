@@ -21,6 +21,7 @@ mod dump;
 mod finish;
 mod handlers;
 mod inherit;
+mod known;
 pub mod recording;
 mod settle;
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub mod virtio;
 
 use super::check::cpreg::List;
 use super::compile::Codec;
-use super::flow::{Flow, Name};
+use super::flow::{Flow, NULL, Name};
 use super::walk::Walk;
 use crate::dialect::Version;
 use crate::wire::{Kind, Result};
@@ -80,6 +80,23 @@ pub fn leaf<'d, F: Flow<'d>>(
         Codec::Bitmap => {
             let words = size.div_ceil(64);
             walk.flow.scalars(name, 8, count.saturating_mul(words))
+        }
+        Codec::NullPointer if count > 1 => {
+            let at = walk.flow.offset();
+            let (mut place, mut wrong) = (at, None);
+            walk.flow.numbers(name, 1, count, &mut |found| {
+                if found != u64::from(NULL) && wrong.is_none() {
+                    wrong = Some((place, found));
+                }
+                place += 1;
+            })?;
+            match wrong {
+                None => Ok(0),
+                Some((at, found)) => {
+                    let kind = Kind::BadMarker { found: found as u8, expected: "0x30" };
+                    Err(walk.flow.fail(kind, at, name.shown))
+                }
+            }
         }
         Codec::NullPointer => {
             let at = walk.flow.offset();
