@@ -21,6 +21,7 @@ pub mod dump;
 mod finish;
 mod handlers;
 mod inherit;
+mod known;
 pub mod recording;
 mod settle;
 #[cfg(test)]

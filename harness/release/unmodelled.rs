@@ -189,11 +189,17 @@ mod tests {
         let library = Library::open(Corpus::embedded().unwrap()).unwrap();
         let mut seen: BTreeMap<Unmodelled, (usize, Vec<String>)> = BTreeMap::new();
         for (release, version) in library.releases() {
-            let tables = library.tables(release).unwrap();
-            let machines = library.corpus().destinations(release);
-            let newest = machines.iter().max_by_key(|(name, _)| Generation::of(name)).unwrap();
-            for one in in_tables(tables, *version, &newest.0).unwrap() {
-                seen.entry(one).or_default().1.push(release.clone());
+            for of in library.corpus().architectures(release) {
+                let Some(tables) = library.tables(release, of) else { continue };
+                let machines = library.corpus().destinations(release).into_iter();
+                let machines = machines.filter(|(name, _)| architecture(name) == of);
+                let newest = machines.max_by_key(|(name, _)| Generation::of(name)).unwrap();
+                for one in in_tables(tables, *version, &newest.0).unwrap() {
+                    let releases = &mut seen.entry(one).or_default().1;
+                    if !releases.contains(release) {
+                        releases.push(release.clone());
+                    }
+                }
             }
             for (machine, scenario) in library.corpus().destinations(release) {
                 let Some(registered) =

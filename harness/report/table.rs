@@ -88,19 +88,6 @@ fn grids(config: &Config, cells: &[CellResult], machine: &str, all: bool) -> Str
     groups.iter().map(one).collect()
 }
 
-/// The report without its grids: the findings and the summary.
-fn in_words(config: &Config, run: &Run, cells: &[CellResult]) -> String {
-    let mut text = String::new();
-    for finding in findings(cells) {
-        text += "\n";
-        text += &told(&finding, config);
-    }
-    text += &problems(config, run);
-    text += "\n";
-    text += &uncaptured(config, cells);
-    text + &summary(run, cells)
-}
-
 /// Fixtures that cannot be used, and entries of `matrix.toml` that name nothing.
 fn problems(config: &Config, run: &Run) -> String {
     let mut text = String::new();

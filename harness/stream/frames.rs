@@ -19,6 +19,7 @@ use super::{block, ram, record};
 use crate::dialect::{Dialect, Subsections, Version};
 use crate::vmstate::compile::{Amount, Codec, Count, Field, Kind as FieldKind, Vmsd};
 use crate::vmstate::flow::c_string;
+use crate::vmstate::schema::Untold;
 use crate::vmstate::{Local, Set};
 use crate::wire::{Error, Feed, Kind, Reader, Refill, Result};
 
@@ -182,6 +183,7 @@ pub(crate) fn opaque([vmsd, field, info]: [&str; 3], len: u64) -> Vmsd {
         minimum_version_id: 0,
         old: None,
         unmigratable: false,
+        untold: Untold::default(),
         fields: vec![payload],
         subsections: Vec::new(),
     }

@@ -31,6 +31,8 @@ pub struct Vmsd {
     pub old: Option<Old>,
     /// Blocks migration.
     pub unmigratable: bool,
+    /// What the tables leave open.
+    pub untold: schema::Untold,
     /// Fields in wire order.
     pub fields: Vec<Field>,
     /// Subsections in table order: name and description.
@@ -332,6 +334,7 @@ impl Set {
             minimum_version_id: 0,
             old: None,
             unmigratable: false,
+            untold: schema::Untold::default(),
             fields: Vec::new(),
             subsections: Vec::new(),
         });
@@ -375,6 +378,7 @@ impl Set {
             minimum_version_id: source.minimum_version_id,
             old,
             unmigratable: source.unmigratable,
+            untold: source.untold,
             fields,
             subsections,
         })
@@ -415,7 +419,10 @@ impl Set {
         let kind = match &field.kind {
             schema::Kind::Leaf { info, size } => {
                 let size = match size {
-                    schema::Size::Fixed(n) => Amount::Fixed(u64::from(*n)),
+                    schema::Size::Fixed(n) => match counted(vmsd, at, field) {
+                        Some(bytes) if info == "buffer" => bytes,
+                        _ => Amount::Fixed(u64::from(*n)),
+                    },
                     schema::Size::Field { name, multiply } => slot(vmsd, at, name, *multiply),
                     schema::Size::Owner { name } => Amount::Owner(name.clone()),
                     schema::Size::Local { value } => {
@@ -518,16 +525,21 @@ fn slot(vmsd: &schema::Vmsd, at: usize, name: &str, multiply: u32) -> Amount {
     }
 }
 
+/// The count of a field by one before it that no table names.
+fn counted(vmsd: &schema::Vmsd, at: usize, field: &schema::Field) -> Option<Amount> {
+    let name = local::counter(&vmsd.name, &field.name)?;
+    let before = vmsd.fields.iter().take(at).any(|f| f.name == name);
+    before.then(|| slot(vmsd, at, name, 1))
+}
+
 fn local_amount(
     vmsd: &schema::Vmsd,
     at: usize,
     field: &schema::Field,
     seen: Option<u32>,
 ) -> Amount {
-    let counter = local::counter(&vmsd.name, &field.name);
-    if let Some(name) = counter.filter(|name| vmsd.fields.iter().take(at).any(|f| f.name == *name))
-    {
-        return slot(vmsd, at, name, 1);
+    if let Some(amount) = counted(vmsd, at, field) {
+        return amount;
     }
     match seen.or_else(|| local::count(&vmsd.name, &field.name)) {
         Some(n) => Amount::Fixed(u64::from(n)),

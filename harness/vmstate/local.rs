@@ -130,6 +130,7 @@ pub fn count(vmsd: &str, field: &str) -> Option<u32> {
 /// | --- | --- | --- | --- |
 /// | hpet | timer | num_timers_save | 10.0 on: refused unless it is the local number of timers |
 /// | cpu | cpreg_vmstate_indexes, _values | cpreg_vmstate_array_len | of ARM, as received (target/arm/machine.c) |
+/// | spapr_dtb | fdt_blob | fdt_size | bytes of the device tree, as received (hw/ppc/spapr.c) |
 /// | spapr_iommu | mig_table | mig_nb_table | as received; the table is made for it (hw/ppc/spapr_iommu.c) |
 #[must_use]
 pub fn counter(vmsd: &str, field: &str) -> Option<&'static str> {
@@ -139,6 +140,7 @@ pub fn counter(vmsd: &str, field: &str) -> Option<&'static str> {
             Some("cpreg_vmstate_array_len")
         }
         ("spapr_iommu", "mig_table") => Some("mig_nb_table"),
+        ("spapr_dtb", "fdt_blob") => Some("fdt_size"),
         _ => None,
     }
 }

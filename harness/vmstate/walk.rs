@@ -101,6 +101,9 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             };
             return Err(self.fail(kind, ""));
         }
+        if version < vmsd.minimum_version_id && vmsd.untold.minimum {
+            return Err(self.undetermined(format!("minimum version of {}", vmsd.name)));
+        }
         if version < vmsd.minimum_version_id {
             return self.old(vmsd, version);
         }

@@ -60,6 +60,7 @@ impl Tree<'_, '_> {
             pre_load: None,
             post_load: None,
             unmigratable: false,
+            untold: Default::default(),
             inherited_from: None,
             fields: Vec::new(),
             subsections: Vec::new(),

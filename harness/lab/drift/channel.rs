@@ -324,6 +324,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "60000 loads take a minute: cargo test the_answer_of_2015 -- --ignored"]
     fn the_answer_of_2015() {
         let mut rows = Vec::new();
         for rule in Rule::ALL {

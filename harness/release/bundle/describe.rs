@@ -40,10 +40,7 @@ pub fn describe(drafts: &mut Drafts, id: Id, body: &Body, traced: bool) {
         if !traced {
             field.counts.insert(run_lengths(entries).iter().sum());
         }
-        // Where each element has either a marker or a value, only those that are NULL are marked.
-        let (marks, values) = (elements(entries, true), elements(entries, false));
-        let all = marks.saturating_add(values);
-        field.null_elements |= marks > 0 && values > 0 && field.only_count() == Some(all);
+        markers(field, entries, traced);
         let clash = entries.iter().filter_map(|entry| entry_form(field, entry)).last();
         if let Some(other) = clash {
             let what = format!("described as {:?} and {other:?}", field.form);
@@ -56,12 +53,6 @@ pub fn describe(drafts: &mut Drafts, id: Id, body: &Body, traced: bool) {
         drafts.add_subsection(id, found);
         describe(drafts, found, subsection, traced);
     }
-}
-
-/// How many elements entries stand for: of markers of pointers, or of all else.
-fn elements(entries: &[DescField], markers: bool) -> u32 {
-    let own = entries.iter().filter(|entry| (entry.kind == "ptr-marker") == markers);
-    own.fold(0, |sum, entry| sum.saturating_add(entry.array_len.unwrap_or(1)))
 }
 
 /// The draft that `body` describes: one of `known`, or another, which is then added to them.
@@ -91,6 +82,23 @@ pub fn draft_of(drafts: &mut Drafts, body: &Body) -> Id {
     drafts.add(name, body.version.unwrap_or(0), names.into_iter().map(str::to_owned).collect())
 }
 
+/// What markers stand for: NULL elements, or, where each element has one, pointers that are allocated as
+/// they come. Where some are not NULL, the number of elements in a trace tells.
+fn markers(field: &mut DraftField, entries: &[DescField], traced: bool) {
+    let lengths = || entries.iter().zip(run_lengths(entries));
+    let of = |marker: bool| -> u32 {
+        let same = lengths().filter(|(entry, _)| (entry.kind == "ptr-marker") == marker);
+        same.map(|(_, len)| len).sum()
+    };
+    match (of(true), of(false)) {
+        (0, _) => {}
+        (markers, others) if traced && others > 0 && field.counts.contains(&(markers + others)) => {
+            field.null_elements = true;
+        }
+        _ => field.marked_elements = true,
+    }
+}
+
 /// Notes what an entry says the field is; returns it instead if the field was something else.
 fn entry_form(field: &mut DraftField, entry: &DescField) -> Option<Form> {
     let form = match (entry.kind.as_str(), &entry.body) {
@@ -102,10 +110,8 @@ fn entry_form(field: &mut DraftField, entry: &DescField) -> Option<Form> {
             field.null_elements = true;
             return None;
         }
-        ("ptr-marker", _) => {
-            field.marked_elements = true;
-            return None;
-        }
+        // See `markers`.
+        ("ptr-marker", _) => return None,
         ("struct", _) => Form::Struct,
         ("vstruct", _) => Form::Vstruct,
         (info, Some(_)) => Form::Codec(info.to_owned()),
@@ -152,6 +158,23 @@ mod tests {
         assert_eq!(draft.fields[1].only_count(), Some(3));
         assert!(draft.fields[2].null_elements && draft.fields[2].form == Form::Struct);
         assert_eq!(drafts.get(draft.fields[2].nested[0]).unwrap().name, "in");
+    }
+
+    /// 11.1: three elements, of which one is there; or one, with a marker before it.
+    #[test]
+    fn markers_are_null_elements_where_they_make_up_the_count() {
+        let text = r#"{"name": "n", "type": "ptr-marker", "size": 1},
+            {"name": "n", "type": "struct", "size": 1, "struct":
+                {"vmsd_name": "in", "version": 1, "fields": []}},
+            {"name": "n", "type": "ptr-marker", "size": 1}"#;
+        for (count, null) in [(3, true), (2, false)] {
+            let mut drafts = Drafts::default();
+            let id = drafts.add("d", 3, vec!["n".to_owned()]);
+            drafts.get_mut(id).unwrap().fields[0].counts.insert(count);
+            describe(&mut drafts, id, &body(text), true);
+            let field = &drafts.get(id).unwrap().fields[0];
+            assert_eq!((field.null_elements, field.marked_elements), (null, !null), "{count}");
+        }
     }
 
     #[test]

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::{Draft, DraftField, Drafts, Form, Id};
 use super::inherit::{Heritage, Inherited, has_size};
+use super::known;
 use super::settle::{Ancestors, count, leaf_size, presence};
 use crate::dialect::Version;
 use crate::release::notes::Note;
 use crate::vmstate::old;
-use crate::vmstate::schema::{Field, Key, Kind, OldLoader, Size, Subsection, Tables, Vmsd};
+use crate::vmstate::schema::{Field, Key, Kind, OldLoader, Size, Subsection, Tables, Untold, Vmsd};
 
 /// Makes the tables of one release, beginning at the descriptions that handlers name.
 #[derive(Debug)]
@@ -84,7 +85,8 @@ impl<'a> Finisher<'a> {
         let kin = same.or_else(|| self.heritage.same_version(&draft.name, draft.version));
         let mut inherited_from = None;
         let mut inherit = |from: Inherited| inherited_from = Some(from.tables.release.clone());
-        let minimum_version_id = draft.minimum.unwrap_or_else(|| {
+        let known = known::minimum(draft);
+        let minimum_version_id = draft.minimum.or(known).unwrap_or_else(|| {
             kin.map_or(draft.version, |found| {
                 inherit(found);
                 found.vmsd.minimum_version_id
@@ -123,6 +125,10 @@ impl<'a> Finisher<'a> {
             pre_load: None,
             post_load: None,
             unmigratable: false,
+            untold: Untold {
+                minimum: draft.minimum.or(known).is_none() && kin.is_none(),
+                subsections: draft.minimum.is_none() && kin.is_none(),
+            },
             inherited_from,
             fields,
             subsections,
@@ -269,6 +275,7 @@ impl<'a> Finisher<'a> {
         from: &mut Option<String>,
     ) -> Kind {
         let known = |field: &Field| !matches!(field.kind, Kind::Unknown { .. });
+        let nested = told.nested.first().copied();
         // Of another description only a codec is taken, and only with its size confirmed.
         let is_leaf = |field: &Field| {
             matches!(field.kind, Kind::Leaf { size: Size::Fixed(_), .. }) && told.memory.is_some()
@@ -277,6 +284,9 @@ impl<'a> Finisher<'a> {
         let alike = ancestors.alike.iter().copied().filter(|(_, field)| is_leaf(field));
         let mut all = same.into_iter().chain(alike).peekable();
         if all.peek().is_none() {
+            if let Some(kind) = known::kind(draft, told, nested.map(|id| self.key(id))) {
+                return kind;
+            }
             let why = match (told.nested.is_empty(), draft.minimum) {
                 (false, _) => "the trace shows a nested vmsd, but not what reads it",
                 (_, Some(_)) => "no stream of the bundle carries it, and no other table has it",
@@ -290,7 +300,7 @@ impl<'a> Finisher<'a> {
             return Kind::Unknown { why };
         };
         *from = Some(found.tables.release.clone());
-        let own = told.nested.first().copied();
+        let own = nested;
         let tables = found.tables;
         let mut nested = |key: &Key| match own {
             Some(id) => self.key(id),

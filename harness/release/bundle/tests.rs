@@ -87,6 +87,7 @@ fn vmsd(name: &str, version_id: u32, fields: Vec<Field>) -> Vmsd {
         pre_load: None,
         post_load: None,
         unmigratable: false,
+        untold: Default::default(),
         inherited_from: None,
         fields,
         subsections: vec![],

@@ -147,3 +147,21 @@ fn registers_have_their_length(#[case] info: &str, #[case] len: u64) {
         assert_eq!(flow.reader.offset(), 2 * len);
     });
 }
+
+/// A description has a run of NULL elements as one field.
+#[test]
+fn every_marker_of_a_run_is_looked_at() {
+    let name = Name::plain("x", "nullptr");
+    on("10.0", name, 0, |scene| {
+        let load = |bytes: &[u8]| {
+            let mut source = bytes;
+            let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), scene.dialect);
+            let outcome =
+                leaf(&mut Walk::new(scene, "", &mut flow), Codec::NullPointer, name, 1, 3);
+            (outcome.err().map(|e| (e.offset, e.kind.to_string())), flow.reader.offset())
+        };
+        assert_eq!(load(b"0000"), (None, 3));
+        let (refused, _) = load(b"00\x010");
+        assert_eq!(refused, Some((2, "pointer marker 0x01, expected 0x30".to_string())));
+    });
+}

@@ -47,8 +47,12 @@ impl<'s, 'd> Loader<'s, 'd> {
     }
 
     fn unknown(&self, name: &[u8], owner: &Vmsd, at: u64) -> Box<Error> {
-        let name = String::from_utf8_lossy(name).into_owned();
-        self.map.fail(Kind::UnknownSubsection { name, vmsd: owner.name.clone() }, at, "")
+        let (name, vmsd) = (String::from_utf8_lossy(name).into_owned(), owner.name.clone());
+        let kind = match owner.untold.subsections {
+            true => Kind::Undetermined(format!("whether {vmsd} has a subsection '{name}'")),
+            false => Kind::UnknownSubsection { name, vmsd },
+        };
+        self.map.fail(kind, at, "")
     }
 
     /// 1.0 on: length and prefix, then an exact look-up, before anything is consumed.

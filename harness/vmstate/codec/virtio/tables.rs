@@ -6,7 +6,7 @@
 //! descriptions of the device parts have no fields here: the codec transfers those, and the
 //! description is walked for its look-ahead and its subsections.
 
-use super::super::super::schema::{Count, Field, Kind, Size, Subsection, Tables, Vmsd};
+use super::super::super::schema::{Count, Field, Kind, Size, Subsection, Tables, Untold, Vmsd};
 use crate::dialect::Version;
 
 /// Keys are names behind this prefix, which no importer gives.
@@ -447,6 +447,7 @@ fn vmsd(layout: &Layout, release: Version) -> Vmsd {
         pre_load: None,
         post_load: None,
         unmigratable: false,
+        untold: Untold::default(),
         inherited_from: None,
         fields: layout
             .fields
