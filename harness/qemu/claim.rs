@@ -301,7 +301,7 @@ name = \"idle\"
         new.scenarios = ["new".to_owned()].into();
         let arms = "\n[[scenario]]\nname = \"new\"\nreleases = \"7.2..\"\n";
         let text = with(&(TEXT.to_owned() + arms), &new).unwrap();
-        let machine = "\n[[machine]]\nname = \"aarch64/virt-5.2\"\nreleases = \"..5.2\"\n";
+        let machine = "\n[[machine]]\nname = \"aarch64/virt-5.2\"\nreleases = \"5.2\"\n";
         let expected = TEXT.replace("\n[[scenario]]", &(machine.to_owned() + "\n[[scenario]]"))
             + &arms.replace("7.2..", "..");
         assert_eq!(text, expected);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use crate::dialect::machine::X86_64;
+use crate::dialect::machine::{X86_64, architecture};
 use crate::release::bundle::dump::{self, Class, Described, DescribedField};
 use crate::release::corpus::CorpusError;
 use crate::release::library::Library;
@@ -184,7 +184,8 @@ impl Descriptions {
             own.insert(if board { BOARD.to_owned() } else { entry.device.clone() });
         }
         let mut lists = Vec::new();
-        for (machine, scenario) in corpus.destinations(release) {
+        let own = corpus.destinations(release).into_iter();
+        for (machine, scenario) in own.filter(|(machine, _)| architecture(machine) == X86_64) {
             lists.extend(corpus.handlers(release, &machine, &scenario)?);
         }
         for handler in lists.iter().flat_map(|list| &list.handlers) {

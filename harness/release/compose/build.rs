@@ -180,6 +180,10 @@ pub fn destination(
     if let Some(lacking) = lacks_machine(shelves, release, &name)? {
         return Ok(Err(lacking));
     }
+    if !name.starts_with(CATALOGUED) {
+        let what = format!("what {release} has on boards like {name} beyond its scenarios");
+        return Ok(Err(Lacking::Unknown(what)));
+    }
     let catalogue = shelves.catalogue_on(release, &name)?;
     let mut assumptions = Vec::new();
     let mut elsewhere = BTreeMap::new();
@@ -400,6 +404,9 @@ fn handler(entry: &Entry, idstr: String, instance_id: u32, answers: Answers) -> 
         inherited_from: None,
     }
 }
+
+/// How the names of boards begin that catalogues are of.
+const CATALOGUED: &str = "pc-";
 
 /// Sections of what stands behind devices: name, version, alias. `audio` has no fields
 /// (`vmstate_audio`), and is there as soon as there is an audio backend.

@@ -94,10 +94,10 @@ mod tests {
     fn an_older_report_is_replaced_and_nothing_is_left_aside() {
         let around = tempfile::tempdir().unwrap();
         let folder = around.path().join("deep/report");
-        write(&folder, &[page("first")]).unwrap();
+        write(&folder, &[page("older words")]).unwrap();
         write(&folder, &[page("<second>")]).unwrap();
         let html = fs::read_to_string(folder.join("index.html")).unwrap();
-        assert!(html.contains("&lt;second&gt;") && !html.contains("first"), "{html}");
+        assert!(html.contains("&lt;second&gt;") && !html.contains("older words"), "{html}");
         let left: Vec<_> = fs::read_dir(folder.parent().unwrap()).unwrap().collect();
         assert_eq!(left.len(), 1, "{left:?}");
     }
