@@ -33,7 +33,7 @@
 //! # }
 //! ```
 //!
-//! What cannot be told is [undetermined](Verdict::Undetermined), and says what is missing; where
+//! What cannot be told is [undetermined](crate::trace::Verdict::Undetermined), and says what is missing; where
 //! there is no answer at all, that is an error that says why:
 //!
 //! ```

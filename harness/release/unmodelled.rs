@@ -3,7 +3,7 @@
 //! Of a destination, and of all descriptions of a release, whether a machine that is on record reaches
 //! them or not. What releases that are not on record have, is known by the same names when their tables
 //! come: a hook, a codec or an old loader that is not in the closed lists of [`presence`],
-//! [`Codec`](crate::vmstate::compile::Codec) and [`old`](crate::vmstate::old) is listed here.
+//! [`Codec`] and [`old`](crate::vmstate::old) is listed here.
 //!
 //! [`presence`]: crate::vmstate::presence
 

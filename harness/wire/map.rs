@@ -151,7 +151,7 @@ impl<'d> Map<'d> {
     pub fn into_room(mut self) -> Room {
         self.spans.clear();
         // Of no element; collected in place.
-        Room(self.spans.into_iter().filter_map(|_| None).collect())
+        Room(self.spans.into_iter().map_while(|_| None).collect())
     }
 
     /// An empty map that keeps `most` spans and `most` nodes of its tree; what comes after them is

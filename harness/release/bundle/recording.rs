@@ -134,7 +134,7 @@ struct Looks {
 type Layout = (String, BTreeSet<String>);
 
 fn layout(looks: &Looks, entry: &Entry) -> Layout {
-    let blocks = entry.blocks.iter().map(|(name, _)| (name.clone(), 0)).collect();
+    let blocks = entry.blocks.keys().map(|name| (name.clone(), 0)).collect();
     let (varied, payload) = (String::new(), (0, 0));
     let entry = Entry { varied, payload, blocks, instance_id: 0, ..entry.clone() };
     (serde_json::to_string(&entry).unwrap_or_default(), looks.subsections.clone())

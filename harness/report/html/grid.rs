@@ -135,6 +135,9 @@ struct Grids<'r> {
     index: BTreeMap<Place<'r>, (usize, &'r CellResult)>,
 }
 
+/// One of the two releases of a cell.
+type Side = fn(&CellResult) -> &str;
+
 impl Grids<'_> {
     fn machine(&self, machine: &str) -> Markup {
         let grids: Vec<Markup> =
@@ -160,8 +163,8 @@ impl Grids<'_> {
             let listed = self.config.releases.iter().map(|r| r.name.as_str());
             listed.filter(|name| found.contains(name)).collect()
         };
-        let (source, destination): (fn(&CellResult) -> &str, fn(&CellResult) -> &str) =
-            (|c| &c.cell.source, |c| &c.cell.destination);
+        let source: Side = |c| &c.cell.source;
+        let destination: Side = |c| &c.cell.destination;
         let rows = names(&source, false);
         let columns = names(&destination, true);
         if columns.is_empty() {
