@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use crossload::dialect::Generation;
 use crossload::matrix::agreement::{Agreement, Compared};
 use crossload::matrix::config::default_for;
 use crossload::matrix::plan::Cell;
@@ -23,7 +24,8 @@ use crossload::qemu::Binary;
 use crossload::qemu::add::{Order, add};
 use crossload::qemu::capture::capture;
 use crossload::qemu::groups::end_when_interrupted;
-use crossload::qemu::scenario::{lacks, newest};
+use crossload::qemu::restored::Change;
+use crossload::qemu::scenario::{lacks, meant, newest};
 use crossload::qemu::verify::{
     Case, Known, Options, Selection, Stream, Verified, cases, instead, mutations, verify,
 };
@@ -139,7 +141,7 @@ fn known(path: &Path, library: &Library) -> Known {
 fn captures(path: &Path) {
     let (library, config) = corpus();
     let Known { binary, release } = known(path, &library);
-    for scenario in &config.scenarios {
+    for scenario in config.scenarios.iter().filter(|s| meant(&binary, s)) {
         assert_eq!(lacks(&binary, scenario), None, "{}", scenario.name);
         assert!(!scenario.exercises.is_empty(), "{}", scenario.name);
         for machine in newest(&binary, scenario) {
@@ -266,7 +268,9 @@ fn saved(path: &Path) {
         let Compared { source, machine, scenario, .. } = &one.compared;
         assert_eq!(one.real.unsaved, None, "{source}/{machine}.{scenario}");
         // Clocks run on between load and save; whatever else differs has its reason, too.
-        let strange: Vec<_> = one.changes.iter().filter(|c| !c.explained).collect();
+        // A board without versions has more in a newer release.
+        let more = |c: &&Change| c.sent.is_none() && Generation::of(machine).is_none();
+        let strange: Vec<_> = one.changes.iter().filter(|c| !c.explained && !more(c)).collect();
         assert!(strange.is_empty(), "{source}/{machine}.{scenario}: {strange:?}");
         differ += one.changes.len();
     }
@@ -425,10 +429,12 @@ fn asks_for_a_rom(path: &Path) {
     let (_, config) = corpus();
     let idle = config.scenarios.iter().find(|s| s.name == "idle").unwrap();
     let script = format!(
-        "for it in \"$@\"; do [ \"$it\" = -nographic ] || continue\n\
+        // Asked what it is, without a machine, it wants nothing.
+        "case \"$*\" in *'-M none'* | *'-machine none'*) exec {0} \"$@\" ;; esac\n\
+         for it in \"$@\"; do [ \"$it\" = -nographic ] || continue\n\
          [ -f roms/compat-of-its-own.rom ] || {{ \
          echo 'fake: failed to find romfile \"compat-of-its-own.rom\"' >&2; exit 1; }}\n\
-         done\nexec {} \"$@\"",
+         done\nexec {0} \"$@\"",
         path.display()
     );
     let fake = fakes::fake(&script);
