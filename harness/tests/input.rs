@@ -269,7 +269,7 @@ fn endless_input_is_left() {
     }
 }
 
-/// A container of a machine with much memory, with 64 MiB of address space for the command beyond
+/// A container of a machine with much memory, with 128 MiB of address space for the command beyond
 /// what the program itself maps, which is as much without optimisation.
 #[cfg(target_os = "linux")]
 #[rstest::rstest]
@@ -306,7 +306,7 @@ fn little_memory_is_enough(#[case] kind: &str) {
     let folder = tempfile::tempdir().expect("folder");
     let path = put(folder.path(), "file", &packed);
     let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -v 131072 && exec \"$0\" inspect \"$1\""]);
+    command.args(["-c", "ulimit -v 196608 && exec \"$0\" inspect \"$1\""]);
     command.args([env!("CARGO_BIN_EXE_crossload"), name(&path)]).stdout(Stdio::piped());
     let mut child = command.spawn().expect("the command starts");
     let mut told = String::new();
