@@ -486,11 +486,11 @@ fn pages(to: impl Write) -> std::io::Result<()> {
     to.flush()
 }
 
-/// The command with 64 MiB of address space, of which resident memory is a part.
+/// The command with 64 MiB of address space beyond the 80 MiB that a debug build maps of itself.
 #[cfg(target_os = "linux")]
 fn confined(stream: &str) -> Command {
     let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -v 65536 && exec \"$0\" inspect \"$1\""]);
+    command.args(["-c", "ulimit -v 147456 && exec \"$0\" inspect \"$1\""]);
     command.args([env!("CARGO_BIN_EXE_crossload"), stream]).stdout(Stdio::piped());
     command
 }
