@@ -2,42 +2,26 @@
 //! MMU off; its devices by the board's memory map.
 
 use super::Guest;
-use super::steps::{DONE, Step};
+use super::steps::{Step, Words};
 
-/// Registers that the steps use.
-const ADDRESS: u32 = 0;
-const VALUE: u32 = 1;
-/// The register that says that all is done.
-const TOLD: u32 = 27;
-
-/// `wfi`.
-const WAIT: u32 = 0xd503_207f;
-/// `b` to the instruction before.
-const AGAIN: u32 = 0x17ff_ffff;
+/// x0 has the address, x1 the value; x27 says that all is done.
+const WORDS: Words = Words {
+    load,
+    address: 0,
+    value: 1,
+    // strb w1, [x0]
+    byte: 0x3900_0001,
+    // str w1, [x0]
+    word: 0xb900_0001,
+    call: None,
+    told: 27,
+    // wfi; b to the instruction before.
+    end: &[0xd503_207f, 0x17ff_ffff],
+};
 
 /// The firmware.
 pub(super) fn firmware(guest: Guest) -> Vec<u8> {
-    let mut code = Vec::new();
-    for step in steps(guest) {
-        match step {
-            Step::Byte(address, value) => {
-                load(&mut code, ADDRESS, address);
-                load(&mut code, VALUE, u32::from(value));
-                // strb w1, [x0]
-                code.push(0x3900_0000 | ADDRESS << 5 | VALUE);
-            }
-            Step::Word(address, value) => {
-                load(&mut code, ADDRESS, address);
-                load(&mut code, VALUE, value);
-                // str w1, [x0]
-                code.push(0xb900_0000 | ADDRESS << 5 | VALUE);
-            }
-            Step::Call(_) => {}
-        }
-    }
-    load(&mut code, TOLD, DONE);
-    code.extend([WAIT, AGAIN]);
-    code.iter().flat_map(|word| word.to_le_bytes()).collect()
+    WORDS.program(&steps(guest)).iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
 /// `movz` of the lower half, `movk` of the upper.

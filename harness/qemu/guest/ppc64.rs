@@ -2,53 +2,31 @@
 //! big-endian. What is done there is done by calls of the hypervisor, by their PAPR numbers.
 
 use super::Guest;
-use super::steps::{DONE, Step};
+use super::steps::{Step, Words};
 
 /// Where the processor begins.
 const START: usize = 0x100;
 
-/// Registers that the steps use.
-const ADDRESS: u32 = 9;
-const VALUE: u32 = 10;
-/// The first argument register: the number of a call.
-const CALL: u32 = 3;
-/// The register that says that all is done.
-const TOLD: u32 = 27;
-
-/// `sc 1`.
-const HYPERVISOR: u32 = 0x4400_0022;
-/// `b` to itself.
-const AGAIN: u32 = 0x4800_0000;
+/// r9 has the address, r10 the value; numbers of a call are in r3 and up; r27 says that all is done.
+const WORDS: Words = Words {
+    load,
+    address: 9,
+    value: 10,
+    // stb r10, 0(r9)
+    byte: 0x9949_0000,
+    // stw r10, 0(r9)
+    word: 0x9149_0000,
+    // sc 1
+    call: Some((0x4400_0022, 3)),
+    told: 27,
+    // b to itself.
+    end: &[0x4800_0000],
+};
 
 /// The firmware.
 pub(super) fn firmware(guest: Guest) -> Vec<u8> {
-    let mut code = Vec::new();
-    for step in steps(guest) {
-        match step {
-            Step::Byte(address, value) => {
-                load(&mut code, ADDRESS, address);
-                load(&mut code, VALUE, u32::from(value));
-                // stb
-                code.push(0x9800_0000 | VALUE << 21 | ADDRESS << 16);
-            }
-            Step::Word(address, value) => {
-                load(&mut code, ADDRESS, address);
-                load(&mut code, VALUE, value);
-                // stw
-                code.push(0x9000_0000 | VALUE << 21 | ADDRESS << 16);
-            }
-            Step::Call(numbers) => {
-                for (register, number) in (CALL..).zip(numbers) {
-                    load(&mut code, register, *number);
-                }
-                code.push(HYPERVISOR);
-            }
-        }
-    }
-    load(&mut code, TOLD, DONE);
-    code.push(AGAIN);
     let mut image = vec![0; START];
-    image.extend(code.iter().flat_map(|word| word.to_be_bytes()));
+    image.extend(WORDS.program(&steps(guest)).iter().flat_map(|word| word.to_be_bytes()));
     image
 }
 

@@ -2,42 +2,26 @@
 //! in machine mode; its devices by the board's memory map.
 
 use super::Guest;
-use super::steps::{DONE, Step};
+use super::steps::{Step, Words};
 
-/// Registers that the steps use: a0 and a1.
-const ADDRESS: u32 = 10;
-const VALUE: u32 = 11;
-/// The register that says that all is done: s11.
-const TOLD: u32 = 27;
-
-/// `wfi`.
-const WAIT: u32 = 0x1050_0073;
-/// `j` to the instruction before.
-const AGAIN: u32 = 0xffdf_f06f;
+/// a0 has the address, a1 the value; s11 says that all is done.
+const WORDS: Words = Words {
+    load,
+    address: 10,
+    value: 11,
+    // sb a1, 0(a0)
+    byte: 0x00b5_0023,
+    // sw a1, 0(a0)
+    word: 0x00b5_2023,
+    call: None,
+    told: 27,
+    // wfi; j to the instruction before.
+    end: &[0x1050_0073, 0xffdf_f06f],
+};
 
 /// The firmware.
 pub(super) fn firmware(guest: Guest) -> Vec<u8> {
-    let mut code = Vec::new();
-    for step in steps(guest) {
-        match step {
-            Step::Byte(address, value) => {
-                load(&mut code, ADDRESS, address);
-                load(&mut code, VALUE, u32::from(value));
-                // sb a1, 0(a0)
-                code.push(0x23 | ADDRESS << 15 | VALUE << 20);
-            }
-            Step::Word(address, value) => {
-                load(&mut code, ADDRESS, address);
-                load(&mut code, VALUE, value);
-                // sw a1, 0(a0)
-                code.push(0x23 | 2 << 12 | ADDRESS << 15 | VALUE << 20);
-            }
-            Step::Call(_) => {}
-        }
-    }
-    load(&mut code, TOLD, DONE);
-    code.extend([WAIT, AGAIN]);
-    code.iter().flat_map(|word| word.to_le_bytes()).collect()
+    WORDS.program(&steps(guest)).iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
 /// `lui` and `addiw`, which together sign-extend, then the upper half is shifted out.
