@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::config::{Config, KnownDevice};
-use super::policy::Standing;
+use super::policy::{Direction, Standing};
 use super::targets::Answer;
 use crate::release::catalogue::{Entry, Shelf};
 use crate::release::compose::{self, Kit, Machine, Shelves, machine::Sent};
@@ -205,20 +205,12 @@ fn judge(
 #[must_use]
 pub fn standing(config: &Config, row: &Row) -> Standing {
     let verdict = row.answer.verdict();
-    let allowed = match config.place(&row.source) < config.place(&row.destination) {
-        true => &config.policy.forward,
-        false => &config.policy.backward,
-    };
-    match verdict {
-        Verdict::Unsupported => Standing::Good,
-        Verdict::Faithful | Verdict::Defaulted if allowed.contains(&verdict) => Standing::Good,
-        Verdict::Undetermined => Standing::Reported,
-        _ if allowed.contains(&verdict) => Standing::Reported,
-        _ => {
-            let known = config.known_devices.iter().position(|known| known.names(row));
-            known.map_or(Standing::Broken, Standing::Known)
-        }
+    if verdict == Verdict::Undetermined {
+        return Standing::Reported;
     }
+    let known = || config.known_devices.iter().position(|known| known.names(row));
+    let direction = Direction::of(&row.source, &row.destination, config);
+    config.policy.standing(direction, verdict, known)
 }
 
 impl KnownDevice {

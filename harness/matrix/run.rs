@@ -154,7 +154,7 @@ pub fn run_with(
                 standing => standing,
             };
             CellResult {
-                direction: Direction::of(cell, config),
+                direction: Direction::of(&cell.source, &cell.destination, config),
                 standing,
                 cell: cell.clone(),
                 outcome,
