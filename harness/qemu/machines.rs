@@ -314,3 +314,51 @@ fn sample(
         }
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO_DEVICE: &str = "qemu: -device ide-cf,id=d: 'ide-cf' is not a valid device model name";
+    const NO_PROPERTY: &str = "qemu: -device nic,x=1: Property 'nic.x' not found";
+    const NO_OPTION: &str = "qemu: -no-hpet: invalid option";
+    const NO_MACHINE: &str = "qemu: unsupported machine type: \"pc-i440fx-2.4\"";
+    const CRASHED: &str = "qemu: -device nic: failed to find romfile \"nic.rom\"";
+
+    fn real(consumed: Option<u64>, stderr: &str) -> Real {
+        Real {
+            verdict: ObservedVerdict::Refused,
+            consumed,
+            ended: None,
+            stderr: stderr.to_owned(),
+            trace: String::new(),
+            saved: None,
+            unsaved: None,
+        }
+    }
+
+    fn row(answer: Answer) -> Row {
+        Row { release: "7.2".to_owned(), answer, assumptions: Vec::new() }
+    }
+
+    /// An option of the command line that the binary has not is no disagreement; whatever else keeps
+    /// it from being fed is one.
+    #[rstest::rstest]
+    #[case(NO_DEVICE, true)]
+    #[case(NO_PROPERTY, true)]
+    #[case(NO_OPTION, true)]
+    #[case(NO_MACHINE, false)]
+    #[case(CRASHED, false)]
+    fn a_binary_that_lacks_an_option_did_not_start(#[case] said: &str, #[case] lacks: bool) {
+        let taken = row(Answer::Undetermined("x".to_owned()));
+        let standing = standing(&taken, &real(None, said));
+        assert_eq!(standing == Standing::NotStarted, lacks, "{standing:?}");
+    }
+
+    #[test]
+    fn what_the_model_says_cannot_start_agrees() {
+        let unsupported = row(Answer::Unsupported("x".to_owned()));
+        assert_eq!(standing(&unsupported, &real(None, NO_DEVICE)), Standing::Agree);
+        assert!(matches!(standing(&unsupported, &real(Some(9), NO_DEVICE)), Standing::Differ(_)));
+    }
+}
