@@ -58,7 +58,7 @@ impl Untold {
 }
 
 /// One `VMStateDescription`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vmsd {
     /// `.name`: what subsections are recognised by, and what messages print.

@@ -121,10 +121,6 @@ impl<'a> Finisher<'a> {
             version_id: draft.version,
             minimum_version_id,
             old,
-            needed: None,
-            pre_load: None,
-            post_load: None,
-            unmigratable: false,
             untold: Untold {
                 minimum: draft.minimum.or(known).is_none() && kin.is_none(),
                 subsections: draft.minimum.is_none() && kin.is_none(),
@@ -132,6 +128,7 @@ impl<'a> Finisher<'a> {
             inherited_from,
             fields,
             subsections,
+            ..Vmsd::default()
         }
     }
 

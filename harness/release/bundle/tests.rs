@@ -78,20 +78,7 @@ fn field(name: &str, info: &str, size: u32) -> Field {
 }
 
 fn vmsd(name: &str, version_id: u32, fields: Vec<Field>) -> Vmsd {
-    Vmsd {
-        name: name.to_owned(),
-        version_id,
-        minimum_version_id: 1,
-        old: None,
-        needed: None,
-        pre_load: None,
-        post_load: None,
-        unmigratable: false,
-        untold: Default::default(),
-        inherited_from: None,
-        fields,
-        subsections: vec![],
-    }
+    Vmsd { name: name.to_owned(), version_id, minimum_version_id: 1, fields, ..Vmsd::default() }
 }
 
 /// Tables of release 4.0: `d` and `d/s` under C symbols.

@@ -71,15 +71,9 @@ impl Builder {
             name: name.to_owned(),
             version_id: body.version.unwrap_or(version_id),
             minimum_version_id: if body.version.is_none() { 0 } else { version_id },
-            old: None,
-            needed: None,
-            pre_load: None,
-            post_load: None,
-            unmigratable: false,
-            untold: schema::Untold::default(),
-            inherited_from: None,
             fields: self.fields(body),
             subsections: self.subsections(body),
+            ..Vmsd::default()
         };
         self.insert(vmsd)
     }
@@ -241,20 +235,7 @@ fn plain(name: &str, kind: Kind, count: Count) -> Field {
 
 /// A description of version 1 that no stream described.
 fn known(name: &str, fields: Vec<Field>) -> Vmsd {
-    Vmsd {
-        name: name.to_owned(),
-        version_id: 1,
-        minimum_version_id: 1,
-        old: None,
-        needed: None,
-        pre_load: None,
-        post_load: None,
-        unmigratable: false,
-        untold: schema::Untold::default(),
-        inherited_from: None,
-        fields,
-        subsections: Vec::new(),
-    }
+    Vmsd { name: name.to_owned(), version_id: 1, minimum_version_id: 1, fields, ..Vmsd::default() }
 }
 
 /// Whether an entry is about a NULL element, in the notation up to 9.2: an empty struct, or the codec

@@ -6,7 +6,7 @@
 //! descriptions of the device parts have no fields here: the codec transfers those, and the
 //! description is walked for its look-ahead and its subsections.
 
-use super::super::super::schema::{Count, Field, Kind, Size, Subsection, Tables, Untold, Vmsd};
+use super::super::super::schema::{Count, Field, Kind, Size, Subsection, Tables, Vmsd};
 use crate::dialect::Version;
 
 /// Keys are names behind this prefix, which no importer gives.
@@ -442,13 +442,6 @@ fn vmsd(layout: &Layout, release: Version) -> Vmsd {
         name: layout.key.split_once(':').map_or(layout.key, |(_, name)| name).to_string(),
         version_id,
         minimum_version_id: version_id.min(1),
-        old: None,
-        needed: None,
-        pre_load: None,
-        post_load: None,
-        unmigratable: false,
-        untold: Untold::default(),
-        inherited_from: None,
         fields: layout
             .fields
             .iter()
@@ -461,6 +454,7 @@ fn vmsd(layout: &Layout, release: Version) -> Vmsd {
             .filter(|key| known(key))
             .map(|key| Subsection { vmsd: (*key).to_string(), needed: None })
             .collect(),
+        ..Vmsd::default()
     }
 }
 
