@@ -312,8 +312,10 @@ fn changes(
         if let (Some(old), Some(new), Some(_)) =
             (old, new, library.fixture(before, machine, scenario))
         {
-            for (what, name) in self::sent(&old).symmetric_difference(&self::sent(&new)) {
-                let is_new = self::sent(&new).contains(&(*what, name.clone()));
+            let (carried_before, carried_now) = (self::sent(&old), self::sent(&new));
+            for one in carried_before.symmetric_difference(&carried_now) {
+                let (what, name) = one;
+                let is_new = carried_now.contains(one);
                 let (by, knows) = if is_new { (release, &of_old) } else { (before, &of_new) };
                 match (knows.contains(name), is_new) {
                     // A matter of what the guest was doing then.
