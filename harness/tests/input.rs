@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crossload::fuzzing::containers::{Clusters, Disk, pack, save_image};
-use support::{library, stream};
+use support::{confined, library, stream};
 
 const NEWEST: (&str, &str) = ("11.1", "pc-i440fx-10.0");
 
@@ -269,8 +269,8 @@ fn endless_input_is_left() {
     }
 }
 
-/// A container of a machine with much memory, with 128 MiB of address space for the command beyond
-/// what the program itself maps, which is as much without optimisation.
+/// A container of a machine with much memory, with 48 MiB of address space for the command beyond
+/// what the program itself maps.
 #[cfg(target_os = "linux")]
 #[rstest::rstest]
 #[case("gzip")]
@@ -305,9 +305,7 @@ fn little_memory_is_enough(#[case] kind: &str) {
     };
     let folder = tempfile::tempdir().expect("folder");
     let path = put(folder.path(), "file", &packed);
-    let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -v 196608 && exec \"$0\" inspect \"$1\""]);
-    command.args([env!("CARGO_BIN_EXE_crossload"), name(&path)]).stdout(Stdio::piped());
+    let mut command = confined(48, &["inspect", name(&path)]);
     let mut child = command.spawn().expect("the command starts");
     let mut told = String::new();
     child.stdout.take().expect("stdout").read_to_string(&mut told).expect("UTF-8");

@@ -20,6 +20,7 @@ use crossload::report::dump::{SCHEMA, VERSION, annotate};
 use crossload::stream::frames::{Depth, scan};
 use crossload::stream::{Body, Destination, load, record};
 use crossload::wire::Feed;
+use support::confined;
 use support::snapshots::snapshots;
 
 const NEWEST: (&str, &str) = ("11.1", "pc-i440fx-10.0");
@@ -486,14 +487,9 @@ fn pages(to: impl Write) -> std::io::Result<()> {
     to.flush()
 }
 
-/// The command with 64 MiB of address space beyond the 80 MiB that a debug build maps of itself.
+/// MiB that the command may have beyond its own file.
 #[cfg(target_os = "linux")]
-fn confined(stream: &str) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -v 147456 && exec \"$0\" inspect \"$1\""]);
-    command.args([env!("CARGO_BIN_EXE_crossload"), stream]).stdout(Stdio::piped());
-    command
-}
+const ROOM: u64 = 16;
 
 #[cfg(target_os = "linux")]
 fn read_all(output: &Output) {
@@ -509,13 +505,16 @@ fn a_gigabyte_from_a_file_needs_little_memory() {
     let folder = tempfile::tempdir().expect("folder");
     let path = folder.path().join("stream");
     pages(File::create(&path).expect("file")).expect("disk");
-    read_all(&confined(name(&path)).output().expect("the command starts"));
+    read_all(&confined(ROOM, &["inspect", name(&path)]).output().expect("the command starts"));
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_gigabyte_from_a_pipe_needs_little_memory() {
-    let mut child = confined("-").stdin(Stdio::piped()).spawn().expect("the command starts");
+    let mut child = confined(ROOM, &["inspect", "-"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
     pages(child.stdin.take().expect("pipe")).expect("pipe");
     read_all(&child.wait_with_output().expect("the command ends"));
 }
