@@ -6,7 +6,7 @@
 //! is alone.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::super::QemuError;
 use super::super::binary::Binary;
@@ -76,7 +76,7 @@ pub struct Bench<'a> {
     pub machine: &'a str,
     /// Arguments that all its machines have.
     pub common: &'a [String],
-    /// Time for each start and each load.
+    /// Time for each load, and most for each start.
     pub limit: Duration,
     /// What is known beforehand.
     pub hints: &'a Hints,
@@ -89,6 +89,9 @@ impl Bench<'_> {
     /// When the binary cannot be started at all, or this side's files and sockets fail.
     pub fn record(&self, rack: &Rack) -> Result<Tried, QemuError> {
         let mut trial = Trial::new(*self, rack);
+        let begun = Instant::now();
+        trial.run(&[])?;
+        trial.patience = patience(begun.elapsed(), self.limit);
         let all: Vec<&Plugged> = rack.devices.iter().collect();
         let mut alone = trial.cull(all)?;
         // What would not go with the others may go by itself.
@@ -136,6 +139,15 @@ struct Trial<'a> {
     backed: BTreeSet<&'a str>,
     tried: Tried,
     starts: usize,
+    /// Time for each start.
+    patience: Duration,
+}
+
+/// How long a machine with devices may take to start, where the one without took `bare`. One device
+/// that never returns from its start is found by seven more that hang, which need not take the whole
+/// of `limit` each.
+fn patience(bare: Duration, limit: Duration) -> Duration {
+    (Duration::from_secs(10) + 10 * bare).min(limit)
 }
 
 /// Devices that would not go with others, each with what was said.
@@ -146,7 +158,8 @@ impl<'a> Trial<'a> {
         let roms = bench.hints.roms.clone();
         let backed = rack.devices.iter().filter(|d| bench.hints.backed.contains(&d.device));
         let backed = backed.map(|d| d.id.as_str()).collect();
-        Trial { bench, rack, roms, backed, tried: Tried::default(), starts: 0 }
+        let (tried, patience) = (Tried::default(), bench.limit);
+        Trial { bench, rack, roms, backed, tried, starts: 0, patience }
     }
 
     /// Records these devices but for culprits, which it returns.
@@ -207,7 +220,7 @@ impl<'a> Trial<'a> {
             roms: self.roms.clone(),
             ..Setup::default()
         };
-        let stream = match saved(binary, &setup, Deadline::within(limit)) {
+        let stream = match saved(binary, &setup, Deadline::within(self.patience)) {
             Ok(stream) => stream,
             Err(error) => return failed(error),
         };
