@@ -162,7 +162,11 @@ fn standing(row: &Row, real: &Real) -> Standing {
         (Verdict::Undetermined, _) => Standing::Undetermined,
         (Verdict::Unsupported, _) if !started(real) => Standing::Agree,
         _ if !started(real) => differ(),
-        (Verdict::Faithful | Verdict::Defaulted, ObservedVerdict::Accepted) => Standing::Agree,
+        // A binary does not tell what it read.
+        (
+            Verdict::Faithful | Verdict::Defaulted | Verdict::Misparsed,
+            ObservedVerdict::Accepted,
+        ) => Standing::Agree,
         (Verdict::Refused | Verdict::RefusedLate, ObservedVerdict::Refused) => {
             let Answer::Judged(judged) = &row.answer else { return differ() };
             let consumed = real.consumed.unwrap_or_default();
@@ -318,6 +322,7 @@ fn sample(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::Judged;
 
     const NO_DEVICE: &str = "qemu: -device ide-cf,id=d: 'ide-cf' is not a valid device model name";
     const NO_PROPERTY: &str = "qemu: -device nic,x=1: Property 'nic.x' not found";
@@ -353,6 +358,27 @@ mod tests {
         let taken = row(Answer::Undetermined("x".to_owned()));
         let standing = standing(&taken, &real(None, said));
         assert_eq!(standing == Standing::NotStarted, lacks, "{standing:?}");
+    }
+
+    #[rstest::rstest]
+    #[case(Verdict::Faithful, true)]
+    #[case(Verdict::Misparsed, true)]
+    #[case(Verdict::Refused, false)]
+    fn a_load_that_is_accepted_may_be_misparsed(#[case] verdict: Verdict, #[case] agrees: bool) {
+        let judged = Judged {
+            verdict,
+            stopped: 9,
+            taken: 9,
+            size: 9,
+            error: None,
+            difference: None,
+            false_end: None,
+            defaults: Vec::new(),
+            gave_up: Vec::new(),
+        };
+        let real = Real { verdict: ObservedVerdict::Accepted, ..real(Some(9), "") };
+        let standing = standing(&row(Answer::Judged(Box::new(judged))), &real);
+        assert_eq!(standing == Standing::Agree, agrees, "{standing:?}");
     }
 
     #[test]
