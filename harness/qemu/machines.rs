@@ -4,6 +4,7 @@
 //! Two agree when both accept, both refuse and stop at the same place, or neither can start. What
 //! the model leaves undetermined is counted for itself.
 
+use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::time::Duration;
 
@@ -41,6 +42,9 @@ pub struct Sample {
     pub arguments: Vec<String>,
     /// Whether the arguments are somebody's own and whole.
     pub own: bool,
+    /// Option ROMs that its source was given: every destination is, too, as their lengths must be the
+    /// same.
+    pub roms: BTreeSet<String>,
     /// The stream.
     pub stream: Vec<u8>,
 }
@@ -124,6 +128,7 @@ fn one(
         machine: sample.machine.clone(),
         arguments: sample.arguments.clone(),
         own: sample.own,
+        roms: sample.roms.clone(),
         ..Setup::default()
     };
     let wanted = Wanted { feed, trace: false, save: false, limit };
@@ -301,6 +306,7 @@ fn sample(
     let hints = &Hints::default();
     let bench = Bench { binary: &source.binary, machine, common: &common, limit, hints };
     let tried = bench.record(&rack)?;
+    let roms = tried.hints.roms;
     let most = tried.recorded.into_iter().max_by_key(|one| one.devices.len());
     Ok(most.map(|one| {
         let text = |d: &Plugged| match d.varied.as_str() {
@@ -314,6 +320,7 @@ fn sample(
             machine: machine.to_owned(),
             arguments: one.arguments,
             own: false,
+            roms,
             stream: one.stream,
         }
     }))
