@@ -92,9 +92,11 @@ impl Bench<'_> {
         let begun = Instant::now();
         trial.run(&[])?;
         trial.patience = patience(begun.elapsed(), self.limit);
-        let all: Vec<&Plugged> = rack.devices.iter().collect();
-        let mut alone = trial.cull(all)?;
+        let known = |device: &&Plugged| self.hints.alone.contains(&device.device);
+        let (single, together): (Vec<_>, Vec<_>) = rack.devices.iter().partition(known);
         // What would not go with the others may go by itself.
+        let mut alone = trial.cull(together)?;
+        alone.extend(single.into_iter().map(|device| (device, String::new())));
         while let Some((device, said)) = alone.pop() {
             trial.tried.hints.alone.insert(device.device.clone());
             if said.contains(HANGS) {
@@ -274,24 +276,25 @@ fn failed(error: QemuError) -> Result<Outcome, QemuError> {
     }))
 }
 
-/// Which device a message is about: the one whose id it has, or whose section.
+/// Which device a message is about: the one whose id it has, or whose section. The last line that
+/// names one counts; advice may follow it.
 fn culprit(said: &str, rack: &Rack, devices: &[&Plugged]) -> Option<usize> {
-    let line = said.lines().rev().find(|line| !line.contains("warning:"))?;
-    let by_id = devices.iter().position(|device| {
-        let id = device.id.as_str();
-        line.match_indices(id).any(|(at, _)| {
-            let before = line.get(..at).and_then(|text| text.chars().last());
-            let after = line.get(at + id.len()..).and_then(|text| text.chars().next());
-            // `dev1` is not `dev12`, and a backend has the number behind another name.
-            matches!(before, Some('=' | '\'' | '/' | ' ' | '"'))
-                && !after.is_some_and(|c| c.is_ascii_alphanumeric())
+    let lines = || said.lines().rev().filter(|line| !line.contains("warning:"));
+    let named = |line: &str| {
+        devices.iter().position(|device| {
+            let id = device.id.as_str();
+            line.match_indices(id).any(|(at, _)| {
+                let before = line.get(..at).and_then(|text| text.chars().last());
+                let after = line.get(at + id.len()..).and_then(|text| text.chars().next());
+                // `dev1` is not `dev12`, and a backend has the number behind another name.
+                matches!(before, Some('=' | '\'' | '/' | ' ' | '"'))
+                    && !after.is_some_and(|c| c.is_ascii_alphanumeric())
+            })
         })
-    });
-    by_id.or_else(|| {
-        // "State blocked by non-migratable device '0000:00:03.0/nvme'".
-        let section = line.split('\'').nth(1)?;
-        devices.iter().position(|device| rack.is_section_of(device, section))
-    })
+    };
+    // "State blocked by non-migratable device '0000:00:03.0/nvme'".
+    let section = |line: &str| rack.owner(devices, line.split('\'').nth(1)?);
+    lines().find_map(named).or_else(|| lines().find_map(section))
 }
 
 /// The option ROM that a binary says it cannot find.
@@ -314,6 +317,7 @@ mod tests {
     #[case("qemu: warning: dev1\nqemu: Device 'dev0' has no netdev", Some(0))]
     #[case("State blocked by non-migratable device '0000:00:03.0:02.0/nic'", Some(1))]
     #[case("State blocked by non-migratable device '0000:00:04.0/nic'", None)]
+    #[case("qemu: -device nic,id=dev1,addr=1: no driver\nPerhaps you wanted another?", Some(1))]
     #[case("killed by signal 6", None)]
     fn culprits_are_named(#[case] said: &str, #[case] index: Option<usize>) {
         let nic =
