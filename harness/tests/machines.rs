@@ -119,7 +119,7 @@ fn every_observed_machine_comes_out_as_it_did() {
     assert!(wrong.is_empty(), "{} of {cells}:\n{}", wrong.len(), wrong.join("\n"));
     // Those that have no answer yet are listed: nobody adds to them unseen, and a rule that takes one
     // away shows it.
-    assert!(open.len() * 10 <= cells, "{} of {cells} have no answer", open.len());
+    assert!(open.len() * 50 <= cells, "{} of {cells} have no answer", open.len());
     let list = format!("{cells} cells\n\nno answer:\n{}", open.join("\n"));
     let _scope = snapshots("targets");
     insta::assert_snapshot!("open", list);
@@ -174,6 +174,5 @@ fn a_composed_destination_is_the_scenario_s() {
     }
     assert!(all > 100, "{all} loads");
     assert!(wrong.is_empty(), "{} of {all}:\n{}", wrong.len(), wrong.join("\n"));
-    // Of 11.1 devices are missing on older machine types: their recording ran into its time limit.
-    assert!(open * 10 <= all, "{open} of {all} are undetermined");
+    assert!(open * 20 <= all, "{open} of {all} are undetermined");
 }
