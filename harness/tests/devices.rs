@@ -1,7 +1,5 @@
 //! The matrix over devices, as reviewed: what does not go from one release to another.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -11,8 +9,8 @@ use crossload::matrix::policy::Standing;
 use crossload::release::compose::Shelves;
 use crossload::report::devices::{Stood, json, text};
 use crossload::trace::Verdict;
-use support::library;
-use support::snapshots::snapshots;
+use crate::support::library;
+use crate::support::snapshots::snapshots;
 
 /// The repository's `matrix.toml`.
 fn config() -> &'static Config {

@@ -2,10 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
-#[path = "matrix/equal.rs"]
 mod equal;
-mod support;
-
 use std::sync::LazyLock;
 
 use anstream::adapter::strip_str;
@@ -15,7 +12,7 @@ use crossload::release::{corpus::Corpus, library::Library};
 use crossload::report::{findings::findings, json::json, table};
 use crossload::trace::{Verdict, judge};
 use crossload::wire::Feed;
-use support::snapshots::snapshots;
+use crate::support::snapshots::snapshots;
 
 static LIBRARY: LazyLock<Library> =
     LazyLock::new(|| Library::open(Corpus::embedded().unwrap()).unwrap());

@@ -86,13 +86,18 @@ pub fn page(
         index.insert(place, (at, *result));
     }
     let grids = Grids { config, run, index };
+    let platforms = platforms(config);
     let body = html! {
         (outcome(run))
+        nav.jump aria-label="On this page" {
+            a href="#findings" { "Findings" }
+            @for (platform, _) in &platforms { a href={ "#" (platform) } { (platform) } }
+        }
         (filters(&choices, &verdicts))
         (legend(&verdicts))
-        @for (platform, machines) in platforms(config) {
+        @for (platform, machines) in platforms {
             section.platform {
-                h2 { (platform) }
+                h2 id=(platform) { (platform) }
                 @for machine in machines { (grids.machine(machine)) }
             }
         }
