@@ -31,7 +31,7 @@ static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
 fn a_sample_of_the_drift_table_is_as_reviewed() {
     let _scope = snapshots("lab");
     let planned = drift::Planned::new(&LIBRARY, &Selection::default()).unwrap();
-    let drifts = planned.run(planned.step(50_000), &|| ());
+    let drifts = planned.run(planned.step(20_000), &|| ());
     insta::assert_snapshot!("drift-sample", drift::table::summary(&drifts));
 }
 
