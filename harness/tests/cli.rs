@@ -2,11 +2,11 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
+use crate::support::snapshots::snapshots;
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use crate::support::snapshots::snapshots;
 
 const STREAM: &str = "corpus/10.0/pc-i440fx-10.0.idle.stream.zst";
 const BEFORE: &str = "harness/release/changes/doctored/before.json";

@@ -8,8 +8,8 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crossload::fuzzing::containers::{Clusters, Disk, pack, save_image};
 use crate::support::{confined, library, stream};
+use crossload::fuzzing::containers::{Clusters, Disk, pack, save_image};
 
 const NEWEST: (&str, &str) = ("11.1", "pc-i440fx-10.0");
 

@@ -8,6 +8,8 @@ use std::io::{BufWriter, Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use crate::support::confined;
+use crate::support::snapshots::snapshots;
 use crossload::dialect::Generation;
 use crossload::dialect::machine::{X86_64, architecture};
 use crossload::release::corpus::Corpus;
@@ -18,8 +20,6 @@ use crossload::report::dump::{SCHEMA, VERSION, annotate};
 use crossload::stream::frames::{Depth, scan};
 use crossload::stream::{Body, Destination, load, record};
 use crossload::wire::Feed;
-use crate::support::confined;
-use crate::support::snapshots::snapshots;
 
 const NEWEST: (&str, &str) = ("11.1", "pc-i440fx-10.0");
 

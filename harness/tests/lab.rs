@@ -4,6 +4,7 @@
 
 use std::sync::LazyLock;
 
+use crate::support::snapshots::snapshots;
 use crossload::lab::designs::cursor::Stream;
 use crossload::lab::designs::model::Machine;
 use crossload::lab::designs::sink::{Sink, Truth, Verdict};
@@ -11,7 +12,6 @@ use crossload::lab::designs::{self, evolve, neighbours, real, run};
 use crossload::lab::drift::{self, Base, Class, Rule, Selection};
 use crossload::release::corpus::Corpus;
 use crossload::release::library::Library;
-use crate::support::snapshots::snapshots;
 
 /// What `harness/lab/README.md` is about. A release that is added later changes none of its tables;
 /// to study it too, name it here, make the tables again and put the page right.

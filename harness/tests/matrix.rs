@@ -5,6 +5,7 @@
 mod equal;
 use std::sync::LazyLock;
 
+use crate::support::snapshots::snapshots;
 use anstream::adapter::strip_str;
 use crossload::matrix::run::run_with;
 use crossload::matrix::{Config, Direction, Filter, Outcome, Plan, Run, Standing, run};
@@ -12,7 +13,6 @@ use crossload::release::{corpus::Corpus, library::Library};
 use crossload::report::{findings::findings, json::json, table};
 use crossload::trace::{Verdict, judge};
 use crossload::wire::Feed;
-use crate::support::snapshots::snapshots;
 
 static LIBRARY: LazyLock<Library> =
     LazyLock::new(|| Library::open(Corpus::embedded().unwrap()).unwrap());

@@ -149,7 +149,10 @@ fn grid(browser: &mut Browser, folder: &Path) -> Result<(), String> {
     }
     // A way down the page leaves all that as it is.
     browser.click(".jump a[href='#findings']")?;
-    ensure(browser.run("return location.hash")?.to_string() == address, "a jump changes the address")?;
+    ensure(
+        browser.run("return location.hash")?.to_string() == address,
+        "a jump changes the address",
+    )?;
     ensure(browser.run("return scrollY > 100")? == true, "a jump goes nowhere")?;
     browser.click("#filters button[type=reset]")?;
     let (again, _) = shown(browser)?;

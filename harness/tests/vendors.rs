@@ -6,6 +6,8 @@
 use std::io::Cursor;
 use std::process::{Command, Output};
 
+use crate::support::library;
+use crate::support::snapshots::snapshots;
 use crossload::dialect::Generation;
 use crossload::lab::vendors::migrate::{can_migrate, can_migrate_all};
 use crossload::lab::vendors::state::can_migrate_stream;
@@ -15,8 +17,6 @@ use crossload::matrix::vendors::Vendor;
 use crossload::release::library::Library;
 use crossload::release::provenance::Fixture;
 use rayon::prelude::*;
-use crate::support::library;
-use crate::support::snapshots::snapshots;
 
 const MATRIX: &str = include_str!("../../matrix.toml");
 
