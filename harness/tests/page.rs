@@ -143,16 +143,14 @@ fn grid(browser: &mut Browser, folder: &Path) -> Result<(), String> {
     choose("device", "ide")?;
     let (fewer, _) = shown(browser)?;
     ensure(fewer > 0 && fewer <= few, format!("{fewer} of {few}"))?;
-    let address = browser.run("return location.hash")?.to_string();
+    let hash = browser.run("return location.hash")?;
+    let address = hash.to_string();
     for part in ["release=0.12.5", "device=ide", "verdict=misparsed"] {
         ensure(address.contains(part), format!("{address} has no {part}"))?;
     }
     // A way down the page leaves all that as it is.
     browser.click(".jump a[href='#findings']")?;
-    ensure(
-        browser.run("return location.hash")?.to_string() == address,
-        "a jump changes the address",
-    )?;
+    ensure(browser.run("return location.hash")? == hash, "a jump changes the address")?;
     ensure(browser.run("return scrollY > 100")? == true, "a jump goes nowhere")?;
     browser.click("#filters button[type=reset]")?;
     let (again, _) = shown(browser)?;
