@@ -1,12 +1,12 @@
 //! Machines that nobody recorded: the model against what real binaries did with them, and composed
 //! destinations against those of scenarios.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::library;
+use crate::support::snapshots::snapshots;
 use crossload::matrix::targets::{Answer, Asked, Row, Targets, targets};
 use crossload::release::compose::Shelves;
 use crossload::release::files::{LIMIT, unzstd};
@@ -14,8 +14,6 @@ use crossload::release::provenance::Fixture;
 use crossload::trace::Verdict;
 use serde::Deserialize;
 use std::io::Cursor;
-use support::library;
-use support::snapshots::snapshots;
 
 /// A set of devices on a machine type, and what each binary did with each stream.
 #[derive(Debug, Deserialize)]

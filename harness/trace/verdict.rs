@@ -23,7 +23,7 @@ pub enum Verdict {
     Refused,
     /// Refused, but something was read wrongly first.
     RefusedLate,
-    /// The destination has no such machine type or device.
+    /// The destination has no such machine type or device, or none on record.
     Unsupported,
     /// The tables do not say enough.
     Undetermined,
