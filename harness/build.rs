@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// Folders of the corpus that only tests, checks against real binaries and importers read.
-const LEFT_OUT: [&str; 4] = ["bundles", "machines", "regressions", "saved-again"];
+const LEFT_OUT: [&str; 5] = ["bundles", "fuzz-seeds", "machines", "regressions", "saved-again"];
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=corpus");

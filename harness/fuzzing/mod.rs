@@ -14,8 +14,11 @@
 //! | [`dice`], [`generate`] | choices, and what is made of them |
 //! | [`edit`], [`mutate`] | changes of generated streams, and of real ones |
 //! | [`ambiguity`], [`oracle`] | the second opinion, and the decoder held against it |
+//! | [`follow`] | the same for fixtures without footers |
 //! | [`targets`] | the bodies of the targets |
+//! | [`window`] | parts of captured streams |
 //! | [`pool`], [`seed`], [`dictionary`] | the corpus for fuzzing, seeds and dictionary from it |
+//! | [`packed`] | seeds kept from earlier runs |
 //! | [`containers`] | writers of what the room `input` reads |
 //! | [`smoke`], [`counters`] | runs without a fuzzer; counts of any run |
 //!
@@ -28,15 +31,18 @@ pub mod counters;
 pub mod dice;
 pub mod dictionary;
 pub mod edit;
+pub mod follow;
 pub mod generate;
 pub mod mutate;
 pub mod oracle;
+pub mod packed;
 pub mod pool;
 pub mod seed;
 pub mod smoke;
 pub mod targets;
 #[cfg(test)]
 mod tests;
+pub mod window;
 
 /// Why a target failed: a text with everything needed to understand it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! Without a fuzzer: inputs from fixed seeds, and single inputs from files.
 
 use super::counters::Counts;
+use super::generate::case::Input;
 use super::oracle::Strict;
 use super::{Failure, Target};
 
@@ -17,7 +18,7 @@ pub fn smoke(
     executions: u64,
     strict: Strict,
 ) -> Result<Counts, Failure> {
-    let mut counts = Counts { strict, ..Counts::default() };
+    let mut counts = Counts { strict, every_rule: true, ..Counts::default() };
     for turn in 0..executions {
         let input = input(seed, turn);
         if let Err(failure) = (target.run)(&input, &mut counts) {
@@ -52,14 +53,15 @@ pub fn input(seed: u64, turn: u64) -> Vec<u8> {
 }
 
 /// What a fuzzer tries now and then in the place of an input for a generator: other choices, all of
-/// them or from somewhere on.
+/// them or those behind the shape.
 #[must_use]
 pub fn fresh(bytes: &[u8], choices: &[u8]) -> Vec<u8> {
-    let kept = bytes.len().min(choices.first().map_or(0, |b| usize::from(*b)));
-    let mut fresh = bytes.get(..kept).unwrap_or_default().to_vec();
-    if choices.len().is_multiple_of(2) {
-        fresh.clear();
-    }
-    fresh.extend(choices);
-    fresh
+    let kept = if choices.len().is_multiple_of(2) { 0 } else { Input::of(bytes).head() };
+    [bytes.get(..kept).unwrap_or_default(), choices].concat()
+}
+
+/// Where the choices of an input for a generator begin that leave its shape as it is.
+#[must_use]
+pub fn behind_the_shape(bytes: &[u8]) -> usize {
+    Input::of(bytes).head().min(bytes.len())
 }

@@ -21,7 +21,7 @@ use std::ops::Range;
 use lengths::Length;
 
 use super::dice::Dice;
-use crate::stream::{Destination, load_bytes, record};
+use crate::stream::{Destination, load_tersely, record};
 use crate::wire::map::Piece;
 use crate::wire::{Feed, Map};
 
@@ -394,5 +394,5 @@ pub fn crossed(one: &[u8], other: &[u8], by: &Destination, choices: &[u8]) -> Ve
 }
 
 fn reading<'d>(stream: &[u8], by: &'d Destination) -> Mutant<'d> {
-    Mutant::new(stream.to_vec(), load_bytes(by, stream, &Feed::Bulk).map)
+    Mutant::new(stream.to_vec(), load_tersely(by, stream, &Feed::Bulk).map)
 }
