@@ -188,7 +188,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     ) -> Result<()> {
         self.step(field)?;
         let present = match &field.exists {
-            None => field.version_id <= version || planted(Fault::LaterFieldsRead),
+            None => field.version_id <= version,
             Some(predicate) => {
                 let timers = self.local_value("num_timers_save").unwrap_or(3);
                 let values = self.values.get(base..).unwrap_or(&[]);

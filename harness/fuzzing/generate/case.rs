@@ -1,7 +1,7 @@
 //! A whole case: what an input says, the stream that it comes to, and who loads it.
 //!
 //! ```text
-//! input: | rules | half the length of the shape | shape | framing, feed, values, edits ... |
+//! input: | rules | length of the shape, in steps | shape | framing, feed, values, edits ... |
 //! ```
 //!
 //! The shape makes both sides ([`pairs`]), the rest what is different each time. One input is loaded
@@ -22,6 +22,8 @@ use crate::wire::Feed;
 
 /// Bytes before the shape.
 const HEAD: usize = 2;
+/// From so many steps of its length on, a shape is a long one.
+const LONG: usize = 224;
 
 /// An input, taken apart.
 #[derive(Debug, Clone, Copy)]
@@ -34,16 +36,24 @@ pub struct Input<'a> {
     pub rest: &'a [u8],
 }
 
+/// So many steps in bytes: of two, the last ones of sixteen.
+fn length(steps: u8) -> usize {
+    match usize::from(steps) {
+        short @ 0..LONG => 2 * short,
+        long => 2 * LONG + 16 * (long - LONG),
+    }
+}
+
 impl<'a> Input<'a> {
     /// Takes an input apart.
     #[must_use]
     pub fn of(bytes: &'a [u8]) -> Self {
         let (head, rest) = bytes.split_at(bytes.len().min(HEAD));
-        let (rules, half) = match head {
-            [rules, half] => (*rules, usize::from(*half)),
+        let (rules, length) = match head {
+            [rules, steps] => (*rules, length(*steps)),
             _ => (head.first().copied().unwrap_or(0), 0),
         };
-        let (shape, rest) = rest.split_at(rest.len().min(2 * half));
+        let (shape, rest) = rest.split_at(rest.len().min(length));
         Input { rules, shape, rest }
     }
 

@@ -109,7 +109,6 @@ pub enum Feature {
     Temporary,
     NullPointers,
     Bitmap,
-    OldLoader,
 }
 
 /// The features of a case.

@@ -1,12 +1,11 @@
 //! A captured stream with structure-aware changes, under any feed, loaded into any destination,
 //! mostly one of its machine; the original's meaning, moved along with the bytes, is the truth.
 
-use crate::fuzzing::ambiguity::{Cause, Prediction};
+use crate::fuzzing::ambiguity::Cause;
 use crate::fuzzing::counters::Counts;
 use crate::fuzzing::dice::Dice;
-use crate::fuzzing::follow::follow;
 use crate::fuzzing::mutate::Mutant;
-use crate::fuzzing::pool::{Baseline, Original, Pair, pool};
+use crate::fuzzing::pool::{Baseline, Pair, pool};
 use crate::fuzzing::{Failure, Outcome, oracle, window};
 use crate::stream::load_tersely;
 use crate::trace::{Verdict, compare, verdict};
@@ -60,7 +59,7 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     if mutant.put_right > 0 {
         counts.other("length put right");
     }
-    check(&pair, original, baseline, &mutant, &feed, counts).map_err(|Failure(why)| {
+    check(&pair, baseline, &mutant, &feed, counts).map_err(|Failure(why)| {
         let Pair { fixture, to, .. } = pair;
         let by = format!("{}/{}.{}", to.release, to.machine, to.scenario);
         let from = mutant.changed;
@@ -72,53 +71,8 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     })
 }
 
-/// Without footers nothing tells a misparse behind a change from one that the change asked for, but
-/// the destination's descriptions.
-///
-/// # Errors
-/// What does not fit, in words.
-pub fn second_opinion(
-    pair: &Pair,
-    original: &Original,
-    mutant: &Mutant<'_>,
-    changed: u64,
-    parts: Option<u64>,
-    counts: &mut Counts,
-) -> Result<(), &'static str> {
-    let says = follow(&mutant.bytes, &mutant.map, pair.to, Some(changed));
-    let why = match (says, parts) {
-        (Prediction::Open(why), _) => {
-            counts.other(why);
-            return Ok(());
-        }
-        (Prediction::Parts { offset, .. }, Some(at)) if offset == at => {
-            counts.other("parts where the second opinion says");
-            return Ok(());
-        }
-        (Prediction::Agrees, None) => {
-            counts.other("agrees with the second opinion");
-            return Ok(());
-        }
-        (Prediction::Refuses { .. }, _) => "accepted what must be refused",
-        (Prediction::Agrees, Some(_)) => "misparsed, and the descriptions read it as written",
-        (Prediction::Parts { .. }, None) => {
-            "accepted as written, which the descriptions do not allow"
-        }
-        (Prediction::Parts { .. }, Some(_)) => "parts elsewhere than the descriptions say",
-    };
-    // Where the unchanged stream is not followed either, it is the second opinion that is wrong.
-    match follow(&original.stream, &original.map, pair.to, None) {
-        Prediction::Agrees => Err(why),
-        _ => {
-            counts.other("not followed unchanged");
-            Ok(())
-        }
-    }
-}
-
 fn check(
     pair: &Pair,
-    original: &Original,
     baseline: Baseline,
     mutant: &Mutant<'_>,
     feed: &Feed,
@@ -159,14 +113,6 @@ fn check(
         && (loaded.stopped, loaded.refused.is_none()) != (baseline.stopped, baseline.accepted)
     {
         return fail("ended otherwise, before it came to the change");
-    }
-    if !pair.to.dialect.footers
-        && *feed == Feed::Bulk
-        && loaded.refused.is_none()
-        && baseline.parts.is_none()
-        && let Err(why) = second_opinion(pair, original, mutant, changed, parts, counts)
-    {
-        return fail(why);
     }
     let Some(offset) = parts else { return Ok(()) };
     // An item is another if a byte of it is. Only a look-ahead sees what is behind its place.
