@@ -156,6 +156,12 @@ impl Stream {
         Stream { source, machine }
     }
 
+    /// What was opened.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
     /// The machine type, as far as the stream says it (2.4 and later).
     #[must_use]
     pub fn machine_type(&self) -> Option<&str> {

@@ -2,16 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use super::input::Input;
+use super::input::{Input, machine_type};
 use super::running::Running;
 use super::{CliError, Said};
+use crate::dialect::machine::X86_64;
 use crate::matrix::{Filter, Plan};
-use crate::qemu::Binary;
 use crate::qemu::add::{Order, add};
-use crate::qemu::binary::ARCHITECTURE;
 use crate::qemu::devices::shelve;
+use crate::qemu::{Binary, QemuError};
+use crate::release::notes::{self, Note};
 use crate::report::meant::{meant, told};
-use crate::report::table::{in_words, table};
+use crate::report::news::News;
+use crate::report::table::table;
 use crate::wire::Feed;
 
 /// Options of the verb.
@@ -37,11 +39,14 @@ pub(super) struct Args {
     release: Option<String>,
     /// Machine type to capture beside the listed ones and its newest, or with --devices, the only ones
     /// on which devices are recorded; may be given more than once
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, value_name = "TYPE", value_parser = machine_type)]
     machine: Vec<String>,
     /// Print the grids of the new row and column, too
     #[arg(long)]
     grids: bool,
+    /// Print every note of the importer for itself, not what is said of many places in one line
+    #[arg(long)]
+    notes: bool,
     /// The claims to add to
     #[arg(long, value_name = "FILE", default_value = "matrix.toml")]
     matrix: PathBuf,
@@ -60,9 +65,14 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let binary = args.running.binary(&args.qemu)?;
     let release = args.release.clone().unwrap_or_else(|| binary.series());
     let corpus = super::input::beside(&args.matrix);
-    if args.devices {
-        return devices(args, &binary, &release, &corpus);
+    if args.devices && binary.architecture != X86_64 {
+        let (about, found) = (binary.about, binary.architecture);
+        return Err(QemuError::NoCatalogue { about, found }.into());
     }
+    if args.devices {
+        return devices(args, &binary, &release, &corpus, &[]);
+    }
+    let machines: Vec<String> = args.machine.iter().map(|name| binary.own(name)).collect();
     let order = Order {
         binary: &binary,
         release: release.clone(),
@@ -70,29 +80,33 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         corpus: &corpus,
         jobs: args.running.jobs(),
         limit: args.running.limit(),
-        machines: &args.machine,
+        machines: &machines,
     };
     let added = add(&order)?;
     let Some((config, run)) = &added.run else {
         return Ok(Said {
             text: format!(
-                "{release} ({ARCHITECTURE}) is there already: nothing changed; {}\n",
+                "{release} ({}) is there already: nothing changed; {}\n",
+                binary.architecture,
                 binary.own_release()
             ),
             holds: true,
         });
     };
-    let mut text = format!("{release}: {}, {ARCHITECTURE}\n", binary.about);
-    for note in &added.notes {
-        text += &format!("note: {note}\n");
-    }
+    let mut text = format!("{release}: {}, {}\n", binary.about, binary.architecture);
+    text += &notes::lines(&added.notes, args.notes);
     text += "\n";
     for change in &added.changes {
         text += &format!("{change}\n");
     }
+    for finding in &added.findings {
+        text += &format!("\nnot captured: {finding}\n");
+    }
+    let before = added.before.as_ref().map(|(name, run)| (name.as_str(), run.cells.as_slice()));
+    let news = News { release: &release, run, before };
     text += &match args.grids {
-        true => format!("\n{}", table(config, run, &run.cells)),
-        false => in_words(config, run, &run.cells),
+        true => format!("\n{}", table(config, run, &run.cells, true)),
+        false => news.in_words(config),
     };
     if !run.holds() {
         text += &meant_by(&args.matrix)?;
@@ -102,8 +116,10 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         n => format!(", {n} findings recorded in {}", args.matrix.display()),
     };
     text += &format!("\n{} files written{findings}.\n", added.written.len());
-    if !args.no_devices {
-        text += &devices(args, &binary, &release, &corpus)?.text;
+    if !args.no_devices && binary.architecture != X86_64 {
+        text += &format!("note: device types of {} are not recorded\n", binary.architecture);
+    } else if !args.no_devices {
+        text += &devices(args, &binary, &release, &corpus, &added.notes)?.text;
     }
     Ok(Said { text, holds: run.holds() })
 }
@@ -116,8 +132,14 @@ fn meant_by(matrix: &Path) -> Result<String, CliError> {
     Ok(told(&config, &meant(&config, &run.cells)))
 }
 
-/// The devices of a release on record.
-fn devices(args: &Args, binary: &Binary, release: &str, corpus: &Path) -> Result<Said, CliError> {
+/// The devices of a release on record; `told` are notes that need not be told again.
+fn devices(
+    args: &Args,
+    binary: &Binary,
+    release: &str,
+    corpus: &Path,
+    told: &[Note],
+) -> Result<Said, CliError> {
     let shelved = shelve::shelve(&shelve::Order {
         binary,
         release,
@@ -127,9 +149,9 @@ fn devices(args: &Args, binary: &Binary, release: &str, corpus: &Path) -> Result
         limit: args.running.limit(),
     })?;
     let mut text = format!("{release}: {}\n", binary.about);
-    for note in &shelved.notes {
-        text += &format!("note: {note}\n");
-    }
+    let notes = shelved.notes.into_iter().map(|note| note.of(release));
+    let notes: Vec<Note> = notes.filter(|note| !told.contains(note)).collect();
+    text += &notes::lines(&notes, args.notes);
     for (machine, why) in &shelved.silent {
         text += &format!("{machine} could not be recorded: {why}\n");
     }

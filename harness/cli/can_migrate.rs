@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use super::input::{Input, Started, find};
+use super::input::{Input, Started, find, machine_type};
 use super::source::StreamOptions;
 use super::{CliError, Said};
 use crate::input::Source;
@@ -35,7 +35,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "VENDOR:RELEASE")]
     to: String,
     /// Only for this machine type
-    #[arg(long, value_name = "MACHINE")]
+    #[arg(long, value_name = "MACHINE", value_parser = machine_type)]
     machine: Option<String>,
     /// The state that it has: a fixture (RELEASE/MACHINE.SCENARIO), a file of any
     /// kind that `inspect` reads, or - for standard input. Without it the answer is for any state
@@ -66,7 +66,10 @@ fn composed(
     let meaning = meaning.map_err(|why| CliError::Stream { name: name.clone(), why })?;
     let kit = Kit { name: &to.name, release: &to.release, tables: &to.tables };
     let (row, _) = ask(&shelves, &kit, &origin, &meaning, stream, &Feed::Bulk).map_err(failed)?;
-    let holds = matches!(row.answer.verdict(), Verdict::Faithful | Verdict::Defaulted);
+    let Some(holds) = row.takes() else {
+        let why = sentence_of(&row, &from.name);
+        return Err(CliError::NoDestination(format!("{name}: {} {why}", Verdict::Undetermined)));
+    };
     let mut text = format!(
         "{name}, read as {} of {}: {}: {}\n",
         origin.source.destination.machine,

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::input::Input;
+use super::input::{Input, machine_type};
 use super::running::Running;
 use super::{CliError, Said};
 use crate::matrix::config::Scenario;
 use crate::qemu::capture::all;
-use crate::qemu::scenario::{fits, lacks, newest};
+use crate::qemu::scenario::{fits, lacks, meant, newest};
 use crate::qemu::{QemuError, bundle};
 
 /// Options of the verb.
@@ -31,7 +31,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     release: Option<String>,
     /// Machine type; may be given more than once [default: the newest of each chipset]
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, value_name = "TYPE", value_parser = machine_type)]
     machine: Vec<String>,
     /// Scenario; may be given more than once [default: all]
     #[arg(long, value_name = "NAME")]
@@ -48,25 +48,30 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     }
     let binary = args.running.binary(&args.qemu)?;
     let release = args.release.clone().unwrap_or_else(|| binary.series());
+    let listed: Vec<String> = args.machine.iter().map(|name| binary.own(name)).collect();
     let mut captured = Vec::new();
     let mut text = String::new();
     let mut wanted = Vec::new();
+    super::input::listed(&config, &args.scenario)?;
+    super::input::has_machines(&binary, &args.machine)?;
     let named = |s: &&Scenario| args.scenario.is_empty() || args.scenario.contains(&s.name);
-    for scenario in config.scenarios.iter().filter(named) {
+    for scenario in config.scenarios.iter().filter(named).filter(|s| meant(&binary, s)) {
         if let Some(reason) = lacks(&binary, scenario) {
             text += &format!("{} left out: {reason}\n", scenario.name);
             continue;
         }
-        let machines: Vec<&str> = match args.machine.as_slice() {
+        let machines: Vec<&str> = match listed.as_slice() {
             [] => newest(&binary, scenario).into_iter().map(|m| m.name.as_str()).collect(),
-            listed => listed.iter().map(String::as_str).filter(|m| fits(scenario, m)).collect(),
+            _ => listed.iter().map(String::as_str).filter(|m| fits(scenario, m)).collect(),
         };
         for machine in machines {
             wanted.push((scenario, machine));
         }
     }
     let mut failed = None;
-    let tried = all(&binary, &release, &wanted, args.running.jobs(), args.running.limit())?;
+    let bar = super::progress::count(wanted.len() as u64, "scenarios");
+    let (jobs, limit) = (args.running.jobs(), args.running.limit());
+    let tried = all(&binary, &release, &wanted, jobs, limit, &|| bar.inc(1))?;
     for ((scenario, machine), result) in wanted.iter().zip(tried) {
         match result {
             Ok(one) => {

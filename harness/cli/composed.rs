@@ -3,17 +3,19 @@
 use std::path::Path;
 
 use super::CliError;
+use super::input::machine_type;
 use super::source::StreamOptions;
 use crate::input::Source;
 use crate::matrix::targets::{Asked, Origin, origin};
 use crate::release::compose::{self, Composed, Kit, Lacking, Shelves};
 use crate::release::library::Library;
+use crate::release::near;
 
 /// What may be said of the machine in a file.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Written {
     /// The machine type, where a file does not say it (before 2.4)
-    #[arg(long, value_name = "MACHINE")]
+    #[arg(long, value_name = "MACHINE", value_parser = machine_type)]
     machine: Option<String>,
     /// The release that wrote a file, where it is known
     #[arg(long, value_name = "RELEASE")]
@@ -39,8 +41,9 @@ pub(super) enum Format {
 /// A release that the corpus does not have.
 pub(super) fn no_release(library: &Library, release: &str) -> CliError {
     let known: Vec<&str> = library.releases().iter().map(|r| r.0.as_str()).collect();
+    let meant = near::hint(release, known.iter().copied());
     let known = known.join(", ");
-    CliError::NoDestination(format!("no release {release}: expected one of {known}"))
+    CliError::NoDestination(format!("no release {release}{meant}: expected one of {known}"))
 }
 
 /// A stream of a user, and what it is of.

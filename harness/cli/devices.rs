@@ -3,10 +3,10 @@
 use super::composed::Format;
 use super::input::Input;
 use super::{CliError, Said};
-use crate::matrix::devices::devices;
+use crate::matrix::devices::{devices_between, fits, standing};
+use crate::matrix::policy::Standing;
 use crate::release::compose::Shelves;
 use crate::report::devices::{json, text};
-use crate::trace::Verdict;
 
 /// Options of the verb.
 #[derive(Debug, Clone, clap::Args)]
@@ -19,7 +19,8 @@ Examples:
 
 Every device type of every release that has a catalogue (crossload add), alone, into every other
 release that has it, on each machine type that both have. What is neither faithful nor defaulted is
-listed, grouped by cause. Exit status is 1 if anything is misparsed.")]
+listed, grouped by cause: what breaks the policy of matrix.toml first, then what a [[known_device]]
+entry there names, then what the policy allows. Exit status is 1 if anything breaks it.")]
 pub(super) struct Args {
     /// Device types, by name; * stands for anything
     #[arg(value_name = "GLOB", default_value = "*")]
@@ -39,46 +40,18 @@ pub(super) struct Args {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let (library, _) = args.input.open()?;
+    let (library, config) = args.input.open()?;
     let shelves = Shelves::new(&library);
-    let mut rows = devices(&shelves, |device| fits(&args.glob, device))?;
-    rows.retain(|row| {
-        args.source.as_ref().is_none_or(|name| *name == row.source)
-            && args.destination.as_ref().is_none_or(|name| *name == row.destination)
-    });
-    let holds = rows.iter().all(|row| row.answer.verdict() != Verdict::Misparsed);
+    let pair = |source: &str, destination: &str| {
+        args.source.as_ref().is_none_or(|name| name == source)
+            && args.destination.as_ref().is_none_or(|name| name == destination)
+    };
+    let rows = devices_between(&shelves, |device| fits(&args.glob, device), pair)?;
+    let told: Vec<_> = rows.into_iter().map(|row| (standing(&config, &row), row)).collect();
+    let holds = told.iter().all(|(standing, _)| *standing != Standing::Broken);
     let text = match args.format {
-        Format::Text => text(&rows),
-        Format::Json => json(&rows),
+        Format::Text => text(&told, &config),
+        Format::Json => json(&told, &config),
     };
     Ok(Said { text, holds })
-}
-
-/// Whether a name fits a pattern in which `*` stands for any text.
-fn fits(glob: &str, name: &str) -> bool {
-    let Some((head, rest)) = glob.split_once('*') else { return glob == name };
-    let Some(mut name) = name.strip_prefix(head) else { return false };
-    loop {
-        if fits(rest, name) {
-            return true;
-        }
-        let Some(first) = name.chars().next() else { return false };
-        name = name.get(first.len_utf8()..).unwrap_or("");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::fits;
-
-    #[rstest::rstest]
-    #[case("*", "anything", true)]
-    #[case("virtio-*", "virtio-net-pci", true)]
-    #[case("virtio-*-pci", "virtio-net-pci", true)]
-    #[case("virtio-*-pci", "virtio-net-device", false)]
-    #[case("e1000", "e1000e", false)]
-    #[case("*e", "e1000e", true)]
-    fn patterns(#[case] glob: &str, #[case] name: &str, #[case] fit: bool) {
-        assert_eq!(fits(glob, name), fit);
-    }
 }

@@ -36,6 +36,8 @@ pub enum CliError {
     File(#[from] FileError),
     #[error(transparent)]
     Held(#[from] HeldError),
+    #[error(transparent)]
+    Report(#[from] crate::report::html::FolderError),
     #[error("{0}: {1}")]
     Folder(PathBuf, std::io::Error),
     #[error(transparent)]
@@ -55,12 +57,24 @@ pub enum CliError {
     Stream { name: String, why: String },
     #[error("{name}: {source}")]
     Targets { name: String, source: crate::matrix::targets::TargetsError },
+    #[error(transparent)]
+    Descriptions(#[from] crate::release::changes::DescriptionsError),
+    #[error(transparent)]
+    Evidence(#[from] crate::report::evidence::EvidenceError),
     #[error("{0}: no such file")]
     NoFile(PathBuf),
     #[error("the corpus has no matrix.toml: name one with --matrix")]
     NoMatrix,
-    #[error("no fixture '{asked}': expected RELEASE/MACHINE.SCENARIO, such as {example}")]
-    NoFixture { asked: String, example: String },
+    #[error("no fixture '{asked}'{meant}: expected RELEASE/MACHINE.SCENARIO, such as {example}")]
+    NoFixture { asked: String, meant: String, example: String },
+    #[error("no scenario '{asked}'{meant}: expected one of {known}")]
+    NoScenario { asked: String, meant: String, known: String },
+    #[error("{about} has no machine type '{asked}'{meant}")]
+    NoMachine { about: String, asked: String, meant: String },
+    #[error(
+        "no release and no file '{asked}'{meant}: expected a -dump-vmstate file, or one of {known}"
+    )]
+    NoBuild { asked: String, meant: String, known: String },
     #[error("{0}")]
     NoDestination(String),
     #[error("{0}")]
@@ -69,6 +83,8 @@ pub enum CliError {
     Fixture { id: String, why: String },
     #[error("no observation is on record")]
     NothingObserved,
+    #[error("the report cannot be written as JUnit XML: {0}")]
+    Junit(#[from] quick_junit::SerializeError),
     #[error("the report cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
     #[error("cannot write to standard output: {0}")]

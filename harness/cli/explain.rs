@@ -9,7 +9,7 @@ use super::source::StreamOptions;
 use super::{CliError, Said};
 use crate::release::compose::Shelves;
 use crate::release::library::Library;
-use crate::report::beside::beside;
+use crate::report::beside::{beside, places};
 use crate::report::sentence::judged_sentence;
 use crate::stream::{Destination, load};
 use crate::trace::{Meaning, judge};
@@ -95,13 +95,8 @@ fn told(
 
     let cause = judged_sentence(&judged, source);
     let mut text = format!("{name} into {}: {}\n{cause}\n", args.destination, judged.verdict);
-    let parted = judged.difference.as_ref().map(|d| d.offset);
-    let ended = judged.false_end.as_ref().map(|d| d.offset);
-    let refused = judged.error.as_ref().map(|e| e.offset);
     let reading = load(to, &mut &stream[..], &args.feed);
-    let mut places: Vec<u64> = parted.into_iter().chain(ended).chain(refused).collect();
-    places.dedup();
-    for at in places {
+    for at in places(&judged) {
         text += "\n";
         text += &beside(&meaning.loaded.map, &reading, stream, at);
     }

@@ -12,6 +12,7 @@ use crate::release::corpus::Corpus;
 use crate::release::files;
 use crate::release::held::Held;
 use crate::release::import::Draft;
+use crate::release::notes;
 #[cfg(unix)]
 use crate::release::provenance::Fixture;
 
@@ -31,6 +32,9 @@ pub(super) struct Args {
     /// The corpus, made if need be
     #[arg(long, value_name = "CORPUS")]
     into: PathBuf,
+    /// Print every note of the importer for itself, not what is said of many places in one line
+    #[arg(long)]
+    notes: bool,
 }
 
 /// Runs the verb.
@@ -48,9 +52,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     for path in &report.written {
         text += &format!("wrote {path}\n");
     }
-    for note in &report.notes {
-        text += &format!("note: {note}\n");
-    }
+    text += &notes::lines(&report.notes, args.notes);
     if changed.contains(&claim_file) {
         text += &format!("wrote {}\n", claim_file.display());
     }

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::CliError;
 use crate::dialect::Capabilities;
+use crate::dialect::machine::canonical;
 use crate::matrix::Config;
 use crate::release::corpus::Corpus;
 use crate::release::files;
 use crate::release::library::Library;
-use crate::release::provenance::{Fixture, machine_scenario};
+use crate::release::near;
+use crate::release::provenance::{Fixture, is_machine, machine_scenario};
 
 /// Options that every verb on a corpus has.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -62,14 +64,55 @@ impl Started {
     }
 }
 
+/// An error for a scenario that is not listed.
+#[cfg(unix)]
+pub(super) fn listed(config: &Config, scenarios: &[String]) -> Result<(), CliError> {
+    let known: Vec<&str> = config.scenarios.iter().map(|s| s.name.as_str()).collect();
+    match scenarios.iter().find(|name| !known.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(CliError::NoScenario {
+            asked: name.clone(),
+            meant: near::hint(name, known.iter().copied()),
+            known: known.join(", "),
+        }),
+    }
+}
+
+/// An error for a machine type that a binary does not have.
+#[cfg(unix)]
+pub(super) fn has_machines(
+    binary: &crate::qemu::Binary,
+    machines: &[String],
+) -> Result<(), CliError> {
+    match machines.iter().find(|name| !binary.has(name)) {
+        None => Ok(()),
+        Some(name) => Err(CliError::NoMachine {
+            about: binary.about.clone(),
+            asked: name.clone(),
+            meant: near::hint(name, binary.machines.iter().map(|m| m.name.as_str())),
+        }),
+    }
+}
+
+/// A machine type as somebody wrote it: NAME, or ARCHITECTURE/NAME.
+pub(super) fn machine_type(written: &str) -> Result<String, String> {
+    let machine = canonical(written);
+    match is_machine(&machine) {
+        true => Ok(machine),
+        false => Err("expected NAME, or ARCHITECTURE/NAME".to_owned()),
+    }
+}
+
 /// The fixture of that name: RELEASE/MACHINE.SCENARIO.
 pub(super) fn find<'l>(library: &'l Library, name: &str) -> Result<&'l Fixture, CliError> {
     let found = name.split_once('/').and_then(|(release, stem)| {
-        let (machine, scenario) = machine_scenario(stem)?;
+        let (machine, scenario) = machine_scenario(stem.strip_prefix("x86_64/").unwrap_or(stem))?;
         library.fixture(release, machine, scenario)
     });
+    let all: Vec<String> = library.fixtures().iter().map(Fixture::id).collect();
     found.ok_or_else(|| CliError::NoFixture {
         asked: name.to_owned(),
+        meant: near::hint(name, all.iter().map(String::as_str)),
         example: library.fixtures().first().map_or_else(String::new, Fixture::id),
     })
 }

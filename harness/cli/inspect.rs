@@ -8,7 +8,7 @@ use std::io::{self, BufWriter};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::input::Input;
+use super::input::{Input, machine_type};
 use super::source::StreamOptions;
 use super::{CliError, Said};
 use crate::input::Source;
@@ -59,7 +59,7 @@ pub(super) struct Args {
     #[arg(long = "as", value_name = "RELEASE")]
     release: Option<String>,
     /// The machine type it is loaded into, where the stream does not say it
-    #[arg(long, requires = "release")]
+    #[arg(long, requires = "release", value_parser = machine_type)]
     machine: Option<String>,
     /// Load it into this device set of the corpus instead
     #[arg(long, value_name = "NAME", requires = "machine")]

@@ -43,7 +43,7 @@ pub(super) fn sample(stream: &Stream, arguments: &[String]) -> Sample {
 /// Disagreements, then the counts.
 pub(super) fn told(all: Vec<(Sample, Result<Vec<Held>, String>)>) -> Said {
     let mut text = String::new();
-    let (mut agree, mut undetermined, mut differ, mut unread) = (0, 0, 0, 0);
+    let (mut agree, mut undetermined, mut differ, mut other, mut unread) = (0, 0, 0, 0, 0);
     for (sample, held) in &all {
         match held {
             Err(why) => {
@@ -55,6 +55,7 @@ pub(super) fn told(all: Vec<(Sample, Result<Vec<Held>, String>)>) -> Said {
                     let said = sentence_of(&one.row, sample.source.as_deref().unwrap_or(""));
                     match &one.standing {
                         Standing::Agree => agree += 1,
+                        Standing::NotStarted => other += 1,
                         Standing::Undetermined => {
                             undetermined += 1;
                             text += &format!(
@@ -66,8 +67,11 @@ pub(super) fn told(all: Vec<(Sample, Result<Vec<Held>, String>)>) -> Said {
                             differ += 1;
                             let stderr = one.real.stderr.trim_end().lines().last().unwrap_or("");
                             text += &format!(
-                                "{}\n  into {}: {how}\n    model: {said}\n    binary: {stderr}\n",
-                                sample.name, one.release
+                                "{}\n  into {}: {how}\n    model: {said}\n    binary: {stderr}\n    \
+                                 arguments: {}\n",
+                                sample.name,
+                                one.release,
+                                sample.arguments.join(" ")
                             );
                         }
                     }
@@ -77,9 +81,10 @@ pub(super) fn told(all: Vec<(Sample, Result<Vec<Held>, String>)>) -> Said {
     }
     text += &format!(
         "{} machines, {} loads: {agree} agree, {differ} differ, {undetermined} undetermined; \
-         {unread} streams not read\n",
+         {other} not started, as the binary lacks an option of the machine; {unread} streams not \
+         read\n",
         all.len(),
-        agree + differ + undetermined
+        agree + differ + undetermined + other
     );
     Said { text, holds: differ == 0 }
 }

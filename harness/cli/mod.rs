@@ -13,9 +13,13 @@ mod capture;
 mod composed;
 mod designs;
 mod devices;
+mod diff;
 mod drift;
 mod error;
 mod explain;
+mod fit;
+#[cfg(unix)]
+mod gate;
 mod import;
 mod input;
 mod inspect;
@@ -25,16 +29,19 @@ mod matrix;
 #[cfg(unix)]
 mod observe;
 mod observed;
+mod progress;
+mod report;
 #[cfg(unix)]
 mod running;
 mod seed;
+mod shell;
 mod source;
 mod targets;
 #[cfg(unix)]
 mod verify;
 
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -57,6 +64,7 @@ Examples:
   crossload --feed trickle:8                      eight bytes at a time, as a slow link gives them
   crossload explain 0.12.5/pc-0.12.idle 0.13.0    where one load goes wrong, byte by byte
   crossload inspect vm.stream                     what every byte of a stream is
+  crossload report --html DIR                     all of it as pages for a browser
   crossload observed                              the model against real binaries
   crossload import DIR --into CORPUS && crossload --matrix CORPUS/matrix.toml
 
@@ -64,6 +72,8 @@ Exit status: 0 if the policy holds, 1 if it is broken, 2 if the input cannot be 
 struct Cli {
     #[command(subcommand)]
     verb: Option<Verb>,
+    #[command(flatten)]
+    color: colorchoice_clap::Color,
     #[command(flatten)]
     matrix: matrix::Args,
 }
@@ -76,6 +86,8 @@ enum Verb {
     Targets(targets::Args),
     /// Tell which devices do not go from one release to another, and why
     Devices(devices::Args),
+    /// Tell what changed between two builds' descriptions, and which of it breaks migration
+    Diff(diff::Args),
     /// Show where one fixture is read wrongly or refused by one release
     Explain(explain::Args),
     /// Show what every byte of a stream is: offset, bytes, meaning
@@ -88,6 +100,8 @@ enum Verb {
     Designs(designs::Args),
     /// Tell whether a machine can go from one build to another
     CanMigrate(can_migrate::Args),
+    /// Write a report that people can open in a browser
+    Report(report::Args),
     /// Hold the model against what real binaries did
     Observed(observed::Args),
     /// Write the inputs from which a fuzz target starts
@@ -107,6 +121,13 @@ enum Verb {
     /// Add a release: capture, import, run, claim
     #[cfg(unix)]
     Add(add::Args),
+    /// Hold a build against the one that it branched from, before it goes in
+    #[cfg(unix)]
+    Gate(gate::Args),
+    /// Write what a shell completes of this command
+    Completions(shell::Completions),
+    /// Write manual pages
+    Man(shell::Man),
 }
 
 /// What a verb has to say, and whether what was asked holds.
@@ -125,17 +146,23 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(help.exit_code()).unwrap_or(2));
         }
     };
+    cli.color.write_global();
+    // A script is for a shell, wherever it is shown.
+    let plain = matches!(cli.verb, Some(Verb::Completions(_)));
+    let shown = progress::begin("working");
     let said = match cli.verb {
         None => matrix::run(&cli.matrix),
         Some(Verb::Matrix(args)) => matrix::run(&args),
         Some(Verb::Targets(args)) => targets::run(&args),
         Some(Verb::Devices(args)) => devices::run(&args),
+        Some(Verb::Diff(args)) => diff::run(&args),
         Some(Verb::Explain(args)) => explain::run(&args),
         Some(Verb::Inspect(args)) => inspect::run(&args),
         Some(Verb::Import(args)) => import::run(&args),
         Some(Verb::Drift(args)) => drift::run(&args),
         Some(Verb::Designs(args)) => designs::run(&args),
         Some(Verb::CanMigrate(args)) => can_migrate::run(&args),
+        Some(Verb::Report(args)) => report::run(&args),
         Some(Verb::Observed(args)) => observed::run(&args),
         Some(Verb::Seed(args)) => seed::run(&args),
         #[cfg(unix)]
@@ -148,8 +175,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Verb::Capture(args)) => capture::run(&args),
         #[cfg(unix)]
         Some(Verb::Add(args)) => add::run(&args),
+        #[cfg(unix)]
+        Some(Verb::Gate(args)) => gate::run(&args),
+        Some(Verb::Completions(args)) => Ok(shell::completions(&args)),
+        Some(Verb::Man(args)) => shell::man(&args),
     };
-    match said.and_then(|said| say(&said.text).map(|()| said.holds)) {
+    drop(shown);
+    match said.and_then(|said| say(&said.text, plain).map(|()| said.holds)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
@@ -159,9 +191,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Prints to standard output, with colours if that is a terminal. A reader that has seen enough
+/// Prints to standard output; on a terminal with colours and in its width. A reader that has seen enough
 /// and closed the pipe is no error.
-fn say(text: &str) -> Result<(), CliError> {
+fn say(text: &str, plain: bool) -> Result<(), CliError> {
+    let fitted =
+        (!plain && std::io::stdout().is_terminal()).then(|| fit::fit(text, textwrap::termwidth()));
+    let text = fitted.as_deref().unwrap_or(text);
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::Output(e)),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::input::{Input, beside};
+use super::input::{Input, beside, machine_type};
 use super::running::Running;
 use super::verify::{known, with_progress};
 use super::{CliError, Said};
@@ -28,6 +28,12 @@ pub(super) struct Args {
     /// The claims whose corpus is added to
     #[arg(long, value_name = "FILE", default_value = "matrix.toml")]
     matrix: PathBuf,
+    /// Only fixtures of this machine type; may be given more than once
+    #[arg(long, value_name = "TYPE", value_parser = machine_type)]
+    machine: Vec<String>,
+    /// Only fixtures of this scenario; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    scenario: Vec<String>,
     #[command(flatten)]
     running: Running,
 }
@@ -38,7 +44,12 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let (library, _) = input.open()?;
     let binaries = known(&library, &args.running, &args.qemu, args.release.as_deref())?;
     let feeds = [Feed::Bulk, Feed::Trickle(8)];
-    let selection = Selection { binaries: &binaries, feeds: &feeds, machines: &[], scenarios: &[] };
+    let selection = Selection {
+        binaries: &binaries,
+        feeds: &feeds,
+        machines: &args.machine,
+        scenarios: &args.scenario,
+    };
     let all = cases(&library, &selection)?;
     if all.is_empty() {
         return Err(CliError::NothingToLoad);

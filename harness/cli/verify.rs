@@ -8,9 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
-
-use super::input::Input;
+use super::input::{Input, machine_type};
 use super::machines;
 use super::running::Running;
 use super::source::StreamOptions;
@@ -60,7 +58,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FEED", default_values = ["bulk", "trickle:8"])]
     feed: Vec<Feed>,
     /// Only fixtures of this machine type
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, value_name = "TYPE", value_parser = machine_type)]
     machine: Vec<String>,
     /// Only fixtures of this scenario
     #[arg(long, value_name = "NAME")]
@@ -184,11 +182,8 @@ pub(super) fn with_progress(
     let options = Options { jobs, limit, save: true, trace: true, shrink };
     let done = Arc::new(AtomicU64::new(0));
     let over = AtomicBool::new(false);
-    let bar = ProgressBar::new(all.len() as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} loads, {eta} left") {
-        bar.set_style(style);
-    }
-    let verified = thread::scope(|scope| {
+    let bar = super::progress::count(all.len() as u64, "loads");
+    thread::scope(|scope| {
         // Also when a load panics: nobody waits for the bar then.
         let _over = Over(&over);
         scope.spawn(|| {
@@ -198,9 +193,7 @@ pub(super) fn with_progress(
             }
         });
         verify(library, all, &options, &done)
-    });
-    bar.finish_and_clear();
-    verified
+    })
 }
 
 /// Tells the bar's thread that it is over, when it goes.
@@ -232,7 +225,8 @@ fn keep(args: &Args, all: &[Case<'_>], verified: &[Verified]) -> Result<usize, C
             continue;
         }
         let Compared { source, destination, machine, scenario, feed, .. } = &one.compared;
-        let name = format!("{number:04}.{source}-to-{destination}.{machine}.{scenario}");
+        let place = format!("{machine}.{scenario}").replace('/', "-");
+        let name = format!("{number:04}.{source}-to-{destination}.{place}");
         let bundle = args.keep.join(name);
         files::write_if_changed(&bundle.join("smallest.stream"), stream)?;
         files::write_if_changed(&bundle.join("load.trace"), one.real.trace.as_bytes())?;

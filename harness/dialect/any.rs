@@ -1,6 +1,5 @@
 //! The rules for a stream whose release is not known: what any release writes is taken.
 
-use super::capabilities::Unasked;
 use super::ram::Flags;
 use super::{Dialect, RamRules, Version};
 
@@ -28,7 +27,7 @@ impl Dialect {
                 xbzrle: true,
                 hook: false,
                 compress: true,
-                unasked_compress: Unasked::Taken,
+                asks_compress: false,
                 multifd_flush: true,
                 checks_offsets: true,
                 resizes: true,

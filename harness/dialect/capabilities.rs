@@ -2,15 +2,18 @@
 //!
 //! | capability | without it | since |
 //! | --- | --- | --- |
-//! | `compress` | a compressed page is refused; up to 2.9 it is taken, and for 2.10 to 2.12 it is not known | 2.4, gone in 9.1 |
+//! | `compress` | a compressed page is refused; up to 2.9 it is taken | 2.4, gone in 9.1 |
 //! | `postcopy-ram` | advice of 16 bytes is refused, with it that of none; up to 2.11 nobody asks | 2.5 |
 //! | `x-colo` | ENABLE_COLO is refused; up to 8.0 nobody asks | 2.8 |
 //! | `x-ignore-shared`, `mapped-ram` | must be what the stream's configuration says | 4.0, 9.0 |
 //!
+//! Where the bounds come from: `ram_load` of 2.9.0 looks at no capability, that of the tree before
+//! 2.10 (which has `load_setup`, and places postcopy pages by size) marks the flag invalid; the loader
+//! of a tree between 2.11 and 3.0 (dirty bitmaps, no resuming yet) tells the two lengths of advice apart, for the bitmaps
+//! that may do without RAM; that COLO wants its capability is a patch of April 2023, between 8.0 and 8.1.
+//!
 //! No release asks for `xbzrle`, `multifd`, `return-path`, `dirty-bitmaps` and the others when it
 //! loads one stream: they are taken here, and change nothing.
-
-use super::Version;
 
 /// Capabilities that a loader asks for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,6 +53,18 @@ const NOT_ASKED: [&str; 18] = [
 ];
 
 impl Capabilities {
+    /// Names of those that are on.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let all = [
+            ("compress", self.compress),
+            ("postcopy-ram", self.postcopy_ram),
+            ("x-colo", self.colo),
+            ("x-ignore-shared", self.ignore_shared),
+            ("mapped-ram", self.mapped_ram),
+        ];
+        all.into_iter().filter_map(|(name, on)| on.then_some(name))
+    }
+
     /// Turns one on.
     ///
     /// # Errors
@@ -73,30 +88,6 @@ impl Capabilities {
     }
 }
 
-/// What a release makes of a compressed page without the capability.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unasked {
-    /// It is taken.
-    Taken,
-    /// It is refused.
-    Refused,
-    /// Not known.
-    Unknown,
-}
-
-impl Unasked {
-    /// That of a release.
-    #[must_use]
-    pub fn compressed_page(version: Version) -> Self {
-        let from = |major, minor| version >= Version::new(major, minor, 0);
-        match () {
-            () if from(3, 0) => Unasked::Refused,
-            () if from(2, 10) => Unasked::Unknown,
-            () => Unasked::Taken,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +108,9 @@ mod tests {
             mapped_ram: true,
         };
         assert_eq!(all, on);
+        let names: Vec<_> = all.names().collect();
+        assert_eq!(names, ["compress", "postcopy-ram", "x-colo", "x-ignore-shared", "mapped-ram"]);
+        assert_eq!(Capabilities::default().names().count(), 0);
         assert!(all.turn_on("compres").unwrap_err().contains("no capability 'compres'"));
     }
 }

@@ -1,6 +1,40 @@
-//! Machine types: the generation that is part of a versioned type's name.
+//! Machine types: architecture, name, and the generation that is part of a versioned type's name.
+//!
+//! A machine type is called `ARCHITECTURE/NAME`, as `aarch64/virt-7.2`, in the corpus, in
+//! `matrix.toml` and in every message. Where no architecture is said it is [`X86_64`]. A stream has
+//! the name alone, and so has the command line of a binary.
 
 use super::Version;
+
+/// The architecture of a machine type for which none is said, as `query-target` calls it.
+pub const X86_64: &str = "x86_64";
+
+/// The architecture of a machine type.
+#[must_use]
+pub fn architecture(machine: &str) -> &str {
+    machine.split_once('/').map_or(X86_64, |(architecture, _)| architecture)
+}
+
+/// The name of a machine type as its binary calls it, and as streams have it.
+#[must_use]
+pub fn bare(machine: &str) -> &str {
+    machine.split_once('/').map_or(machine, |(_, name)| name)
+}
+
+/// The machine type `name` of an architecture.
+#[must_use]
+pub fn of_architecture(architecture: &str, name: &str) -> String {
+    match architecture {
+        X86_64 => name.to_owned(),
+        other => format!("{other}/{name}"),
+    }
+}
+
+/// A machine type as somebody wrote it, with or without the architecture that needs none.
+#[must_use]
+pub fn canonical(written: &str) -> String {
+    of_architecture(architecture(written), bare(written))
+}
 
 /// The release whose behaviour a versioned machine type keeps: `pc-i440fx-2.4` is 2.4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +69,17 @@ impl Generation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_architecture_is_said_before_the_name() {
+        assert_eq!((architecture("pc-1.0"), bare("pc-1.0")), (X86_64, "pc-1.0"));
+        let arm = of_architecture("aarch64", "virt-7.2");
+        assert_eq!((architecture(&arm), bare(&arm)), ("aarch64", "virt-7.2"));
+        assert_eq!(Generation::of(&arm), Some(Generation::new(7, 2)));
+        assert_eq!(Generation::of("riscv64/virt"), None);
+        assert_eq!(canonical("x86_64/pc-1.0"), "pc-1.0");
+        assert_eq!(canonical(&arm), arm);
+    }
 
     #[test]
     fn generation_is_the_number_at_the_end() {

@@ -16,6 +16,7 @@ mod any;
 pub mod capabilities;
 pub mod commands;
 pub mod machine;
+pub mod order;
 pub mod ram;
 pub mod version;
 

@@ -1,7 +1,6 @@
 //! Rules of the `ram` section by release (wire reference 6.1, codecs 3.10).
 
 use super::Version;
-use super::capabilities::Unasked;
 
 /// Record of a page that is all one byte (`COMPRESS`, later `ZERO`).
 pub const ZERO: u64 = 0x002;
@@ -48,8 +47,8 @@ pub struct RamRules {
     pub hook: bool,
     /// 2.4 to 9.0.
     pub compress: bool,
-    /// What becomes of a compressed page where the capability is off.
-    pub unasked_compress: Unasked,
+    /// 2.10 on: a compressed page is refused where the capability is off.
+    pub asks_compress: bool,
     /// 8.1 on.
     pub multifd_flush: bool,
     /// 2.1 on: an address beyond its block is refused.
@@ -78,7 +77,7 @@ impl RamRules {
             xbzrle: from(1, 2),
             hook: from(1, 6),
             compress: from(2, 4) && !from(9, 1),
-            unasked_compress: Unasked::compressed_page(version),
+            asks_compress: from(2, 10),
             multifd_flush: from(8, 1),
             checks_offsets: from(2, 1) || stable,
             resizes: from(2, 3),

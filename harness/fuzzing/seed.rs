@@ -155,7 +155,7 @@ fn texts(pool: &'static Pool) -> Vec<(String, Vec<u8>)> {
         add("tables", format!("tables-{release}"), &text(&format!("{release}/tables.json")));
         for (machine, scenario) in corpus.destinations(&release).into_iter().take(2) {
             let stem = format!("{machine}.{scenario}");
-            let name = format!("{release}-{stem}");
+            let name = format!("{release}-{stem}").replace('/', "-");
             add(
                 "handlers",
                 format!("handlers-{name}"),

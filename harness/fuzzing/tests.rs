@@ -82,6 +82,7 @@ fn every_target_does_work() {
         assert!(seeds.len() > 10, "{}: {} seeds", found.name, seeds.len());
         let mut idle = Vec::new();
         for (name, bytes) in &seeds {
+            assert!(!name.contains('/'), "{}: {name} is no file name", found.name);
             let before = counts.cases;
             assert_eq!((found.run)(bytes, &mut counts), Ok(()), "{}: {name}", found.name);
             if counts.cases == before {

@@ -4,10 +4,11 @@
 //! | table | keys |
 //! | --- | --- |
 //! | `[[release]]` | `name`, `about`: where the binary came from |
-//! | `[[machine]]` | `name`, `releases`: those that have it (all if left out); a downstream's may say `equals`, another machine type listed, and `differs`, in what it is not the same |
-//! | `[[scenario]]` | `name`, `about`, `guest`, `arguments`, `chipset` (`i440fx` if left out, or `q35`), `exercises`: sections and subsections that a capture must carry (a section by its device's name, any if left out), `releases`: those with its devices (all if left out) |
+//! | `[[machine]]` | `name`, after `ARCHITECTURE/` if it is not of x86_64; `releases`: those that have it (all if left out); a downstream's may say `equals`, another machine type listed, and `differs`, in what it is not the same |
+//! | `[[scenario]]` | `name`, `about`, `guest`, `arguments`, `chipset`: one of [`CHIPSETS`] or a list of them (`i440fx` if left out), `exercises`: sections and subsections that a capture must carry (a section by its device's name, any if left out), `releases`: those with its devices (all if left out) |
 //! | `[policy]` | `forward`: verdicts allowed from a release to itself and to newer ones; `backward`: to older ones |
 //! | `[[known]]` | cells that break policy for a known reason: `source`, `destination`, `machines`, `scenarios`, `feeds`, `verdict`, `reason`, `reference` |
+//! | `[[known_device]]` | devices that, alone, break policy for a known reason: `source`, `destination`, `devices`, `verdict`, `reason`, `reference` |
 //! | `[[runtime]]` | observed refusals for a value which no table states: `source`, `destination`, `machines`, `scenarios`, `message`, `reason` |
 //! | `[[mutation]]` | changed streams whose outcome is explained: `source`, `destination`, `machine`, `scenario`, `what`, `at`, `reason` |
 //! | `[[finding]]` | what a release's binary could not do when it was captured: `release`, `machine`, `scenarios`, `what` |
@@ -27,6 +28,18 @@ use crate::trace::Verdict;
 use crate::wire::Feed;
 
 pub use super::draft::{default_for, missing_from};
+
+/// Boards that scenarios are for: of a PC the two chipsets and the one without; of other
+/// architectures the board's name, with the architecture. The first is meant if none is named.
+pub const CHIPSETS: [&str; 7] = [
+    "i440fx",
+    "q35",
+    "microvm",
+    "aarch64/virt",
+    "ppc64/pseries",
+    "s390x/s390-ccw-virtio",
+    "riscv64/virt",
+];
 
 /// What is wrong with a `matrix.toml`.
 #[derive(Debug, thiserror::Error)]
@@ -108,8 +121,8 @@ pub struct Scenario {
     pub guest: String,
     /// Command line.
     pub arguments: Vec<String>,
-    /// The chipset that it needs: `i440fx` or `q35`.
-    pub chipset: String,
+    /// The chipsets that have what it needs, of [`CHIPSETS`].
+    pub chipsets: Vec<String>,
     /// Sections and subsections that a captured stream must carry.
     pub exercises: Vec<String>,
     /// Releases that have its devices.
@@ -137,6 +150,25 @@ pub struct Known {
     /// Why it is so.
     pub reason: String,
     /// Where that can be read: a commit, a thread, a section of a reference.
+    pub reference: String,
+    /// Line in the file.
+    pub line: usize,
+}
+
+/// Devices that break policy for a known reason, alone (`crossload devices`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownDevice {
+    /// Releases that send them.
+    pub sources: Vec<String>,
+    /// Releases that are given them.
+    pub destinations: Vec<String>,
+    /// Device types; `*` stands for any text.
+    pub devices: Vec<String>,
+    /// What they come to.
+    pub verdict: Verdict,
+    /// Why it is so.
+    pub reason: String,
+    /// Where that can be read.
     pub reference: String,
     /// Line in the file.
     pub line: usize,
@@ -205,6 +237,8 @@ pub struct Config {
     pub policy: Policy,
     /// Known cases in order of the file; the first that fits a cell counts.
     pub known: Vec<Known>,
+    /// The same of devices alone.
+    pub known_devices: Vec<KnownDevice>,
     /// Runtime checks.
     pub runtime: Vec<Runtime>,
     /// Explained changes.

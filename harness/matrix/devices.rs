@@ -1,9 +1,11 @@
 //! The matrix over devices: every catalogued device of every release, alone, into every other release
-//! that has it, on each machine type that both have.
+//! that has it, on each machine type that both have; and how each stands to the policy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::config::{Config, KnownDevice};
+use super::policy::{Direction, Standing};
 use super::targets::Answer;
 use crate::release::catalogue::{Entry, Shelf};
 use crate::release::compose::{self, Kit, Machine, Shelves, machine::Sent};
@@ -45,6 +47,18 @@ pub fn devices(
     shelves: &Shelves<'_>,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<Vec<Row>, LibraryError> {
+    devices_between(shelves, wanted, |_, _| true)
+}
+
+/// The same for some pairs of source and destination only.
+///
+/// # Errors
+/// Files that cannot be read.
+pub fn devices_between(
+    shelves: &Shelves<'_>,
+    wanted: impl Fn(&str) -> bool,
+    pair: impl Fn(&str, &str) -> bool,
+) -> Result<Vec<Row>, LibraryError> {
     let library = shelves.library;
     let mut known: Vec<(&str, Rc<Shelf>)> = Vec::new();
     for (release, _) in library.releases() {
@@ -56,7 +70,9 @@ pub fn devices(
     for (source, from) in &known {
         let mut entries: Vec<&Entry> = from.catalogue.entries.iter().collect();
         entries.retain(|entry| !entry.device.is_empty() && wanted(&entry.device));
-        for (destination, to) in known.iter().filter(|(name, _)| name != source) {
+        for (destination, to) in
+            known.iter().filter(|(name, _)| name != source && pair(source, name))
+        {
             for entry in &entries {
                 rows.extend(one(shelves, (source, from), (destination, to), entry)?);
             }
@@ -183,4 +199,113 @@ fn judge(
         defaults: Vec::new(),
         gave_up: Vec::new(),
     })))
+}
+
+/// How a row stands to the policy. What is not known breaks nothing here: `targets` tells it.
+#[must_use]
+pub fn standing(config: &Config, row: &Row) -> Standing {
+    let verdict = row.answer.verdict();
+    if verdict == Verdict::Undetermined {
+        return Standing::Reported;
+    }
+    let known = || config.known_devices.iter().position(|known| known.names(row));
+    let direction = Direction::of(&row.source, &row.destination, config);
+    config.policy.standing(direction, verdict, known)
+}
+
+impl KnownDevice {
+    /// Whether the entry is about such a row.
+    #[must_use]
+    pub fn names(&self, row: &Row) -> bool {
+        self.verdict == row.answer.verdict()
+            && self.sources.contains(&row.source)
+            && self.destinations.contains(&row.destination)
+            && self.devices.iter().any(|pattern| fits(pattern, &row.device))
+    }
+}
+
+/// Whether a name fits a pattern in which `*` stands for any text.
+#[must_use]
+pub fn fits(pattern: &str, name: &str) -> bool {
+    let Some((head, rest)) = pattern.split_once('*') else { return pattern == name };
+    let Some(mut name) = name.strip_prefix(head) else { return false };
+    loop {
+        if fits(rest, name) {
+            return true;
+        }
+        let Some(first) = name.chars().next() else { return false };
+        name = name.get(first.len_utf8()..).unwrap_or("");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("*", "anything", true)]
+    #[case("virtio-*", "virtio-net-pci", true)]
+    #[case("virtio-*-pci", "virtio-net-pci", true)]
+    #[case("virtio-*-pci", "virtio-net-device", false)]
+    #[case("e1000", "e1000e", false)]
+    #[case("*e", "e1000e", true)]
+    fn patterns(#[case] glob: &str, #[case] name: &str, #[case] fit: bool) {
+        assert_eq!(fits(glob, name), fit);
+    }
+
+    fn row(source: &str, destination: &str, answer: Answer) -> Row {
+        Row {
+            device: "nic".to_owned(),
+            place: String::new(),
+            varied: String::new(),
+            section: "nic".to_owned(),
+            source: source.to_owned(),
+            destination: destination.to_owned(),
+            machines: Vec::new(),
+            answer,
+        }
+    }
+
+    fn judged(verdict: Verdict) -> Answer {
+        Answer::Judged(Box::new(Judged {
+            verdict,
+            stopped: 0,
+            taken: 0,
+            size: 0,
+            error: None,
+            difference: None,
+            false_end: None,
+            defaults: Vec::new(),
+            gave_up: Vec::new(),
+        }))
+    }
+
+    #[rstest::rstest]
+    #[case("1.0", "2.0", Verdict::Faithful, Standing::Good)]
+    #[case("1.0", "2.0", Verdict::Refused, Standing::Broken)]
+    #[case("2.0", "1.0", Verdict::Refused, Standing::Reported)]
+    #[case("2.0", "1.0", Verdict::Misparsed, Standing::Known(0))]
+    #[case("1.0", "2.0", Verdict::Misparsed, Standing::Broken)]
+    fn a_device_stands_to_the_policy_as_a_cell_does(
+        #[case] source: &str,
+        #[case] destination: &str,
+        #[case] verdict: Verdict,
+        #[case] expected: Standing,
+    ) {
+        let text = r#"
+release = [{ name = "1.0", about = "x" }, { name = "2.0", about = "x" }]
+machine = [{ name = "pc-1.0" }]
+scenario = [{ name = "idle", about = "x", guest = "idle", arguments = [] }]
+policy = { forward = ["faithful"], backward = ["faithful", "refused"] }
+[[known_device]]
+source = "2.0"
+destination = "1.0"
+devices = ["n*"]
+verdict = "misparsed"
+reason = "a field moved"
+reference = "a commit"
+"#;
+        let config = Config::parse("matrix.toml", text).unwrap();
+        assert_eq!(standing(&config, &row(source, destination, judged(verdict))), expected);
+    }
 }

@@ -1,6 +1,7 @@
 //! The cells: every fixture into every release. Cells come from nowhere else.
 
 use super::config::Config;
+use crate::release::near;
 use crate::release::provenance::Fixture;
 
 /// One load: the stream of `source` into `destination`, both as `machine` with the devices of
@@ -99,7 +100,9 @@ impl Filter {
         ];
         wanted.into_iter().find_map(|(what, names, listed)| {
             let name = names.iter().find(|name| !listed.contains(&name.as_str()))?;
-            Some(PlanError::Unknown { what, name: name.clone(), listed: listed.join(", ") })
+            let meant = near::hint(name, listed.iter().copied());
+            let listed = listed.join(", ");
+            Some(PlanError::Unknown { what, name: name.clone(), meant, listed })
         })
     }
 }
@@ -108,8 +111,8 @@ impl Filter {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum PlanError {
-    #[error("no {what} '{name}': expected one of {listed}")]
-    Unknown { what: &'static str, name: String, listed: String },
+    #[error("no {what} '{name}'{meant}: expected one of {listed}")]
+    Unknown { what: &'static str, name: String, meant: String, listed: String },
     #[error("the selection is empty: no fixture fits the filters")]
     Empty,
 }

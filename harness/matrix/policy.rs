@@ -1,6 +1,6 @@
 //! Policy: what a verdict means for a cell, given its direction and what is known.
 
-use super::config::{Config, Known};
+use super::config::{Config, Known, Policy};
 use super::plan::Cell;
 use crate::trace::Verdict;
 use crate::wire::Feed;
@@ -17,10 +17,10 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// Of a cell; releases that are not listed count as oldest.
+    /// From one release to another; those that are not listed count as oldest.
     #[must_use]
-    pub fn of(cell: &Cell, config: &Config) -> Self {
-        match config.place(&cell.source).cmp(&config.place(&cell.destination)) {
+    pub fn of(source: &str, destination: &str, config: &Config) -> Self {
+        match config.place(source).cmp(&config.place(destination)) {
             std::cmp::Ordering::Equal => Direction::Same,
             std::cmp::Ordering::Less => Direction::Forward,
             std::cmp::Ordering::Greater => Direction::Backward,
@@ -68,19 +68,28 @@ impl Standing {
 #[must_use]
 pub fn standing(config: &Config, cell: &Cell, feed: &Feed, verdict: Option<Verdict>) -> Standing {
     let Some(verdict) = verdict else { return Standing::Broken };
-    let allowed = match Direction::of(cell, config) {
-        Direction::Same | Direction::Forward => &config.policy.forward,
-        Direction::Backward => &config.policy.backward,
-    };
-    match verdict {
-        Verdict::Unsupported => Standing::Good,
-        Verdict::Faithful | Verdict::Defaulted if allowed.contains(&verdict) => Standing::Good,
-        _ if allowed.contains(&verdict) => Standing::Reported,
-        _ => config
-            .known
-            .iter()
-            .position(|known| known.names(cell, feed, verdict))
-            .map_or(Standing::Broken, Standing::Known),
+    let known = || config.known.iter().position(|known| known.names(cell, feed, verdict));
+    config.policy.standing(Direction::of(&cell.source, &cell.destination, config), verdict, known)
+}
+
+impl Policy {
+    /// How what came to this verdict stands; `known` finds the entry that names it.
+    pub fn standing(
+        &self,
+        direction: Direction,
+        verdict: Verdict,
+        known: impl FnOnce() -> Option<usize>,
+    ) -> Standing {
+        let allowed = match direction {
+            Direction::Same | Direction::Forward => &self.forward,
+            Direction::Backward => &self.backward,
+        };
+        match verdict {
+            Verdict::Unsupported => Standing::Good,
+            Verdict::Faithful | Verdict::Defaulted if allowed.contains(&verdict) => Standing::Good,
+            _ if allowed.contains(&verdict) => Standing::Reported,
+            _ => known().map_or(Standing::Broken, Standing::Known),
+        }
     }
 }
 

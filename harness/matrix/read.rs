@@ -6,16 +6,14 @@ use std::slice::from_ref;
 use toml::Spanned;
 
 use super::config::{
-    Config, ConfigError, Equal, Finding, Known, Machine, Mutation, Policy, Problem,
+    CHIPSETS, Config, ConfigError, Equal, Finding, Known, KnownDevice, Machine, Mutation, Policy,
+    Problem,
 };
 use super::config::{Release, Runtime, Scenario};
 use super::schema;
 use super::select::{Selection, releases};
 use crate::dialect::Version;
 use crate::trace::Verdict;
-
-/// Chipsets of a PC; the first is meant if none is named.
-const CHIPSETS: [&str; 2] = ["i440fx", "q35"];
 
 /// Wire shapes into checked types.
 pub(super) struct Reader<'t> {
@@ -74,7 +72,7 @@ impl Reader<'_> {
                 about: s.about.clone(),
                 guest: s.guest.clone(),
                 arguments: s.arguments.clone(),
-                chipset: self.chipset(entry, s.chipset.as_deref())?,
+                chipsets: self.chipsets(entry, s.chipset.as_ref())?,
                 exercises: s.exercises.clone().unwrap_or_default(),
                 releases: self.having(entry, s.releases.as_deref(), &names)?,
             });
@@ -106,6 +104,8 @@ impl Reader<'_> {
         };
         let each = |known| self.known(known, &lists);
         let known = raw.known.iter().map(each).collect::<Result<_, _>>()?;
+        let each = |known| self.known_device(known, &lists);
+        let known_devices = raw.known_device.iter().map(each).collect::<Result<_, _>>()?;
         let each = |runtime| self.runtime(runtime, &lists);
         let runtime = raw.runtime.iter().map(each).collect::<Result<_, _>>()?;
         let each = |mutation| self.mutation(mutation, &lists);
@@ -119,6 +119,7 @@ impl Reader<'_> {
             scenarios,
             policy: self.policy(&raw.policy)?,
             known,
+            known_devices,
             runtime,
             mutations,
             findings,
@@ -143,13 +144,26 @@ impl Reader<'_> {
         Ok(Some(Equal { machine: machine.clone(), differs }))
     }
 
-    fn chipset<T>(&self, entry: &Spanned<T>, name: Option<&str>) -> Result<String, ConfigError> {
-        let name = name.unwrap_or(CHIPSETS[0]);
-        if CHIPSETS.contains(&name) {
-            return Ok(name.to_owned());
+    fn chipsets<T>(
+        &self,
+        entry: &Spanned<T>,
+        names: Option<&schema::Chipsets>,
+    ) -> Result<Vec<String>, ConfigError> {
+        let names = match names {
+            None => vec![CHIPSETS[0].to_owned()],
+            Some(schema::Chipsets::One(name)) => vec![name.clone()],
+            Some(schema::Chipsets::Many(names)) => names.clone(),
+        };
+        if names.is_empty() {
+            return Err(self.at(entry, Problem::Empty("chipset")));
         }
-        let problem = format!("'{name}', expected {}", CHIPSETS.join(" or "));
-        Err(self.at(entry, Problem::Value { key: "chipset", problem }))
+        match names.iter().find(|name| !CHIPSETS.contains(&name.as_str())) {
+            None => Ok(names),
+            Some(name) => {
+                let problem = format!("'{name}', expected {}", CHIPSETS.join(" or "));
+                Err(self.at(entry, Problem::Value { key: "chipset", problem }))
+            }
+        }
     }
 
     fn policy(&self, entry: &Spanned<schema::Policy>) -> Result<Policy, ConfigError> {
@@ -203,6 +217,28 @@ impl Reader<'_> {
                 all,
             )?,
             feeds,
+            verdict: self.verdict(entry, "verdict", &raw.verdict)?,
+            reason: raw.reason.clone(),
+            reference: raw.reference.clone(),
+            line: self.line(entry),
+        })
+    }
+
+    fn known_device(
+        &self,
+        entry: &Spanned<schema::KnownDevice>,
+        all: &Lists,
+    ) -> Result<KnownDevice, ConfigError> {
+        let raw = entry.get_ref();
+        self.stated(entry, "reason", &raw.reason)?;
+        self.stated(entry, "reference", &raw.reference)?;
+        if raw.devices.is_empty() {
+            return Err(self.at(entry, Problem::Empty("devices")));
+        }
+        Ok(KnownDevice {
+            sources: self.range(entry, "source", &raw.source, &all.releases)?,
+            destinations: self.range(entry, "destination", &raw.destination, &all.releases)?,
+            devices: raw.devices.clone(),
             verdict: self.verdict(entry, "verdict", &raw.verdict)?,
             reason: raw.reason.clone(),
             reference: raw.reference.clone(),

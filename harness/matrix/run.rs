@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -95,8 +96,8 @@ impl Run {
     }
 }
 
-/// Judges one cell; a parameter so that tests can plant a fault.
-pub type Judge = dyn Fn(&Meaning<'_>, &[u8], &Destination, &Feed) -> Judged + Sync;
+/// Judges one cell; a parameter so that a report can look at both readings, and tests can plant a fault.
+pub type Judge<'j> = dyn Fn(&Meaning<'_>, &[u8], &Destination, &Feed) -> Judged + Sync + 'j;
 
 /// Runs a plan.
 ///
@@ -120,7 +121,7 @@ pub fn run_with(
     config: &Config,
     plan: &Plan,
     feed: &Feed,
-    judge: &Judge,
+    judge: &Judge<'_>,
 ) -> Result<Run, LibraryError> {
     let destinations = destinations(library, plan)?;
     let sources = sources(library, plan, &destinations)?;
@@ -153,7 +154,7 @@ pub fn run_with(
                 standing => standing,
             };
             CellResult {
-                direction: Direction::of(cell, config),
+                direction: Direction::of(&cell.source, &cell.destination, config),
                 standing,
                 cell: cell.clone(),
                 outcome,
@@ -169,7 +170,7 @@ pub fn run_with(
         .filter(|index| plan.whole && config.known.get(*index).is_some_and(|k| k.is_due(feed)))
         .filter(|index| !cells.iter().any(|c| c.standing == Standing::Known(*index)))
         .collect();
-    drop(sources);
+    sources.into_par_iter().for_each(drop);
     // To give back all that memory takes a while that nobody need wait for.
     let built: Vec<Destination> = destinations.into_values().collect();
     rayon::spawn(move || drop(built));
@@ -209,7 +210,7 @@ enum Source<'d> {
 }
 
 struct Understood<'d> {
-    stream: Vec<u8>,
+    stream: Arc<Vec<u8>>,
     meaning: Meaning<'d>,
 }
 
@@ -220,11 +221,18 @@ fn destinations<'c>(library: &Library, plan: &'c Plan) -> Result<Destinations<'c
         .collect();
     keys.sort();
     keys.dedup();
-    let built: Result<Vec<_>, LibraryError> = keys
-        .into_par_iter()
-        .map(|key| Ok((key, library.destination(key.release, key.machine, key.scenario)?)))
-        .collect();
-    Ok(built?.into_iter().filter_map(|(key, built)| Some((key, built?))).collect())
+    let own = |key: &Key<'c>| library.has_fixture(key.release, key.machine, key.scenario);
+    let (with, without): (Vec<_>, Vec<_>) = keys.into_iter().partition(own);
+    let mut all = BTreeMap::new();
+    // What has no fixture of its own comes nearest to what others showed.
+    for keys in [with, without] {
+        let built: Result<Vec<_>, LibraryError> = keys
+            .into_par_iter()
+            .map(|key| Ok((key, library.destination(key.release, key.machine, key.scenario)?)))
+            .collect();
+        all.extend(built?.into_iter().filter_map(|(key, built)| Some((key, built?))));
+    }
+    Ok(all)
 }
 
 /// Destinations that are started as another machine type, by the name that the stream has.
@@ -263,7 +271,7 @@ fn sources<'c, 'd>(
         let (Some(fixture), Some(own)) = (fixture, destinations.get(&key)) else {
             return Ok((key, Source::NoDestination));
         };
-        let stream = library.corpus().stream(fixture)?;
+        let stream = library.corpus().shared_stream(fixture)?;
         let meaning = caught(|| Meaning::of(own, &stream))
             .unwrap_or_else(|panic| Err(format!("the model panicked: {panic}")));
         Ok((
@@ -282,7 +290,7 @@ fn outcome(
     sources: &BTreeMap<Key<'_>, Source<'_>>,
     to: Option<&Destination>,
     feed: &Feed,
-    judge: &Judge,
+    judge: &Judge<'_>,
 ) -> Outcome {
     let none =
         |key: Key<'_>| Outcome::Undetermined(format!("the corpus has no handlers of {}", key.id()));

@@ -19,6 +19,8 @@ pub(super) struct File {
     #[serde(default)]
     pub known: Vec<Spanned<Known>>,
     #[serde(default)]
+    pub known_device: Vec<Spanned<KnownDevice>>,
+    #[serde(default)]
     pub runtime: Vec<Spanned<Runtime>>,
     #[serde(default)]
     pub mutation: Vec<Spanned<Mutation>>,
@@ -51,9 +53,16 @@ pub(super) struct Scenario {
     pub about: String,
     pub guest: String,
     pub arguments: Vec<String>,
-    pub chipset: Option<String>,
+    pub chipset: Option<Chipsets>,
     pub exercises: Option<Vec<String>>,
     pub releases: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Chipsets {
+    One(String),
+    Many(Vec<String>),
 }
 
 #[derive(Debug, Deserialize)]
@@ -71,6 +80,17 @@ pub(super) struct Known {
     pub machines: Option<Vec<String>>,
     pub scenarios: Option<Vec<String>>,
     pub feeds: Option<Vec<String>>,
+    pub verdict: String,
+    pub reason: String,
+    pub reference: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KnownDevice {
+    pub source: String,
+    pub destination: String,
+    pub devices: Vec<String>,
     pub verdict: String,
     pub reason: String,
     pub reference: String,

@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use crate::release::compose::{self, Composed, Kit, Lacking, Machine, Shelves};
 use crate::release::library::LibraryError;
 use crate::stream::condense::Condensed;
+use crate::trace::sentence::judged_sentence;
 use crate::trace::{Judged, Meaning, Verdict, judge};
 use crate::vmstate::Local;
 use crate::wire::Feed;
@@ -23,6 +24,8 @@ pub enum TargetsError {
     NoMachine,
     #[error("no release of the corpus reads the stream as its own:\n{0}")]
     NoSource(String),
+    #[error("no release {0}")]
+    NoRelease(String),
 }
 
 /// What is asked beside the stream.
@@ -77,6 +80,27 @@ pub struct Row {
     pub assumptions: Vec<String>,
 }
 
+impl Row {
+    /// Whether the release takes the machine; `None` where nobody can tell. What is accepted and
+    /// read as something else is not taken.
+    #[must_use]
+    pub fn takes(&self) -> Option<bool> {
+        match self.answer.verdict() {
+            Verdict::Undetermined => None,
+            verdict => Some(matches!(verdict, Verdict::Faithful | Verdict::Defaulted)),
+        }
+    }
+
+    /// Why, in a sentence; `source` is the release that wrote the stream.
+    #[must_use]
+    pub fn reason(&self, source: &str) -> String {
+        match &self.answer {
+            Answer::Judged(judged) => judged_sentence(judged, source),
+            Answer::Unsupported(why) | Answer::Undetermined(why) => format!("{why}."),
+        }
+    }
+}
+
 /// The answers of all releases, newest first.
 #[derive(Debug, Clone)]
 pub struct Targets {
@@ -120,7 +144,8 @@ pub fn origin(
 ) -> Result<Origin, TargetsError> {
     let size = stream.seek(SeekFrom::End(0))?;
     let mut machine = Machine::of(stream)?;
-    machine.machine = asked.machine.clone().or(machine.machine);
+    let said = machine.machine.map(|name| shelves.library.machine_type(&name));
+    machine.machine = asked.machine.clone().or(said);
     if let Some(why) = &machine.stopped {
         return Err(TargetsError::NoStream(why.clone()));
     }
@@ -245,12 +270,34 @@ pub fn targets(
     asked: &Asked,
     downstream: &[Kit<'_>],
 ) -> Result<Targets, TargetsError> {
+    targets_of(shelves, stream, asked, downstream, None)
+}
+
+/// The same of one release only, where it is named.
+///
+/// # Errors
+/// See [`TargetsError`].
+pub fn targets_of(
+    shelves: &Shelves<'_>,
+    stream: &mut (impl Read + Seek),
+    asked: &Asked,
+    downstream: &[Kit<'_>],
+    only: Option<&str>,
+) -> Result<Targets, TargetsError> {
+    let releases = shelves.library.releases();
+    if let Some(name) = only
+        && !releases.iter().any(|(release, _)| release == name)
+    {
+        return Err(TargetsError::NoRelease(name.to_owned()));
+    }
     let origin = origin(shelves, stream, asked)?;
     let condensed = &origin.machine.condensed;
     let meaning = Meaning::of(&origin.source.destination, &condensed.bytes)
         .map_err(TargetsError::NoSource)?;
     let mut rows = Vec::new();
-    for (release, _) in shelves.library.releases().iter().rev() {
+    let wanted =
+        releases.iter().rev().filter(|(release, _)| only.is_none_or(|name| name == release));
+    for (release, _) in wanted {
         let of = downstream.iter().filter(|kit| kit.release == release);
         for kit in Kit::of(shelves.library, release).iter().chain(of) {
             let feed = &Feed::Bulk;

@@ -6,14 +6,15 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use super::binary::{ARCHITECTURE, Binary};
+use super::binary::Binary;
 use super::capture::{Captured, all};
 use super::emulator::TRACED;
 use super::groups::{Scratch, running};
 use super::process::Ended;
 use super::qmp::QmpError;
-use super::scenario::{fits, lacks};
-use super::{QemuError, bundle, claim};
+use super::scenario::{fits, lacks, meant};
+use super::{QemuError, bundle, claim, platform};
+use crate::dialect::machine::architecture;
 use crate::matrix::config::Finding;
 use crate::matrix::{Config, Filter, Plan, Run, run};
 use crate::release::corpus::Corpus;
@@ -21,6 +22,8 @@ use crate::release::files::{self, FileError};
 use crate::release::held::Held;
 use crate::release::import::import_there;
 use crate::release::library::Library;
+use crate::release::notes::Note;
+use crate::release::provenance::Fixture;
 use crate::stream::Destination;
 use crate::vmstate::schema::Tables;
 use crate::wire::Feed;
@@ -45,18 +48,20 @@ pub struct Order<'a> {
 }
 
 /// What came of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Added {
     /// Files that were written, as paths in the corpus; empty if the release was there already.
     pub written: Vec<String>,
     /// Scenarios that the binary cannot run, and why; what the importer had to say.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
     /// What is new or gone against the release before, in words.
     pub changes: Vec<String>,
     /// What the binary could not do when it was captured.
     pub findings: Vec<Finding>,
     /// The new row and column, with the claims that they were held against.
     pub run: Option<(Config, Run)>,
+    /// The release before, with its row and column.
+    pub before: Option<(String, Run)>,
 }
 
 /// Adds a release.
@@ -71,16 +76,20 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     let text = files::utf8(&name, &bytes)?;
     let config = Config::parse(&name, text)?;
     let corpus = Corpus::open(order.corpus)?;
-    if config.place(&order.release).is_some() {
-        return there_already(order, corpus);
+    let of = order.binary.architecture.as_str();
+    if platform::common(of).is_none() {
+        let about = order.binary.about.clone();
+        return Err(QemuError::Architecture { about, found: of.to_owned() });
+    }
+    if config.place(&order.release).is_some() && there_already(order, &corpus)? {
+        return Ok(Added::default());
     }
     if order.binary.version < TRACED {
         let about = order.binary.about.clone();
         return Err(QemuError::TooOld { about, needed: TRACED });
     }
     let stale = held.stale().map(|who| format!("the corpus was held by {who}, which is gone"));
-    let mut notes: Vec<String> = stale.into_iter().collect();
-    architecture(order)?;
+    let mut notes: Vec<Note> = stale.into_iter().map(|what| Note::at("", what)).collect();
     let mut findings = Vec::new();
     let captured = captures(order, &config, &corpus, &mut notes, &mut findings)?;
     let known = corpus.fixtures()?;
@@ -108,10 +117,22 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     let config = Config::parse(&name, &text)?;
     let library = Library::open(Corpus::open(&copy)?)?;
     config.check(&library)?;
-    let filter = Filter { releases: vec![order.release.clone()], ..Filter::default() };
-    let plan = Plan::new(&config, library.fixtures(), &filter)?;
-    let run = run(&library, &config, &plan, &Feed::Bulk)?;
-    let changes = changes(&library, &order.release)?;
+    let own: Vec<String> =
+        config.machines.iter().map(|m| m.name.clone()).filter(|m| architecture(m) == of).collect();
+    let cells = |release: &str| -> Result<Run, QemuError> {
+        let releases = vec![release.to_owned()];
+        let filter = Filter { releases, machines: own.clone(), ..Filter::default() };
+        let plan = Plan::new(&config, library.fixtures(), &filter)?;
+        Ok(run(&library, &config, &plan, &Feed::Bulk)?)
+    };
+    let run = cells(&order.release)?;
+    let before = before(&library, &order.release, of);
+    let changes = match &before {
+        Some(before) => changes(&library, &order.release, before, of)?,
+        None => Vec::new(),
+    };
+    // One that was never captured has no cells.
+    let before = before.and_then(|name| Some((name.clone(), cells(&name).ok()?)));
 
     let mut all = files::differing(&copy, order.corpus)?;
     let matrix = std::path::absolute(order.matrix).map_err(QemuError::files)?;
@@ -119,32 +140,28 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     // No interrupt comes in between.
     let _running = running();
     let written = held.change(&all)?.iter().map(|path| path.display().to_string()).collect();
-    Ok(Added { written, notes, changes, findings, run: Some((config, run)) })
+    Ok(Added { written, notes, changes, findings, run: Some((config, run)), before })
 }
 
-/// An error unless the binary emulates what the scenarios are for.
-fn architecture(order: &Order<'_>) -> Result<(), QemuError> {
-    let found = order.binary.architecture(order.limit)?;
-    if found == ARCHITECTURE {
-        return Ok(());
-    }
-    let about = order.binary.about.clone();
-    Err(QemuError::Architecture { about, found, expected: ARCHITECTURE })
-}
-
-/// Nothing is to be done, if it is this very binary that the corpus has under that name.
-fn there_already(order: &Order<'_>, corpus: Corpus) -> Result<Added, QemuError> {
-    architecture(order)?;
-    let library = Library::open(corpus)?;
-    let mut fixtures = library.fixtures().iter().filter(|f| f.release == order.release);
-    if let Some(other) = fixtures.find(|f| f.binary != order.binary.about) {
+/// Whether it is this very binary that the corpus has under that name. One release has a binary for
+/// each architecture; all are of one number.
+fn there_already(order: &Order<'_>, corpus: &Corpus) -> Result<bool, QemuError> {
+    let number = |about: &str| about.split(' ').next().unwrap_or("").to_owned();
+    let own = |f: &Fixture| architecture(&f.machine) == order.binary.architecture;
+    let mut fixtures = corpus.fixtures()?;
+    fixtures.retain(|f| f.release == order.release);
+    let differs = |f: &&Fixture| match own(f) {
+        true => f.binary != order.binary.about,
+        false => number(&f.binary) != number(&order.binary.about),
+    };
+    if let Some(other) = fixtures.iter().find(differs) {
         return Err(QemuError::OtherBinary {
             release: order.release.clone(),
             known: other.binary.clone(),
             own: order.binary.own_release(),
         });
     }
-    Ok(Added { written: vec![], notes: vec![], changes: vec![], findings: vec![], run: None })
+    Ok(fixtures.iter().any(own))
 }
 
 /// Every scenario on the binary's newest machine type, and on the other listed ones that some
@@ -154,7 +171,7 @@ fn captures(
     order: &Order<'_>,
     config: &Config,
     corpus: &Corpus,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Note>,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<Captured>, QemuError> {
     if let Some(name) = order.machines.iter().find(|name| !order.binary.has(name)) {
@@ -166,9 +183,9 @@ fn captures(
     let fixtures = corpus.fixtures()?;
     let uncaptured = config.uncaptured(&fixtures);
     let mut wanted = Vec::new();
-    for scenario in &config.scenarios {
+    for scenario in config.scenarios.iter().filter(|s| meant(order.binary, s)) {
         if let Some(reason) = lacks(order.binary, scenario) {
-            notes.push(format!("{} left out: {reason}", scenario.name));
+            notes.push(Note::at(&scenario.name, format!("left out: {reason}")));
             continue;
         }
         for machine in order.binary.machines.iter().filter(|m| fits(scenario, &m.name)) {
@@ -186,11 +203,13 @@ fn captures(
                 wanted.push((scenario, name));
             } else if named || blind.len() < others.len() {
                 let blind = blind.join(", ");
-                notes.push(format!("{name}.{} left out: no handlers of {blind}", scenario.name));
+                let what = format!("left out: no handlers of {blind}");
+                notes.push(Note::at(format!("{name}.{}", scenario.name), what));
             }
         }
     }
-    let tried = all(order.binary, &order.release, &wanted, order.jobs, order.limit)?;
+    let (jobs, limit) = (order.jobs, order.limit);
+    let tried = all(order.binary, &order.release, &wanted, jobs, limit, &|| ())?;
     let mut captured = Vec::new();
     for ((scenario, machine), result) in wanted.iter().zip(tried) {
         match result {
@@ -198,7 +217,8 @@ fn captures(
             Err(QemuError::Qmp(QmpError::Died { ended: Ended::Exited(_), stderr, .. }))
                 if lacks_something(&stderr) =>
             {
-                notes.push(format!("{machine}.{} left out: {}", scenario.name, stderr.trim()));
+                let what = format!("left out: {}", stderr.trim());
+                notes.push(Note::at(format!("{machine}.{}", scenario.name), what));
             }
             Err(error) if is_its_own(&error) => {
                 found(findings, order, machine, &scenario.name, &error.to_string());
@@ -267,46 +287,81 @@ fn lacks_something(stderr: &str) -> bool {
     SAID.iter().any(|said| stderr.contains(said))
 }
 
+/// The release before another, of those that have a binary of this architecture.
+fn before(library: &Library, release: &str, of: &str) -> Option<String> {
+    let names = library.releases().iter().map(|r| r.0.as_str());
+    let names: Vec<&str> = names.filter(|name| library.tables(name, of).is_some()).collect();
+    names.into_iter().take_while(|name| *name != release).last().map(str::to_owned)
+}
+
 /// What a release has that the one before it has not, and the other way round, where both were
 /// seen on one machine type and scenario.
-fn changes(library: &Library, release: &str) -> Result<Vec<String>, QemuError> {
-    let names: Vec<&str> = library.releases().iter().map(|r| r.0.as_str()).collect();
-    let before = names.iter().take_while(|name| **name != release).last();
-    let Some(before) = before.copied() else { return Ok(Vec::new()) };
-    let mut told = BTreeSet::new();
-    for fixture in library.fixtures().iter().filter(|f| f.release == release) {
+fn changes(
+    library: &Library,
+    release: &str,
+    before: &str,
+    of: &str,
+) -> Result<Vec<String>, QemuError> {
+    let (mut told, mut sent) = (BTreeSet::new(), BTreeMap::new());
+    let (of_new, of_old) = (known(library, release, of)?, known(library, before, of)?);
+    let own = |f: &&Fixture| f.release == release && architecture(&f.machine) == of;
+    for fixture in library.fixtures().iter().filter(own) {
         let (machine, scenario) = (&fixture.machine, &fixture.scenario);
         let new = library.destination(release, machine, scenario)?;
         let old = library.destination(before, machine, scenario)?;
         if let (Some(old), Some(new), Some(_)) =
             (old, new, library.fixture(before, machine, scenario))
         {
-            between(&sent(&old), &sent(&new), before, &mut told);
+            let (carried_before, carried_now) = (self::sent(&old), self::sent(&new));
+            for one in carried_before.symmetric_difference(&carried_now) {
+                let (what, name) = one;
+                let is_new = carried_now.contains(one);
+                let (by, knows) = if is_new { (release, &of_old) } else { (before, &of_new) };
+                match (knows.contains(name), is_new) {
+                    // A matter of what the guest was doing then.
+                    (true, _) => {
+                        let names: &mut BTreeSet<String> = sent.entry(by).or_default();
+                        names.insert(format!("{what} {name}"));
+                    }
+                    (false, true) => {
+                        told.insert(format!("new: {what} {name}"));
+                    }
+                    (false, false) => {
+                        told.insert(format!("gone: {what} {name}, which {before} sent"));
+                    }
+                }
+            }
         }
     }
-    if let (Some(old), Some(new)) = (library.tables(before), library.tables(release)) {
+    if let (Some(old), Some(new)) = (library.tables(before, of), library.tables(release, of)) {
         versions(old, new, &mut told);
     }
-    Ok(told.into_iter().collect())
+    let alone = sent.into_iter().map(|(by, names)| {
+        let names: Vec<String> = names.into_iter().collect();
+        format!("sent by {by} alone, though both know it: {}", names.join(", "))
+    });
+    Ok(told.into_iter().chain(alone).collect())
 }
 
-/// Sections and subsections that the fixture of a destination carries.
-fn sent(of: &Destination) -> BTreeSet<String> {
-    let sections = of.local.sections.iter().map(|device| format!("section {device}"));
-    let subsections = of.local.subsections.iter().map(|(_, name)| format!("subsection {name}"));
+/// Sections and subsections that the fixture of a destination carries, with what they are.
+fn sent(of: &Destination) -> BTreeSet<(&'static str, String)> {
+    let sections = of.local.sections.iter().map(|device| ("section", device.clone()));
+    let subsections = of.local.subsections.iter().map(|(_, name)| ("subsection", name.clone()));
     sections.chain(subsections).collect()
 }
 
-fn between(
-    old: &BTreeSet<String>,
-    new: &BTreeSet<String>,
-    before: &str,
-    told: &mut BTreeSet<String>,
-) {
-    told.extend(new.difference(old).map(|what| format!("new: {what}")));
-    told.extend(
-        old.difference(new).map(|what| format!("no longer sent: {what}, which {before} sent")),
-    );
+/// Names of all that a release has descriptions or handlers of.
+fn known(library: &Library, release: &str, of: &str) -> Result<BTreeSet<String>, QemuError> {
+    let vmsds = library.tables(release, of).into_iter().flat_map(|tables| tables.vmsd.values());
+    let mut names: BTreeSet<String> = vmsds.map(|vmsd| vmsd.name.clone()).collect();
+    let corpus = library.corpus();
+    let own = corpus.destinations(release).into_iter().filter(|d| architecture(&d.0) == of);
+    for (machine, scenario) in own {
+        let registered = corpus.handlers(release, &machine, &scenario)?.unwrap_or_default();
+        let device = |idstr: &str| idstr.rsplit('/').next().unwrap_or(idstr).to_owned();
+        names.extend(registered.handlers.iter().map(|handler| device(&handler.idstr)));
+    }
+    Ok(names)
 }
 
 /// Versions that differ, of descriptions that both know.

@@ -10,9 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::QemuError;
 use super::groups::Scratch;
 use super::monitor::Monitor;
+use super::platform::PLATFORMS;
 use super::process::{Deadline, Ended, Process, ProcessError, Task, output};
 use super::qmp::{Qmp, QmpError};
 use crate::dialect::Version;
+use crate::dialect::machine::{X86_64, of_architecture};
+use crate::release::provenance::is_name;
 
 /// How long a binary may take to tell its version or list its machine types.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -20,14 +23,11 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// The first release whose QMP passes on commands of the human monitor.
 const HUMAN_COMMANDS: Version = Version::new(0, 14, 0);
 
-/// What the corpus and its scenarios are of, as `query-target` calls it.
-pub const ARCHITECTURE: &str = "x86_64";
+/// The first release that starts without a machine, by QMP.
+const NO_MACHINE: Version = Version::new(1, 3, 0);
 
 /// Name of the monitor's socket, in a folder of its own.
 const SOCKET: &str = "monitor";
-
-/// Names that stand for the newest machine type of a chipset.
-const CHIPSETS: [&str; 2] = ["pc", "q35"];
 
 /// Why a binary cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,8 @@ pub enum BinaryError {
     Version { path: PathBuf, found: String },
     #[error("{path}: expected a list of machine types, it says {found:?}")]
     Machines { path: PathBuf, found: String },
+    #[error("{path}: what it emulates it does not tell: {why}")]
+    Target { path: PathBuf, why: String },
     #[error("{path}: {source}")]
     Folder { path: PathBuf, source: std::io::Error },
 }
@@ -52,7 +54,10 @@ pub struct Binary {
     pub version: Version,
     /// Version and packager's version, as in a fixture's provenance: `7.2.22 (Debian 1:7.2+...)`.
     pub about: String,
-    /// Its machine types, without aliases, as it lists them.
+    /// What it emulates, as `query-target` calls it.
+    pub architecture: String,
+    /// Its machine types, without aliases, as it lists them; with the architecture where it is not
+    /// x86_64.
     pub machines: Vec<MachineType>,
     /// Whether it is driven by its human monitor, as it must be where QMP cannot yet do it.
     pub human: bool,
@@ -65,8 +70,8 @@ pub struct Binary {
 pub struct MachineType {
     /// Its name, never an alias.
     pub name: String,
-    /// Whether it is the newest of its chipset: what the binary takes if none is named, or what the
-    /// plain name of a chipset stands for.
+    /// Whether it is the newest of its platform: what the binary takes if none is named, what the
+    /// plain name of a platform stands for, or the only one of that.
     pub newest: bool,
 }
 
@@ -77,7 +82,7 @@ impl Binary {
         format!("to add {} as a release of its own: --release {}", self.about, self.version)
     }
 
-    /// Asks a binary for its version, machine types and devices.
+    /// Asks a binary for its version, architecture, machine types and devices.
     ///
     /// # Errors
     /// When it cannot be run, or does not answer as QEMU does.
@@ -115,44 +120,31 @@ impl Binary {
             return Err(BinaryError::Version { path, found: first_line(&said) });
         };
         let said = either("-M")?;
-        let machines = machines(&said);
-        if machines.is_empty() {
-            return Err(BinaryError::Machines { path, found: first_line(&said) });
-        }
+        let human = version < HUMAN_COMMANDS;
+        let listed = said;
         let said = match either("-device") {
             Err(ProcessError::Failed { ended: Ended::Exited(_), .. }) => String::new(),
             answer => answer?,
         };
-        let human = version < HUMAN_COMMANDS;
-        Ok(Binary { path, version, about, machines, human, devices: devices(&said) })
+        let devices = devices(&said);
+        let architecture = match version < NO_MACHINE {
+            true => named(&path),
+            false => target(&path, limit)?,
+        };
+        let machines = machines(&listed, &architecture);
+        if machines.is_empty() {
+            return Err(BinaryError::Machines { path, found: first_line(&listed) });
+        }
+        Ok(Binary { path, version, about, architecture, machines, human, devices })
     }
 
-    /// What it emulates, as it says itself; where it cannot be asked, as its name says, and `x86_64`
-    /// if that does not say it either.
-    ///
-    /// # Errors
-    /// When it does not start without a machine, or does not answer.
-    pub fn architecture(&self, limit: Duration) -> Result<String, QemuError> {
-        if self.human {
-            let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or("");
-            let named = name.strip_prefix("qemu-system-").unwrap_or(ARCHITECTURE);
-            return Ok(named.to_owned());
+    /// A machine type of it by its name, with the architecture or without.
+    #[must_use]
+    pub fn own(&self, name: &str) -> String {
+        match name.contains('/') {
+            true => name.to_owned(),
+            false => of_architecture(&self.architecture, name),
         }
-        let folder = Scratch::new().map_err(QemuError::files)?;
-        let listener = UnixListener::bind(folder.path().join(SOCKET)).map_err(QemuError::files)?;
-        let mut arguments =
-            ["-M", "none", "-nodefaults", "-nographic", "-S"].map(str::to_owned).to_vec();
-        arguments.extend(Monitor::option(false, SOCKET));
-        let task = Task { program: &self.path, arguments, folder: folder.path(), stdin: None };
-        let deadline = Deadline::within(limit);
-        let mut process = Process::start(task)?;
-        let mut qmp = Qmp::accept(&listener, &mut process, deadline)?;
-        let answer = qmp.command("query-target", deadline)?;
-        let said = answer["arch"].as_str();
-        said.map(str::to_owned).ok_or_else(|| {
-            let found = answer.to_string();
-            QmpError::Garbage { doing: "query-target".to_owned(), found }.into()
-        })
     }
 
     /// Whether it has a machine type of this name.
@@ -189,6 +181,37 @@ impl Binary {
     }
 }
 
+/// What a binary emulates, as it says itself when it is started without a machine.
+fn target(path: &Path, limit: Duration) -> Result<String, BinaryError> {
+    let failed =
+        |error: QemuError| BinaryError::Target { path: path.to_owned(), why: error.to_string() };
+    let ask = || -> Result<String, QemuError> {
+        let folder = Scratch::new().map_err(QemuError::files)?;
+        let listener = UnixListener::bind(folder.path().join(SOCKET)).map_err(QemuError::files)?;
+        let mut arguments =
+            ["-M", "none", "-nodefaults", "-nographic", "-S"].map(str::to_owned).to_vec();
+        arguments.extend(Monitor::option(false, SOCKET));
+        let task = Task { program: path, arguments, folder: folder.path(), stdin: None };
+        let deadline = Deadline::within(limit);
+        let mut process = Process::start(task)?;
+        let mut qmp = Qmp::accept(&listener, &mut process, deadline)?;
+        let answer = qmp.command("query-target", deadline)?;
+        let said = answer["arch"].as_str().filter(|name| is_name(name));
+        said.map(str::to_owned).ok_or_else(|| {
+            let found = answer.to_string();
+            QmpError::Garbage { doing: "query-target".to_owned(), found }.into()
+        })
+    };
+    ask().map_err(failed)
+}
+
+/// The same of one that cannot be asked: as its name says, and `x86_64` if that does not say it
+/// either.
+fn named(path: &Path) -> String {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+    name.strip_prefix("qemu-system-").unwrap_or(X86_64).to_owned()
+}
+
 /// Version and packager from the first line of `--version`.
 fn about(said: &str) -> Option<String> {
     let line = first_line(said);
@@ -199,20 +222,24 @@ fn about(said: &str) -> Option<String> {
 }
 
 /// Machine types, from `NAME   DESCRIPTION [(alias of OTHER)] [(default)]`.
-fn machines(said: &str) -> Vec<MachineType> {
-    let meant: Vec<&str> = said
-        .lines()
-        .filter(|line| CHIPSETS.iter().any(|name| line.split(' ').next() == Some(name)))
-        .filter_map(|line| line.split_once("(alias of ")?.1.split(')').next())
+fn machines(said: &str, architecture: &str) -> Vec<MachineType> {
+    let own = || PLATFORMS.iter().filter(|platform| platform.architecture() == architecture);
+    let is_plain = |name: &str| own().any(|platform| platform.plain == name);
+    // The headline ends in a colon.
+    let lines = said.lines().filter(|line| !line.ends_with(':'));
+    let lines: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(' ')).collect();
+    let meant: Vec<&str> = lines
+        .iter()
+        .filter(|(name, _)| is_plain(name))
+        .filter_map(|(_, about)| about.split_once("(alias of ")?.1.split(')').next())
         .collect();
-    // The headline ends in a colon, and an alias is no machine type.
-    said.lines()
-        .filter(|line| !line.ends_with(':') && !line.contains("(alias of "))
-        .filter_map(|line| line.split_once(' '))
-        .filter(|(name, _)| !name.is_empty())
+    // An alias is no machine type.
+    lines
+        .iter()
+        .filter(|(name, about)| !name.is_empty() && !about.contains("(alias of "))
         .map(|(name, about)| MachineType {
-            name: name.to_owned(),
-            newest: about.contains("(default)") || meant.contains(&name),
+            name: of_architecture(architecture, name),
+            newest: about.contains("(default)") || meant.contains(name) || is_plain(name),
         })
         .collect()
 }
@@ -250,12 +277,35 @@ mod tests {
                     pc-q35-7.2 Standard PC (Q35 + ICH9, 2009)\n";
         let machine = |name: &str, newest| MachineType { name: name.to_owned(), newest };
         assert_eq!(
-            machines(said),
+            machines(said, "x86_64"),
             [
                 machine("pc-i440fx-7.2", true),
                 machine("pc-i440fx-7.1", false),
                 machine("pc-q35-7.2", true)
             ]
         );
+    }
+
+    #[test]
+    fn another_architecture_is_part_of_the_name() {
+        let said = "Supported machines are:\n\
+                    none   empty machine\n\
+                    virt   QEMU 7.2 ARM Virtual Machine (alias of virt-7.2)\n\
+                    virt-7.1 QEMU 7.1 ARM Virtual Machine\n\
+                    virt-7.2 QEMU 7.2 ARM Virtual Machine\n";
+        let machine = |name: &str, newest| MachineType { name: name.to_owned(), newest };
+        assert_eq!(
+            machines(said, "aarch64"),
+            [
+                machine("aarch64/none", false),
+                machine("aarch64/virt-7.1", false),
+                machine("aarch64/virt-7.2", true)
+            ]
+        );
+        let said = "spike  RISC-V Spike board (default)\nvirt RISC-V VirtIO board\n";
+        let found = machines(said, "riscv64");
+        assert_eq!(found[1], machine("riscv64/virt", true));
+        // There is no platform of that name on it.
+        assert!(!machines(said, "riscv32")[1].newest);
     }
 }

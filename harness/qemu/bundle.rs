@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 use super::QemuError;
 use super::binary::Binary;
 use super::capture::Captured;
-use super::emulator::COMMON;
+use super::emulator::common_arguments;
 use super::groups::Scratch;
 use super::process::{Task, output};
 use crate::dialect::Version;
+use crate::dialect::machine::bare;
 use crate::release::held::Held;
 
 /// The first release with `-dump-vmstate`.
@@ -68,7 +69,9 @@ fn index(captured: &[Captured]) -> Value {
             "sha256": fixture.sha256,
         }));
     }
-    json!({ "scenarios": scenarios, "common_arguments": COMMON, "streams": streams })
+    // All are of one binary, and so of one architecture.
+    let common = captured.first().map(|one| common_arguments(&one.fixture.machine));
+    json!({ "scenarios": scenarios, "common_arguments": common.unwrap_or_default(), "streams": streams })
 }
 
 /// `-dump-vmstate` of a machine type.
@@ -77,7 +80,8 @@ fn index(captured: &[Captured]) -> Value {
 /// When the binary does not write it in time.
 pub fn dump(binary: &Binary, machine: &str, limit: Duration) -> Result<Vec<u8>, QemuError> {
     let folder = Scratch::new().map_err(QemuError::files)?;
-    let arguments = ["-M", machine, "-nodefaults", "-nographic", "-dump-vmstate", "dump.json"];
+    let arguments =
+        ["-M", bare(machine), "-nodefaults", "-nographic", "-dump-vmstate", "dump.json"];
     let arguments = arguments.map(str::to_owned).to_vec();
     output(Task { program: &binary.path, arguments, folder: folder.path(), stdin: None }, limit)?;
     std::fs::read(folder.path().join("dump.json")).map_err(QemuError::files)

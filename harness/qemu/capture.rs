@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::QemuError;
 use super::binary::Binary;
-use super::emulator::{COMMON, Emulator, Role, Setup};
+use super::emulator::{Emulator, Role, Setup, common_arguments};
 use super::incoming::{Real, Wanted, load};
 use super::monitor::ended;
 use super::process::Deadline;
@@ -66,7 +66,7 @@ pub fn capture(
         scenario: scenario.name.clone(),
         binary: binary.about.clone(),
         guest: setup.guest.to_string(),
-        common_arguments: COMMON.map(str::to_owned).to_vec(),
+        common_arguments: common_arguments(&setup.machine),
         arguments: setup.arguments.clone(),
         size: stream.len() as u64,
         sha256: sha256(&stream),
@@ -100,7 +100,7 @@ fn halted(binary: &Binary, setup: &Setup, deadline: Deadline) -> Result<Emulator
     Ok(emulator)
 }
 
-/// Captures scenarios on machine types, `jobs` at a time, in the order asked. Once the binary has
+/// Captures scenarios on machine types, `jobs` at a time, in the order asked; `done` is called after each. Once the binary has
 /// hung before it could be spoken to, it is not started again: nothing says that it would do better
 /// with other arguments.
 ///
@@ -112,6 +112,7 @@ pub fn all(
     wanted: &[(&Scenario, &str)],
     jobs: usize,
     limit: Duration,
+    done: &(dyn Fn() + Sync),
 ) -> Result<Vec<Result<Captured, QemuError>>, QemuError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
     let pool = pool.map_err(|e| QemuError::files(std::io::Error::other(e)))?;
@@ -121,6 +122,7 @@ pub fn all(
             return Err(QemuError::HungBefore { path: binary.path.clone() });
         }
         let captured = capture(binary, release, scenario, machine, limit);
+        done();
         if let Err(QemuError::Qmp(QmpError::Silent { .. })) = captured {
             hung.store(true, Ordering::Relaxed);
         }

@@ -26,7 +26,8 @@ pub struct Release {
     pub findings: Vec<Finding>,
 }
 
-/// The text with the release in it; the same text if it is there already.
+/// The text with the release in it. If it is there already, machine types and scenarios are added to
+/// what it has.
 ///
 /// # Errors
 /// In words: a text that is no such file, or a release name that is no number.
@@ -36,9 +37,7 @@ pub fn with(text: &str, new: &Release) -> Result<String, String> {
     let own = number(&new.name)?;
     let releases = list(&mut file, "release")?;
     let old: Vec<String> = releases.iter().map(name).collect::<Result<_, _>>()?;
-    if old.contains(&new.name) {
-        return Ok(text.to_owned());
-    }
+    let listed = old.contains(&new.name);
     let mut place = 0;
     for name in &old {
         if number(name)? < own {
@@ -46,13 +45,18 @@ pub fn with(text: &str, new: &Release) -> Result<String, String> {
         }
     }
     let mut all = old.clone();
-    all.insert(place, new.name.clone());
-    insert(releases, place, entry(&new.name, "about", &new.about));
+    if !listed {
+        all.insert(place, new.name.clone());
+        insert(releases, place, entry(&new.name, "about", &new.about));
+    }
 
     for (key, has) in [("machine", &new.machines), ("scenario", &new.scenarios)] {
         for one in list(&mut file, key)?.iter_mut() {
             let has = has.contains(&name(one)?);
-            range(one, &old, &all, &new.name, has)?;
+            // What another binary of the release has, this one need not have.
+            if has || !listed {
+                range(one, &old, &all, &new.name, has)?;
+            }
         }
     }
     for one in list(&mut file, "scenario")?.iter_mut().filter(|_| !new.first.is_empty()) {
@@ -289,6 +293,18 @@ name = \"idle\"
         let text = extended(TEXT, "7.2", "old", "idle").unwrap();
         assert_eq!(text, TEXT.replace("releases = \"..5.2\"", "releases = \"..\""));
         assert_eq!(extended(TEXT, "7.2", "new", "idle").unwrap(), TEXT);
+    }
+
+    #[test]
+    fn another_binary_of_a_release_adds_to_what_it_has() {
+        let mut new = release("5.2", &["aarch64/virt-5.2"]);
+        new.scenarios = ["new".to_owned()].into();
+        let arms = "\n[[scenario]]\nname = \"new\"\nreleases = \"7.2..\"\n";
+        let text = with(&(TEXT.to_owned() + arms), &new).unwrap();
+        let machine = "\n[[machine]]\nname = \"aarch64/virt-5.2\"\nreleases = \"5.2\"\n";
+        let expected = TEXT.replace("\n[[scenario]]", &(machine.to_owned() + "\n[[scenario]]"))
+            + &arms.replace("7.2..", "..");
+        assert_eq!(text, expected);
     }
 
     #[test]

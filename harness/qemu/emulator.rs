@@ -18,11 +18,14 @@ use super::binary::Binary;
 use super::connection::poll;
 use super::groups::Scratch;
 use super::guest::Guest;
+use super::guest::steps::DONE;
 use super::monitor::{Migration, Monitor, ended};
 use super::process::{Deadline, POLL, Process, Task};
-use super::roms;
+use super::qmp::QmpError;
 use super::tpm::Tpm;
+use super::{platform, roms};
 use crate::dialect::Version;
+use crate::dialect::machine::{architecture, bare};
 
 /// A machine: what is the same on both sides of a migration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,7 +56,8 @@ pub enum Role {
     },
 }
 
-/// Common arguments, as in provenance; the files are in the emulator's folder.
+/// Common arguments on x86_64, as in provenance; the files are in the emulator's folder. Those of
+/// others are in [`platform::common`].
 pub const COMMON: [&str; 8] =
     ["-nodefaults", "-nographic", "-m", "2", "-bios", "guest.bin", "-L", "roms"];
 
@@ -159,13 +163,19 @@ impl Emulator {
     /// # Errors
     /// When it does not, or the emulator dies.
     pub fn wait_for_halt(&mut self, deadline: Deadline) -> Result<(), QemuError> {
+        let done = format!("{DONE:08x}");
         loop {
-            // Every release prints the halted state there; the machine-readable form has come and
-            // gone.
+            // Every release prints the halted state of a PC there; the machine-readable form has come
+            // and gone. Of others it prints the register that says that all is done.
             let registers = self.monitor.human("info registers", deadline);
             let registers =
                 registers.map_err(|e| ended(e, &mut self.process, "before its guest halted"))?;
             if registers.contains("HLT=1") {
+                return Ok(());
+            }
+            if registers.contains(&done) {
+                // What follows are two instructions at most, then it waits.
+                thread::sleep(POLL);
                 return Ok(());
             }
             if deadline.past() {
@@ -192,11 +202,26 @@ impl Emulator {
             drop(UnixStream::connect(&path));
         }
         let stream = match reader.join() {
-            Ok(stream) => stream.map_err(QemuError::files),
-            Err(_) => Err(QemuError::files(std::io::Error::other("the receiver failed"))),
+            Ok(stream) => stream,
+            Err(_) => return Err(QemuError::files(std::io::Error::other("the receiver failed"))),
         };
         migrate?;
-        let stream = stream?;
+        let stream = match stream {
+            Ok(stream) => stream,
+            // It said that it would, and did not.
+            Err(e) if matches!(e.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => {
+                let why = format!("no whole stream came within {:?}", deadline.limit);
+                return Err(match self.process.ended() {
+                    Ok(Some(ended)) => {
+                        let stderr = self.process.stderr();
+                        QmpError::Died { doing: "while it was saving".to_owned(), ended, stderr }
+                            .into()
+                    }
+                    _ => QemuError::Save { why },
+                });
+            }
+            Err(e) => return Err(QemuError::files(e)),
+        };
         loop {
             match self.monitor.migration(deadline)? {
                 Migration::Completed => return Ok(stream),
@@ -251,14 +276,21 @@ fn receive(listener: &UnixListener, deadline: Deadline) -> std::io::Result<Vec<u
     }
 }
 
+/// What the command line of every machine like one has, whatever its scenario.
+#[must_use]
+pub fn common_arguments(machine: &str) -> Vec<String> {
+    let common = platform::common(architecture(machine)).unwrap_or(COMMON.to_vec());
+    common.into_iter().map(str::to_owned).collect()
+}
+
 /// The whole command line but for migration and control.
 #[must_use]
 pub fn command_line(setup: &Setup) -> Vec<String> {
-    let machine = ["-M".to_owned(), setup.machine.clone()];
+    let machine = ["-M".to_owned(), bare(&setup.machine).to_owned()];
     if setup.own {
         return machine.into_iter().chain(setup.arguments.iter().cloned()).collect();
     }
-    let mut line: Vec<String> = COMMON.map(str::to_owned).to_vec();
+    let mut line = common_arguments(&setup.machine);
     line.extend(machine);
     for (option, none) in [("-vga", "none"), ("-serial", "none"), ("-parallel", "none")] {
         if !setup.arguments.iter().any(|a| a == option) {
@@ -271,7 +303,7 @@ pub fn command_line(setup: &Setup) -> Vec<String> {
 
 /// A folder with everything that a machine needs.
 fn prepare(setup: &Setup) -> Result<Scratch, QemuError> {
-    let firmware = setup.guest.firmware()?;
+    let firmware = setup.guest.firmware(architecture(&setup.machine))?;
     let folder = Scratch::new().map_err(QemuError::files)?;
     let fill = |folder: &Path| -> std::io::Result<()> {
         fs::write(folder.join("guest.bin"), &firmware)?;

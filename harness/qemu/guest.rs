@@ -3,6 +3,19 @@
 //!
 //! Ports and commands are those of the PC's parts: 8259A, 8254, 8237A, MC146818, 8042, 82077AA,
 //! 16550A, ATA, x87, virtio 0.9. Nothing waits for an interrupt; none is enabled.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `aarch64`, `ppc64`, `riscv64`, `s390x` | the programs of other instruction sets |
+//! | [`steps`] | what they do, in words that all of them have |
+//! | `mmio` | virtio devices at fixed addresses |
+
+mod aarch64;
+mod mmio;
+mod ppc64;
+mod riscv64;
+mod s390x;
+pub mod steps;
 
 use std::fmt;
 use std::str::FromStr;
@@ -36,9 +49,10 @@ pub enum Guest {
     Idle,
     /// Pokes the board's devices but for IDE.
     Misc,
-    /// The same, and leaves an IDE transfer half done.
+    /// The same, and on a PC leaves an IDE transfer half done.
     All,
-    /// Sets up a queue of every virtio device on bus 0; one of them has a buffer in flight.
+    /// Sets up a queue of every virtio device: on a PC of those on bus 0, of which one has a buffer in
+    /// flight; elsewhere of those behind virtio-mmio or virtio-ccw.
     Virtio,
 }
 
@@ -46,11 +60,18 @@ impl Guest {
     /// All of them.
     pub const ALL: [Guest; 4] = [Guest::Idle, Guest::Misc, Guest::All, Guest::Virtio];
 
-    /// The firmware.
+    /// The firmware for an architecture; that of a PC for those that no file here is about.
     ///
     /// # Errors
     /// A program that cannot be assembled, which is a fault of this file.
-    pub fn firmware(self) -> Result<Vec<u8>, IcedError> {
+    pub fn firmware(self, architecture: &str) -> Result<Vec<u8>, IcedError> {
+        match architecture {
+            "aarch64" => return Ok(aarch64::firmware(self)),
+            "ppc64" => return Ok(ppc64::firmware(self)),
+            "riscv64" => return Ok(riscv64::firmware(self)),
+            "s390x" => return Ok(s390x::firmware(self)),
+            _ => {}
+        }
         let mut a = CodeAssembler::new(16)?;
         a.cli()?;
         match self {
@@ -287,11 +308,58 @@ mod tests {
     #[test]
     fn every_guest_fits_and_begins_at_the_reset_vector() {
         for guest in Guest::ALL {
-            let image = guest.firmware().unwrap();
+            let image = guest.firmware("x86_64").unwrap();
             assert_eq!(image.len(), SIZE);
             assert_eq!(image[RESET..RESET + 5], TO_START);
             assert_eq!(image[0], 0xfa, "cli");
             assert_eq!(guest.to_string().parse(), Ok(guest));
+        }
+    }
+
+    /// Words of a program, as the processor reads them.
+    fn words(image: &[u8], big: bool) -> Vec<u32> {
+        let word = |bytes: &[u8]| {
+            let bytes = bytes.try_into().unwrap();
+            if big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+        };
+        image.chunks_exact(4).map(word).collect()
+    }
+
+    #[test]
+    fn the_idle_guests_of_other_platforms_say_that_all_is_done_and_wait() {
+        let image = |of| Guest::Idle.firmware(of).unwrap();
+        // movz x27, #0xc0de; movk x27, #0x600d, lsl #16; wfi; b .-4
+        let arm = words(&image("aarch64"), false);
+        assert_eq!(arm, [0xd298_1bdb, 0xf2ac_01bb, 0xd503_207f, 0x17ff_ffff]);
+        // lui s11, 0x600dc; addiw s11, s11, 0xde; slli, srli by 32; wfi; j .-4
+        let riscv = words(&image("riscv64"), false);
+        let expected =
+            [0x600d_cdb7, 0x0ded_8d9b, 0x020d_9d93, 0x020d_dd93, 0x1050_0073, 0xffdf_f06f];
+        assert_eq!(riscv, expected);
+        // li r27, 0; oris r27, r27, 0x600d; ori r27, r27, 0xc0de; b .
+        let power = words(&image("ppc64"), true);
+        assert_eq!(power[..64], [0; 64]);
+        assert_eq!(power[64..], [0x3b60_0000, 0x677b_600d, 0x637b_c0de, 0x4800_0000]);
+        // llilf %r11, 0x600dc0de; larl %r1, .+10; lpswe 0(%r1); the state that it waits in
+        let z = image("s390x");
+        let expected = [
+            0xc0, 0xbf, 0x60, 0x0d, 0xc0, 0xde, 0xc0, 0x10, 0, 0, 0, 5, 0xb2, 0xb2, 0x10, 0, 1, 2,
+            0, 1, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x90, 0,
+        ];
+        assert_eq!(z, expected);
+    }
+
+    #[test]
+    fn the_programs_of_other_platforms_fit_and_do_something() {
+        for of in ["aarch64", "ppc64", "riscv64", "s390x"] {
+            let idle = Guest::Idle.firmware(of).unwrap();
+            let misc = Guest::Misc.firmware(of).unwrap();
+            assert!(misc.len() > idle.len() && misc.len() <= 4096, "{of}: {}", misc.len());
+            let virtio = Guest::Virtio.firmware(of).unwrap();
+            // On pseries virtio is on PCI only, which is left alone.
+            assert_eq!(virtio.len() > idle.len(), of != "ppc64", "{of}");
+            // Of a boot loader of s390x no more is read.
+            assert!(virtio.len() <= 4096, "{of}: {}", virtio.len());
         }
     }
 }

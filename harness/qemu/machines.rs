@@ -10,9 +10,9 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use super::QemuError;
-use super::devices::rack::{Placing, Rack};
+use super::devices::rack::{Placing, Plugged, Rack};
 use super::devices::trial::{Bench, Hints};
-use super::devices::types::{self, DeviceType};
+use super::devices::types::{self, DeviceType, Property};
 use super::emulator::Setup;
 use super::incoming::{Real, Wanted, load};
 use super::mutate::Random;
@@ -67,6 +67,8 @@ pub enum Standing {
     Agree,
     /// The model does not know, and says so.
     Undetermined,
+    /// The binary does not take the machine's arguments, of which the stream says nothing.
+    NotStarted,
     /// They do not: in which way.
     Differ(String),
 }
@@ -135,8 +137,18 @@ fn started(real: &Real) -> bool {
     real.consumed.is_some_and(|consumed| consumed > 0)
 }
 
+/// Whether a binary said that it has no such device, property or option as it was started with.
+fn argument_refused(said: &str) -> bool {
+    let words = ["' not found", "is not a valid device model name", ": invalid option"];
+    let at_fault = said.lines().filter(|line| line.contains(": -"));
+    at_fault.into_iter().any(|line| words.iter().any(|word| line.contains(word)))
+}
+
 fn standing(row: &Row, real: &Real) -> Standing {
     let verdict = row.answer.verdict();
+    if !started(real) && verdict != Verdict::Unsupported && argument_refused(&real.stderr) {
+        return Standing::NotStarted;
+    }
     let binary = match real.verdict {
         _ if !started(real) => "did not start".to_owned(),
         ObservedVerdict::Accepted => "accepted".to_owned(),
@@ -178,8 +190,31 @@ pub struct Draw {
 const DEVICES: usize = 12;
 
 /// Options that machines are drawn with, each now and then.
-const OPTIONS: [&str; 5] =
-    ["-smp 2", "-smp 3", "-m 32,slots=2,maxmem=256M", "-serial null", "-usb"];
+const OPTIONS: [&str; 11] = [
+    "-smp 2",
+    "-smp 3",
+    "-smp 1,maxcpus=4",
+    "-m 32,slots=2,maxmem=256M",
+    "-serial null",
+    "-parallel null",
+    "-usb",
+    "-machine hpet=off",
+    "-machine acpi=off",
+    "-vga std",
+    "-vga cirrus",
+];
+
+/// One property of a device given another value than its default, for every other device.
+fn varied(random: &mut Random, device: &DeviceType) -> String {
+    let can = |property: &&Property| property.other(0).is_some();
+    let all: Vec<&Property> = device.properties.iter().flatten().filter(can).collect();
+    if random.below(2) == 0 {
+        return String::new();
+    }
+    let Some(property) = random.pick(&all) else { return String::new() };
+    let value = property.other(random.below(3));
+    value.map_or_else(String::new, |value| format!(",{}={value}", property.name))
+}
 
 /// What each binary did with a machine, or why it could not be saved.
 pub type Outcome = Result<Vec<Held>, String>;
@@ -241,14 +276,18 @@ fn sample(
         })
         .collect();
     let Some(machine) = random.pick(&machines).copied() else { return Ok(None) };
-    let placing = match (machine.starts_with("pc-q35-"), random.below(3)) {
+    let placing = match (machine.starts_with("pc-q35-"), random.below(4)) {
+        (false, 0 | 1) => Placing::Slot("pci.0"),
         (false, _) => Placing::Bridge,
         (true, 0) => Placing::Root,
+        (true, 1) => Placing::Slot("pcie.0"),
         (true, _) => Placing::Port,
     };
-    let count = 1 + random.below(DEVICES);
-    let wanted: Vec<_> =
-        (0..count).filter_map(|_| Some((random.pick(types)?, String::new()))).collect();
+    let mut wanted = Vec::new();
+    for _ in 0..1 + random.below(DEVICES) {
+        let Some(device) = random.pick(types) else { continue };
+        wanted.push((device, varied(random, device)));
+    }
     let (rack, _) = Rack::new(&wanted, placing, |name| types.iter().any(|t| t.name == name));
     let options = OPTIONS.iter().filter(|_| random.below(4) == 0);
     let mut common: Vec<String> = options.flat_map(|o| o.split(' ').map(str::to_owned)).collect();
@@ -260,7 +299,11 @@ fn sample(
     let tried = bench.record(&rack)?;
     let most = tried.recorded.into_iter().max_by_key(|one| one.devices.len());
     Ok(most.map(|one| {
-        let devices: Vec<&str> = one.devices.iter().map(|d| d.device.as_str()).collect();
+        let text = |d: &Plugged| match d.varied.as_str() {
+            "" => d.device.clone(),
+            varied => format!("{} ({varied})", d.device),
+        };
+        let devices: Vec<String> = one.devices.iter().map(text).collect();
         Sample {
             name: format!("{number}: {}/{machine} with {}", source.release, devices.join(", ")),
             source: Some(source.release.clone()),
@@ -270,4 +313,52 @@ fn sample(
             stream: one.stream,
         }
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO_DEVICE: &str = "qemu: -device ide-cf,id=d: 'ide-cf' is not a valid device model name";
+    const NO_PROPERTY: &str = "qemu: -device nic,x=1: Property 'nic.x' not found";
+    const NO_OPTION: &str = "qemu: -no-hpet: invalid option";
+    const NO_MACHINE: &str = "qemu: unsupported machine type: \"pc-i440fx-2.4\"";
+    const CRASHED: &str = "qemu: -device nic: failed to find romfile \"nic.rom\"";
+
+    fn real(consumed: Option<u64>, stderr: &str) -> Real {
+        Real {
+            verdict: ObservedVerdict::Refused,
+            consumed,
+            ended: None,
+            stderr: stderr.to_owned(),
+            trace: String::new(),
+            saved: None,
+            unsaved: None,
+        }
+    }
+
+    fn row(answer: Answer) -> Row {
+        Row { release: "7.2".to_owned(), answer, assumptions: Vec::new() }
+    }
+
+    /// An option of the command line that the binary has not is no disagreement; whatever else keeps
+    /// it from being fed is one.
+    #[rstest::rstest]
+    #[case(NO_DEVICE, true)]
+    #[case(NO_PROPERTY, true)]
+    #[case(NO_OPTION, true)]
+    #[case(NO_MACHINE, false)]
+    #[case(CRASHED, false)]
+    fn a_binary_that_lacks_an_option_did_not_start(#[case] said: &str, #[case] lacks: bool) {
+        let taken = row(Answer::Undetermined("x".to_owned()));
+        let standing = standing(&taken, &real(None, said));
+        assert_eq!(standing == Standing::NotStarted, lacks, "{standing:?}");
+    }
+
+    #[test]
+    fn what_the_model_says_cannot_start_agrees() {
+        let unsupported = row(Answer::Unsupported("x".to_owned()));
+        assert_eq!(standing(&unsupported, &real(None, NO_DEVICE)), Standing::Agree);
+        assert!(matches!(standing(&unsupported, &real(Some(9), NO_DEVICE)), Standing::Differ(_)));
+    }
 }

@@ -6,6 +6,7 @@
 //! | [`groups`] | which of them run, and that none is left when this program is interrupted |
 //! | [`monitor`] | what is asked of it: by [`qmp`], or by the human monitor ([`hmp`]), over a [`connection`] |
 //! | [`binary`] | version receipt, machine types |
+//! | [`platform`] | families of machine types, and what all machines of an architecture are started with |
 //! | [`guest`] | firmware of our own, assembled |
 //! | [`emulator`] | a running machine: command line, files, halt, save |
 //! | [`tpm`] | a TPM of our own for it |
@@ -20,6 +21,7 @@
 //! | [`devices`] | what each device type of a binary puts on the wire |
 //! | [`claim`] | a release in matrix.toml |
 //! | [`add`] | the whole act of adding a release |
+//! | [`gate`] | two builds, each given what the other saved |
 //! | [`observe`] | outcomes as observations of the corpus |
 //! | [`checks`] | refusals for what no stream tells |
 //! | [`shrink`] | the smallest stream that is not agreed on |
@@ -38,6 +40,7 @@ pub mod connection;
 pub mod devices;
 pub mod emulator;
 pub mod events;
+pub mod gate;
 pub mod groups;
 pub mod guest;
 pub mod hmp;
@@ -46,6 +49,7 @@ pub mod machines;
 pub mod monitor;
 pub mod mutate;
 pub mod observe;
+pub mod platform;
 pub mod process;
 pub mod qmp;
 pub mod restored;
@@ -113,10 +117,10 @@ pub enum QemuError {
     OtherBinary { release: String, known: String, own: String },
     #[error("what was recorded of its devices: {why}")]
     Recordings { why: Box<crate::release::bundle::BundleError> },
-    #[error(
-        "{about} emulates {found}: the scenarios of matrix.toml are for {expected}, and so is the corpus"
-    )]
-    Architecture { about: String, found: String, expected: &'static str },
+    #[error("{about} emulates {found}, for which there are no guest programs and no scenarios")]
+    Architecture { about: String, found: String },
+    #[error("{about} emulates {found}: device types are recorded on x86_64 only")]
+    NoCatalogue { about: String, found: String },
     #[error("{about}: no machine type {name}")]
     NoMachine { about: String, name: String },
     #[error("recomputed.toml: {why}")]

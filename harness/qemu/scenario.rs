@@ -1,13 +1,10 @@
 //! A scenario of `matrix.toml` in a binary: on which machine types it runs, what the binary lacks
 //! for it, and whether a captured stream has what it is there for.
 
-use super::QemuError;
 use super::binary::{Binary, MachineType};
 use super::emulator::Setup;
+use super::{QemuError, platform};
 use crate::matrix::config::Scenario;
-
-/// Machine types of this chipset have names that begin so; all others are of the older one.
-const Q35: &str = "pc-q35-";
 
 /// What is run for a scenario on a machine type.
 ///
@@ -24,7 +21,14 @@ pub fn setup(scenario: &Scenario, machine: &str) -> Result<Setup, QemuError> {
 /// Whether a scenario is meant for a machine type: its chipset has the buses that it names.
 #[must_use]
 pub fn fits(scenario: &Scenario, machine: &str) -> bool {
-    (scenario.chipset == "q35") == machine.starts_with(Q35)
+    let platform = platform::of(machine);
+    platform.is_some_and(|own| scenario.chipsets.iter().any(|name| name == own.chipset))
+}
+
+/// Whether a scenario is meant for any machine type of a binary.
+#[must_use]
+pub fn meant(binary: &Binary, scenario: &Scenario) -> bool {
+    binary.machines.iter().any(|machine| fits(scenario, &machine.name))
 }
 
 /// The machine types on which a binary runs a scenario if none is named: its newest.
@@ -77,7 +81,7 @@ mod tests {
             about: "about".to_owned(),
             guest: "idle".to_owned(),
             arguments: owned(arguments),
-            chipset: "i440fx".to_owned(),
+            chipsets: vec!["i440fx".to_owned()],
             exercises: owned(exercises),
             releases: Vec::new(),
         }
@@ -102,6 +106,7 @@ mod tests {
             version: "7.2.0".parse().unwrap(),
             about: "7.2.0".to_owned(),
             machines: Vec::new(),
+            architecture: "x86_64".to_owned(),
             human: false,
             devices: ["e1000".to_owned()].into(),
         };
@@ -114,7 +119,11 @@ mod tests {
     fn chipsets_are_told_by_name() {
         let mut one = scenario(&[], &[]);
         assert!(fits(&one, "pc-i440fx-7.2") && fits(&one, "pc-0.12") && !fits(&one, "pc-q35-7.2"));
-        one.chipset = "q35".to_owned();
+        one.chipsets = vec!["q35".to_owned()];
         assert!(fits(&one, "pc-q35-7.2") && !fits(&one, "pc-i440fx-7.2"));
+        one.chipsets = ["microvm", "aarch64/virt"].map(str::to_owned).to_vec();
+        assert!(fits(&one, "microvm") && fits(&one, "aarch64/virt-7.2"));
+        // The riscv64 board of that name is another, and of this one nothing is known.
+        assert!(!fits(&one, "riscv64/virt") && !fits(&one, "aarch64/raspi3b"));
     }
 }

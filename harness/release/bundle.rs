@@ -17,10 +17,11 @@
 pub mod answers;
 mod describe;
 mod draft;
-mod dump;
+pub mod dump;
 mod finish;
 mod handlers;
 mod inherit;
+mod known;
 pub mod recording;
 mod settle;
 #[cfg(test)]
@@ -29,6 +30,7 @@ mod trace_log;
 
 use std::collections::BTreeSet;
 
+use crate::release::notes::Note;
 use crate::stream::vmdescription::{self, Description, DescriptionError};
 use crate::vmstate::schema::{Answers, Body, Handler, Handlers, Tables};
 use draft::{Drafts, Id};
@@ -85,7 +87,7 @@ pub struct Imported {
     /// One list for each scenario that has a trace or a VMDESCRIPTION.
     pub handlers: Vec<Handlers>,
     /// What was left open or contradicts itself, in words.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 /// Why a bundle was not understood. `file` names the part: `MACHINE` or `MACHINE.SCENARIO`.
@@ -132,7 +134,8 @@ pub fn import_bundle(input: &BundleInput, pool: &Pool) -> Result<Imported, Bundl
     for scenario in &mut told {
         if scenario.sections.is_empty() {
             let Told { machine, scenario, .. } = scenario;
-            notes.push(format!("{machine}.{scenario}: neither trace nor VMDESCRIPTION; left out"));
+            let place = format!("{machine}.{scenario}");
+            notes.push(Note::at(place, "left out: neither trace nor VMDESCRIPTION"));
             continue;
         }
         let mut list = Handlers {
@@ -157,13 +160,15 @@ pub fn import_bundle(input: &BundleInput, pool: &Pool) -> Result<Imported, Bundl
         for handler in &mut list.handlers {
             let Some((answers, differ)) = scenario.answers(tables, handler) else { continue };
             handler.answers = answers;
-            let place = format!("{}.{}: {}", list.machine, list.scenario, handler.idstr);
-            notes.extend(differ.iter().map(|path| format!("{place}: {path} differs by element")));
+            let place = format!("{}.{}", list.machine, list.scenario);
+            notes.extend(differ.iter().map(|path| {
+                Note::at(format!("{path} of {} in {place}", handler.idstr), "differs by element")
+            }));
         }
     }
     notes.append(&mut finisher.notes);
     notes.extend(drafts.conflicts.iter().cloned());
-    let notes: BTreeSet<String> = notes.into_iter().collect();
+    let notes: BTreeSet<Note> = notes.into_iter().collect();
     let notes = notes.into_iter().collect();
     Ok(Imported { tables: finisher.into_tables(), handlers, notes })
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::corpus::{Corpus, CorpusError};
+use crate::dialect::Generation;
 use crate::vmstate::schema::{Answers, Body};
 
 /// All entries of a release.
@@ -72,9 +73,31 @@ pub struct Entry {
 }
 
 impl Catalogue {
-    /// Whether an entry was seen on a machine type.
+    /// Whether an entry was seen on a machine type, or, where that was not recorded, on the nearest
+    /// ones before and behind it: compatibility properties are set up to a generation and no more.
     #[must_use]
     pub fn is_on(&self, entry: &Entry, machine: &str) -> bool {
+        if self.machines.iter().any(|name| name == machine) {
+            return self.seen(entry, machine);
+        }
+        let Some((before, behind)) = self.nearest(machine) else { return false };
+        self.seen(entry, before) && self.seen(entry, behind)
+    }
+
+    /// The machine types of the same chipset that were recorded next to one that was not.
+    fn nearest(&self, machine: &str) -> Option<(&str, &str)> {
+        let chipset = |name: &str| name.rsplit_once('-').map(|(chipset, _)| chipset.to_owned());
+        let (own, asked) = (chipset(machine)?, Generation::of(machine)?);
+        let known = self.machines.iter().filter(|name| chipset(name).as_ref() == Some(&own));
+        let known: Vec<(Generation, &str)> =
+            known.filter_map(|name| Some((Generation::of(name)?, name.as_str()))).collect();
+        let before = known.iter().filter(|(g, _)| *g < asked).max()?;
+        let behind = known.iter().filter(|(g, _)| *g > asked).min()?;
+        Some((before.1, behind.1))
+    }
+
+    /// Whether an entry was seen on a machine type that was recorded.
+    fn seen(&self, entry: &Entry, machine: &str) -> bool {
         let place = |name: &str| self.machines.iter().position(|m| m == name);
         let Some(asked) = place(machine) else { return false };
         entry.machines.iter().any(|range| match range.split_once("..") {
@@ -149,4 +172,34 @@ impl Shelf {
 
 fn is_false(v: &bool) -> bool {
     !*v
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("pc-i440fx-4.2", true)]
+    #[case("pc-i440fx-7.2", false)]
+    // Not recorded: as on both its neighbours.
+    #[case("pc-i440fx-3.0", true)]
+    #[case("pc-i440fx-6.0", false)]
+    // No neighbour behind it, another chipset, no number.
+    #[case("pc-i440fx-8.0", false)]
+    #[case("pc-q35-3.0", false)]
+    #[case("microvm", false)]
+    fn an_entry_is_on_machine_types_between(#[case] machine: &str, #[case] expected: bool) {
+        let machines = ["pc-i440fx-2.4", "pc-i440fx-4.2", "pc-i440fx-7.2", "pc-q35-4.2"];
+        let mut catalogue: Catalogue = serde_json::from_str(
+            r#"{"release":"7.2","binary":"x","machines":[],"all_machines":[],"types":{},"described":[],"entries":[]}"#,
+        )
+        .unwrap();
+        catalogue.machines = machines.map(str::to_owned).to_vec();
+        let entry: Entry = serde_json::from_str(
+            r#"{"device":"nic","section":"nic","instance_id":0,"alias_id":-1,"version_id":1,
+                "body":{"vmsd":"nic"},"machines":["pc-i440fx-2.4..pc-i440fx-4.2"],"payload":[0,0]}"#,
+        )
+        .unwrap();
+        assert_eq!(catalogue.is_on(&entry, machine), expected);
+    }
 }

@@ -2,13 +2,15 @@
 //!
 //! | path | holds |
 //! | --- | --- |
-//! | `<release>/tables.json` | [`Tables`] |
+//! | `<release>/tables.json`, `<release>/<architecture>/tables.json` | [`Tables`] |
 //! | `<release>/destinations/<machine>.<scenario>.json` | [`Handlers`] |
 //! | `<release>/devices.json`, `devices.payloads.zst` | [`Catalogue`] and its payloads |
 //! | `<release>/<machine>.<scenario>.toml`, `.stream.zst` | [`Fixture`] and its bytes |
 //! | `observed/<machine>.<scenario>.json` | [`Observed`] |
 //! | `observed/mutations.jsonl` | [`Mutation`], one a line |
 //! | `saved-again/<machine>.<scenario>/<source>-to-<destination>.stream.zst` | [`SavedAgain`] |
+//!
+//! A machine type of another architecture than x86_64 is `<architecture>/<name>`, a folder more.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,8 +23,9 @@ use super::archive::Archive;
 use super::catalogue::Catalogue;
 use super::files::{self, FileError, LIMIT};
 use super::held::{HeldError, settle};
-use super::provenance::{Fixture, is_name, machine_scenario};
+use super::provenance::{Fixture, is_machine, is_name, machine_scenario};
 use crate::dialect::Version;
+use crate::dialect::machine::X86_64;
 use crate::release::observed::{Mutation, Observed};
 use crate::vmstate::schema::{Handlers, Tables};
 
@@ -78,7 +81,7 @@ impl SavedAgain {
     /// The same from its path; `None` if the path is not of that form.
     #[must_use]
     pub fn from_path(path: &str) -> Option<Self> {
-        let (stem, name) = path.strip_prefix("saved-again/")?.split_once('/')?;
+        let (stem, name) = path.strip_prefix("saved-again/")?.rsplit_once('/')?;
         let (machine, scenario) = machine_scenario(stem)?;
         let (source, destination) = name.strip_suffix(".stream.zst")?.split_once("-to-")?;
         Some(SavedAgain {
@@ -136,6 +139,16 @@ impl Corpus {
         Ok(Corpus { source, paths, unpacked: Arc::default() })
     }
 
+    /// Writes the files that are wanted into a folder that is the caller's alone.
+    pub fn unpack(&self, to: &Path, wanted: impl Fn(&str) -> bool) -> Result<(), CorpusError> {
+        for path in self.paths.iter().filter(|path| wanted(path)) {
+            if let Some(bytes) = self.bytes(path)? {
+                files::write_if_changed(&to.join(path), &bytes)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The same without the releases that are not wanted, what was observed of them left in.
     #[must_use]
     pub fn only(mut self, wanted: impl Fn(&str) -> bool) -> Self {
@@ -156,9 +169,19 @@ impl Corpus {
         releases.into_iter().map(str::to_owned).collect()
     }
 
-    /// The descriptions of a release; `None` if the corpus has none.
-    pub fn tables(&self, release: &str) -> Result<Option<Tables>, CorpusError> {
-        let path = format!("{release}/tables.json");
+    /// Architectures of which the corpus has descriptions of a release, sorted.
+    #[must_use]
+    pub fn architectures(&self, release: &str) -> Vec<&str> {
+        let of = |path| match strip(path, release)?.strip_suffix("tables.json")? {
+            "" => Some(X86_64),
+            folder => folder.strip_suffix('/').filter(|name| is_name(name)),
+        };
+        self.paths.iter().map(String::as_str).filter_map(of).collect()
+    }
+
+    /// The descriptions of a release's binary of an architecture; `None` if the corpus has none.
+    pub fn tables(&self, release: &str, architecture: &str) -> Result<Option<Tables>, CorpusError> {
+        let path = tables_path(release, architecture);
         let Some(tables) = self.json::<Tables>(&path)? else { return Ok(None) };
         placed(&path, release, &tables.release)?;
         Ok(Some(tables))
@@ -215,7 +238,7 @@ impl Corpus {
             let prefix = format!("{release}/");
             for path in &self.paths {
                 let stem = path.strip_prefix(&prefix).and_then(|p| p.strip_suffix(".toml"));
-                if stem.is_some_and(|stem| !stem.contains('/')) {
+                if stem.is_some_and(|stem| !stem.contains('/') || is_machine(stem)) {
                     fixtures.extend(self.fixture(path)?);
                 }
             }
@@ -225,18 +248,24 @@ impl Corpus {
 
     /// The bytes of a fixture, of the size and SHA-256 that its provenance says.
     pub fn stream(&self, fixture: &Fixture) -> Result<Vec<u8>, CorpusError> {
+        Ok(Arc::unwrap_or_clone(self.shared_stream(fixture)?))
+    }
+
+    /// The same for one who only reads them.
+    pub fn shared_stream(&self, fixture: &Fixture) -> Result<Arc<Vec<u8>>, CorpusError> {
         let path = fixture.stream_path();
         let known = || self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
         let found = known().streams.get(&path).map(Arc::clone);
         if let Some(stream) = found.filter(|stream| stream.len() as u64 == fixture.size) {
-            return Ok(stream.to_vec());
+            return Ok(stream);
         }
         let packed = self.bytes(&path)?.ok_or(CorpusError::Missing { path: path.clone() })?;
         let stream = checked_stream(&path, &packed, fixture.size, &fixture.sha256)?;
+        let stream = Arc::new(stream);
         let mut known = known();
         if known.bytes + stream.len() <= KEPT {
             known.bytes += stream.len();
-            known.streams.insert(path, Arc::new(stream.clone()));
+            known.streams.insert(path, Arc::clone(&stream));
         }
         Ok(stream)
     }
@@ -356,6 +385,20 @@ fn placed(path: &str, expected: &str, found: &str) -> Result<(), CorpusError> {
         expected: expected.to_owned(),
         found: found.to_owned(),
     })
+}
+
+/// Path of the descriptions of a release's binary of an architecture.
+#[must_use]
+pub fn tables_path(release: &str, architecture: &str) -> String {
+    match architecture {
+        X86_64 => format!("{release}/tables.json"),
+        other => format!("{release}/{other}/tables.json"),
+    }
+}
+
+/// What is behind the folder of a release in a path.
+fn strip<'p>(path: &'p str, release: &str) -> Option<&'p str> {
+    path.strip_prefix(release)?.strip_prefix('/')
 }
 
 /// Whether a folder of this name is a release: whether it is a release number.

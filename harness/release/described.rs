@@ -9,7 +9,7 @@ use super::library::build;
 use crate::dialect::{Dialect, Version};
 use crate::stream::frames::Scan;
 use crate::stream::vmdescription::{Description, DescriptionError, locate, parse, to_tables};
-use crate::stream::{Body, Destination, Loaded, record};
+use crate::stream::{Body, Destination, Handler, Loaded, record};
 use crate::vmstate::Renames;
 use crate::vmstate::codec;
 use crate::vmstate::compile::{Amount, Codec, Kind};
@@ -200,6 +200,16 @@ fn destination(
     let mut destination = build(&handlers, &tables, &Renames::default())
         .map_err(|e| DescriptionError::Json(serde::de::Error::custom(e)))?;
     destination.release = String::new();
+    // A hand-written saver of a platform is described as so many bytes.
+    let plain = description.devices.iter().filter(|device| device.body.vmsd_name.is_none());
+    for device in plain {
+        let same = |h: &&mut Handler| h.idstr == device.name && h.instance_id == device.instance_id;
+        if let (Some(handler), Some(body)) =
+            (destination.handlers.iter_mut().find(same), Body::of_platform(&device.name))
+        {
+            handler.body = body;
+        }
+    }
     destination.dialect = Dialect::any(scan.machine.is_some(), scan.footers, true);
     let known = description.devices.iter().map(|device| device.name.as_str());
     let virtio: Vec<usize> = {
@@ -241,7 +251,7 @@ fn destination(
 fn is_plain(codec: Codec, size: &Amount) -> bool {
     match codec {
         Codec::Plain(width) => *size == Amount::Fixed(u64::from(width)),
-        Codec::Bitmap | Codec::NullPointer | Codec::Buffer => true,
+        Codec::Bitmap | Codec::NullPointer | Codec::PointerMarker | Codec::Buffer => true,
         _ => false,
     }
 }

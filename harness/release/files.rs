@@ -10,6 +10,9 @@ use sha2::{Digest, Sha256};
 /// Longest file, in bytes and after unpacking, that is read into memory.
 pub const LIMIT: u64 = 256 << 20;
 
+/// Most memory that is taken because a packed file says how long it is.
+const ROOM: u64 = 4 << 20;
+
 /// A file that cannot be read, unpacked or written; says which.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
@@ -47,7 +50,10 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
 pub fn unzstd(name: &str, packed: &[u8], limit: u64) -> Result<Vec<u8>, FileError> {
     let fail = |source| FileError::Zstd { path: name.to_owned(), source };
     let decoder = zstd::Decoder::with_buffer(packed).map_err(fail)?;
-    let mut bytes = Vec::new();
+    // Streams say how long they are; what others say is no reason to take memory.
+    let said = zstd::zstd_safe::get_frame_content_size(packed).ok().flatten();
+    let room = said.filter(|said| *said <= limit.min(ROOM)).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
     decoder.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
     within(name, bytes, limit)
 }

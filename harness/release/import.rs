@@ -4,7 +4,7 @@
 //! | in the folder | in the corpus |
 //! | --- | --- |
 //! | `streams/index.json`, `streams/<release>/` | fixtures and provenance |
-//! | `tables/vmsd/<release>.json.zst` | `<release>/tables.json` |
+//! | `tables/vmsd/<release>.json.zst`, `<release>/<architecture>.json.zst` | `<release>/tables.json`, `<release>/<architecture>/tables.json` |
 //! | `tables/handlers/<release>/<machine>.<scenario>.json` | `<release>/destinations/` |
 //! | `bundles/<release>/...`, where the release has no debugger tables | both of the above |
 //! | `observed/`, `saved-again/` | the same |
@@ -28,15 +28,17 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
-use self::bundles::lacking;
 pub use self::bundles::{bundle_input, bundle_pool};
+use self::bundles::{bundled, lacking};
 use super::bundle::{BundleError, import_bundle};
-use super::corpus::{Corpus, CorpusError, checked_stream, is_release, oldest_first};
+use super::corpus::{Corpus, CorpusError, checked_stream, is_release, oldest_first, tables_path};
 use super::debugger::{self, DebuggerError};
 use super::files::{self, FileError, LIMIT};
 use super::held::{Held, HeldError};
 use super::json;
-use super::provenance::{Fixture, machine_scenario};
+use super::notes::Note;
+use super::provenance::{Fixture, is_name, machine_scenario};
+use crate::dialect::machine::{X86_64, architecture as of, of_architecture};
 use crate::vmstate::schema::{Body, Tables};
 
 /// What an import did. Paths are those in the corpus.
@@ -47,7 +49,7 @@ pub struct ImportReport {
     /// How many files were as they should be already.
     pub unchanged: usize,
     /// What was passed over or left open, in words.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 /// Why an import stopped. The corpus is as it was.
@@ -117,7 +119,8 @@ impl<'h> Draft<'h> {
         files::copy_folder(held.folder(), copy.path())?;
         let mut report = import_there(dir, copy.path())?;
         if let Some(who) = held.stale() {
-            report.notes.push(format!("the corpus was held by {who}, which is gone"));
+            let what = format!("the corpus was held by {who}, which is gone");
+            report.notes.push(Note::at("", what));
         }
         Ok(Draft { copy, held, report })
     }
@@ -206,13 +209,18 @@ impl Run<'_> {
     fn tables(&mut self) -> Result<(), ImportError> {
         for path in self.found("tables/vmsd")? {
             let name = path.strip_prefix("tables/vmsd/").and_then(|p| p.strip_suffix(".json.zst"));
-            let Some(release) = name else {
+            let Some(name) = name else {
                 self.pass_over(&path, "not <release>.json.zst");
                 continue;
             };
+            let (release, architecture) = name.split_once('/').unwrap_or((name, X86_64));
             check_release(&path, release)?;
+            if !is_name(architecture) {
+                let (what, found) = ("an architecture", architecture.to_owned());
+                return Err(ImportError::Name { path, what, found });
+            }
             let tables = debugger::tables(&path, release, &packed_text(self.dir, &path)?)?;
-            self.write_json(&format!("{release}/tables.json"), &tables)?;
+            self.write_json(&tables_path(release, architecture), &tables)?;
             self.say(release, debugger::told(&tables.more));
         }
         Ok(())
@@ -220,7 +228,7 @@ impl Run<'_> {
 
     fn destinations(&mut self) -> Result<(), ImportError> {
         let corpus = Corpus::open(self.into)?;
-        let mut tables: BTreeMap<String, Tables> = BTreeMap::new();
+        let mut tables: BTreeMap<(String, String), Tables> = BTreeMap::new();
         for path in self.found("tables/handlers")? {
             let parts = path.strip_prefix("tables/handlers/").and_then(|p| p.split_once('/'));
             let named = parts.and_then(|(release, name)| {
@@ -231,14 +239,15 @@ impl Run<'_> {
                 continue;
             };
             check_release(&path, release)?;
-            if !tables.contains_key(release) {
-                let found = corpus.tables(release)?.ok_or_else(|| ImportError::Missing {
-                    path: format!("tables/vmsd/{release}.json.zst"),
+            let key = (release.to_owned(), of(machine).to_owned());
+            if !tables.contains_key(&key) {
+                let found = corpus.tables(&key.0, &key.1)?.ok_or_else(|| ImportError::Missing {
+                    path: vmsd_path(&key.0, &key.1),
                     needed_by: path.clone(),
                 })?;
-                tables.insert(release.to_owned(), found);
+                tables.insert(key.clone(), found);
             }
-            let Some(tables) = tables.get(release) else { continue };
+            let Some(tables) = tables.get(&key) else { continue };
             let json = text(self.dir, &path)?;
             let handlers = debugger::handlers(&path, tables, machine, scenario, &json)?;
             self.write_json(
@@ -260,37 +269,55 @@ impl Run<'_> {
         oldest_first(&mut releases);
         for release in releases {
             check_release(&format!("bundles/{release}"), release)?;
-            let pool = bundle_pool(&corpus, release)?;
-            if pool.releases.iter().any(|(tables, _)| tables.release == release) {
-                continue;
+            for architecture in bundled(self.dir, release)? {
+                self.bundle(&corpus, release, &architecture)?;
             }
-            let Some(mut input) = bundle_input(self.dir, release, &corpus)? else { continue };
-            let known = corpus.tables(release)?;
-            let lacking = known.iter().flat_map(|_| lacking(self.dir, release, &corpus));
-            let lacking: Vec<String> = lacking.collect();
-            for machine in &mut input.machines {
-                let stem = |scenario: &str| format!("{}.{scenario}", machine.machine);
-                machine.scenarios.retain(|one| !lacking.contains(&stem(&one.scenario)));
-            }
-            input.machines.retain(|machine| lacking.is_empty() || !machine.scenarios.is_empty());
-            let mut imported = import_bundle(&input, &pool).map_err(|source| {
-                ImportError::Bundle { release: release.to_owned(), source: Box::new(source) }
-            })?;
-            if let Some(known) = known.filter(|_| !lacking.is_empty()) {
-                (imported.tables, imported.handlers) =
-                    merge::merged(&known, &imported.tables, imported.handlers);
-                let note = format!("joined to what is on record of {}", lacking.join(", "));
-                self.say(release, vec![note]);
-            }
-            self.write_json(&format!("{release}/tables.json"), &imported.tables)?;
-            for handlers in &imported.handlers {
-                let name = format!("{}.{}", handlers.machine, handlers.scenario);
-                self.write_json(&format!("{release}/destinations/{name}.json"), handlers)?;
-            }
-            self.report
-                .notes
-                .extend(imported.notes.iter().map(|note| format!("{release}: {note}")));
         }
+        Ok(())
+    }
+
+    /// Imports the bundle of a release's binary of one architecture.
+    fn bundle(
+        &mut self,
+        corpus: &Corpus,
+        release: &str,
+        architecture: &str,
+    ) -> Result<(), ImportError> {
+        let destinations = corpus.destinations(release);
+        for (machine, scenario) in destinations.iter().filter(|d| of(&d.0) == architecture) {
+            let known = corpus.handlers(release, machine, scenario)?;
+            if known.is_some_and(|known| known.origin == debugger::ORIGIN) {
+                return Ok(());
+            }
+        }
+        let pool = bundle_pool(corpus, release, architecture)?;
+        let input = bundle_input(self.dir, release, architecture, corpus)?;
+        let Some(mut input) = input else { return Ok(()) };
+        let known = corpus.tables(release, architecture)?;
+        let lacking = known.iter().flat_map(|_| lacking(self.dir, release, architecture, corpus));
+        let lacking: Vec<String> = lacking.collect();
+        for machine in &mut input.machines {
+            let stem = |scenario: &str| format!("{}.{scenario}", machine.machine);
+            machine.scenarios.retain(|one| !lacking.contains(&stem(&one.scenario)));
+        }
+        input.machines.retain(|machine| lacking.is_empty() || !machine.scenarios.is_empty());
+        let mut imported = import_bundle(&input, &pool).map_err(|source| ImportError::Bundle {
+            release: release.to_owned(),
+            source: Box::new(source),
+        })?;
+        if let Some(known) = known.filter(|_| !lacking.is_empty()) {
+            (imported.tables, imported.handlers) =
+                merge::merged(&known, &imported.tables, imported.handlers);
+            let note = format!("joined to what is on record of {}", lacking.join(", "));
+            self.say(release, vec![note]);
+        }
+        self.write_json(&tables_path(release, architecture), &imported.tables)?;
+        for handlers in &imported.handlers {
+            let name = format!("{}.{}", handlers.machine, handlers.scenario);
+            self.write_json(&format!("{release}/destinations/{name}.json"), handlers)?;
+        }
+        let named = of_architecture(architecture, release);
+        self.report.notes.extend(imported.notes.into_iter().map(|note| note.of(&named)));
         Ok(())
     }
 
@@ -302,7 +329,7 @@ impl Run<'_> {
 
     /// Notes of a release; what was said before is not said again.
     fn say(&mut self, release: &str, notes: Vec<String>) {
-        for note in notes.iter().map(|note| format!("{release}: {note}")) {
+        for note in notes.into_iter().map(|note| Note::at("", note).of(release)) {
             if !self.report.notes.contains(&note) {
                 self.report.notes.push(note);
             }
@@ -310,7 +337,7 @@ impl Run<'_> {
     }
 
     fn pass_over(&mut self, path: &str, why: &str) {
-        self.report.notes.push(format!("{path} passed over: {why}"));
+        self.report.notes.push(Note::at(path, format!("passed over: {why}")));
     }
 
     fn write_json<T: Serialize>(&mut self, path: &str, value: &T) -> Result<(), ImportError> {
@@ -328,11 +355,24 @@ impl Run<'_> {
     }
 }
 
+/// Where the input has the descriptions that a debugger read out of a binary.
+fn vmsd_path(release: &str, architecture: &str) -> String {
+    match architecture {
+        X86_64 => format!("tables/vmsd/{release}.json.zst"),
+        other => format!("tables/vmsd/{release}/{other}.json.zst"),
+    }
+}
+
 /// An error if a handler of any destination has a description that its release's tables do not.
 fn check_destinations(corpus: &Corpus) -> Result<(), ImportError> {
     for release in corpus.releases() {
-        let tables = corpus.tables(&release)?.unwrap_or_default();
+        let mut all: BTreeMap<String, Tables> = BTreeMap::new();
+        for architecture in corpus.architectures(&release) {
+            let tables = corpus.tables(&release, architecture)?;
+            all.extend(tables.map(|tables| (architecture.to_owned(), tables)));
+        }
         for (machine, scenario) in corpus.destinations(&release) {
+            let tables = all.entry(of(&machine).to_owned()).or_default();
             let handlers = corpus.handlers(&release, &machine, &scenario)?.unwrap_or_default();
             for handler in handlers.handlers {
                 if let Body::Vmsd(missing) = handler.body

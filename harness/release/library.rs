@@ -1,9 +1,15 @@
 //! From a corpus to destinations: tables and handlers compiled, local values read off fixtures.
 
-use std::collections::BTreeMap;
+mod renamed;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::prelude::*;
 
 use super::corpus::{Corpus, CorpusError};
 use super::provenance::Fixture;
+use crate::dialect::machine::{architecture, bare};
 use crate::dialect::{AfterEnd, Dialect, Version};
 use crate::stream::vmdescription::locate;
 use crate::stream::{Body, Destination, Handler, load};
@@ -40,10 +46,13 @@ pub enum LibraryError {
 pub struct Library {
     corpus: Corpus,
     renames: Renames,
-    tables: BTreeMap<String, Tables>,
+    /// By release and architecture.
+    tables: BTreeMap<(String, String), Tables>,
     /// Releases in order, with their numbers.
     releases: Vec<(String, Version)>,
     fixtures: Vec<Fixture>,
+    /// Local values that a fixture showed, by its path: other releases come nearest to them.
+    locals: Mutex<HashMap<String, Arc<Local>>>,
 }
 
 /// Fields that releases call differently, where a corpus has no table of its own.
@@ -58,17 +67,25 @@ impl Library {
         let own = corpus.text("renames.toml")?;
         let renames =
             Renames::parse(own.as_deref().unwrap_or(RENAMES)).map_err(LibraryError::Renames)?;
-        let mut releases = Vec::new();
-        let mut tables = BTreeMap::new();
-        for name in corpus.releases() {
+        let one = |name: String| -> Result<_, LibraryError> {
             let version = name.parse().map_err(LibraryError::Release)?;
-            if let Some(read) = corpus.tables(&name)? {
-                tables.insert(name.clone(), read);
+            let mut read = Vec::new();
+            for architecture in corpus.architectures(&name) {
+                if let Some(tables) = corpus.tables(&name, architecture)? {
+                    read.push(((name.clone(), architecture.to_owned()), tables));
+                }
             }
-            releases.push((name, version));
-        }
-        let fixtures = corpus.fixtures()?;
-        Ok(Library { corpus, renames, tables, releases, fixtures })
+            Ok((read, (name, version)))
+        };
+        let (read, fixtures) = rayon::join(
+            || corpus.releases().into_par_iter().map(one).collect::<Result<Vec<_>, _>>(),
+            || corpus.fixtures(),
+        );
+        let (tables, releases): (Vec<_>, Vec<_>) = read?.into_iter().unzip();
+        let mut tables: BTreeMap<(String, String), Tables> = tables.into_iter().flatten().collect();
+        renamed::complete(&mut tables, &renames);
+        let fixtures = fixtures?;
+        Ok(Library { corpus, renames, tables, releases, fixtures, locals: Mutex::default() })
     }
 
     /// The corpus.
@@ -89,10 +106,10 @@ impl Library {
         &self.renames
     }
 
-    /// The tables of a release.
+    /// The tables of a release's binary of an architecture.
     #[must_use]
-    pub fn tables(&self, release: &str) -> Option<&Tables> {
-        self.tables.get(release)
+    pub fn tables(&self, release: &str, architecture: &str) -> Option<&Tables> {
+        self.tables.get(&(release.to_owned(), architecture.to_owned()))
     }
 
     /// All fixtures.
@@ -132,21 +149,46 @@ impl Library {
     pub fn furnish(&self, destination: &mut Destination) -> Result<(), LibraryError> {
         let Destination { release, machine, scenario, .. } = &*destination;
         let Some(fixture) = self.nearest(release, machine, scenario) else { return Ok(()) };
-        let stream = self.corpus.stream(fixture)?;
-        destination.local = if fixture.release == *release {
+        if fixture.release == *release {
+            let stream = self.corpus.shared_stream(fixture)?;
             // Whether a machine type sends a description is a property that few old types
             // set consistently; what it sends, it also reads.
             destination.dialect.description =
                 destination.dialect.after_end != AfterEnd::Nothing && locate(&stream).is_some();
-            local(destination, &stream)
-        } else {
-            match self.bare(&fixture.release, machine, scenario)? {
-                // RAM blocks differ from release to release (option ROMs).
-                Some(other) => Local { blocks: Vec::new(), ..local(&other, &stream) },
-                None => Local::default(),
-            }
+            destination.local = local(destination, &stream);
+            self.showed(fixture, &destination.local);
+            return Ok(());
+        }
+        let known = self.locals.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known.get(&fixture.stream_path()).map(Arc::clone);
+        drop(known);
+        let shown = match found {
+            Some(shown) => shown,
+            None => match self.bare(&fixture.release, machine, scenario)? {
+                Some(other) => {
+                    let stream = self.corpus.shared_stream(fixture)?;
+                    self.showed(fixture, &local(&other, &stream))
+                }
+                None => return Ok(()),
+            },
         };
+        destination.local = shown.as_ref().clone();
         Ok(())
+    }
+
+    /// Remembers what a fixture showed, for other releases: without its RAM blocks, which differ from
+    /// release to release (option ROMs).
+    fn showed(&self, fixture: &Fixture, local: &Local) -> Arc<Local> {
+        let local = Arc::new(Local { blocks: Vec::new(), ..local.clone() });
+        let mut known = self.locals.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(fixture.stream_path(), Arc::clone(&local));
+        local
+    }
+
+    /// Whether the corpus has a fixture of this very release there.
+    #[must_use]
+    pub fn has_fixture(&self, release: &str, machine: &str, scenario: &str) -> bool {
+        self.fixture(release, machine, scenario).is_some()
     }
 
     /// The fixture whose local values a destination has, or comes nearest to having.
@@ -169,10 +211,10 @@ impl Library {
         let Some(registered) = self.corpus.handlers(release, machine, scenario)? else {
             return Ok(None);
         };
-        let Some(tables) = self.tables.get(release) else {
+        let Some(tables) = self.tables(release, architecture(machine)) else {
             return Err(LibraryError::Tables {
                 destination: format!("{release}/{machine}.{scenario}"),
-                problem: "the release has no tables".to_owned(),
+                problem: "the release has no tables of that architecture".to_owned(),
             });
         };
         self.build(&registered, tables).map(Some)
@@ -195,6 +237,23 @@ impl Library {
         };
         let version = self.version(release).map_err(problem)?;
         build_as(version, registered, tables, &self.renames).map_err(problem)
+    }
+
+    /// The machine type of a name that a stream has, which does not say the architecture: that of the
+    /// only other architecture of which the corpus knows one of this name, unless x86_64 has it.
+    #[must_use]
+    pub fn machine_type(&self, name: &str) -> String {
+        let mut known: Vec<String> = Vec::new();
+        for (release, _) in &self.releases {
+            let all = self.corpus.destinations(release).into_iter().map(|(machine, _)| machine);
+            known.extend(all.filter(|machine| bare(machine) == name));
+        }
+        known.sort();
+        known.dedup();
+        match known.as_slice() {
+            [only] => only.clone(),
+            _ => name.to_owned(),
+        }
     }
 
     /// Which release it is to the last number, as the binary said that its fixtures come from; as it
@@ -315,7 +374,7 @@ fn loader(
         "audio" => Body::Nothing,
         "slirp" | "slirp_state_load" | "net_slirp_state_load" => Body::Slirp,
         _ if symbol.starts_with("virtio_") => Body::Virtio,
-        _ => Body::Unknown(symbol.to_string()),
+        _ => Body::of_platform(symbol).unwrap_or_else(|| Body::Unknown(symbol.to_string())),
     })
 }
 

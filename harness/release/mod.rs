@@ -9,6 +9,7 @@
 mod archive;
 pub mod bundle;
 pub mod catalogue;
+pub mod changes;
 pub mod compose;
 pub mod corpus;
 pub mod debugger;
@@ -18,6 +19,8 @@ pub mod held;
 pub mod import;
 pub mod json;
 pub mod library;
+pub mod near;
+pub mod notes;
 pub mod observed;
 pub mod provenance;
 pub mod sources;

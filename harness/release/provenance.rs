@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::dialect::machine::X86_64;
+
 /// One captured stream: where it came from and what it must be. The bytes lie beside it, in
 /// [`Fixture::stream_path`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct Fixture {
     /// The release that wrote the stream, as in the corpus folder's name.
     pub release: String,
-    /// Machine type, never an alias.
+    /// Machine type, never an alias; `ARCHITECTURE/NAME` if it is not of x86_64.
     pub machine: String,
     /// Scenario: which devices, and what the guest did.
     pub scenario: String,
@@ -63,10 +65,22 @@ impl Fixture {
 /// Splits `<machine>.<scenario>`: machine types have dots in them, scenarios do not.
 #[must_use]
 pub fn machine_scenario(stem: &str) -> Option<(&str, &str)> {
-    stem.rsplit_once('.').filter(|(m, s)| is_name(m) && is_name(s))
+    stem.rsplit_once('.').filter(|(m, s)| is_machine(m) && is_name(s))
 }
 
-/// Whether `name` may name a release, machine type or scenario: it becomes part of a path.
+/// Whether `name` may name a machine type, with its architecture or without.
+#[must_use]
+pub fn is_machine(name: &str) -> bool {
+    match name.split_once('/') {
+        None => is_name(name),
+        // One that needs no architecture has one name only.
+        Some((architecture, rest)) => {
+            is_name(architecture) && is_name(rest) && architecture != X86_64
+        }
+    }
+}
+
+/// Whether `name` may name a release, architecture or scenario: it becomes part of a path.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+');
@@ -82,6 +96,11 @@ mod tests {
         assert_eq!(machine_scenario("pc-i440fx-2.4.virtio"), Some(("pc-i440fx-2.4", "virtio")));
         assert_eq!(machine_scenario("idle"), None);
         assert_eq!(machine_scenario("pc-1.0."), None);
+        let arm = "aarch64/virt-7.2.idle";
+        assert_eq!(machine_scenario(arm), Some(("aarch64/virt-7.2", "idle")));
+        for bad in ["x86_64/pc-1.0.idle", "../virt.idle", "a/b/virt.idle", "/virt.idle"] {
+            assert_eq!(machine_scenario(bad), None, "{bad}");
+        }
     }
 
     #[test]

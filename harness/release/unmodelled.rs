@@ -1,11 +1,20 @@
-//! What of a destination is not modelled, by name: every place where a load that gets there ends
-//! `undetermined`.
+//! What is not modelled, by name: every place where a load that gets there ends `undetermined`.
+//!
+//! Of a destination, and of all descriptions of a release, whether a machine that is on record reaches
+//! them or not. What releases that are not on record have, is known by the same names when their tables
+//! come: a hook, a codec or an old loader that is not in the closed lists of [`presence`],
+//! [`Codec`] and [`old`](crate::vmstate::old) is listed here.
+//!
+//! [`presence`]: crate::vmstate::presence
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::dialect::{Dialect, Version};
 use crate::stream::{Body, Destination};
-use crate::vmstate::compile::{Amount, Codec, Count, Field, Kind, Vmsd};
+use crate::vmstate::Renames;
+use crate::vmstate::compile::{Amount, Codec, Count, Field, Kind, Set, Target, Vmsd};
 use crate::vmstate::presence::Predicate;
+use crate::vmstate::schema::Tables;
 
 /// One thing that is not modelled, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,15 +41,42 @@ pub fn of(destination: &Destination) -> BTreeSet<Unmodelled> {
             });
         }
     }
-    for vmsd in &destination.set.vmsds {
-        old(vmsd, &mut found);
+    described(&destination.set, &mut found);
+    found
+}
+
+/// All that is not modelled of a release's descriptions, on one of its machine types and with nothing
+/// seen of a destination's configuration.
+///
+/// # Errors
+/// A description that names another which the tables do not have.
+pub fn in_tables(
+    tables: &Tables,
+    release: Version,
+    machine: &str,
+) -> Result<BTreeSet<Unmodelled>, String> {
+    let dialect = Dialect::of(release, machine);
+    let (renames, observed) = (Renames::default(), BTreeMap::new());
+    let target =
+        Target { release, machine, dialect: &dialect, renames: &renames, observed: &observed };
+    let mut set = Set::new();
+    for key in tables.vmsd.keys() {
+        set.add(tables, key, &target)?;
+    }
+    let mut found = BTreeSet::new();
+    described(&set, &mut found);
+    Ok(found)
+}
+
+fn described(set: &Set, found: &mut BTreeSet<Unmodelled>) {
+    for vmsd in &set.vmsds {
+        old(vmsd, found);
         for field in &vmsd.fields {
             let place = format!("{}/{}", vmsd.name, field.name);
             let here = unmodelled(field).into_iter();
             found.extend(here.map(|(what, name)| Unmodelled { what, name, place: place.clone() }));
         }
     }
-    found
 }
 
 /// Versions that an old loader takes and that no layout is known of.
@@ -86,16 +122,15 @@ fn unmodelled(field: &Field) -> Vec<(&'static str, String)> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
+    use crate::dialect::Generation;
+    use crate::dialect::machine::architecture;
     use crate::matrix::{Config, Filter, Plan, run};
     use crate::release::corpus::Corpus;
     use crate::release::library::{Library, build};
     use crate::report::sentence::cause;
     use crate::trace::Verdict;
-    use crate::vmstate::Renames;
-    use crate::vmstate::schema::{Handlers, Tables};
+    use crate::vmstate::schema::Handlers;
     use crate::wire::Feed;
 
     #[test]
@@ -121,10 +156,19 @@ mod tests {
         )
         .unwrap();
         let destination = build(&handlers, &tables, &Renames::default()).unwrap();
-        let found: Vec<String> = of(&destination)
-            .into_iter()
-            .map(|one| format!("{} {} in {}", one.what, one.name, one.place))
-            .collect();
+        let told = |found: BTreeSet<Unmodelled>| -> Vec<String> {
+            let line = |one: Unmodelled| format!("{} {} in {}", one.what, one.name, one.place);
+            found.into_iter().map(line).collect()
+        };
+        let found = told(of(&destination));
+        // The tables have what no handler reaches, and no handlers.
+        let mut more = tables.clone();
+        let mut other = more.vmsd["x"].clone();
+        "unreached".clone_into(&mut other.name);
+        more.vmsd.insert("unreached".to_owned(), other);
+        let all = told(in_tables(&more, Version::new(8, 0, 0), "pc").unwrap());
+        assert_eq!(all.len(), 2 * (found.len() - 1), "{all:?}");
+        assert!(all.iter().any(|one| one.ends_with("in unreached/a")), "{all:?}");
         assert_eq!(
             found,
             [
@@ -138,20 +182,32 @@ mod tests {
         );
     }
 
-    /// The list of what is not modelled, over the whole corpus: what, where, in how many
-    /// destinations of which releases, and how many cells of the matrix end there.
+    /// The list of what is not modelled, over the whole corpus: what, where, in the tables of which
+    /// releases, how many destinations can reach it, and how many cells of the matrix end there.
     #[test]
     fn the_list_over_the_corpus() {
         let library = Library::open(Corpus::embedded().unwrap()).unwrap();
         let mut seen: BTreeMap<Unmodelled, (usize, Vec<String>)> = BTreeMap::new();
-        for (release, _) in library.releases() {
+        for (release, version) in library.releases() {
+            for of in library.corpus().architectures(release) {
+                let Some(tables) = library.tables(release, of) else { continue };
+                let machines = library.corpus().destinations(release).into_iter();
+                let machines = machines.filter(|(name, _)| architecture(name) == of);
+                let newest = machines.max_by_key(|(name, _)| Generation::of(name)).unwrap();
+                for one in in_tables(tables, *version, &newest.0).unwrap() {
+                    let releases = &mut seen.entry(one).or_default().1;
+                    if !releases.contains(release) {
+                        releases.push(release.clone());
+                    }
+                }
+            }
             for (machine, scenario) in library.corpus().destinations(release) {
                 let Some(registered) =
                     library.corpus().handlers(release, &machine, &scenario).unwrap()
                 else {
                     continue;
                 };
-                let tables = library.tables(release).unwrap();
+                let tables = library.tables(release, architecture(&machine)).unwrap();
                 let destination = build(&registered, tables, library.renames()).unwrap();
                 for one in of(&destination) {
                     let (times, releases) = seen.entry(one).or_default();
@@ -178,7 +234,9 @@ mod tests {
                 let Unmodelled { what, name, place } = one;
                 let met = ends.iter().filter(|end| end.contains(&name)).count();
                 let releases = releases.join(", ");
-                format!("{what} | {name} | {place} | {times} of {releases} | met by {met} cells")
+                format!(
+                    "{what} | {name} | {place} | {releases} | reached by {times} destinations | met by {met} cells"
+                )
             })
             .collect();
         let _settings = crate::snapshots::snapshots("");

@@ -4,20 +4,63 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::stream::Loaded;
+use crate::trace::Judged;
 use crate::wire::{Map, Span};
 
 /// Items shown before and after the byte, of either side.
 const AROUND: usize = 4;
-/// Bytes shown of a long item.
-const BYTES: usize = 8;
-/// Longest name of an item that is shown whole.
-const NAME: usize = 48;
 
-/// Rows `offset | bytes | source wrote | destination read` around the byte at `at`. Bytes that one
-/// side takes as one item and the other as several are cut where either cuts them. The row of `at`
-/// is marked.
+/// How much is shown of what is long.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// Bytes of an item.
+    pub bytes: usize,
+    /// Characters of an item's name, from its end.
+    pub name: usize,
+}
+
+/// What fits beside each other in a terminal.
+const TERMINAL: Room = Room { bytes: 8, name: 48 };
+
+/// Bytes that neither side cuts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Whether the byte that was asked for is its first.
+    pub marked: bool,
+    /// Offset of its first byte.
+    pub offset: u64,
+    /// The bytes in hex.
+    pub bytes: String,
+    /// What the source wrote.
+    pub wrote: String,
+    /// What the destination read.
+    pub read: String,
+    /// Whether the destination read this as what it was written as.
+    pub agrees: bool,
+}
+
+/// The bytes of a load that are worth a look: where reading and meaning part, where it met an end
+/// that is none, where it was refused.
 #[must_use]
-pub fn beside(written: &Map<'_>, reading: &Loaded<'_>, stream: &[u8], at: u64) -> String {
+pub fn places(judged: &Judged) -> Vec<u64> {
+    let parted = judged.difference.as_ref().map(|d| d.offset);
+    let ended = judged.false_end.as_ref().map(|d| d.offset);
+    let refused = judged.error.as_ref().map(|e| e.offset);
+    let mut places: Vec<u64> = parted.into_iter().chain(ended).chain(refused).collect();
+    places.dedup();
+    places
+}
+
+/// Rows around the byte at `at`. Bytes that one side takes as one item and the other as several are
+/// cut where either cuts them.
+#[must_use]
+pub fn rows(
+    written: &Map<'_>,
+    reading: &Loaded<'_>,
+    stream: &[u8],
+    at: u64,
+    room: Room,
+) -> Vec<Row> {
     let refused = reading.refused.as_ref();
     let mut cuts = BTreeSet::from([at]);
     for map in [written, &reading.map] {
@@ -29,61 +72,61 @@ pub fn beside(written: &Map<'_>, reading: &Loaded<'_>, stream: &[u8], at: u64) -
     let before: Vec<u64> = cuts.range(..at).rev().take(AROUND).copied().collect();
     let after = cuts.range(at..).take(AROUND + 2).copied();
     let cuts: Vec<u64> = before.into_iter().rev().chain(after).collect();
-    let mut rows = vec![Row {
-        mark: " ",
-        offset: "offset".to_owned(),
-        bytes: "bytes".to_owned(),
-        wrote: "source wrote".to_owned(),
-        read: "destination read".to_owned(),
-    }];
+    let mut rows = Vec::new();
     for pair in cuts.windows(2) {
         let &[from, to] = pair else { continue };
         let refusal = refused.filter(|error| from <= error.offset && error.offset < to);
+        let (wrote, read) = (name(written, from, room), name(&reading.map, from, room));
         rows.push(Row {
-            mark: if from == at { ">" } else { " " },
-            offset: from.to_string(),
-            bytes: hex(stream, from, to),
-            wrote: name(written, from),
-            read: match refusal {
-                Some(error) => format!("refused: {}", error.kind),
-                None => name(&reading.map, from),
-            },
+            marked: from == at,
+            offset: from,
+            bytes: hex(stream, from, to, room),
+            agrees: refusal.is_none() && same(written, &reading.map, from),
+            wrote,
+            read: refusal.map_or(read, |error| format!("refused: {}", error.kind)),
         });
     }
     // A refusal for want of bytes may lie behind the last of them.
     if let Some(error) = refused.filter(|error| cuts.last().is_none_or(|end| error.offset >= *end))
     {
         rows.push(Row {
-            mark: if error.offset == at { ">" } else { " " },
-            offset: error.offset.to_string(),
+            marked: error.offset == at,
+            offset: error.offset,
             bytes: String::new(),
-            wrote: name(written, error.offset),
+            wrote: name(written, error.offset, room),
             read: format!("refused: {}", error.kind),
+            agrees: false,
         });
     }
-    laid_out(&rows)
+    rows
 }
 
-struct Row {
-    mark: &'static str,
-    offset: String,
-    bytes: String,
-    wrote: String,
-    read: String,
-}
-
-fn laid_out(rows: &[Row]) -> String {
-    let width = |side: fn(&Row) -> &String| {
-        rows.iter().map(|row| side(row).chars().count()).max().unwrap_or(0)
+/// The same as text: `offset | bytes | source wrote | destination read`, the row of `at` marked.
+#[must_use]
+pub fn beside(written: &Map<'_>, reading: &Loaded<'_>, stream: &[u8], at: u64) -> String {
+    let head = ["", "offset", "bytes", "source wrote", "destination read"].map(str::to_owned);
+    let rows = rows(written, reading, stream, at, TERMINAL).into_iter().map(|row| {
+        let mark = if row.marked { ">" } else { "" };
+        [mark.to_owned(), row.offset.to_string(), row.bytes, row.wrote, row.read]
+    });
+    let lines: Vec<[String; 5]> = std::iter::once(head).chain(rows).collect();
+    let width = |side: fn(&[String; 5]) -> &String| {
+        lines.iter().map(|line| side(line).chars().count()).max().unwrap_or(0)
     };
-    let (offset, bytes, wrote) = (width(|r| &r.offset), width(|r| &r.bytes), width(|r| &r.wrote));
+    let (offset, bytes, wrote) =
+        (width(|[_, o, ..]| o), width(|[_, _, b, ..]| b), width(|[_, _, _, w, _]| w));
     let mut text = String::new();
-    for row in rows {
-        let Row { mark, offset: o, bytes: b, wrote: w, read } = row;
+    for [mark, o, b, w, read] in &lines {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{mark} {o:>offset$} | {b:<bytes$} | {w:<wrote$} | {read}");
+        let _ = writeln!(text, "{mark:1} {o:>offset$} | {b:<bytes$} | {w:<wrote$} | {read}");
     }
     text
+}
+
+/// Whether both sides have the same item at a byte.
+fn same(written: &Map<'_>, reading: &Map<'_>, at: u64) -> bool {
+    let of = |map| crate::trace::compare::covering(map, at).map(|s| (s.offset, s.identity));
+    of(written).is_some() && of(written) == of(reading)
 }
 
 /// The spans near a byte.
@@ -94,11 +137,11 @@ fn around<'m, 'd>(map: &'m Map<'d>, at: u64) -> &'m [Span<'d>] {
 }
 
 /// What a map has at a byte: full name where an item begins, a mark where it goes on.
-fn name(map: &Map<'_>, at: u64) -> String {
+fn name(map: &Map<'_>, at: u64, room: Room) -> String {
     let Some(span) = crate::trace::compare::covering(map, at) else { return "-".to_owned() };
     let path = map.path(span);
     // The end of a path tells more than its beginning.
-    let skip = path.chars().count().saturating_sub(NAME);
+    let skip = path.chars().count().saturating_sub(room.name);
     let dots = if skip > 0 { ".." } else { "" };
     let path: String = path.chars().skip(skip).collect();
     let info = if span.info == "framing" { String::new() } else { format!(" ({})", span.info) };
@@ -108,11 +151,11 @@ fn name(map: &Map<'_>, at: u64) -> String {
     }
 }
 
-fn hex(stream: &[u8], from: u64, to: u64) -> String {
+fn hex(stream: &[u8], from: u64, to: u64, room: Room) -> String {
     let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(stream.len());
     let bytes = stream.get(place(from)..place(to)).unwrap_or(&[]);
-    let mut text: Vec<String> = bytes.iter().take(BYTES).map(|b| format!("{b:02x}")).collect();
-    if bytes.len() > BYTES {
+    let mut text: Vec<String> = bytes.iter().take(room.bytes).map(|b| format!("{b:02x}")).collect();
+    if bytes.len() > room.bytes {
         text.push(format!(".. {} bytes", bytes.len()));
     }
     text.join(" ")

@@ -1,7 +1,7 @@
 //! Findings: cells that are not good, those with one cause told together.
 
 use super::sentence::{cause, sentence};
-use crate::matrix::{CellResult, Instead, Run, Standing};
+use crate::matrix::{Cell, CellResult, Instead, Run, Standing};
 
 /// Cells with one cause.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct Finding {
     pub sentence: String,
     /// Name of the first of them, where there are more.
     pub example: Option<String>,
+    /// The first of them.
+    pub first: Cell,
 }
 
 /// Every source into every destination, on every machine type in every scenario.
@@ -69,6 +71,7 @@ pub fn findings(cells: &[CellResult]) -> Vec<Finding> {
                 cells: cells.len(),
                 sentence: sentence(&first.outcome, &first.cell.source) + &named(first),
                 example: (cells.len() > 1).then(|| first.cell.to_string()),
+                first: first.cell.clone(),
             })
         })
         .collect();
@@ -77,7 +80,8 @@ pub fn findings(cells: &[CellResult]) -> Vec<Finding> {
 }
 
 /// What there is to say of a destination that knows the machine type by another name.
-fn named(cell: &CellResult) -> String {
+#[must_use]
+pub fn named(cell: &CellResult) -> String {
     let Some(Instead { machine, differs, renamed }) = &cell.instead else { return String::new() };
     let name = format!(
         " It was started as {machine}, which is said to equal {} (what differs: {differs})",

@@ -30,6 +30,7 @@
 //! | `difference`? | `offset` of the first byte that was read wrongly, `written`? and `read`? there |
 //! | `false_end`? | the same for a byte that was taken for the end of the stream |
 //! | `defaults` | optional state that kept its defaults |
+//! | `instead`? | where the destination has the machine type by another name only, as `matrix.toml` says: `machine`, that name; `differs`, what is said to differ all the same; `renamed`?, the verdict on the stream with that name in it |
 //!
 //! `written` and `read` have `offset`, `len`, `path` and `info` (the codec) of the item.
 
@@ -38,9 +39,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::sentence::sentence;
-use crate::matrix::{CellResult, Config, Outcome, Run, Standing};
-use crate::trace::Difference;
+use crate::matrix::{CellResult, Config, Instead, Outcome, Run, Standing};
 use crate::trace::compare::Item;
+use crate::trace::{Difference, Verdict};
 use crate::wire::Error;
 
 /// Version of the shape.
@@ -84,6 +85,16 @@ struct Cell<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     false_end: Option<Parted<'r>>,
     defaults: &'r [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instead: Option<Other<'r>>,
+}
+
+#[derive(Serialize)]
+struct Other<'r> {
+    machine: &'r str,
+    differs: &'r str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renamed: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -180,7 +191,13 @@ fn cell(result: &CellResult) -> Cell<'_> {
         difference: judged.and_then(|j| j.difference.as_ref()).map(parted),
         false_end: judged.and_then(|j| j.false_end.as_ref()).map(parted),
         defaults: judged.map_or(&[], |j| &j.defaults),
+        instead: result.instead.as_ref().map(other),
     }
+}
+
+fn other(instead: &Instead) -> Other<'_> {
+    let Instead { machine, differs, renamed } = instead;
+    Other { machine, differs, renamed: renamed.map(Verdict::name) }
 }
 
 fn refusal(error: &Error) -> Refusal<'_> {

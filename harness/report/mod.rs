@@ -6,18 +6,28 @@
 //! | [`findings`] | cells with one cause, told together |
 //! | [`table`] | the grids, the findings and the summary as text |
 //! | [`meant`] | known entries that may be meant for broken cells |
+//! | [`news`] | what a new release changes against the one before |
 //! | [`json`] | all of it as JSON, and what its keys mean |
 //! | [`beside`] | what was written beside what was read, around one byte |
+//! | [`diff`] | what changed between two builds, as text and JSON |
+//! | [`evidence`] | what happens on the wire between two builds, beside their descriptions |
 //! | [`devices`] | the matrix over devices, by cause |
 //! | [`targets`] | which releases take a machine, as text and JSON |
+//! | [`ci`] | the same in the formats that CI reads |
+//! | [`html`] | a folder of pages for a browser |
 //! | [`dump`] | what every byte of a stream was read as |
 
 pub mod beside;
+pub mod ci;
 pub mod devices;
+pub mod diff;
 pub mod dump;
+pub mod evidence;
 pub mod findings;
+pub mod html;
 pub mod json;
 pub mod meant;
+pub mod news;
 pub mod sentence;
 pub mod table;
 pub mod targets;

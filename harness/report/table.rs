@@ -39,27 +39,58 @@ X  refused-late  refused, but something was read wrongly first
 A glyph in parentheses is a cell that breaks the policy for a reason that is known.
 ";
 
-/// The whole report, with colours as escape sequences.
+/// The report, with colours as escape sequences: the sum and what is wrong, the grids, what is known
+/// to be wrong, the sum once more. Grids of one machine type that are alike are one, and what breaks
+/// nothing is only counted, unless the `whole` is wanted.
 #[must_use]
-pub fn table(config: &Config, run: &Run, cells: &[CellResult]) -> String {
-    let mut text = String::new();
+pub fn table(config: &Config, run: &Run, cells: &[CellResult], whole: bool) -> String {
+    let mut text = summary(run, cells);
+    let (broken, others): (Vec<Finding>, Vec<Finding>) =
+        findings(cells).into_iter().partition(|finding| finding.standing == Standing::Broken);
+    text.extend(broken.iter().map(|finding| format!("\n{}", told(finding, config))));
+    text += &problems(config, run);
+    text += "\n";
     for machine in &config.machines {
-        for scenario in &config.scenarios {
-            text += &grid(config, cells, &machine.name, &scenario.name);
-        }
+        text += &grids(config, cells, &machine.name, whole);
     }
     text += LEGEND;
-    text + &in_words(config, run, cells)
+    let (known, reported): (Vec<Finding>, Vec<Finding>) =
+        others.into_iter().partition(|finding| matches!(finding.standing, Standing::Known(_)));
+    let shown = if whole { reported.as_slice() } else { &[] };
+    text.extend(known.iter().chain(shown).map(|finding| format!("\n{}", told(finding, config))));
+    text += "\n";
+    text += &uncaptured(config, cells);
+    if !whole && !reported.is_empty() {
+        let cells: usize = reported.iter().map(|finding| finding.cells).sum();
+        let rest = format!(
+            "{cells} cells more are told of, and break nothing: --all says why, and has every grid by \
+             itself.\n"
+        );
+        text += &painted(DIM, &rest);
+    }
+    text + &verdict(run, cells)
 }
 
-/// The report without its grids: the findings and the summary.
-#[must_use]
-pub fn in_words(config: &Config, run: &Run, cells: &[CellResult]) -> String {
-    let mut text = String::new();
-    for finding in findings(cells) {
-        text += "\n";
-        text += &told(&finding, config);
+/// The grids of a machine type; unless all are wanted, those that are alike as one.
+fn grids(config: &Config, cells: &[CellResult], machine: &str, all: bool) -> String {
+    let mut groups: Vec<(Vec<&str>, String)> = Vec::new();
+    for scenario in &config.scenarios {
+        let grid = grid(config, cells, machine, &scenario.name);
+        let Some((_, body)) = grid.split_once('\n') else { continue };
+        match groups.iter_mut().find(|(_, known)| !all && known == body) {
+            Some((names, _)) => names.push(&scenario.name),
+            None => groups.push((vec![&scenario.name], body.to_owned())),
+        }
     }
+    let one = |(names, body): &(Vec<&str>, String)| {
+        format!("{} {}\n{body}", painted(HEAD, machine), names.join(", "))
+    };
+    groups.iter().map(one).collect()
+}
+
+/// Fixtures that cannot be used, and entries of `matrix.toml` that name nothing.
+fn problems(config: &Config, run: &Run) -> String {
+    let mut text = String::new();
     for problem in &run.problems {
         line(&mut text, &format!("\n{}: {problem}", painted(BAD, "fixture")));
     }
@@ -71,9 +102,6 @@ pub fn in_words(config: &Config, run: &Run, cells: &[CellResult]) -> String {
             &format!("\n{stale}: {file}, line {line_}: this known entry names no cell any more"),
         );
     }
-    text += "\n";
-    text += &uncaptured(config, cells);
-    text += &summary(run, cells);
     text
 }
 
@@ -181,18 +209,19 @@ pub fn summary(run: &Run, cells: &[CellResult]) -> String {
     if panicked > 0 {
         parts.push(format!("{panicked} panicked"));
     }
+    let counts = parts.join(", ");
+    format!("{} cells under feed {}: {counts}.\n{}", cells.len(), run.feed, verdict(run, cells))
+}
+
+/// Whether the policy holds, in a line.
+fn verdict(run: &Run, cells: &[CellResult]) -> String {
     let broken = cells.iter().filter(|c| c.standing == Standing::Broken).count();
     let known = cells.iter().filter(|c| matches!(c.standing, Standing::Known(_))).count();
     let verdict = match run.holds() {
         true => painted(GOOD, "the policy holds"),
         false => painted(BAD, "the policy is broken"),
     };
-    format!(
-        "{} cells under feed {}: {}.\n{verdict}: {broken} cells break it, {known} more are known to.\n",
-        cells.len(),
-        run.feed,
-        parts.join(", ")
-    )
+    format!("{verdict}: {broken} cells break it, {known} more are known to.\n")
 }
 
 /// Appends a line without spaces at its end.
@@ -201,13 +230,13 @@ fn line(text: &mut String, line: &str) {
     text.push('\n');
 }
 
-const PLAIN: Style = Style::new();
-const HEAD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const GOOD: Style = AnsiColor::Green.on_default();
-const NOTE: Style = AnsiColor::Yellow.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const PLAIN: Style = Style::new();
+pub(super) const HEAD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const NOTE: Style = AnsiColor::Yellow.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 
-fn painted(style: Style, text: &str) -> String {
+pub(super) fn painted(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }

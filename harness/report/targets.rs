@@ -77,7 +77,7 @@ fn source(targets: &Targets) -> &str {
 }
 
 fn reason(row: &Row, targets: &Targets) -> String {
-    sentence_of(row, source(targets))
+    row.reason(source(targets))
 }
 
 /// A row in a sentence; `source` is the release that wrote the stream.

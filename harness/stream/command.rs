@@ -26,6 +26,11 @@ pub(super) fn load(load: &mut Load<'_, '_>, at: u64) -> Result<Option<End>> {
     {
         return Err(Kind::Command(why.to_string()).at(at));
     }
+    match command {
+        Command::PostcopyAdvise => load.shown.postcopy_ram |= len > 0,
+        Command::EnableColo => load.shown.colo = true,
+        _ => {}
+    }
     if command == Command::Packaged {
         let size = load.io.reader.be32()?;
         load.framing("command", at);

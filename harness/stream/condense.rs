@@ -17,6 +17,8 @@ use crate::vmstate::local::MAIN;
 const LOW: u64 = 1 << 20;
 /// Most bytes that are kept in memory of what is no page.
 pub const MOST: u64 = 256 << 20;
+/// Bytes of the place of a block's pages.
+const PLACE: usize = 8;
 /// How much is read in one go.
 const WINDOW: usize = 1 << 20;
 
@@ -57,7 +59,8 @@ impl Condensed {
 }
 
 /// Leaves the pages out of a stream. `parts` are the payloads of the RAM section's parts but the
-/// first, in order; `blocks` the RAM blocks with their lengths.
+/// first, in order; `blocks` the RAM blocks with their lengths. `placed` are pages at fixed places
+/// with their bitmaps, in order: their block then has no place, as one that is shared.
 ///
 /// # Errors
 /// The source's; a stream of which more than [`MOST`] bytes are no pages.
@@ -65,12 +68,23 @@ pub fn condense(
     source: &mut (impl Read + Seek),
     parts: &[(u64, u64)],
     blocks: &[(Vec<u8>, u64)],
+    placed: &[(u64, u64)],
 ) -> io::Result<Condensed> {
     source.seek(SeekFrom::Start(0))?;
     let mut from = BufReader::with_capacity(WINDOW, source);
     let mut out = Condensed::default();
     let mut pages = Pages { blocks, seen: BTreeSet::new(), last: Vec::new() };
     let mut at = 0;
+    for (start, end) in placed {
+        copy(&mut from, &mut out.bytes, start.saturating_sub(at))?;
+        // The place of the pages is what the header of the block ends with.
+        let place = out.bytes.len().saturating_sub(PLACE);
+        out.bytes.get_mut(place..).unwrap_or_default().fill(0);
+        let len = end.saturating_sub(*start);
+        from.seek_relative(i64::try_from(len).unwrap_or(i64::MAX))?;
+        out.leave_out(len);
+        at = *end;
+    }
     for (start, end) in parts {
         copy(&mut from, &mut out.bytes, start.saturating_sub(at))?;
         at = *start;
@@ -201,7 +215,7 @@ mod tests {
     }
 
     fn condensed(bytes: &[u8], part: (u64, u64), len: u64) -> Condensed {
-        condense(&mut Cursor::new(bytes), &[part], &[(MAIN.to_vec(), len)]).unwrap()
+        condense(&mut Cursor::new(bytes), &[part], &[(MAIN.to_vec(), len)], &[]).unwrap()
     }
 
     #[test]
@@ -215,6 +229,17 @@ mod tests {
             let original = usize::try_from(out.original(at as u64)).unwrap();
             assert_eq!(bytes.get(original), Some(byte), "{at}");
         }
+    }
+
+    #[test]
+    fn pages_at_fixed_places_are_left_out() {
+        let bytes =
+            [&b"header, places"[..], &[1; 10_000], b"between", &[2; 5000], b"rest"].concat();
+        let placed = [(14, 10_014), (10_021, 15_021)];
+        let out = condense(&mut Cursor::new(&bytes), &[], &[], &placed).unwrap();
+        assert_eq!(out.bytes, *b"header\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0rest");
+        assert_eq!(out.size(), bytes.len() as u64);
+        assert_eq!((out.original(13), out.original(14), out.original(21)), (13, 10_014, 15_021));
     }
 
     #[rstest::rstest]

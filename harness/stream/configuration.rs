@@ -2,6 +2,7 @@
 
 use super::load::Load;
 use super::record;
+use crate::dialect::machine::bare;
 use crate::vmstate::flow::SUBSECTION;
 use crate::wire::{Error, Kind, Refill, Result};
 
@@ -79,12 +80,12 @@ pub(super) fn load(load: &mut Load<'_, '_>) -> Result<()> {
         load.framing("configuration subsection", at);
     }
     // The checks run after the whole section has been read.
-    let local = load.to.machine.as_bytes();
-    if !local.starts_with(&name) {
+    let local = bare(&load.to.machine);
+    if !local.as_bytes().starts_with(&name) {
         return Err(refuse(
             Kind::MachineMismatch {
                 received: String::from_utf8_lossy(&name).into_owned(),
-                local: load.to.machine.clone(),
+                local: local.to_owned(),
             },
             at,
         ));

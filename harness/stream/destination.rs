@@ -1,5 +1,6 @@
 //! What a stream is loaded into: a release on a machine type with a device set.
 
+use super::platform::Platform;
 use crate::dialect::{Dialect, Version};
 use crate::vmstate::flow::c_string;
 use crate::vmstate::{Local, Set};
@@ -57,6 +58,10 @@ pub enum Body {
     Block,
     /// The `dirty-bitmap` records.
     DirtyBitmap,
+    /// Records that one platform only sends.
+    Platform(Platform),
+    /// The clock of s390x.
+    Clock,
     /// A hand-written virtio loader.
     Virtio,
     /// The loader of the user-mode network.
@@ -65,6 +70,25 @@ pub enum Body {
     Nothing,
     /// A loader that is not modelled: its name.
     Unknown(String),
+}
+
+impl Body {
+    /// Whether a section is made of records, which the loader walks by itself: no description and no
+    /// codec says what is in it.
+    #[must_use]
+    pub const fn is_records(&self) -> bool {
+        matches!(self, Body::Ram | Body::Block | Body::DirtyBitmap | Body::Platform(_))
+    }
+
+    /// What a hand-written loader that is not a PC's alone reads, by the name of its section or its
+    /// own.
+    #[must_use]
+    pub fn of_platform(name: &str) -> Option<Self> {
+        match name {
+            "todclock" | "s390_tod_load" | "gtod_load" => Some(Body::Clock),
+            _ => Platform::of(name).map(Body::Platform),
+        }
+    }
 }
 
 impl Destination {

@@ -1,6 +1,6 @@
 //! A stream of which nothing is known: where its sections begin and end.
 //!
-//! `ram`, `block` and `dirty-bitmap` are parsed. Any other section is opaque: [`scan`] looks for
+//! `ram`, `block`, `dirty-bitmap` and the records of [platforms](platform) are parsed. Any other section is opaque: [`scan`] looks for
 //! the first place where a plausible record follows, or the section's own footer and then one.
 //! What it finds becomes a [`Destination`] with one opaque field a section, so that the ordinary
 //! loader makes the map. Such an extent is a guess, and its codec says so.
@@ -14,10 +14,12 @@ use boundary::{Live, boundary, is_footer};
 use super::command;
 use super::destination::{Body, Destination, Handler};
 use super::load::{End, Load};
+use super::platform::{self, Platform};
 use super::{block, ram, record};
 use crate::dialect::{Dialect, Subsections, Version};
 use crate::vmstate::compile::{Amount, Codec, Count, Field, Kind as FieldKind, Vmsd};
 use crate::vmstate::flow::c_string;
+use crate::vmstate::schema::Untold;
 use crate::vmstate::{Local, Set};
 use crate::wire::{Error, Feed, Kind, Reader, Refill, Result};
 
@@ -130,8 +132,9 @@ fn machine(reader: &mut Reader<'_>) -> Option<String> {
 
 /// A destination that has the live sections only.
 fn live(machine: Option<&str>) -> Destination {
-    let sections =
-        [("ram", Body::Ram), ("block", Body::Block), ("dirty-bitmap", Body::DirtyBitmap)];
+    let mut sections =
+        vec![("ram", Body::Ram), ("block", Body::Block), ("dirty-bitmap", Body::DirtyBitmap)];
+    sections.extend(Platform::ALL.map(|which| (which.idstr(), Body::Platform(which))));
     Destination {
         release: String::new(),
         version: Version::new(9, 0, 0),
@@ -180,6 +183,7 @@ pub(crate) fn opaque([vmsd, field, info]: [&str; 3], len: u64) -> Vmsd {
         minimum_version_id: 0,
         old: None,
         unmigratable: false,
+        untold: Untold::default(),
         fields: vec![payload],
         subsections: Vec::new(),
     }
@@ -207,7 +211,7 @@ impl Scanner<'_, '_> {
             }
             let at = self.load.io.reader.offset();
             match self.load.io.reader.u8()? {
-                record::EOF => match self.packages.pop() {
+                record::EOF => match self.package(at) {
                     None => {
                         let next = self.load.io.reader.peek_byte(0);
                         self.description = next == Some(record::VMDESCRIPTION);
@@ -215,16 +219,24 @@ impl Scanner<'_, '_> {
                     }
                     Some(end) => self.load.io.reader.skip(end.saturating_sub(at + 1))?,
                 },
-                record::START | record::FULL => self.first(at)?,
+                kind @ (record::START | record::FULL) => self.first(kind, at)?,
                 kind @ (record::PART | record::END) => self.further(kind, at)?,
                 record::COMMAND => {
                     if let Some(End::Quit) = self.command(at)? {
-                        return Ok(());
+                        let Some(end) = self.package(at) else { return Ok(()) };
+                        let reader = &mut self.load.io.reader;
+                        reader.skip(end.saturating_sub(reader.offset()))?;
                     }
                 }
                 found => return Err(Kind::UnknownSectionType { found }.at(at)),
             }
         }
+    }
+
+    /// Leaves the package that the record at `at` is in, and returns its end. In postcopy the guest
+    /// is handed over in a package, and its pages follow that.
+    fn package(&mut self, at: u64) -> Option<u64> {
+        std::iter::from_fn(|| self.packages.pop()).find(|end| *end > at)
     }
 
     /// Behind the end of the state: the end of what was announced.
@@ -238,7 +250,7 @@ impl Scanner<'_, '_> {
         at.checked_add(u64::from(u32::from_be_bytes(len)))
     }
 
-    fn first(&mut self, at: u64) -> Result<()> {
+    fn first(&mut self, kind: u8, at: u64) -> Result<()> {
         let reader = &mut self.load.io.reader;
         let id = reader.be32()?;
         let idstr = reader.counted()?;
@@ -248,7 +260,8 @@ impl Scanner<'_, '_> {
         }
         if let Some(index) = self.load.to.find(&idstr, instance_id) {
             self.started.retain(|s| s.id != id);
-            self.started.push(Live { id, handler: index, version_id, ended: false });
+            let ended = kind == record::FULL;
+            self.started.push(Live { id, handler: index, version_id, ended });
             return self.live(id, index, version_id);
         }
         let from = self.load.io.reader.offset();
@@ -276,6 +289,7 @@ impl Scanner<'_, '_> {
         match self.load.to.handlers.get(index).map(|h| &h.body) {
             Some(Body::Ram) => ram::load(&mut self.load, version_id)?,
             Some(Body::Block) => block::load(&mut self.load.io, self.load.to.version)?,
+            Some(Body::Platform(which)) => platform::load(&mut self.load, *which, version_id)?,
             _ => block::dirty_bitmap(&mut self.load.io, version_id)?,
         }
         let reader = &mut self.load.io.reader;

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::io::Read;
 
 use super::destination::{Body, Destination, Handler};
+use super::platform::{self, Table};
 use super::ram::{self, RamState};
 use super::{FORMAT, MAGIC, block, command, configuration, record};
 use crate::dialect::machine::Generation;
+use crate::dialect::order::is_big_endian;
 use crate::dialect::{Capabilities, Dialect, PartLookup};
-use crate::vmstate::codec::{slirp, virtio};
+use crate::vmstate::codec::{clock, slirp, virtio};
 use crate::vmstate::flow::c_string;
 use crate::vmstate::walk::Scene;
 use crate::vmstate::{Loader, Walk};
@@ -37,6 +39,10 @@ pub struct Loaded<'d> {
     pub sections: Vec<Section>,
     /// RAM blocks that the stream announced.
     pub blocks: Vec<(Vec<u8>, u64)>,
+    /// Pages of blocks at fixed places: where each block's begin, with their bitmap, and end.
+    pub placed: Vec<(u64, u64)>,
+    /// Capabilities that the source had on, as far as the stream shows them.
+    pub shown: Capabilities,
     /// Refusals that their caller in the loader ignored, and read on: what came of the item is not
     /// what was sent (codecs, trap 7).
     pub ignored: Vec<Box<Error>>,
@@ -90,6 +96,8 @@ pub(super) struct Load<'s, 'd> {
     pub(super) io: Loader<'s, 'd>,
     pub(super) sections: Vec<Section>,
     pub(super) ram: RamState,
+    /// The hash table of a pseries guest.
+    pub(super) table: Table,
     pub(super) notes: Vec<String>,
     /// Up to 2.9: what PART and END look up, handler and version of the newest record of an id.
     started: HashMap<u32, (usize, u32)>,
@@ -97,6 +105,8 @@ pub(super) struct Load<'s, 'd> {
     remembered: Vec<(u32, u32)>,
     /// Packages being loaded.
     pub(super) packages: u32,
+    /// Capabilities that commands and page records show.
+    pub(super) shown: Capabilities,
     /// Whether the destination's capabilities are asked for; not by one who only wants to know what
     /// a source wrote.
     pub(super) asks: bool,
@@ -189,6 +199,12 @@ fn loaded<'d>(mut load: Load<'_, 'd>, refused: Option<Box<Error>>) -> Loaded<'d>
         absent: load.io.absent,
         steps: load.io.steps,
         sections: load.sections,
+        placed: load.ram.placed,
+        shown: Capabilities {
+            ignore_shared: load.ram.shared,
+            mapped_ram: load.ram.mapped,
+            ..load.shown
+        },
         blocks: load.ram.blocks,
         ignored: load.io.ignored,
         notes: load.notes,
@@ -203,10 +219,12 @@ impl<'s, 'd> Load<'s, 'd> {
             io: Loader::new(reader, &to.dialect),
             sections: Vec::new(),
             ram: RamState::default(),
+            table: Table::default(),
             notes: Vec::new(),
             started: HashMap::new(),
             remembered: vec![(0, 0); to.handlers.len()],
             packages: 0,
+            shown: Capabilities::default(),
             asks: true,
         }
     }
@@ -404,6 +422,7 @@ impl<'s, 'd> Load<'s, 'd> {
             dialect: &self.to.dialect,
             release: self.to.version,
             generation: Generation::of(&self.to.machine),
+            big_endian: is_big_endian(&self.to.machine),
             local: &self.to.local,
         };
         match &handler.body {
@@ -418,6 +437,8 @@ impl<'s, 'd> Load<'s, 'd> {
             Body::Slirp => {
                 slirp::section(&mut Walk::new(scene, &handler.device, &mut self.io), version_id)
             }
+            Body::Clock => clock::section(&mut Walk::new(scene, &handler.device, &mut self.io)),
+            Body::Platform(which) => platform::load(self, *which, version_id),
             Body::Ram => ram::load(self, version_id),
             Body::Block => block::load(&mut self.io, self.to.version),
             Body::DirtyBitmap => block::dirty_bitmap(&mut self.io, version_id),

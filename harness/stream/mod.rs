@@ -13,6 +13,7 @@
 //! | [`ram`] | the `ram` section |
 //! | [`multifd`] | a channel of a multifd migration |
 //! | [`block`] | `block` and `dirty-bitmap` |
+//! | [`platform`] | what s390x and spapr send in records |
 //! | [`frames`] | a stream of which nothing is known: where its sections begin and end |
 //! | [`save`] | the inverse of [`mod@load`] |
 //! | [`vmdescription`] | the JSON at the end |
@@ -28,6 +29,7 @@ pub mod destination;
 pub mod frames;
 pub mod load;
 pub mod multifd;
+pub mod platform;
 pub mod ram;
 pub mod save;
 pub mod vmdescription;

@@ -4,7 +4,6 @@
 //! through the window and are not kept; all page records of a part are one span.
 
 use super::load::Load;
-use crate::dialect::capabilities::Unasked;
 use crate::dialect::ram::{
     COMPRESS_PAGE, CONTINUE, EOS, Flags, HOOK, MEM_SIZE, MULTIFD_FLUSH, PAGE, XBZRLE, ZERO,
 };
@@ -30,6 +29,8 @@ pub(super) struct RamState {
     pub(super) mapped: bool,
     /// Where in its file the stream begins, by the places in its first block.
     pub(super) base: Option<u64>,
+    /// What lies at fixed places: where each block's bitmap begins, and where its pages end.
+    pub(super) placed: Vec<(u64, u64)>,
     /// The block of the last page record.
     last: Option<Vec<u8>>,
     /// Its length, once it was looked up; forgotten when blocks are announced.
@@ -173,7 +174,10 @@ impl Record {
             if rules.zero_is_zero && fill != 0 {
                 return refuse(load, self.at, format!("zero page with value {fill}"));
             }
-            self.keep(load, &[fill; PAGE_SIZE as usize]);
+            // Nearly all pages of nearly all streams: where nothing was kept, there is nothing to forget.
+            if fill != 0 || !load.io.guest.is_empty() {
+                self.keep(load, &[fill; PAGE_SIZE as usize]);
+            }
         } else if has(PAGE) {
             self.owner(load)?;
             if load.ram.last.as_deref() == Some(MAIN) {
@@ -187,18 +191,21 @@ impl Record {
             self.owner(load)?;
             self.xbzrle(load)?;
         } else if has(COMPRESS_PAGE) && rules.compress {
-            if load.capabilities().is_some_and(|on| !on.compress) {
-                unasked(load, self.at, rules.unasked_compress)?;
+            if rules.asks_compress && load.capabilities().is_some_and(|on| !on.compress) {
+                return refuse(load, self.at, "a compressed page, but compress is off".to_string());
             }
             self.owner(load)?;
             let len = load.io.reader.be32().map_err(|e| load.io.map.place(e, "length"))?;
+            load.shown.compress = true;
             // compressBound of a page: a longer one is refused.
             if u64::from(len) > PAGE_SIZE + 64 {
                 return refuse(load, self.at, format!("compressed page of {len} bytes"));
             }
             load.io.reader.skip(u64::from(len)).map_err(|e| load.io.map.place(e, "page"))?;
         } else if has(HOOK) && rules.hook {
-            return refuse(load, self.at, "RDMA hook in a plain stream".to_string());
+            let text = "RDMA hook in a plain stream: its pages went another way; a migration to a \
+                        file has them";
+            return refuse(load, self.at, text.to_string());
         }
         Ok(())
     }
@@ -301,21 +308,14 @@ fn mapped(load: &mut Load<'_, '_>, len: u64) -> Result<()> {
         }
     };
     match pages.checked_add(len).and_then(|end| end.checked_sub(here)?.checked_sub(base)) {
-        Some(rest) => load.io.reader.skip(rest),
+        Some(rest) => {
+            if load.ram.placed.len() < MAX_BLOCKS {
+                load.ram.placed.push((here, here.saturating_add(rest)));
+            }
+            load.io.reader.skip(rest)
+        }
         None => {
             refuse(load, at, format!("pages of a mapped block at {pages:#x}, before {here:#x}"))
-        }
-    }
-}
-
-/// A compressed page at a destination that was not told to expect any.
-fn unasked(load: &mut Load<'_, '_>, at: u64, outcome: Unasked) -> Result<()> {
-    match outcome {
-        Unasked::Taken => Ok(()),
-        Unasked::Refused => refuse(load, at, "a compressed page, but compress is off".to_string()),
-        Unasked::Unknown => {
-            let what = "a compressed page where compress is off".to_string();
-            Err(load.io.map.fail(Kind::Undetermined(what), at, ""))
         }
     }
 }

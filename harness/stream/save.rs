@@ -7,7 +7,8 @@ use super::destination::{Body, Destination};
 use super::load::{Loaded, Section};
 use super::{FORMAT, MAGIC, record};
 use crate::dialect::Generation;
-use crate::vmstate::codec::{slirp, virtio};
+use crate::dialect::order::is_big_endian;
+use crate::vmstate::codec::{clock, slirp, virtio};
 use crate::vmstate::flow::{Name, SUBSECTION};
 use crate::vmstate::walk::Scene;
 use crate::vmstate::{Saver, Values, Walk, compile};
@@ -54,6 +55,7 @@ pub fn payload<'d, V: Values>(
         dialect: &by.dialect,
         release: by.version,
         generation: Generation::of(&by.machine),
+        big_endian: is_big_endian(&by.machine),
         local: &by.local,
     };
     let index = (handler.ordinal > 0).then_some(handler.ordinal);
@@ -65,6 +67,7 @@ pub fn payload<'d, V: Values>(
         Body::Vmsd(vmsd) => walk.vmsd(*vmsd, section.version_id)?,
         Body::Virtio => virtio::section(&mut walk, section.version_id)?,
         Body::Nothing => {}
+        Body::Clock => clock::section(&mut walk)?,
         Body::Slirp => slirp::section(&mut walk, section.version_id)?,
         other => {
             let what = format!("writing of {} ({other:?})", handler.idstr);
@@ -95,9 +98,10 @@ pub fn again<'d>(
         // Configuration and commands: whatever the loader passed over as framing.
         saver.writer.put(raw(done, section.offset)?);
         section_header(&mut saver.writer, section);
-        let live = by.handlers.get(section.handler).is_none_or(|h| {
-            matches!(h.body, Body::Ram | Body::Block | Body::DirtyBitmap | Body::Unknown(_))
-        });
+        let live = by
+            .handlers
+            .get(section.handler)
+            .is_none_or(|h| h.body.is_records() || matches!(h.body, Body::Unknown(_)));
         if live {
             saver.writer.put(raw(section.body, section.end)?);
         } else {

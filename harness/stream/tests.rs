@@ -5,8 +5,10 @@ mod configuration;
 mod frames;
 mod live;
 mod multifd;
+mod platform;
 mod records;
 
+use super::platform::Platform;
 use super::{Body, Destination, Handler, load};
 use crate::dialect::{Dialect, Version};
 use crate::vmstate::{Local, Set};
@@ -88,6 +90,10 @@ fn on(release: &str, machine: &str) -> Destination {
         ("block", Body::Block),
         ("dirty-bitmap", Body::DirtyBitmap),
         ("strange", Body::Unknown("strange_load".to_string())),
+        ("todclock", Body::Clock),
+        ("s390-storage_attributes", Body::Platform(Platform::StorageAttributes)),
+        ("s390-skeys", Body::Platform(Platform::StorageKeys)),
+        ("spapr/htab", Body::Platform(Platform::HashTable)),
     ];
     Destination {
         release: release.to_string(),

@@ -6,8 +6,8 @@
 //! | release | arrays |
 //! | --- | --- |
 //! | up to 9.2 | one entry with `array_len`, or one entry per element with `index` |
-//! | 10.0 to 11.0 | as before, but no `index` on a last element; NULL elements have type `nullptr` |
-//! | 11.1 | no `index` at all; NULL elements have type `ptr-marker` |
+//! | 10.0 to 11.0 | as before, but no `index` on a last element; a run of NULL elements has an entry of type `nullptr` |
+//! | 11.1 | no `index` at all; a run of NULL elements has type `ptr-marker` |
 //!
 //! Entries of one array stay separate here, in stream order. Bodies of `vstruct`, `tmp` and list
 //! codecs lie directly in the field object, and a list repeats their keys there: JSON with
@@ -20,7 +20,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-pub use tables::{run_lengths, to_tables};
+pub use tables::{run_lengths, starts_with_null, to_tables};
 
 /// Fields that one description may hold, all levels together; a plain PC has some thousands.
 const MAX_FIELDS: usize = 1_000_000;

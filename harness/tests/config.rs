@@ -330,15 +330,9 @@ fn the_policy_depends_on_direction(
 #[test]
 fn direction_follows_release_numbers() {
     let config = parse(GOOD).unwrap();
-    let cell = |source: &str, destination: &str| Cell {
-        source: source.into(),
-        destination: destination.into(),
-        machine: "pc".into(),
-        scenario: "idle".into(),
-    };
-    assert_eq!(Direction::of(&cell("1.0.1", "11.1"), &config), Direction::Forward);
-    assert_eq!(Direction::of(&cell("11.1", "1.0.1"), &config), Direction::Backward);
-    assert_eq!(Direction::of(&cell("11.1", "11.1"), &config), Direction::Same);
+    assert_eq!(Direction::of("1.0.1", "11.1", &config), Direction::Forward);
+    assert_eq!(Direction::of("11.1", "1.0.1", &config), Direction::Backward);
+    assert_eq!(Direction::of("11.1", "11.1", &config), Direction::Same);
 }
 
 /// A scenario that nobody has captured yet is no error: the tools that would capture it must run.

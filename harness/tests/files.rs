@@ -31,6 +31,28 @@ const FORMS: &[(&str, &str)] = &[
         "mapped_ram_multifd",
         "migrate_set_capability mapped-ram on\nmigrate_set_capability multifd on",
     ),
+    (
+        "mapped_ram_direct_io",
+        "migrate_set_capability mapped-ram on\nmigrate_set_capability multifd on\n\
+         migrate_set_parameter direct-io on",
+    ),
+    ("zeros_as_pages", "migrate_set_parameter zero-page-detection none"),
+];
+
+/// Disks with internal snapshots: options for `qemu-img`; without any, one is written by hand.
+const DISKS: &[(&str, &str)] = &[
+    ("", ""),
+    ("_version_2", "compat=0.10"),
+    ("_small_clusters", "cluster_size=512"),
+    ("_large_clusters", "cluster_size=2M,compression_type=zstd"),
+    ("_extended_l2", "extended_l2=on,cluster_size=128k"),
+    ("_refcounts_64", "refcount_bits=64"),
+];
+
+/// What `dump-guest-memory` writes, and what it is called.
+const DUMPS: &[(&str, &str, &str)] = &[
+    ("core_dump_elf", "dump-guest-memory", "an ELF core dump"),
+    ("core_dump_kdump", "dump-guest-memory -z", "core dump flattened by makedumpfile"),
 ];
 
 fn main() -> ExitCode {
@@ -46,7 +68,17 @@ fn main() -> ExitCode {
         })
         .collect();
     let (snapshots, multifd) = (path.clone(), path);
-    trials.push(Trial::test("internal_snapshots", move || snapshot(&snapshots)));
+    for (name, options) in DISKS {
+        let path = snapshots.clone();
+        let name = format!("internal_snapshots{name}");
+        trials.push(Trial::test(name, move || snapshot(&path, options)));
+    }
+    for (name, command, says) in DUMPS {
+        let path = snapshots.clone();
+        trials.push(Trial::test(*name, move || dump(&path, command, says)));
+    }
+    let path = snapshots.clone();
+    trials.push(Trial::test("postcopy", move || postcopy(&path)));
     for compression in ["none", "zlib", "zstd"] {
         let path = multifd.clone();
         let name = format!("multifd_channels_{compression}");
@@ -137,6 +169,10 @@ fn form(binary: &Path, name: &str, commands: &str) -> Result<(), Failed> {
     if !path.exists() {
         return Err(said.into());
     }
+    if name.ends_with("direct_io") && fs::metadata(&path)?.len() == 0 {
+        eprintln!("{name}: not on this file system");
+        return Ok(());
+    }
     is_whole(&path)
 }
 
@@ -161,10 +197,26 @@ fn disk() -> Vec<u8> {
     file
 }
 
-fn snapshot(binary: &Path) -> Result<(), Failed> {
+fn snapshot(binary: &Path, options: &str) -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("disk.qcow2");
-    fs::write(&path, disk())?;
+    if options.is_empty() {
+        fs::write(&path, disk())?;
+    } else {
+        let mut command = Command::new("qemu-img");
+        command.args(["create", "-q", "-f", "qcow2", "-o", options]).arg(&path).arg("8M");
+        match command.output() {
+            Ok(output) if output.status.success() => {}
+            Ok(output) => {
+                eprintln!("{options}: {}", String::from_utf8_lossy(&output.stderr));
+                return Ok(());
+            }
+            Err(_) => {
+                eprintln!("no qemu-img here: not tried");
+                return Ok(());
+            }
+        }
+    }
     let drive = format!("file={},if=ide,format=qcow2", path.display());
     let lines = "stop\nsavevm before\nsavevm after\ninfo snapshots\nquit\n";
     let said = run(binary, folder.path(), &["-drive", &drive], lines);
@@ -189,6 +241,105 @@ fn snapshot(binary: &Path) -> Result<(), Failed> {
         return Err(after.into());
     }
     Ok(())
+}
+
+fn dump(binary: &Path, command: &str, says: &str) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let said = run(binary, folder.path(), &[], &format!("stop\n{command} core\nquit\n"));
+    let path = folder.path().join("core");
+    if !path.exists() {
+        return Err(said.into());
+    }
+    let output = crossload(&[path.to_str().expect("UTF-8")]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    match output.status.code() {
+        Some(2) if told.contains(says) => Ok(()),
+        _ => Err(told.into()),
+    }
+}
+
+/// A machine that is driven by lines which come later.
+fn start(binary: &Path, folder: &Path, more: &[&str]) -> std::io::Result<std::process::Child> {
+    let rom = folder.join("halt.rom");
+    fs::write(&rom, [0xf4; 65536])?;
+    Command::new(binary)
+        .args(["-M", "pc", "-accel", "tcg", "-m", "8", "-nodefaults", "-display", "none"])
+        .args(["-vga", "none", "-monitor", "stdio", "-bios"])
+        .arg(rom)
+        .args(more)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+}
+
+/// Hands on what comes from one machine to another, and keeps it.
+fn between(listener: &TcpListener, port: u16) -> std::io::Result<Vec<u8>> {
+    let (mut from, _) = listener.accept()?;
+    let mut to = std::net::TcpStream::connect(("127.0.0.1", port))?;
+    let (mut back, mut home) = (to.try_clone()?, from.try_clone()?);
+    std::thread::spawn(move || std::io::copy(&mut back, &mut home));
+    let mut all = Vec::new();
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        match from.read(&mut piece)? {
+            0 => break,
+            n => {
+                all.extend(&piece[..n]);
+                to.write_all(&piece[..n])?;
+            }
+        }
+    }
+    to.shutdown(std::net::Shutdown::Write)?;
+    Ok(all)
+}
+
+/// A migration that really goes over to postcopy: the guest is handed over in a package, pages
+/// follow that, and no description does.
+fn postcopy(binary: &Path) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let (port, free) = (listener.local_addr()?.port(), TcpListener::bind("127.0.0.1:0")?);
+    let other = free.local_addr()?.port();
+    drop(free);
+    let mut to = start(binary, folder.path(), &["-incoming", "defer"])?;
+    let mut at_home = to.stdin.take().expect("stdin");
+    let capability = "migrate_set_capability postcopy-ram on";
+    writeln!(at_home, "{capability}\nmigrate_incoming tcp:127.0.0.1:{other}")?;
+    let mut from = start(binary, folder.path(), &[])?;
+    let mut lines = from.stdin.take().expect("stdin");
+    // Slowly enough that pages are left when the guest is handed over.
+    writeln!(lines, "{capability}\nmigrate_set_parameter max-bandwidth 16k")?;
+    let recorder = std::thread::spawn(move || {
+        // The destination listens once it has read its lines.
+        std::thread::sleep(Duration::from_secs(2));
+        between(&listener, other)
+    });
+    writeln!(lines, "migrate -d tcp:127.0.0.1:{port}")?;
+    std::thread::sleep(Duration::from_secs(3));
+    writeln!(lines, "migrate_start_postcopy\nmigrate_set_parameter max-bandwidth 100M")?;
+    let recorded = recorder.join().expect("recorder");
+    writeln!(lines, "quit")?;
+    writeln!(at_home, "quit")?;
+    drop((lines, at_home));
+    let (said, told) = (from.wait_with_output()?, to.wait_with_output()?);
+    let bytes = recorded.map_err(|e| format!("{e}: {}{}", text(&said), text(&told)))?;
+    let path = folder.path().join("file");
+    fs::write(&path, &bytes)?;
+    let output = crossload(&[path.to_str().expect("UTF-8")]);
+    let rows = text(&output);
+    if output.status.code() != Some(0) || !rows.contains("(PostcopyAdvise)") {
+        return Err(format!("{rows}{}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    if !rows.contains("(PostcopyRun)") {
+        eprintln!("postcopy: all pages had been sent before it began");
+        return Ok(());
+    }
+    let contents = Stream::open(&path)?.read()?;
+    match contents.refused {
+        None if contents.stopped == bytes.len() as u64 => Ok(()),
+        refused => Err(format!("{refused:?} at {}", contents.stopped).into()),
+    }
 }
 
 /// Takes connections until nobody comes any more, and records each.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crossload::fuzzing::containers::{Clusters, Disk, pack, save_image};
-use support::{library, stream};
+use support::{confined, library, stream};
 
 const NEWEST: (&str, &str) = ("11.1", "pc-i440fx-10.0");
 
@@ -169,6 +169,42 @@ fn what_cannot_be_read_is_status_2_and_named() {
     }
 }
 
+/// The disks that `qemu-img` makes, where it is installed: each is named.
+#[rstest::rstest]
+#[case("qcow", "a qcow disk of version 1")]
+#[case("qcow2", "a qcow2 disk without an internal snapshot")]
+#[case("vmdk", "a VMDK disk")]
+#[case("vdi", "a VDI disk")]
+#[case("vhdx", "a VHDX disk")]
+#[case("vpc", "a VHD disk")]
+#[case("qed", "a QED disk")]
+#[case("parallels", "a Parallels disk")]
+#[case("raw", "zeros, as an empty disk")]
+fn what_qemu_img_makes_is_named(#[case] format: &str, #[case] says: &str) {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("disk");
+    let mut command = Command::new("qemu-img");
+    let made = command.args(["create", "-q", "-f", format]).arg(&path).arg("4M").output();
+    if !made.is_ok_and(|output| output.status.success()) {
+        eprintln!("no qemu-img here that makes {format}: not tried");
+        return;
+    }
+    for arguments in [vec!["inspect", name(&path)], vec!["targets", name(&path)]] {
+        let output = crossload(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+        assert!(text(&output).contains(says), "{}", text(&output));
+    }
+}
+
+#[test]
+fn what_follows_with_colo_is_named() {
+    let folder = tempfile::tempdir().expect("folder");
+    let whole = [real(), b"\0\0\0\x01\0\0\0\x03the first checkpoint".to_vec()].concat();
+    let output = crossload(&["inspect", name(&put(folder.path(), "file", &whole))]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("\nnote: checkpoints of COLO follow, 28 bytes"));
+}
+
 #[test]
 fn an_image_that_was_not_finished_is_a_finding() {
     let folder = tempfile::tempdir().expect("folder");
@@ -233,7 +269,7 @@ fn endless_input_is_left() {
     }
 }
 
-/// A container of a machine with much memory, with 64 MiB of address space for the command beyond
+/// A container of a machine with much memory, with 48 MiB of address space for the command beyond
 /// what the program itself maps.
 #[cfg(target_os = "linux")]
 #[rstest::rstest]
@@ -269,9 +305,7 @@ fn little_memory_is_enough(#[case] kind: &str) {
     };
     let folder = tempfile::tempdir().expect("folder");
     let path = put(folder.path(), "file", &packed);
-    let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -v 98304 && exec \"$0\" inspect \"$1\""]);
-    command.args([env!("CARGO_BIN_EXE_crossload"), name(&path)]).stdout(Stdio::piped());
+    let mut command = confined(48, &["inspect", name(&path)]);
     let mut child = command.spawn().expect("the command starts");
     let mut told = String::new();
     child.stdout.take().expect("stdout").read_to_string(&mut told).expect("UTF-8");

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crossload::dialect::Generation;
+use crossload::dialect::machine::{X86_64, architecture};
 use crossload::release::corpus::Corpus;
 use crossload::release::described::{self, Described};
 use crossload::release::library::Library;
@@ -19,6 +20,7 @@ use crossload::report::dump::{SCHEMA, VERSION, annotate};
 use crossload::stream::frames::{Depth, scan};
 use crossload::stream::{Body, Destination, load, record};
 use crossload::wire::Feed;
+use support::confined;
 use support::snapshots::snapshots;
 
 const NEWEST: (&str, &str) = ("11.1", "pc-i440fx-10.0");
@@ -107,6 +109,10 @@ fn frames_of_every_stream_are_guessed_right() {
     for fixture in library.fixtures() {
         let stream = stream(&library, fixture);
         let scan = scan(&mut &stream[..], Depth::All);
+        // Of other boards, a walk without any description may not come to the end; it says so then.
+        if scan.stopped.is_some() && architecture(&fixture.machine) != X86_64 {
+            continue;
+        }
         assert_eq!(scan.stopped, None, "{}", fixture.id());
         let to = scan.destination();
         let loaded = load(&to, &mut &stream[..], &Feed::Bulk);
@@ -481,14 +487,9 @@ fn pages(to: impl Write) -> std::io::Result<()> {
     to.flush()
 }
 
-/// The command with 64 MiB of address space, of which resident memory is a part.
+/// MiB that the command may have beyond its own file.
 #[cfg(target_os = "linux")]
-fn confined(stream: &str) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -v 65536 && exec \"$0\" inspect \"$1\""]);
-    command.args([env!("CARGO_BIN_EXE_crossload"), stream]).stdout(Stdio::piped());
-    command
-}
+const ROOM: u64 = 16;
 
 #[cfg(target_os = "linux")]
 fn read_all(output: &Output) {
@@ -504,13 +505,16 @@ fn a_gigabyte_from_a_file_needs_little_memory() {
     let folder = tempfile::tempdir().expect("folder");
     let path = folder.path().join("stream");
     pages(File::create(&path).expect("file")).expect("disk");
-    read_all(&confined(name(&path)).output().expect("the command starts"));
+    read_all(&confined(ROOM, &["inspect", name(&path)]).output().expect("the command starts"));
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_gigabyte_from_a_pipe_needs_little_memory() {
-    let mut child = confined("-").stdin(Stdio::piped()).spawn().expect("the command starts");
+    let mut child = confined(ROOM, &["inspect", "-"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
     pages(child.stdin.take().expect("pipe")).expect("pipe");
     read_all(&child.wait_with_output().expect("the command ends"));
 }

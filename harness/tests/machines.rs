@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use crossload::matrix::targets::{Answer, Asked, Row, Targets, targets};
 use crossload::release::compose::Shelves;
 use crossload::release::files::{LIMIT, unzstd};
+use crossload::release::provenance::Fixture;
 use crossload::trace::Verdict;
 use serde::Deserialize;
 use std::io::Cursor;
@@ -115,15 +116,11 @@ fn every_observed_machine_comes_out_as_it_did() {
         }
     }
     assert!(cells > 150, "{cells} cells");
-    // Most cells agree. Those that have no answer yet, and those that disagree, are listed: nobody
-    // adds to them unseen, and a rule that takes one away shows it.
+    assert!(wrong.is_empty(), "{} of {cells}:\n{}", wrong.len(), wrong.join("\n"));
+    // Those that have no answer yet are listed: nobody adds to them unseen, and a rule that takes one
+    // away shows it.
     assert!(open.len() * 10 <= cells, "{} of {cells} have no answer", open.len());
-    assert!(wrong.len() * 20 <= cells, "{} of {cells}:\n{}", wrong.len(), wrong.join("\n"));
-    let list = format!(
-        "{cells} cells\n\nno answer:\n{}\n\ndisagree:\n{}",
-        open.join("\n"),
-        wrong.join("\n")
-    );
+    let list = format!("{cells} cells\n\nno answer:\n{}", open.join("\n"));
     let _scope = snapshots("targets");
     insta::assert_snapshot!("open", list);
 }
@@ -141,7 +138,10 @@ fn a_composed_destination_is_the_scenario_s() {
         .collect();
     assert!(catalogued.len() >= 4, "{catalogued:?}");
     let (mut all, mut open, mut wrong) = (0, 0, Vec::new());
-    for fixture in library.fixtures().iter().filter(|f| catalogued.contains(&f.release.as_str())) {
+    // Catalogues are of PCs; other boards have no answer.
+    let wanted =
+        |f: &&Fixture| f.machine.starts_with("pc-") && catalogued.contains(&f.release.as_str());
+    for fixture in library.fixtures().iter().filter(wanted) {
         let stream = library.corpus().stream(fixture).expect("stream");
         let own = library.destination(&fixture.release, &fixture.machine, &fixture.scenario);
         let own = own.expect("destination").expect("own destination");

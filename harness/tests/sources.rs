@@ -5,6 +5,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use crossload::dialect::machine::X86_64;
 use crossload::release::bundle::{Imported, import_bundle};
 use crossload::release::import::{bundle_input, bundle_pool};
 use crossload::release::library::build;
@@ -52,8 +53,9 @@ fn reason(difference: &Difference, bundle: &Tables) -> Option<Reason> {
 /// The bundle of a release, imported.
 fn imported(release: &str) -> Imported {
     let corpus = library().corpus();
-    let input = bundle_input(&folder(), release, corpus).expect("bundle").expect("a bundle");
-    import_bundle(&input, &bundle_pool(corpus, release).expect("tables")).expect("import")
+    let input =
+        bundle_input(&folder(), release, X86_64, corpus).expect("bundle").expect("a bundle");
+    import_bundle(&input, &bundle_pool(corpus, release, X86_64).expect("tables")).expect("import")
 }
 
 #[rstest]
@@ -63,7 +65,7 @@ fn imported(release: &str) -> Imported {
 fn a_bundle_tells_what_the_tables_say(#[case] release: &str, #[case] needed: &[Reason]) {
     let imported = imported(release);
     assert!(imported.handlers.len() > 10, "{} destinations", imported.handlers.len());
-    let tables = library().tables(release).expect("tables");
+    let tables = library().tables(release, X86_64).expect("tables");
     let (mut unexplained, mut reasons) = (BTreeSet::new(), BTreeSet::new());
     for told in &imported.handlers {
         let known = library().corpus().handlers(release, &told.machine, &told.scenario);

@@ -8,6 +8,7 @@ mod support;
 use std::io::Cursor;
 use std::process::{Command, Output};
 
+use crossload::dialect::Generation;
 use crossload::lab::vendors::migrate::{can_migrate, can_migrate_all};
 use crossload::lab::vendors::state::can_migrate_stream;
 use crossload::lab::vendors::{Answer, Build, Decision, VendorError};
@@ -72,8 +73,10 @@ fn answers_agree_with_what_becomes_of_every_fixture() {
     let library = library();
     let names = library.releases().iter().map(|release| release.0.as_str());
     let builds: Vec<Build> = names.map(|name| build(&[], name)).collect();
-    let pairs: Vec<_> =
-        library.fixtures().iter().flat_map(|f| builds.iter().map(move |to| (f, to))).collect();
+    // A board without versions sends what its release does, also commands, of which an answer without
+    // a stream does not know yet.
+    let fixtures = library.fixtures().iter().filter(|f| Generation::of(&f.machine).is_some());
+    let pairs: Vec<_> = fixtures.flat_map(|f| builds.iter().map(move |to| (f, to))).collect();
     let judge = |(fixture, to): &(&Fixture, &Build)| {
         let from = builds.iter().find(|b| b.name == fixture.release).unwrap();
         let (machine, scenario) = (&fixture.machine, &fixture.scenario);
@@ -141,7 +144,7 @@ fn a_stream_decides_which_features_are_in_use(
 }
 
 #[rstest::rstest]
-#[case(&["2.3.1/pc-1.0.nothing"], "no fixture '2.3.1/pc-1.0.nothing': expected RELEASE/MACHINE.SCENARIO")]
+#[case(&["2.3.1/pc-1.0.nothing"], "no fixture '2.3.1/pc-1.0.nothing' (did you mean '2.3.1/pc-")]
 #[case(&["Cargo.toml"], "crossload: Cargo.toml: not a migration stream: magic 0x")]
 #[case(&["0.12.5/pc-0.12.idle", "--machine", "pc-1.0"], "no such machine type and device set")]
 #[case(&["--machine", "pc-9.9"], "have no machine type and devices in common")]

@@ -7,6 +7,7 @@
 pub mod compare;
 pub mod description;
 pub mod recomputed;
+pub mod sentence;
 pub mod values;
 pub mod verdict;
 

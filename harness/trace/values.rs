@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::stream::platform::Platform;
 use crate::wire::{Map, Span};
 
 /// One item of device state.
@@ -35,6 +36,7 @@ pub struct Change<'m> {
 #[must_use]
 pub fn is_state(span: &Span<'_>) -> bool {
     !["framing", "ram", "block", "dirty-bitmap"].contains(&span.info)
+        && Platform::ALL.iter().all(|records| records.idstr() != span.info)
 }
 
 /// The device state in a map of `stream`, by identity of the path and by occurrence, as some

@@ -1,11 +1,13 @@
 //! The verdict of a cell: a source's meaning against a destination's reading.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io::Read;
 
 use super::compare::{self, Difference};
 use crate::stream::{Destination, Loaded, load_into, load_own};
 use crate::vmstate::Set;
+use crate::wire::map::Room;
 use crate::wire::{Error, Feed, Kind, Map};
 
 /// How a cell ended. See the design for the exact words.
@@ -146,8 +148,16 @@ pub struct Judged {
 #[must_use]
 pub fn judge(meaning: &Meaning<'_>, stream: &[u8], to: &Destination, feed: &Feed) -> Judged {
     // Most loaders read much the same items.
-    let map = Map::with_room(meaning.loaded.map.spans().len());
-    judge_reading(meaning, &load_into(to, &mut &stream[..], feed, map), to)
+    let map = Map::in_room(ROOM.take(), meaning.loaded.map.spans().len());
+    let loaded = load_into(to, &mut &stream[..], feed, map);
+    let judged = judge_reading(meaning, &loaded, to);
+    ROOM.set(loaded.map.into_room());
+    judged
+}
+
+thread_local! {
+    /// What the map of the cell before was in.
+    static ROOM: Cell<Room> = Cell::default();
 }
 
 /// Judges the outcome of a load, where the stream is not in memory.

@@ -4,8 +4,12 @@
 //! values just loaded, local ones, and the part of guest memory that [`Guest`] keeps.
 
 mod ahci;
+pub mod cpreg;
+pub mod pvr;
 
 use self::ahci::Ahci;
+use self::cpreg::Registers;
+use self::pvr::Model;
 use super::compile::Vmsd;
 use super::flow::c_string;
 use super::guest::Guest;
@@ -14,7 +18,7 @@ use crate::dialect::Version;
 use crate::wire::Kind;
 
 /// What a later check needs from an earlier description of the same section.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Memory {
     /// `serial/tsr`: `tsr_retry`; 0 when the subsection is absent.
     tsr_retry: u64,
@@ -23,6 +27,10 @@ pub struct Memory {
     /// PCI configuration space: MSI-X vectors of the local device, or of the received space where
     /// the local one is not known.
     pub msix_vectors: u64,
+    /// System registers of an ARM processor.
+    pub registers: Registers,
+    /// Which PowerPC processor it is.
+    pub model: Model,
     /// Ports of an AHCI controller.
     ahci: Ahci,
     /// Streams of an audio codec: how many have come, and of those that play or record which have
@@ -126,6 +134,18 @@ pub fn post_load(
     match vmsd.name.as_str() {
         "cpu" if from(2, 10) && value(vmsd, values, "fpregs_format_vmstate") != 0 => {
             refuse("unsupported old non-softfloat CPU state".into())
+        }
+        "cpu/compat" => {
+            memory.model.compat = value(vmsd, values, "compat_pvr");
+            Ok(())
+        }
+        // Of a PowerPC processor.
+        "cpu" if vmsd.fields.iter().any(|f| f.name == "env.spr") => {
+            std::mem::take(&mut memory.model).settle(release)
+        }
+        // Of an ARM processor.
+        "cpu" if vmsd.fields.iter().any(|f| f.name == "cpreg_vmstate_array_len") => {
+            std::mem::take(&mut memory.registers).settle(release)
         }
         // cpu_post_load: a build with KVM (4.1 on, also where it emulates) wants a processor that is in
         // a nested guest to have the kernel's state of it, which no stream of an emulated one has.

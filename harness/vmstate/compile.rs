@@ -31,6 +31,8 @@ pub struct Vmsd {
     pub old: Option<Old>,
     /// Blocks migration.
     pub unmigratable: bool,
+    /// What the tables leave open.
+    pub untold: schema::Untold,
     /// Fields in wire order.
     pub fields: Vec<Field>,
     /// Subsections in table order: name and description.
@@ -131,6 +133,8 @@ pub enum Codec {
     PciIrqState,
     /// MSI-X vectors of a PCI device.
     Msix,
+    /// Two be64 words.
+    Pair,
     /// be64 words for so many bits.
     Bitmap,
     /// The whole of a virtio device.
@@ -139,13 +143,19 @@ pub enum Codec {
     VirtioGpu,
     /// Requests in flight of a SCSI device.
     ScsiRequests,
+    /// Packets that wait at an endpoint of a redirected USB device.
+    UsbPackets,
+    /// Ids of packets of a redirected USB device.
+    UsbIds,
     /// A list of which nobody saw an element: the mark at its end.
     EmptyList,
-    /// A byte 0x30.
+    /// A byte 0x30 for each NULL element.
     NullPointer,
+    /// A byte 0x30 or, of an element that follows, 0x31 (11.1).
+    PointerMarker,
     /// A capability name: one-byte length, text.
     Capability,
-    /// be32 length, bytes (11.1).
+    /// be32 length, bytes (`GByteArray` of 11.1; what a library keeps of a redirected USB device).
     ByteArray,
     /// Not modelled.
     Unknown,
@@ -156,14 +166,22 @@ impl Codec {
     #[must_use]
     pub fn of(info: &str) -> Self {
         match info {
-            "bool" | "int8" | "uint8" => Codec::Plain(1),
+            // powered_off: an ARM processor's, a flag that became a state (target/arm/machine.c).
+            "bool" | "int8" | "uint8" | "powered_off" => Codec::Plain(1),
             // uint16_from_uint8: an old eeprom's size, read only.
             "uint16_from_uint8" => Codec::Plain(1),
             "int16" | "uint16" | "int32_as_uint16" => Codec::Plain(2),
             "int32" | "uint32" | "uint64_as_uint32" | "fd" => Codec::Plain(4),
+            // Registers that are put together and taken apart: of ARM (get_cpsr, get_fpscr), and of
+            // PowerPC (get_vscr, whose codec has its field's name).
+            "cpsr" | "fpscr" | "cpu/altivec/vscr" => Codec::Plain(4),
             // fpreg_1_*: 8 bytes that are widened to a register.
             "int64" | "uint64" | "timer" | "float64" | "CPU_Double_U" | "cpu double"
             | "fpreg_1_mmx" | "fpreg_1_no_mmx" => Codec::Plain(8),
+            // Half a vector register of PowerPC each (get_fpr, get_vsr), a whole one (get_avr), and
+            // an entry of its segment look-aside buffer (get_slbe): be64, or two.
+            "fpr" | "vsr" => Codec::Plain(8),
+            "avr" | "slbe" => Codec::Pair,
             "uint8 equal" => Codec::Equal(1),
             "uint16 equal" => Codec::Equal(2),
             "int32 equal" | "uint32 equal" => Codec::Equal(4),
@@ -180,10 +198,13 @@ impl Codec {
             "virtio" => Codec::Virtio,
             "virtio-gpu" => Codec::VirtioGpu,
             "scsi-requests" => Codec::ScsiRequests,
+            "usb-redir-bufpq" => Codec::UsbPackets,
+            "usb-redir-packet-id-q" => Codec::UsbIds,
             "qtailq" | "qlist" => Codec::EmptyList,
             "nullptr" => Codec::NullPointer,
+            "ptr-marker" => Codec::PointerMarker,
             "capability" => Codec::Capability,
-            "GByteArray" => Codec::ByteArray,
+            "GByteArray" | "usb-redir-parser" => Codec::ByteArray,
             _ => Codec::Unknown,
         }
     }
@@ -313,6 +334,7 @@ impl Set {
             minimum_version_id: 0,
             old: None,
             unmigratable: false,
+            untold: schema::Untold::default(),
             fields: Vec::new(),
             subsections: Vec::new(),
         });
@@ -356,6 +378,7 @@ impl Set {
             minimum_version_id: source.minimum_version_id,
             old,
             unmigratable: source.unmigratable,
+            untold: source.untold,
             fields,
             subsections,
         })
@@ -396,7 +419,10 @@ impl Set {
         let kind = match &field.kind {
             schema::Kind::Leaf { info, size } => {
                 let size = match size {
-                    schema::Size::Fixed(n) => Amount::Fixed(u64::from(*n)),
+                    schema::Size::Fixed(n) => match counted(vmsd, at, field) {
+                        Some(bytes) if info == "buffer" => bytes,
+                        _ => Amount::Fixed(u64::from(*n)),
+                    },
                     schema::Size::Field { name, multiply } => slot(vmsd, at, name, *multiply),
                     schema::Size::Owner { name } => Amount::Owner(name.clone()),
                     schema::Size::Local { value } => {
@@ -440,10 +466,11 @@ impl Set {
                 Count::Many(local_amount(vmsd, at, field, told.or(*value)))
             }
         };
+        let (canonical, dropped) = target.renames.of(&vmsd.name, &field.name);
         Ok(Field {
             name: field.name.clone(),
-            canonical: target.renames.canonical(&vmsd.name, &field.name),
-            dropped: target.renames.may_drop(&vmsd.name, &field.name),
+            canonical,
+            dropped,
             version_id: field.version_id,
             exists: exists(vmsd, at, field, target, place),
             must_exist: field.must_exist,
@@ -478,9 +505,7 @@ fn exists(
             }
         }
         schema::Presence::Observed(key) => {
-            // A trace shows that a check passed once, not what it checks; its text tells that.
-            let check = presence::validation(&field.name).filter(|_| field.must_exist);
-            match (check, seen(key)) {
+            match (presence::symbol(&vmsd.name, &field.name), seen(key)) {
                 (Some(symbol), _) => presence::predicate(symbol, target.release, target.machine),
                 (None, Some(seen)) => seen,
                 (None, None) => Predicate::Unknown(format!("presence of {key}")),
@@ -500,17 +525,24 @@ fn slot(vmsd: &schema::Vmsd, at: usize, name: &str, multiply: u32) -> Amount {
     }
 }
 
+/// The count of a field by one before it that no table names.
+fn counted(vmsd: &schema::Vmsd, at: usize, field: &schema::Field) -> Option<Amount> {
+    let name = local::counter(&vmsd.name, &field.name)?;
+    let before = vmsd.fields.iter().take(at).any(|f| f.name == name);
+    before.then(|| slot(vmsd, at, name, 1))
+}
+
 fn local_amount(
     vmsd: &schema::Vmsd,
     at: usize,
     field: &schema::Field,
     seen: Option<u32>,
 ) -> Amount {
-    if let Some(n) = seen.or_else(|| local::count(&vmsd.name, &field.name)) {
-        return Amount::Fixed(u64::from(n));
+    if let Some(amount) = counted(vmsd, at, field) {
+        return amount;
     }
-    match local::counter(&vmsd.name, &field.name) {
-        Some(name) => slot(vmsd, at, name, 1),
+    match seen.or_else(|| local::count(&vmsd.name, &field.name)) {
+        Some(n) => Amount::Fixed(u64::from(n)),
         None => Amount::Unknown(format!("local count of {}/{}", vmsd.name, field.name)),
     }
 }

@@ -69,6 +69,18 @@ pub trait Flow<'d> {
     /// The reader's, with section and path.
     fn scalars(&mut self, name: Name<'d>, width: u32, count: u64) -> Result<u64>;
 
+    /// The same, and gives each value to `each`, where values come.
+    ///
+    /// # Errors
+    /// The reader's, with section and path.
+    fn numbers(
+        &mut self,
+        name: Name<'d>,
+        width: u32,
+        count: u64,
+        each: &mut dyn FnMut(u64),
+    ) -> Result<u64>;
+
     /// Transfers one scalar that its codec looks at before it asks whether the stream has ended:
     /// missing bytes read as zero (`qemu_get_byte` at the end), so that a wrong value is refused as
     /// such. The end is the second half of the outcome, for after the comparison.

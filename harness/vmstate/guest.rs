@@ -24,6 +24,12 @@ impl Guest {
         }
     }
 
+    /// Whether all that was noted is zero.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// One byte; zero where none was noted.
     #[must_use]
     pub fn get(&self, address: u64) -> u8 {

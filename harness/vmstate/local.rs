@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::check::cpreg::List;
 use crate::dialect::Version;
 use crate::wire::{Map, Span};
 
@@ -63,12 +64,15 @@ impl Local {
     /// pointer is NULL, or
     /// telling something of the local device that a check needs (`lcyl` and `hcyl`: whether an
     /// IDE drive is there; `num_timers_save`: how many HPET timers; `subsys` and
-    /// `subsys_ven`: which board e1000e says it is).
+    /// `subsys_ven`: which board e1000e says it is; the system registers of an ARM
+    /// processor; `env.spr`: which PowerPC processor it is).
     #[must_use]
     fn wants(info: &str, name: &str) -> bool {
         info.ends_with(" equal")
             || matches!(info, "int32 le" | "pci config" | "nullptr" | COMPARED)
             || matches!(name, "lcyl" | "hcyl" | "num_timers_save" | "subsys" | "subsys_ven")
+            || List::of(name).is_some()
+            || name == "env.spr"
     }
 }
 
@@ -119,16 +123,24 @@ pub fn count(vmsd: &str, field: &str) -> Option<u32> {
     })
 }
 
-/// The field whose value is the count of an array, although the loader counts by memory: a check
-/// before the array has made both the same.
+/// The field whose value is the count of an array, where no table says so: a dump does not tell what
+/// an array is counted by, or the loader counts by memory that a check before it has made the same.
 ///
 /// | vmsd | field | counted by | why |
 /// | --- | --- | --- | --- |
 /// | hpet | timer | num_timers_save | 10.0 on: refused unless it is the local number of timers |
+/// | cpu | cpreg_vmstate_indexes, _values | cpreg_vmstate_array_len | of ARM, as received (target/arm/machine.c) |
+/// | spapr_dtb | fdt_blob | fdt_size | bytes of the device tree, as received (hw/ppc/spapr.c) |
+/// | spapr_iommu | mig_table | mig_nb_table | as received; the table is made for it (hw/ppc/spapr_iommu.c) |
 #[must_use]
 pub fn counter(vmsd: &str, field: &str) -> Option<&'static str> {
     match (vmsd, field) {
         ("hpet", "timer") => Some("num_timers_save"),
+        ("cpu", "cpreg_vmstate_indexes" | "cpreg_vmstate_values") => {
+            Some("cpreg_vmstate_array_len")
+        }
+        ("spapr_iommu", "mig_table") => Some("mig_nb_table"),
+        ("spapr_dtb", "fdt_blob") => Some("fdt_size"),
         _ => None,
     }
 }

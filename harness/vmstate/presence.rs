@@ -55,15 +55,30 @@ pub enum Fpregs {
     NoMmx,
 }
 
-/// The symbol of the hook behind a check (`VMSTATE_VALIDATE`), by the text that it is named with;
-/// for tables that come from a trace, which has no symbols.
+/// The symbol of the hook of a field, by the names of description and field, where it decides by what
+/// is loaded: a trace has no symbols, and shows only what was decided on the stream that it is of.
+///
+/// From hw/scsi/esp.c (6.0 to 11.1), hw/ipmi/ipmi_kcs.c (3.0 on), hw/nvram/eeprom93xx.c,
+/// hw/audio/ac97.c, hw/timer/hpet.c and hw/pci/pcie_aer.c.
 #[must_use]
-pub fn validation(text: &str) -> Option<&'static str> {
-    match text {
-        "num_timers in range" | "num_timers must match" => Some("hpet_validate_num_timers"),
-        "log_num <= log_max" => Some("pcie_aer_state_log_num_valid"),
-        _ => None,
-    }
+pub fn symbol(vmsd: &str, field: &str) -> Option<&'static str> {
+    Some(match (vmsd, field) {
+        // Checks (`VMSTATE_VALIDATE`) have a text for a name.
+        (_, "num_timers in range" | "num_timers must match") => "hpet_validate_num_timers",
+        (_, "log_num <= log_max") => "pcie_aer_state_log_num_valid",
+        ("esp", "lun") => "esp_is_version_6",
+        ("esp", "mig_ti_cmd") => "esp_is_between_version_5_and_6",
+        ("esp", "asc_mode") => "esp_is_version_8",
+        ("esp", "cmdfifo" | "cmdfifo_cdb_offset" | "data_in_ready" | "data_ready" | "fifo")
+        | ("esp", "ti_cmd") => "esp_is_version_5",
+        ("esp", old) if old.starts_with("mig_") => "esp_is_before_version_5",
+        ("ipmi-interface", "kcs") | ("ipmi-interface-kcs", "unused") => {
+            "vmstate_kcs_before_version2"
+        }
+        ("eeprom", "size" | "unused") => "is_old_eeprom_version",
+        ("ac97", "unused") => "is_version_2",
+        _ => return None,
+    })
 }
 
 /// The predicate behind a hook's symbol, on a machine type of a release.
@@ -88,6 +103,7 @@ pub fn predicate(symbol: &str, release: Version, machine: &str) -> Predicate {
         "esp_is_version_5" => Predicate::VersionSaid("../mig_version_id", 5, u32::MAX),
         "esp_is_version_6" => Predicate::VersionSaid("../mig_version_id", 6, u32::MAX),
         "esp_is_between_version_5_and_6" => Predicate::VersionSaid("../mig_version_id", 5, 6),
+        "esp_is_version_8" => Predicate::VersionSaid("../mig_version_id", 8, u32::MAX),
         "pcie_aer_state_log_num_valid" => Predicate::AtMost("log_num", "log_max"),
         // The events kept while the ring is full; since the flag is unused, never.
         "xhci_er_full" => Predicate::NonZero("er_full"),
@@ -110,12 +126,12 @@ pub fn predicate(symbol: &str, release: Version, machine: &str) -> Predicate {
         // Up to 6.2 the hook looked at the wrong structure, and found nothing there to send; since
         // 7.0 such machine types do not send it on purpose.
         "vmstate_acpi_pcihp_use_acpi_index" => Predicate::Fixed(false),
-        // x-disable-pcie is on for machine types up to 2.5: PCI configuration is in the section
-        // itself then, otherwise in a subsection.
+        // x-disable-pcie is on for machine types up to 2.5 (HW_COMPAT_2_5 has it of both): PCI
+        // configuration is in the section itself then, otherwise in a subsection.
         "vmxnet3_vmstate_test_pci_device" | "pvscsi_vmstate_test_pci_device" => {
             Predicate::Fixed(!from(2, 6))
         }
-        // x-migrate-msix is off up to 2.9.
+        // x-migrate-msix is off up to 2.9 (HW_COMPAT_2_9).
         "gen_rp_test_migrate_msix" => Predicate::Fixed(from(2, 10)),
         "migrate_is_pcie" => Predicate::Fixed(false),
         "migrate_is_not_pcie" => Predicate::Fixed(true),
@@ -197,6 +213,8 @@ mod tests {
     #[case("esp_is_between_version_5_and_6", 7, 7, false)]
     #[case("esp_is_between_version_5_and_6", 7, 6, true)]
     #[case("esp_is_version_6", 7, 5, false)]
+    #[case("esp_is_version_8", 8, 8, true)]
+    #[case("esp_is_version_8", 8, 7, false)]
     fn a_version_that_the_device_around_says(
         #[case] symbol: &str,
         #[case] version: u32,
@@ -226,10 +244,27 @@ mod tests {
         assert_eq!(known.holds(1, |_| 1, 3), Ok(there));
     }
 
+    #[rstest::rstest]
+    #[case("esp", "mig_cmdbuf", Some("esp_is_before_version_5"))]
+    #[case("esp", "mig_ti_cmd", Some("esp_is_between_version_5_and_6"))]
+    #[case("eeprom", "size", Some("is_old_eeprom_version"))]
+    // Decided by the machine: a trace shows it.
+    #[case("pci_bridge", "shpc", None)]
+    fn a_hook_is_known_by_its_field(
+        #[case] vmsd: &str,
+        #[case] field: &str,
+        #[case] expected: Option<&str>,
+    ) {
+        assert_eq!(symbol(vmsd, field), expected);
+        let known = expected.map(|s| predicate(s, Version::new(10, 0, 0), "pc-q35-10.0"));
+        assert!(known.is_none_or(|known| !is_local(&known)));
+    }
+
     #[test]
     fn a_log_has_no_more_entries_than_it_can() {
         let known = predicate("pcie_aer_state_log_num_valid", Version::new(8, 0, 0), "pc");
-        assert_eq!(validation("log_num <= log_max"), Some("pcie_aer_state_log_num_valid"));
+        let text = symbol("pcie_aer_err", "log_num <= log_max");
+        assert_eq!(text, Some("pcie_aer_state_log_num_valid"));
         for (entries, valid) in [(8, true), (9, false)] {
             let value = |name: &str| if name == "log_num" { entries } else { 8 };
             assert_eq!(known.holds(1, value, 3), Ok(valid));

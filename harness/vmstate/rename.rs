@@ -33,7 +33,14 @@ pub struct Renames {
     pub dropped: Vec<Dropped>,
     /// Names that were asked for before: every release has most fields of every other.
     #[serde(skip)]
-    asked: Arc<RwLock<HashMap<String, HashMap<String, String>>>>,
+    asked: Arc<RwLock<HashMap<String, HashMap<String, Known>>>>,
+}
+
+/// What the table says of one field.
+#[derive(Debug, Clone)]
+struct Known {
+    canonical: String,
+    may_drop: bool,
 }
 
 /// A field whose bytes later releases read as `unused`: they do without its value, on purpose.
@@ -85,23 +92,38 @@ impl Renames {
     /// Whether a reader may read field `name` of description `vmsd` as unused bytes.
     #[must_use]
     pub fn may_drop(&self, vmsd: &str, name: &str) -> bool {
-        self.dropped
-            .iter()
-            .any(|d| capture(&d.field, name).is_some() && capture(&d.vmsd, vmsd).is_some())
+        self.dropped_for(vmsd, name).is_some()
     }
 
-    /// The name by which field `name` of description `vmsd` is compared.
+    /// Why a reader may do without field `name` of description `vmsd`, if it may.
     #[must_use]
-    pub fn canonical(&self, vmsd: &str, name: &str) -> String {
+    pub fn dropped_for(&self, vmsd: &str, name: &str) -> Option<&str> {
+        let fits =
+            |d: &&Dropped| capture(&d.field, name).is_some() && capture(&d.vmsd, vmsd).is_some();
+        self.dropped.iter().find(fits).map(|entry| entry.reason.as_str())
+    }
+
+    /// The name by which field `name` of description `vmsd` is compared, and whether a reader may read
+    /// it as unused bytes.
+    #[must_use]
+    pub fn of(&self, vmsd: &str, name: &str) -> (String, bool) {
         let asked = self.asked.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = asked.get(vmsd).and_then(|fields| fields.get(name)) {
-            return known.clone();
+            return (known.canonical.clone(), known.may_drop);
         }
         drop(asked);
-        let found = self.renamed(vmsd, name);
+        let (canonical, may_drop) = (self.renamed(vmsd, name), self.may_drop(vmsd, name));
         let mut asked = self.asked.write().unwrap_or_else(PoisonError::into_inner);
         let fields = asked.entry(vmsd.to_string()).or_default();
-        fields.entry(name.to_string()).or_insert(found).clone()
+        let known = Known { canonical: canonical.clone(), may_drop };
+        fields.insert(name.to_string(), known);
+        (canonical, may_drop)
+    }
+
+    /// The name alone.
+    #[must_use]
+    pub fn canonical(&self, vmsd: &str, name: &str) -> String {
+        self.of(vmsd, name).0
     }
 
     fn renamed(&self, vmsd: &str, name: &str) -> String {
@@ -124,12 +146,15 @@ mod tests {
     #[test]
     fn patterns_rename_and_bad_tables_are_refused() {
         let table = Renames::parse(
-            "[[rename]]\nvmsd = \"cpu*\"\nfrom = \"env.*\"\nto = \"*\"\nreason = \"moved\"\n",
+            "[[rename]]\nvmsd = \"cpu*\"\nfrom = \"env.*\"\nto = \"*\"\nreason = \"moved\"\n\
+             [[dropped]]\nvmsd = \"cpu/*\"\nfield = \"*.xss\"\nreason = \"gone\"\n",
         )
         .expect("table");
-        assert_eq!(table.canonical("cpu", "env.regs"), "regs");
-        assert_eq!(table.canonical("cpu/xss", "env.xss"), "xss");
-        assert_eq!(table.canonical("apic", "env.x"), "env.x");
+        for _ in 0..2 {
+            assert_eq!(table.of("cpu", "env.regs"), ("regs".to_owned(), false));
+            assert_eq!(table.of("cpu/xss", "env.xss"), ("xss".to_owned(), true));
+            assert_eq!(table.of("apic", "env.x"), ("env.x".to_owned(), false));
+        }
         assert!(
             Renames::parse("[[rename]]\nvmsd=\"a\"\nfrom=\"b\"\nto=\"c\"\nreason=\"\"").is_err()
         );

@@ -37,8 +37,28 @@ pub struct Tables {
     pub more: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
 }
 
+/// What a bundle does not tell of a description that its dump does not have: processors and boards are in
+/// none. A load that hangs on it is undetermined.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Untold {
+    /// The minimum version: it is at most the one that was seen.
+    #[serde(default)]
+    pub minimum: bool,
+    /// Subsections that were not sent.
+    #[serde(default)]
+    pub subsections: bool,
+}
+
+impl Untold {
+    /// Whether all is told.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        !self.minimum && !self.subsections
+    }
+}
+
 /// One `VMStateDescription`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vmsd {
     /// `.name`: what subsections are recognised by, and what messages print.
@@ -62,6 +82,9 @@ pub struct Vmsd {
     /// `.unmigratable`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub unmigratable: bool,
+    /// What its sources leave open.
+    #[serde(default, skip_serializing_if = "Untold::is_nothing")]
+    pub untold: Untold,
     /// Where this description came from, when it was not read from this release itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inherited_from: Option<String>,

@@ -45,6 +45,8 @@ pub struct Scene<'d> {
     pub release: Version,
     /// Generation of the machine type, if it has one.
     pub generation: Option<Generation>,
+    /// Whether the machine type is one of a big-endian target.
+    pub big_endian: bool,
     /// Local values.
     pub local: &'d Local,
 }
@@ -98,6 +100,9 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
                 supported: vmsd.version_id,
             };
             return Err(self.fail(kind, ""));
+        }
+        if version < vmsd.minimum_version_id && vmsd.untold.minimum {
+            return Err(self.undetermined(format!("minimum version of {}", vmsd.name)));
         }
         if version < vmsd.minimum_version_id {
             return self.old(vmsd, version);

@@ -46,6 +46,11 @@ pub struct Node<'d> {
     pub identity: u64,
 }
 
+/// Memory for the spans of a map. To have it of the system again and again, page by page, takes as long
+/// as a part of a load.
+#[derive(Debug, Default)]
+pub struct Room(Vec<Span<'static>>);
+
 /// See the module documentation.
 #[derive(Debug, Clone)]
 pub struct Map<'d> {
@@ -125,12 +130,29 @@ impl<'d> Map<'d> {
         Map::default()
     }
 
-    /// An empty map with room for so many spans: the same bytes were read before.
+    /// An empty map with room for so many spans.
     #[must_use]
     pub fn with_room(spans: usize) -> Self {
         let mut map = Map { spans: Vec::with_capacity(spans), ..Map::default() };
         map.nodes.reserve(spans / 2);
         map
+    }
+
+    /// An empty map in the memory of another, with room for so many spans: the same bytes were read
+    /// before.
+    #[must_use]
+    pub fn in_room(room: Room, spans: usize) -> Self {
+        let mut map = Map { spans: room.0, ..Map::default() };
+        map.spans.reserve(spans);
+        map
+    }
+
+    /// The memory of a map that is not needed any more.
+    #[must_use]
+    pub fn into_room(mut self) -> Room {
+        self.spans.clear();
+        // Of no element; collected in place.
+        Room(self.spans.into_iter().map_while(|_| None).collect())
     }
 
     /// An empty map that keeps `most` spans and `most` nodes of its tree; what comes after them is
@@ -167,6 +189,12 @@ impl<'d> Map<'d> {
     #[must_use]
     pub fn spans(&self) -> &[Span<'d>] {
         &self.spans
+    }
+
+    /// The section that is being transferred, with its bus path.
+    #[must_use]
+    pub fn section(&self) -> Option<&'d str> {
+        self.section
     }
 
     /// Marks the section that is being transferred, for messages.

@@ -245,6 +245,14 @@ impl<'s> Reader<'s> {
     /// `width` bytes (at most 8), big-endian, with zeros for those that are missing, and the error
     /// of [`Reader::take`] if any are.
     pub fn be_padded(&mut self, width: usize) -> (u64, Result<()>) {
+        if let Some(all) = self.window.get(self.start..self.end).and_then(|w| w.get(..width))
+            && width <= 8
+        {
+            let value = all.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+            self.start += width;
+            self.offset += width as u64;
+            return (value, Ok(()));
+        }
         let (mut value, mut missing) = (0u64, width as u32);
         let outcome = self.take(width as u64, |piece| {
             for byte in piece {

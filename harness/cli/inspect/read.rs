@@ -89,15 +89,24 @@ pub(super) enum Rest {
     Description,
     /// So many zeros: a device on which a stream was saved is longer.
     Zeros(u64),
-    /// So many bytes.
+    /// So many bytes that begin as a checkpoint of COLO.
+    Colo(u64),
+    /// So many other bytes.
     Bytes(u64),
 }
+
+/// What a source with `x-colo` says after the state, each as be32: it asks for a checkpoint, and
+/// sends one.
+const CHECKPOINT: [u8; 8] = [0, 0, 0, 1, 0, 0, 0, 3];
 
 /// Looks at what is behind `stopped`.
 pub(super) fn rest(source: &mut Source, stopped: u64) -> io::Result<Rest> {
     let left = source.size().saturating_sub(stopped);
     if source.byte(stopped)? == Some(record::VMDESCRIPTION) {
         return Ok(Rest::Description);
+    }
+    if source.again().get(stopped, CHECKPOINT.len())? == CHECKPOINT {
+        return Ok(Rest::Colo(left));
     }
     source.seek(SeekFrom::Start(stopped))?;
     let mut piece = vec![0; 1 << 18];
@@ -175,6 +184,10 @@ pub(super) fn concluded(
             let text = format!("{n} bytes after the end of the stream are read by nobody");
             about.findings.push(text);
         }
+        Rest::Colo(n) if loaded.refused.is_none() => about.notes.push(format!(
+            "checkpoints of COLO follow, {n} bytes: only a destination with x-colo on reads them, \
+             and nobody here; what was read is the state before the first"
+        )),
         Rest::Zeros(n) if loaded.refused.is_none() && n > 0 => {
             about.notes.push(format!("{n} zeros follow the end of the stream"));
         }

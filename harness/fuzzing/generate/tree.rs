@@ -68,14 +68,7 @@ impl Tree<'_, '_> {
             name,
             version_id,
             minimum_version_id: self.dice.below(version_id as usize + 1) as u32,
-            old: None,
-            needed: None,
-            pre_load: None,
-            post_load: None,
-            unmigratable: false,
-            inherited_from: None,
-            fields: Vec::new(),
-            subsections: Vec::new(),
+            ..Vmsd::default()
         };
         // Reserves the key: what is reached from here comes after it.
         self.tables.vmsd.insert(key.clone(), vmsd.clone());

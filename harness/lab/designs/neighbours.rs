@@ -10,6 +10,7 @@ use super::real::Real;
 use super::run::{Counts, damaged, judge};
 use super::sink::Truth;
 use super::{ALL, Evolution};
+use crate::dialect::machine::{X86_64, architecture};
 use crate::lab::drift::DriftError;
 use crate::release::library::Library;
 use crate::release::provenance::Fixture;
@@ -50,14 +51,15 @@ pub struct RealCounts {
 /// How often each stream is damaged.
 const DAMAGES: u64 = 10;
 
-/// Real evolutions through all designs: neighbouring releases on one machine type and scenario,
+/// Real evolutions of PCs through all designs: neighbouring releases on one machine type and scenario,
 /// both ways, each differing device with the one that follows it. Counts by design.
 ///
 /// # Errors
 /// A fixture that its own release does not load.
 pub fn run(library: &Library) -> Result<Vec<RealCounts>, DriftError> {
     let mut by: BTreeMap<(&str, &str), Vec<&Fixture>> = BTreeMap::new();
-    for fixture in library.fixtures() {
+    let pcs = |f: &&Fixture| architecture(&f.machine) == X86_64;
+    for fixture in library.fixtures().iter().filter(pcs) {
         by.entry((&fixture.machine, &fixture.scenario)).or_default().push(fixture);
     }
     let pairs: Vec<[&Fixture; 2]> = by

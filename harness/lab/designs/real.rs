@@ -65,9 +65,10 @@ impl Real {
         for section in &meaning.loaded.sections {
             let Some(handler) = own.handlers.get(section.handler) else { continue };
             let minimum = match &handler.body {
-                Body::Ram | Body::Block | Body::DirtyBitmap | Body::Unknown(_) => continue,
+                Body::Ram | Body::Block | Body::DirtyBitmap => continue,
+                Body::Platform(_) | Body::Unknown(_) => continue,
                 Body::Vmsd(index) => own.set.get(*index).map_or(0, |v| v.minimum_version_id),
-                Body::Virtio | Body::Slirp | Body::Nothing => section.version_id,
+                Body::Virtio | Body::Slirp | Body::Clock | Body::Nothing => section.version_id,
             };
             let footer = if own.dialect.footers { 5 } else { 0 };
             real.sent += (section.end - section.offset) as usize + footer;

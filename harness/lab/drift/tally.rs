@@ -130,9 +130,9 @@ pub struct Case {
     pub outcome: Outcome,
 }
 
-/// Makes every change of a fixture under a rule, and judges it.
+/// Makes every `step`th change of a fixture under a rule, and judges it; `done` is called after each.
 #[must_use]
-pub fn drift(base: &Base) -> Drift {
+pub fn drift(base: &Base, step: usize, done: &dyn Fn()) -> Drift {
     let mut drift = Drift {
         fixture: base.fixture.clone(),
         rule: base.rule,
@@ -140,7 +140,8 @@ pub fn drift(base: &Base) -> Drift {
         fields: Vec::new(),
         missed: Vec::new(),
     };
-    each(base, 1, |case| {
+    each(base, step, |case| {
+        done();
         let family = case.edit.change.family();
         let path_is_last =
             drift.fields.last().is_some_and(|f| f.path == case.path && f.section == case.section);
@@ -206,7 +207,7 @@ fn each(base: &Base, step: usize, mut with: impl FnMut(Case)) -> usize {
     let mut count: usize = 0;
     for (index, section) in unchanged.sections.iter().enumerate() {
         let Some(handler) = base.to.handlers.get(section.handler) else { continue };
-        if matches!(handler.body, Body::Ram | Body::Block | Body::DirtyBitmap | Body::Unknown(_)) {
+        if handler.body.is_records() || matches!(handler.body, Body::Unknown(_)) {
             continue;
         }
         for place in places(&unchanged, section) {

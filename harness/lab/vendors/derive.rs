@@ -2,6 +2,7 @@
 
 use super::VendorError;
 use crate::dialect::Capabilities;
+use crate::dialect::machine::{X86_64, architecture};
 use crate::matrix::vendors::{Field, Subsection, Vendor};
 use crate::release::library::{Library, build};
 use crate::stream::Destination;
@@ -14,7 +15,7 @@ pub struct Build {
     pub name: String,
     /// The upstream release below all downstreams.
     pub release: String,
-    /// Its descriptions.
+    /// Its descriptions, of x86_64.
     pub tables: Tables,
     /// What it is started with.
     pub capabilities: Capabilities,
@@ -32,7 +33,7 @@ impl Build {
             made.add(library, vendor)?;
             return Ok(made);
         }
-        let Some(tables) = library.tables(name) else {
+        let Some(tables) = library.tables(name, X86_64) else {
             let upstream = library.releases().iter().map(|r| r.0.clone());
             let known: Vec<String> = upstream.chain(vendors.iter().map(Vendor::name)).collect();
             return Err(VendorError::NoRelease {
@@ -49,7 +50,8 @@ impl Build {
     }
 
     /// The build on a machine type with the devices of a scenario; `None` if its upstream release
-    /// has no such destination. Local values are those of the upstream release.
+    /// has no such destination, or it is a downstream and the architecture one of which nothing is
+    /// known of downstreams. Local values are those of the upstream release.
     ///
     /// # Errors
     /// Descriptions that do not fit the handlers.
@@ -66,16 +68,21 @@ impl Build {
         else {
             return Ok(None);
         };
+        let tables = match architecture(machine) {
+            X86_64 => Some(&self.tables),
+            other if self.name == self.release => library.tables(&self.release, other),
+            _ => None,
+        };
+        let Some(tables) = tables else { return Ok(None) };
         // A bumped description bumps the section that it is the body of.
         for handler in &mut handlers.handlers {
             if let schema::Body::Vmsd(key) = &handler.body
-                && let Some(vmsd) = self.tables.vmsd.get(key)
+                && let Some(vmsd) = tables.vmsd.get(key)
             {
                 handler.version_id = handler.version_id.max(vmsd.version_id);
             }
         }
-        let mut made =
-            build(&handlers, &self.tables, library.renames()).map_err(VendorError::Tables)?;
+        let mut made = build(&handlers, tables, library.renames()).map_err(VendorError::Tables)?;
         made.release.clone_from(&self.name);
         made.dialect = upstream.dialect;
         made.dialect.capabilities = Some(self.capabilities);
@@ -106,7 +113,7 @@ impl Build {
         vendor: &str,
         new: &Subsection,
     ) -> Result<(), String> {
-        let from = library.tables(&new.from);
+        let from = library.tables(&new.from, X86_64);
         let from = from.ok_or_else(|| format!("from '{}': no such release", new.from))?;
         let listed = from.vmsd.values().flat_map(|v| &v.subsections);
         let key = listed

@@ -185,6 +185,7 @@ fn bytes(field: &Field) -> Option<u64> {
         Codec::Plain(n) | Codec::Equal(n) => u64::from(*n),
         Codec::LessOrEqual => 4,
         Codec::Fpreg => 10,
+        Codec::Pair => 16,
         Codec::Buffer | Codec::Unused => match size {
             Amount::Fixed(n) => *n,
             _ => return None,

@@ -192,7 +192,7 @@ impl Found {
         // What the release's own fixture has is always sent, where there is one; the rest, and
         // live sections, depend on what is done with the machine.
         let own = &from.local.sections;
-        let live = matches!(handler.body, Body::Ram | Body::Block | Body::DirtyBitmap);
+        let live = handler.body.is_records();
         let sent = !live && (own.is_empty() || own.contains(&handler.device));
         let Some(why) = self.reason(from, handler, to) else { return };
         let list = if sent { &mut self.always } else { &mut self.in_use };

@@ -22,6 +22,8 @@ fn modelled(idstr: &str, refused: Option<Error>) -> Loaded<'static> {
         end: 200,
     };
     Loaded {
+        placed: Vec::new(),
+        shown: crate::dialect::Capabilities::default(),
         map: Map::new(),
         refused: refused.map(Box::new),
         stopped: 0,

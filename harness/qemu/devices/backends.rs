@@ -20,6 +20,17 @@ const DRIVE: u64 = 4 << 20;
 /// What every machine has for devices that share it.
 pub const SHARED: [&str; 2] = ["-audiodev", "none,id=audio0"];
 
+/// An Ethernet address, the same for all: one that a binary makes up is counted through a machine, and
+/// comes into configuration space (PCI Express serial numbers).
+const MAC: &str = "52:54:00:12:34:56";
+
+/// `,property=value` for what a binary would else give each device by counting.
+#[must_use]
+pub fn identity(device: &DeviceType) -> String {
+    let mac = device.property("mac").filter(|mac| mac.kind == "str");
+    mac.map_or_else(String::new, |mac| format!(",{}={MAC}", mac.name))
+}
+
 /// What device number `number` of a machine gets for the kinds of properties that it has.
 #[must_use]
 pub fn backing(device: &DeviceType, number: usize) -> Backing {
@@ -82,6 +93,7 @@ mod tests {
             name: name.to_owned(),
             kind: kind.to_owned(),
             description: about.to_owned(),
+            default: None,
         };
         let device = DeviceType {
             name: "any".to_owned(),
@@ -95,5 +107,22 @@ mod tests {
         let Backing { options, properties } = backing(&device, 7);
         assert_eq!(properties, ",disk=disk7,entropy=entropy7");
         assert_eq!(options[2..], ["-object".to_owned(), "rng-builtin,id=entropy7".to_owned()]);
+    }
+
+    #[rstest::rstest]
+    #[case("mac", "str", ",mac=52:54:00:12:34:56")]
+    // Another kind of the same name, and another name.
+    #[case("mac", "bool", "")]
+    #[case("macaroni", "str", "")]
+    fn an_address_is_not_left_to_counting(
+        #[case] name: &str,
+        #[case] kind: &str,
+        #[case] expected: &str,
+    ) {
+        let (name, kind) = (name.to_owned(), kind.to_owned());
+        let property = Property { name, kind, description: String::new(), default: None };
+        let properties = Some(vec![property]);
+        let device = DeviceType { name: "any".to_owned(), bus: None, properties };
+        assert_eq!(identity(&device), expected);
     }
 }

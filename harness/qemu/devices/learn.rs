@@ -8,11 +8,12 @@ use rayon::prelude::*;
 
 use super::super::QemuError;
 use super::super::binary::Binary;
-use super::rack::{Placing, Rack};
+use super::rack::{Placing, Rack, on_board};
 use super::trial::{Bench, Hints, Recorded};
 use super::types::{self, DeviceType};
+use super::vary::variants;
 use crate::dialect::Generation;
-use crate::release::bundle::recording::{Found, Recording};
+use crate::release::bundle::recording::{ALONE, Found, Recording};
 
 /// Machine types whose streams describe themselves, which is what tells sections apart.
 const DESCRIBED: Generation = Generation::new(2, 4);
@@ -23,6 +24,9 @@ const CHIPSETS: [(&str, &[Placing]); 2] =
 
 /// What every machine with devices has: room for memory devices, also for those that keep theirs.
 const COMMON: [&str; 4] = ["-m", "64,slots=16,maxmem=8G", "-machine", "nvdimm=on"];
+
+/// Devices with changed properties in one machine, at most.
+const RACK: usize = 100;
 
 /// Boards as people configure them: what differs from the plain one.
 const BOARDS: [&str; 4] =
@@ -35,7 +39,8 @@ pub struct Learnt {
     pub types: BTreeMap<String, String>,
     /// Machines that were recorded.
     pub recordings: Vec<Recording>,
-    /// Machine types on which nothing could be recorded, and why.
+    /// Machine types on which nothing could be recorded, and devices that are recorded on others only
+    /// (`DEVICE on MACHINE`), and why.
     pub silent: BTreeMap<String, String>,
 }
 
@@ -80,14 +85,43 @@ pub fn learn(
             left_out.extend(one.left_out);
             hints.insert(*placing, one.hints);
         }
+        // What has no path in a machine with others is told apart in a machine of its own.
+        let pathless: Vec<&str> = (types.iter())
+            .filter(|t| good.contains(&t.name) && on_board(t))
+            .map(|t| t.name.as_str())
+            .collect();
+        if let Some(at) = first.first() {
+            let hints = hints.get(&at.1).unwrap_or(&none);
+            let alone: Vec<_> = (pathless.par_iter())
+                .map(|device| record(at, hints, &|name| name == *device))
+                .collect::<Result<_, _>>()?;
+            let alone = alone.into_iter().flat_map(|one| one.recordings);
+            let place = || ALONE.to_owned();
+            learnt.recordings.extend(alone.map(|one| Recording { place: place(), ..one }));
+        }
+        if let Some((machine, placing)) = first.last() {
+            let placed: BTreeSet<&str> = (learnt.recordings.iter())
+                .filter(|r| r.machine == *machine && r.place == placing.name())
+                .flat_map(|r| r.devices.iter().filter(|found| found.path.is_some()))
+                .map(|found| found.device.as_str())
+                .collect();
+            let placed: Vec<_> = types.iter().filter(|t| placed.contains(&*t.name)).collect();
+            let hints = hints.get(placing).unwrap_or(&none);
+            let found: Vec<_> = (variants(&placed).par_chunks(RACK))
+                .map(|some| several(binary, &types, some, (machine, *placing), hints, limit))
+                .collect::<Result<_, _>>()?;
+            learnt.recordings.extend(found.into_iter().flat_map(|one| one.recordings));
+        }
         let found: Vec<_> = (rest.par_iter())
             .map(|at| {
                 let hints = hints.get(&at.1).unwrap_or(&none);
                 record(at, hints, &|name| good.contains(name) && !hints.alone.contains(name))
             })
             .collect::<Result<_, _>>()?;
-        for one in found {
+        for ((machine, _), one) in rest.iter().zip(found) {
             learnt.recordings.extend(one.recordings);
+            let lost = one.left_out.into_iter();
+            learnt.silent.extend(lost.map(|(device, why)| (format!("{device} on {machine}"), why)));
         }
         let boards: Vec<_> = boards(binary, only)
             .into_par_iter()
@@ -111,17 +145,42 @@ pub fn learn(
     })
 }
 
-/// Machine types of a binary with the places that PCI devices have there.
+/// Machine types of a binary with the places that PCI devices have there: those that were asked for;
+/// else of each chipset the oldest, the newest and the last of each major number. What is the same on
+/// both sides of one that was not recorded is taken to be the same there
+/// ([`crate::release::catalogue::Catalogue::is_on`]).
 fn machines<'b>(binary: &'b Binary, only: &[String]) -> Vec<(&'b str, Placing)> {
-    let names = binary.machines.iter().map(|m| m.name.as_str());
-    names
-        .filter(|name| only.is_empty() || only.iter().any(|o| o == name))
-        .filter(|name| Generation::of(name).is_none_or(|g| g >= DESCRIBED))
-        .flat_map(|name| {
-            let chipset = CHIPSETS.iter().find(|(prefix, _)| name.starts_with(prefix));
-            chipset.into_iter().flat_map(move |(_, all)| all.iter().map(move |p| (name, *p)))
-        })
-        .collect()
+    let names: Vec<&str> = binary.machines.iter().map(|m| m.name.as_str()).collect();
+    let mut all = Vec::new();
+    for (prefix, placings) in CHIPSETS {
+        let of: Vec<&str> = names.iter().copied().filter(|n| n.starts_with(prefix)).collect();
+        let chosen = match only {
+            [] => spread(&of),
+            _ => of.into_iter().filter(|name| only.iter().any(|o| o == name)).collect(),
+        };
+        all.extend(chosen.into_iter().flat_map(|name| placings.iter().map(move |p| (name, *p))));
+    }
+    all
+}
+
+/// The oldest that describes its streams, the newest, and the last of each major number; and those
+/// that have none.
+fn spread<'b>(names: &[&'b str]) -> Vec<&'b str> {
+    let number = |name: &str| {
+        let (major, minor) = name.rsplit_once('-')?.1.split_once('.')?;
+        Some((major.parse::<u32>().ok()?, minor.split('.').next()?.parse::<u32>().ok()?))
+    };
+    let fits = |name: &&&str| Generation::of(name).is_none_or(|g| g >= DESCRIBED);
+    let all: Vec<&str> = names.iter().filter(fits).copied().collect();
+    let oldest = all.iter().filter_map(|name| number(name)).min();
+    let last = |name: &&str| match number(name) {
+        None => true,
+        Some((major, minor)) => {
+            let same = all.iter().filter_map(|n| number(n)).filter(|n| n.0 == major);
+            Some((major, minor)) == oldest || same.max() == Some((major, minor))
+        }
+    };
+    all.iter().filter(|name| last(name)).copied().collect()
 }
 
 fn boards<'b>(binary: &'b Binary, only: &[String]) -> Vec<(&'b str, &'static str)> {
@@ -147,7 +206,19 @@ fn one(
     limit: Duration,
 ) -> Result<One, QemuError> {
     let wanted: Vec<_> = wanted.iter().map(|device| (*device, String::new())).collect();
-    let (rack, without) = Rack::new(&wanted, placing, |name| types.iter().any(|t| t.name == name));
+    several(binary, types, &wanted, (machine, placing), hints, limit)
+}
+
+/// These devices with these values of properties on one machine type.
+fn several(
+    binary: &Binary,
+    types: &[DeviceType],
+    wanted: &[(&DeviceType, String)],
+    (machine, placing): (&str, Placing),
+    hints: &Hints,
+    limit: Duration,
+) -> Result<One, QemuError> {
+    let (rack, without) = Rack::new(wanted, placing, |name| types.iter().any(|t| t.name == name));
     let common = COMMON.map(str::to_owned);
     let tried = Bench { binary, machine, common: &common, limit, hints }.record(&rack)?;
     let recordings = tried.recorded.into_iter().map(|one| recording(machine, placing, one));
@@ -203,4 +274,21 @@ pub fn dump(binary: &Binary, limit: Duration) -> Result<String, QemuError> {
     let bytes = super::super::bundle::dump(binary, machine, limit)?;
     let name = Path::new("dump-vmstate").display().to_string();
     Ok(crate::release::files::utf8(&name, &bytes)?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spread;
+
+    #[test]
+    fn the_last_of_each_major_number_the_oldest_and_the_newest() {
+        let of = |names: &str| {
+            let names: Vec<String> = names.split(' ').map(|n| format!("pc-q35-{n}")).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let chosen = spread(&names);
+            chosen.iter().map(|n| n.trim_start_matches("pc-q35-")).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(of("10.0 9.2 9.1 4.2 4.1 2.12 2.10 2.4 2.3"), "10.0 9.2 4.2 2.12 2.4");
+        assert_eq!(of("11.1 11.0 10.2 rhel"), "11.1 10.2 rhel");
+    }
 }

@@ -5,6 +5,7 @@
 //! | [`types`] | device types and their properties, as the binary tells them |
 //! | [`backends`] | what a device wants beside itself, by the kind of its properties |
 //! | [`rack`] | where devices go in one machine, with the path of each |
+//! | [`vary`] | properties with other values than their defaults |
 //! | [`trial`] | a machine with many devices, recorded; culprits found out |
 //! | [`learn`] | all device types on all machine types |
 //! | [`shelve`] | what was learnt, in the corpus |
@@ -15,3 +16,4 @@ pub mod rack;
 pub mod shelve;
 pub mod trial;
 pub mod types;
+pub mod vary;

@@ -3,13 +3,13 @@
 //!
 //! | bus, as `-device help` has it | place |
 //! | --- | --- |
-//! | PCI | by [`Placing`]: behind a PCI bridge, on the root bus of PCI Express, behind a root port of its own |
+//! | PCI | by [`Placing`]: behind a PCI bridge, on the root bus, behind a root port of its own |
 //! | ISA, System, i2c, none | what the machine type has |
 //! | USB, SCSI, IDE, HDA, ... | a controller of the rack (`CONTROLLERS`) |
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::backends::{Backing, SHARED, backing};
+use super::backends::{Backing, SHARED, backing, identity};
 use super::types::DeviceType;
 
 /// Where PCI devices go.
@@ -21,6 +21,8 @@ pub enum Placing {
     Root,
     /// Each behind a root port of its own: PCI Express endpoints.
     Port,
+    /// In slots of the machine's own bus, `pci.0` or `pcie.0`, with nothing else.
+    Slot(&'static str),
 }
 
 impl Placing {
@@ -31,6 +33,7 @@ impl Placing {
             Placing::Bridge => "bridge",
             Placing::Root => "root",
             Placing::Port => "port",
+            Placing::Slot(_) => "slot",
         }
     }
 }
@@ -112,6 +115,12 @@ const CONTROLLERS: [Controller; 10] = [
 
 /// Buses of the machine itself: nothing is said of where.
 const OWN: [&str; 3] = ["ISA", "System", "i2c-bus"];
+
+/// Whether a device goes on a bus of the machine itself, or on none.
+#[must_use]
+pub fn on_board(device: &DeviceType) -> bool {
+    device.bus.as_deref().is_none_or(|bus| OWN.contains(&bus))
+}
 
 /// A device in a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,7 +217,8 @@ impl Rack {
             };
             let id = format!("dev{number}");
             let Backing { options: mut backed, properties } = backing(device, number);
-            let text = |more: &str| format!("{},id={id}{place}{more}{varied}", device.name);
+            let mac = identity(device);
+            let text = |more: &str| format!("{},id={id}{place}{mac}{more}{varied}", device.name);
             backed.extend(["-device".to_owned(), text(&properties)]);
             let bare = vec!["-device".to_owned(), text("")];
             rack.devices.push(Plugged {
@@ -299,6 +309,10 @@ impl Slots {
                 let place = format!(",bus=pcie.0,addr={slot:x}.{function}");
                 (place, format!("0000:00:{slot:02x}.{function}"))
             }
+            Placing::Slot(bus) => {
+                let slot = ROOT_SLOTS.start + number;
+                (format!(",bus={bus},addr={slot:x}"), format!("0000:00:{slot:02x}.0"))
+            }
             Placing::Port => {
                 let (slot, function) = (ROOT_SLOTS.start + number / FUNCTIONS, number % FUNCTIONS);
                 let many = if function == 0 { ",multifunction=on" } else { "" };
@@ -339,6 +353,7 @@ mod tests {
             (Placing::Bridge, "0000:00:03.0:01.0", "0000:00:03.0:02.0/1"),
             (Placing::Root, "0000:00:03.1", "0000:00:03.2/1"),
             (Placing::Port, "0000:00:03.0:00.0", "0000:00:03.1:00.0/1"),
+            (Placing::Slot("pci.0"), "0000:00:03.0", "0000:00:04.0/1"),
         ] {
             let (rack, left_out) = Rack::new(&wanted, placing, |_| true);
             let paths: Vec<_> = rack.devices.iter().map(|d| d.path.as_deref()).collect();

@@ -13,6 +13,7 @@ use super::super::emulator::Setup;
 use super::super::groups::running;
 use super::super::incoming::{Wanted, load};
 use super::learn::{Learnt, dump, learn};
+use crate::dialect::machine::X86_64;
 use crate::release::bundle::recording::{Told, import_recordings};
 use crate::release::bundle::{BundleInput, BundleMachine, BundleScenario};
 use crate::release::catalogue::Catalogue;
@@ -21,6 +22,7 @@ use crate::release::held::Held;
 use crate::release::import::bundles::bundle_pool;
 use crate::release::json;
 use crate::release::library::Library;
+use crate::release::notes::Note;
 use crate::release::observed::ObservedVerdict;
 use crate::release::provenance::Fixture;
 use crate::wire::Feed;
@@ -48,7 +50,7 @@ pub struct Shelved {
     /// Files that were written, as paths in the corpus.
     pub written: Vec<String>,
     /// What the importer has to say.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
     /// The catalogue.
     pub catalogue: Catalogue,
     /// Machine types on which nothing could be recorded, and why.
@@ -78,7 +80,7 @@ pub fn shelve(order: &Order<'_>) -> Result<Shelved, QemuError> {
     };
     let input =
         BundleInput { release: order.release.to_owned(), machines: scenarios(order, &library)? };
-    let pool = bundle_pool(&corpus, order.release)?;
+    let pool = bundle_pool(&corpus, order.release, X86_64)?;
     let (imported, catalogue, payloads) =
         import_recordings(&input, &told, &pool, library.renames())
             .map_err(|why| QemuError::Recordings { why: Box::new(why) })?;

@@ -19,8 +19,8 @@ use super::rack::{Plugged, Rack};
 use crate::release::observed::ObservedVerdict;
 use crate::wire::Feed;
 
-/// Starts of one machine that are spent on finding culprits; a rack has some hundred devices.
-const STARTS: usize = 400;
+/// Starts of one machine that are spent on finding culprits; a rack has some hundred devices, and each may cost several.
+const STARTS: usize = 2000;
 
 /// What is said of a binary that does not answer in time (`QmpError::TimeOut`).
 const HANGS: &str = ": no answer within ";

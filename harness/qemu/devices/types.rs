@@ -37,6 +37,8 @@ pub struct Property {
     pub kind: String,
     /// What it is for, where the binary says so.
     pub description: String,
+    /// Its value where nothing is said, as the binary tells it (`default-value`, since 5.0).
+    pub default: Option<Value>,
 }
 
 impl DeviceType {
@@ -44,6 +46,23 @@ impl DeviceType {
     #[must_use]
     pub fn property(&self, name: &str) -> Option<&Property> {
         self.properties.iter().flatten().find(|p| p.name == name)
+    }
+}
+
+impl Property {
+    /// Another value than the default, by its kind; a number has three.
+    #[must_use]
+    pub fn other(&self, which: usize) -> Option<String> {
+        let default = self.default.as_ref()?;
+        match self.kind.as_str() {
+            "bool" => default.as_bool().map(|on| if on { "off" } else { "on" }.to_owned()),
+            "OnOffAuto" => Some(if default == "off" { "on" } else { "off" }.to_owned()),
+            "uint8" | "uint16" | "uint32" | "int32" => {
+                let own = default.as_i64()?;
+                Some([own.checked_add(1)?, own.checked_mul(2)?, own / 2].get(which)?.to_string())
+            }
+            _ => None,
+        }
     }
 }
 
@@ -116,6 +135,7 @@ fn properties(list: &Value) -> Vec<Property> {
             name: text(value, "name"),
             kind: text(value, "type"),
             description: text(value, "description"),
+            default: value.get("default-value").cloned(),
         })
         .collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
@@ -133,6 +153,23 @@ mod tests {
         let types = parse(said);
         let found: Vec<_> = types.iter().map(|t| (t.name.as_str(), t.bus.as_deref())).collect();
         assert_eq!(found, [("nvme", Some("PCI")), ("pc-dimm", None)]);
+    }
+
+    #[rstest::rstest]
+    #[case("bool", json!(true), Some("off"))]
+    #[case("OnOffAuto", json!("auto"), Some("off"))]
+    #[case("uint32", json!(4), Some("5"))]
+    #[case("str", json!("x"), None)]
+    #[case("uint64", json!(4), None)]
+    fn another_value_than_the_default(
+        #[case] kind: &str,
+        #[case] default: Value,
+        #[case] expected: Option<&str>,
+    ) {
+        let (name, description) = ("any".to_owned(), String::new());
+        let default = Some(default);
+        let property = Property { name, kind: kind.to_owned(), description, default };
+        assert_eq!(property.other(0).as_deref(), expected);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //! trace, which fields were present and how many elements they had.
 
 use super::draft::{DraftField, Drafts, Form, Id};
-use crate::stream::vmdescription::{Body, DescField, run_lengths};
+use crate::release::notes::Note;
+use crate::stream::vmdescription::{Body, DescField, run_lengths, starts_with_null};
 
 /// Merges one body into draft `id`. Without a trace (`traced` false) counts and presence are
 /// taken from it too.
@@ -21,7 +22,8 @@ pub fn describe(drafts: &mut Drafts, id: Id, body: &Body, traced: bool) {
         });
         let Some((index, mut nested)) = found else {
             let vmsd = body.vmsd_name.as_deref().unwrap_or_default();
-            drafts.conflicts.insert(format!("{vmsd}/{name} is described, but not in the trace"));
+            let place = format!("{vmsd}/{name}");
+            drafts.conflicts.insert(Note::at(place, "described, but not in the trace"));
             continue;
         };
         for body in entries.iter().flat_map(|entry| entry.body.iter().chain(&entry.more)) {
@@ -38,10 +40,11 @@ pub fn describe(drafts: &mut Drafts, id: Id, body: &Body, traced: bool) {
         if !traced {
             field.counts.insert(run_lengths(entries).iter().sum());
         }
+        markers(field, entries, traced);
         let clash = entries.iter().filter_map(|entry| entry_form(field, entry)).last();
         if let Some(other) = clash {
-            let text = format!("{vmsd}/{name} is described as {:?} and {other:?}", field.form);
-            drafts.conflicts.insert(text);
+            let what = format!("described as {:?} and {other:?}", field.form);
+            drafts.conflicts.insert(Note::at(format!("{vmsd}/{name}"), what));
         }
     }
     for subsection in &body.subsections {
@@ -79,6 +82,23 @@ pub fn draft_of(drafts: &mut Drafts, body: &Body) -> Id {
     drafts.add(name, body.version.unwrap_or(0), names.into_iter().map(str::to_owned).collect())
 }
 
+/// What markers stand for: NULL elements, or, where each element has one, pointers that are allocated as
+/// they come. Where some are not NULL, the number of elements in a trace tells.
+fn markers(field: &mut DraftField, entries: &[DescField], traced: bool) {
+    let lengths = || entries.iter().zip(run_lengths(entries));
+    let of = |marker: bool| -> u32 {
+        let same = lengths().filter(|(entry, _)| (entry.kind == "ptr-marker") == marker);
+        same.map(|(_, len)| len).sum()
+    };
+    match (of(true), of(false)) {
+        (0, _) => {}
+        (markers, others) if traced && others > 0 && field.counts.contains(&(markers + others)) => {
+            field.null_elements = true;
+        }
+        _ => field.marked_elements = true,
+    }
+}
+
 /// Notes what an entry says the field is; returns it instead if the field was something else.
 fn entry_form(field: &mut DraftField, entry: &DescField) -> Option<Form> {
     let form = match (entry.kind.as_str(), &entry.body) {
@@ -86,14 +106,12 @@ fn entry_form(field: &mut DraftField, entry: &DescField) -> Option<Form> {
             field.null_elements = true;
             return None;
         }
-        ("struct", Some(body)) if body.vmsd_name.is_none() && body.fields.is_empty() => {
+        _ if starts_with_null(entry) => {
             field.null_elements = true;
             return None;
         }
-        ("ptr-marker", _) => {
-            field.marked_elements = true;
-            return None;
-        }
+        // See `markers`.
+        ("ptr-marker", _) => return None,
         ("struct", _) => Form::Struct,
         ("vstruct", _) => Form::Vstruct,
         (info, Some(_)) => Form::Codec(info.to_owned()),
@@ -130,6 +148,7 @@ mod tests {
         let id = drafts.add("d", 3, vec!["a".to_owned(), "a".to_owned(), "n".to_owned()]);
         let text = r#"{"name": "a[1]", "type": "uint16", "size": 2, "array_len": 3},
             {"name": "n", "type": "nullptr", "size": 1},
+            {"name": "n", "type": "struct", "size": 1, "struct": {}},
             {"name": "n", "type": "struct", "size": 1, "struct":
                 {"vmsd_name": "in", "version": 1, "fields": []}}"#;
         describe(&mut drafts, id, &body(text), false);
@@ -139,6 +158,23 @@ mod tests {
         assert_eq!(draft.fields[1].only_count(), Some(3));
         assert!(draft.fields[2].null_elements && draft.fields[2].form == Form::Struct);
         assert_eq!(drafts.get(draft.fields[2].nested[0]).unwrap().name, "in");
+    }
+
+    /// 11.1: three elements, of which one is there; or one, with a marker before it.
+    #[test]
+    fn markers_are_null_elements_where_they_make_up_the_count() {
+        let text = r#"{"name": "n", "type": "ptr-marker", "size": 1},
+            {"name": "n", "type": "struct", "size": 1, "struct":
+                {"vmsd_name": "in", "version": 1, "fields": []}},
+            {"name": "n", "type": "ptr-marker", "size": 1}"#;
+        for (count, null) in [(3, true), (2, false)] {
+            let mut drafts = Drafts::default();
+            let id = drafts.add("d", 3, vec!["n".to_owned()]);
+            drafts.get_mut(id).unwrap().fields[0].counts.insert(count);
+            describe(&mut drafts, id, &body(text), true);
+            let field = &drafts.get(id).unwrap().fields[0];
+            assert_eq!((field.null_elements, field.marked_elements), (null, !null), "{count}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::dump::{Described, Dump};
 use super::trace_log::Load;
+use crate::release::notes::Note;
 
 /// Index of a draft.
 pub type Id = usize;
@@ -21,7 +22,7 @@ pub struct Drafts {
     by_dump: BTreeMap<(String, Vec<String>), Id>,
     dump: Dump,
     /// What contradicts itself, in words.
-    pub conflicts: BTreeSet<String>,
+    pub conflicts: BTreeSet<Note>,
 }
 
 /// What is known of one description.

@@ -54,11 +54,30 @@ pub struct DescribedField {
     pub nested: Option<Box<Described>>,
 }
 
-/// One device class; also the entry that names the machine, which has no description.
-#[derive(Deserialize)]
-struct Class {
+/// One device class; also the entry that names the machine, which has no description and no
+/// version.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Class {
+    /// Name of the description, or of the machine type.
+    #[serde(default, rename = "Name")]
+    pub name: Option<String>,
+    /// `.version_id`.
+    #[serde(default)]
+    pub version_id: Option<u32>,
+    /// `.minimum_version_id`.
+    #[serde(default)]
+    pub minimum_version_id: Option<u32>,
+    /// The description.
     #[serde(rename = "Description")]
-    description: Option<Described>,
+    pub description: Option<Described>,
+}
+
+/// The classes of a dump by name.
+///
+/// # Errors
+/// When `json` is not a dump; the error gives line and column.
+pub fn classes(json: &str) -> Result<BTreeMap<String, Class>, serde_json::Error> {
+    serde_json::from_str(json)
 }
 
 impl Dump {
@@ -67,8 +86,7 @@ impl Dump {
     /// # Errors
     /// When `json` is not a dump; the error gives line and column.
     pub fn add(&mut self, json: &str) -> Result<(), serde_json::Error> {
-        let classes: BTreeMap<String, Class> = serde_json::from_str(json)?;
-        for description in classes.into_values().filter_map(|class| class.description) {
+        for description in classes(json)?.into_values().filter_map(|class| class.description) {
             self.index(&description);
         }
         Ok(())

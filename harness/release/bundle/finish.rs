@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::{Draft, DraftField, Drafts, Form, Id};
 use super::inherit::{Heritage, Inherited, has_size};
+use super::known;
 use super::settle::{Ancestors, count, leaf_size, presence};
 use crate::dialect::Version;
+use crate::release::notes::Note;
 use crate::vmstate::old;
-use crate::vmstate::schema::{Field, Key, Kind, OldLoader, Size, Subsection, Tables, Vmsd};
+use crate::vmstate::schema::{Field, Key, Kind, OldLoader, Size, Subsection, Tables, Untold, Vmsd};
 
 /// Makes the tables of one release, beginning at the descriptions that handlers name.
 #[derive(Debug)]
@@ -23,7 +25,7 @@ pub struct Finisher<'a> {
     taken: BTreeMap<(String, Key), Key>,
     used: BTreeSet<Key>,
     /// What stays open, in words.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 impl<'a> Finisher<'a> {
@@ -83,7 +85,8 @@ impl<'a> Finisher<'a> {
         let kin = same.or_else(|| self.heritage.same_version(&draft.name, draft.version));
         let mut inherited_from = None;
         let mut inherit = |from: Inherited| inherited_from = Some(from.tables.release.clone());
-        let minimum_version_id = draft.minimum.unwrap_or_else(|| {
+        let known = known::minimum(draft);
+        let minimum_version_id = draft.minimum.or(known).unwrap_or_else(|| {
             kin.map_or(draft.version, |found| {
                 inherit(found);
                 found.vmsd.minimum_version_id
@@ -118,13 +121,14 @@ impl<'a> Finisher<'a> {
             version_id: draft.version,
             minimum_version_id,
             old,
-            needed: None,
-            pre_load: None,
-            post_load: None,
-            unmigratable: false,
+            untold: Untold {
+                minimum: draft.minimum.or(known).is_none() && kin.is_none(),
+                subsections: draft.minimum.is_none() && kin.is_none(),
+            },
             inherited_from,
             fields,
             subsections,
+            ..Vmsd::default()
         }
     }
 
@@ -141,14 +145,18 @@ impl<'a> Finisher<'a> {
         let name = &draft.name;
         match kin {
             _ if is_same => {}
-            Some(found) => self.notes.push(format!(
-                "{name}: not in the dump; minimum version and further subsections are those of \
-                 {}, whose fields differ",
-                found.tables.release
+            Some(found) => self.notes.push(Note::at(
+                name,
+                format!(
+                    "not in the dump; minimum version and further subsections are those of {}, \
+                     whose fields differ",
+                    found.tables.release
+                ),
             )),
-            None => self.notes.push(format!(
-                "{name}: not in the dump nor in other tables; minimum version and subsections \
-                 that were not sent are not told"
+            None => self.notes.push(Note::at(
+                name,
+                "not in the dump nor in other tables; minimum version and subsections that were \
+                 not sent are not told",
             )),
         }
     }
@@ -186,7 +194,7 @@ impl<'a> Finisher<'a> {
         }
         let (version_id, exists) = presence(draft, told, &ancestors, &mut from);
         if let Kind::Unknown { why } = &kind {
-            self.notes.push(format!("{}/{}: {why}", draft.name, told.name));
+            self.notes.push(Note::at(format!("{}/{}", draft.name, told.name), why));
         }
         let like = ancestors.same.map(|(_, field)| field);
         Some(Field {
@@ -236,7 +244,9 @@ impl<'a> Finisher<'a> {
                 Kind::Unknown { why: format!("the bundle does not tell the parts of a {info}") }
             }
             _ if told.must_exist => Kind::Leaf { info: String::new(), size: Size::Fixed(0) },
-            (_, Some(id)) if told.is_struct => {
+            // A NULL element tells that they are pointers; what the trace enters for another is its
+            // description.
+            (_, Some(id)) if told.is_struct || told.null_elements => {
                 let version = self.drafts.get(id).map(|nested| nested.version);
                 if told.nested_versions.iter().any(|seen| Some(*seen) != version) {
                     return self.vstruct(id, told);
@@ -262,6 +272,7 @@ impl<'a> Finisher<'a> {
         from: &mut Option<String>,
     ) -> Kind {
         let known = |field: &Field| !matches!(field.kind, Kind::Unknown { .. });
+        let nested = told.nested.first().copied();
         // Of another description only a codec is taken, and only with its size confirmed.
         let is_leaf = |field: &Field| {
             matches!(field.kind, Kind::Leaf { size: Size::Fixed(_), .. }) && told.memory.is_some()
@@ -270,6 +281,9 @@ impl<'a> Finisher<'a> {
         let alike = ancestors.alike.iter().copied().filter(|(_, field)| is_leaf(field));
         let mut all = same.into_iter().chain(alike).peekable();
         if all.peek().is_none() {
+            if let Some(kind) = known::kind(draft, told, nested.map(|id| self.key(id))) {
+                return kind;
+            }
             let why = match (told.nested.is_empty(), draft.minimum) {
                 (false, _) => "the trace shows a nested vmsd, but not what reads it",
                 (_, Some(_)) => "no stream of the bundle carries it, and no other table has it",
@@ -283,7 +297,7 @@ impl<'a> Finisher<'a> {
             return Kind::Unknown { why };
         };
         *from = Some(found.tables.release.clone());
-        let own = told.nested.first().copied();
+        let own = nested;
         let tables = found.tables;
         let mut nested = |key: &Key| match own {
             Some(id) => self.key(id),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::inherit::Heritage;
+use crate::release::notes::Note;
 use crate::vmstate::schema::{Answers, Body, Compat, Handler, Handlers, Key};
 
 /// One section of a stream.
@@ -24,7 +25,7 @@ pub fn add_handlers(
     list: &mut Handlers,
     sent: Vec<Sent>,
     heritage: &Heritage,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Note>,
 ) {
     let mut counters: BTreeMap<String, u32> = BTreeMap::new();
     for sent in sent {
@@ -46,9 +47,9 @@ pub fn add_handlers(
             (None, _) => Body::Loader(sent.idstr.clone()),
         };
         if old.is_none() {
-            notes.push(format!(
-                "{} {}: alias id is not told, and no other table has that handler",
-                sent.idstr, sent.instance_id
+            notes.push(Note::at(
+                format!("{} {}", sent.idstr, sent.instance_id),
+                "alias id is not told, and no other table has that handler",
             ));
         }
         list.handlers.push(Handler {
@@ -70,9 +71,12 @@ pub fn add_handlers(
     for unsent in &other.handlers {
         let same = |h: &Handler| h.idstr == unsent.idstr && h.instance_id == unsent.instance_id;
         if other.scenario == list.scenario && !list.handlers.iter().any(same) {
-            notes.push(format!(
-                "{}: {} {} is not carried, so it is not known to be registered; it is in {}",
-                list.machine, unsent.idstr, unsent.instance_id, other.release
+            notes.push(Note::at(
+                format!("{} {} of {}", unsent.idstr, unsent.instance_id, list.machine),
+                format!(
+                    "not carried, so not known to be registered, as it is in {}",
+                    other.release
+                ),
             ));
         }
     }

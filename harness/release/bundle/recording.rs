@@ -13,6 +13,7 @@ use super::{
 use crate::release::catalogue::{Catalogue, Entry};
 use crate::release::described::Described;
 use crate::release::library::build;
+use crate::release::notes::Note;
 use crate::stream::frames::{Depth, scan};
 use crate::stream::vmdescription::locate;
 use crate::stream::{Destination, load, load_payload, record};
@@ -39,6 +40,9 @@ pub struct Recording {
     /// The trace of its load by the same binary.
     pub trace: String,
 }
+
+/// The place of a device that is alone in its machine, with no bridge or controller for it.
+pub const ALONE: &str = "alone";
 
 /// A device of a recorded machine.
 #[derive(Debug, Clone, Default)]
@@ -103,11 +107,12 @@ pub fn import_recordings(
             Some((told.recordings.get(number)?, list))
         })
         .collect();
-    recorded.sort_by_key(|(recording, _)| !recording.devices.is_empty());
+    // Then devices alone, which tell whose a section without a path is.
+    recorded.sort_by_key(|(recording, _)| recording.devices.len().min(2));
     for (recording, list) in recorded {
         match build(list, &imported.tables, renames) {
             Ok(destination) => shelf.put(recording, list, &destination),
-            Err(why) => imported.notes.push(format!("{}: {why}", list.machine)),
+            Err(why) => imported.notes.push(Note::at(&list.machine, why)),
         }
     }
     imported.notes.append(&mut shelf.notes);
@@ -125,17 +130,29 @@ struct Looks {
     len: usize,
 }
 
+/// What an entry's bytes are made of, whatever they say.
+type Layout = (String, BTreeSet<String>);
+
+fn layout(looks: &Looks, entry: &Entry) -> Layout {
+    let blocks = entry.blocks.keys().map(|name| (name.clone(), 0)).collect();
+    let (varied, payload) = (String::new(), (0, 0));
+    let entry = Entry { varied, payload, blocks, instance_id: 0, ..entry.clone() };
+    (serde_json::to_string(&entry).unwrap_or_default(), looks.subsections.clone())
+}
+
 /// Entries being collected.
 struct Shelving {
     catalogue: Catalogue,
     payloads: Vec<u8>,
     /// Descriptions of device classes, by class.
     classes: BTreeMap<String, String>,
-    /// Sections of plain boards without a path.
-    plain: BTreeSet<String>,
+    /// Sections of plain boards without a path, by name and instance.
+    plain: BTreeSet<(String, u32)>,
+    /// Sections without a path of devices that were alone: name and device type.
+    claimed: BTreeSet<(String, String)>,
     /// Entries by what they look like, each with its machine types.
     found: BTreeMap<Looks, (Entry, BTreeSet<String>)>,
-    notes: Vec<String>,
+    notes: Vec<Note>,
 }
 
 impl Shelving {
@@ -167,6 +184,7 @@ impl Shelving {
             payloads: Vec::new(),
             classes,
             plain: BTreeSet::new(),
+            claimed: BTreeSet::new(),
             found: BTreeMap::new(),
             notes: Vec::new(),
         }
@@ -174,7 +192,7 @@ impl Shelving {
 
     fn put(&mut self, recording: &Recording, list: &Handlers, to: &Destination) {
         let Some((sections, blocks)) = outline(&recording.stream) else {
-            self.notes.push(format!("{}: its stream does not describe itself", recording.machine));
+            self.notes.push(Note::at(&recording.machine, "its stream does not describe itself"));
             return;
         };
         let mut used = BTreeSet::new();
@@ -220,7 +238,7 @@ impl Shelving {
         &mut self,
         recording: &Recording,
         handler: &Handler,
-        used: &mut BTreeSet<usize>,
+        used: &mut BTreeSet<(usize, String)>,
     ) -> Option<(Found, String, Option<String>)> {
         let idstr = handler.idstr.as_str();
         let by_path = recording
@@ -241,21 +259,35 @@ impl Shelving {
         let path = idstr.strip_suffix(vmsd).and_then(|path| path.strip_suffix('/'));
         if recording.devices.is_empty() {
             if path.is_none() {
-                self.plain.insert(idstr.to_owned());
+                self.plain.insert((idstr.to_owned(), handler.instance_id));
             }
             let section = if path.is_some() { vmsd } else { idstr };
             return Some((Found::default(), section.to_owned(), path.map(str::to_owned)));
         }
-        if path.is_some() || self.plain.contains(idstr) {
+        if path.is_some() || self.plain.contains(&(idstr.to_owned(), handler.instance_id)) {
             return None;
         }
-        let own = recording.devices.iter().enumerate().find(|(number, found)| {
-            let class = self.classes.get(&found.device);
-            !used.contains(number) && class.is_some_and(|name| name == vmsd)
+        if let ([alone], ALONE) = (&recording.devices[..], recording.place.as_str()) {
+            self.claimed.insert((idstr.to_owned(), alone.device.clone()));
+            return Some((alone.clone(), idstr.to_owned(), None));
+        }
+        let others = recording.devices.iter().enumerate();
+        let mut own = others.filter(|(number, _)| !used.contains(&(*number, idstr.to_owned())));
+        let by_class = |found: &Found| self.classes.get(&found.device).is_some_and(|n| n == vmsd);
+        let claimed =
+            |found: &Found| self.claimed.contains(&(idstr.to_owned(), found.device.clone()));
+        let found = own.clone().find(|(_, found)| by_class(found));
+        let found = found.or_else(|| own.find(|(_, found)| claimed(found)));
+        // Another of what the board has comes with bridges and controllers; else, where nothing
+        // tells, the section stands without a device.
+        if found.is_none() && self.plain.iter().any(|(name, _)| name == idstr) {
+            return None;
+        }
+        let device = found.map_or_else(Found::default, |(number, found)| {
+            used.insert((number, idstr.to_owned()));
+            found.clone()
         });
-        let (number, found) = own?;
-        used.insert(number);
-        Some((found.clone(), idstr.to_owned(), None))
+        Some((device, idstr.to_owned(), None))
     }
 
     fn keep(
@@ -268,9 +300,9 @@ impl Shelving {
     ) {
         let loaded = load_payload(to, index, entry.version_id, payload);
         if let Some(error) = &loaded.refused {
-            self.notes.push(format!(
-                "{} {} on {}: its own payload is not read: {error}",
-                entry.device, entry.section, recording.machine
+            self.notes.push(Note::at(
+                format!("{} {} on {}", entry.device, entry.section, recording.machine),
+                format!("its own payload is not read: {error}"),
             ));
         }
         let path = |span| loaded.map.path(span);
@@ -295,7 +327,22 @@ impl Shelving {
     }
 
     fn done(mut self, told: &Told) -> (Catalogue, Vec<u8>) {
+        // A changed property counts where it changes the layout; values go with any entry.
+        let layouts: BTreeSet<Layout> = (self.found.iter())
+            .filter(|(_, (entry, _))| entry.varied.is_empty())
+            .map(|(looks, (entry, _))| layout(looks, entry))
+            .collect();
+        self.found.retain(|looks, (entry, _)| {
+            entry.device.is_empty()
+                || entry.varied.is_empty()
+                || !layouts.contains(&layout(looks, entry))
+        });
+        let mut payloads = Vec::new();
         for (mut entry, machines) in self.found.into_values() {
+            let (from, len) = entry.payload;
+            entry.payload.0 = payloads.len() as u64;
+            let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+            payloads.extend(self.payloads.iter().skip(place(from)).take(place(len)));
             entry.machines = self.catalogue.ranges(|name| machines.contains(name));
             self.catalogue.entries.push(entry);
         }
@@ -305,7 +352,7 @@ impl Shelving {
         for (name, why) in &told.types {
             self.catalogue.types.insert(name.clone(), why.clone());
         }
-        (self.catalogue, self.payloads)
+        (self.catalogue, payloads)
     }
 }
 
@@ -331,4 +378,88 @@ fn outline(stream: &[u8]) -> Option<Outline> {
     let blocks = loaded.blocks.iter();
     let blocks = blocks.map(|(name, len)| (String::from_utf8_lossy(name).into_owned(), *len));
     Some((sections.collect(), blocks.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vmstate::schema::Answers;
+
+    fn recording(devices: &[&str]) -> Recording {
+        let place = if devices.len() == 1 { ALONE } else { "bridge" };
+        let found = |device: &&str| Found { device: (*device).to_owned(), ..Found::default() };
+        Recording {
+            machine: "pc-i440fx-7.2".to_owned(),
+            place: place.to_owned(),
+            varied: String::new(),
+            devices: devices.iter().map(found).collect(),
+            stream: Vec::new(),
+            trace: String::new(),
+        }
+    }
+
+    /// Whose section a handler of a machine with these devices is.
+    fn owner(shelf: &mut Shelving, devices: &[&str], idstr: &str, id: u32) -> Option<String> {
+        let handler = Handler {
+            idstr: idstr.to_owned(),
+            instance_id: id,
+            alias_id: -1,
+            version_id: 1,
+            compat: None,
+            body: Body::Vmsd(idstr.to_owned()),
+            answers: Answers::default(),
+            inherited_from: None,
+        };
+        let owner = shelf.owner(&recording(devices), &handler, &mut BTreeSet::new());
+        owner.map(|(found, ..)| found.device)
+    }
+
+    #[test]
+    fn a_section_without_a_path_is_of_the_device_that_had_it_alone() {
+        let mut shelf = Shelving::new("7.2", &Told::default());
+        // What the board itself has is no device's, but for another instance of it.
+        assert_eq!(owner(&mut shelf, &[], "kbd", 0).as_deref(), Some(""));
+        assert_eq!(owner(&mut shelf, &["i8042"], "kbd", 0), None);
+        // Before it was seen alone, among others, it may be of anything; what no board has stands
+        // without a device.
+        assert_eq!(owner(&mut shelf, &["bmc", "i8042"], "kbd", 1), None);
+        assert_eq!(owner(&mut shelf, &["bmc", "i8042"], "bmc-state", 0).as_deref(), Some(""));
+        assert_eq!(owner(&mut shelf, &["i8042"], "kbd", 1).as_deref(), Some("i8042"));
+        assert_eq!(owner(&mut shelf, &["bmc", "i8042"], "kbd", 1).as_deref(), Some("i8042"));
+    }
+
+    #[test]
+    fn a_changed_property_that_changes_no_layout_is_left_out() {
+        let mut shelf = Shelving::new("7.2", &Told::default());
+        let entry = |varied: &str, version_id| Entry {
+            device: "nic".to_owned(),
+            place: "bridge".to_owned(),
+            varied: varied.to_owned(),
+            section: "nic".to_owned(),
+            has_path: true,
+            instance_id: 0,
+            alias_id: -1,
+            version_id,
+            body: Body::Vmsd("nic".to_owned()),
+            answers: Answers::default(),
+            blocks: BTreeMap::new(),
+            machines: Vec::new(),
+            payload: (0, 2),
+        };
+        shelf.payloads = vec![7, 8];
+        for (varied, version_id) in [("", 1), ("msi=off", 1), ("old=on", 2)] {
+            let entry = entry(varied, version_id);
+            let looks = Looks {
+                entry: serde_json::to_string(&entry).unwrap(),
+                compared: BTreeMap::new(),
+                subsections: BTreeSet::new(),
+                len: 2,
+            };
+            shelf.found.insert(looks, (entry, BTreeSet::new()));
+        }
+        let (catalogue, payloads) = shelf.done(&Told::default());
+        let left: Vec<_> = catalogue.entries.iter().map(|e| e.varied.as_str()).collect();
+        assert_eq!(left, ["", "old=on"]);
+        assert_eq!(payloads, [7, 8, 7, 8]);
+    }
 }

@@ -9,6 +9,7 @@ use super::find::{
 use super::machine::{Machine, Sent};
 use super::shelf::Shelves;
 use super::transfer;
+use crate::dialect::machine::{X86_64, architecture};
 use crate::release::catalogue::Entry;
 use crate::release::described::brought;
 use crate::release::library::{Library, LibraryError};
@@ -32,10 +33,27 @@ pub struct Kit<'a> {
 }
 
 impl<'a> Kit<'a> {
-    /// A release of the corpus; `None` if that has no tables of it.
+    /// A release of the corpus on x86_64; `None` if that has no tables of it.
     #[must_use]
     pub fn of(library: &'a Library, release: &'a str) -> Option<Self> {
-        Some(Kit { name: release, release, tables: library.tables(release)? })
+        Some(Kit { name: release, release, tables: library.tables(release, X86_64)? })
+    }
+
+    /// The same with the tables of a machine type's architecture; `None` if there are none. Of a
+    /// downstream nothing is known but of x86_64.
+    fn on(&self, library: &'a Library, machine: &str) -> Option<Self> {
+        match architecture(machine) {
+            X86_64 => Some(*self),
+            other if self.name == self.release => {
+                Some(Kit { tables: library.tables(self.release, other)?, ..*self })
+            }
+            _ => None,
+        }
+    }
+
+    /// What lacks where there are none.
+    fn lacks(&self, machine: &str) -> Lacking {
+        Lacking::Unknown(format!("{} was not recorded on {}", self.name, architecture(machine)))
     }
 }
 
@@ -85,10 +103,11 @@ pub fn source(
     kit: &Kit<'_>,
     machine: &Machine,
 ) -> Result<Result<Composed, Lacking>, LibraryError> {
-    let Kit { release, tables, .. } = *kit;
     let Some(name) = &machine.machine else {
         return Ok(Err(Lacking::Unknown("the stream does not say its machine type".to_owned())));
     };
+    let Some(kit) = &kit.on(shelves.library, name) else { return Ok(Err(kit.lacks(name))) };
+    let Kit { release, tables, .. } = *kit;
     let mut strange = 0;
     let (brought, described) = machine.description.as_ref().map(brought).unwrap_or_default();
     let mut chosen = Vec::new();
@@ -155,12 +174,17 @@ pub fn destination(
     machine: &Machine,
     source: &Composed,
 ) -> Result<Result<Composed, Lacking>, LibraryError> {
-    let Kit { release, tables, .. } = *kit;
     let name = source.destination.machine.clone();
+    let Some(kit) = &kit.on(shelves.library, &name) else { return Ok(Err(kit.lacks(&name))) };
+    let Kit { release, tables, .. } = *kit;
     if let Some(lacking) = lacks_machine(shelves, release, &name)? {
         return Ok(Err(lacking));
     }
-    let catalogue = shelves.catalogue(release)?;
+    if !name.starts_with(CATALOGUED) {
+        let what = format!("what {release} has on boards like {name} beyond its scenarios");
+        return Ok(Err(Lacking::Unknown(what)));
+    }
+    let catalogue = shelves.catalogue_on(release, &name)?;
     let mut assumptions = Vec::new();
     let mut elsewhere = BTreeMap::new();
     let mut parts = Parts::default();
@@ -227,6 +251,9 @@ pub fn destination(
     let Parts { own, handlers, chosen } = parts;
     let mut destination = built(shelves, kit, &name, handlers)?;
     destination.dialect.description = machine.described;
+    destination.dialect.capabilities = Some(machine.capabilities);
+    let on = machine.capabilities.names();
+    assumptions.extend(on.map(|name| format!("migration capability {name} on")));
     let composed = Composed { destination, assumptions, strange: 0, elsewhere, chosen };
     let default = built(shelves, kit, &name, own)?;
     Ok(Ok(locals(composed, &default, machine, source)))
@@ -377,6 +404,9 @@ fn handler(entry: &Entry, idstr: String, instance_id: u32, answers: Answers) -> 
         inherited_from: None,
     }
 }
+
+/// How the names of boards begin that catalogues are of.
+const CATALOGUED: &str = "pc-";
 
 /// Sections of what stands behind devices: name, version, alias. `audio` has no fields
 /// (`vmstate_audio`), and is there as soon as there is an audio backend.

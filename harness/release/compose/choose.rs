@@ -1,7 +1,6 @@
 //! Which entry of a shelf a section is: the one that looks most like it.
 
 use super::machine::Sent;
-use crate::dialect::Generation;
 use crate::release::catalogue::{Entry, Shelf};
 use crate::stream::vmdescription::Body as Described;
 use crate::vmstate::schema::{Answers, Tables};
@@ -56,6 +55,14 @@ pub fn other<'s>(
     entries.max_by_key(score)
 }
 
+/// Whether two PCI payloads have the same vendor, device, revision and class.
+#[must_use]
+pub fn same_device(one: &[u8], other: &[u8]) -> bool {
+    let ids =
+        |of: &[u8]| IDS.map(|at| of.get(CONFIG + at.start..CONFIG + at.end).map(<[u8]>::to_vec));
+    ids(one) == ids(other)
+}
+
 /// How much an entry looks like a section.
 fn likeness(shelf: &Shelf, tables: &Tables, entry: &Entry, asked: &Asked<'_>) -> i64 {
     let payload = shelf.payload(entry);
@@ -69,10 +76,7 @@ fn likeness(shelf: &Shelf, tables: &Tables, entry: &Entry, asked: &Asked<'_>) ->
     score += 100 * i64::from(payload.len() == sent.len());
     score += 10 * i64::from(entry.varied.is_empty());
     if entry.has_path {
-        let ids = |of: &[u8]| {
-            IDS.map(|at| of.get(CONFIG + at.start..CONFIG + at.end).map(<[u8]>::to_vec))
-        };
-        score += 400 * i64::from(ids(payload) == ids(sent));
+        score += 400 * i64::from(same_device(payload, sent));
         score += 300 * i64::from(express(payload) == express(sent));
     }
     if let (Body::Vmsd(key), Some(body)) = (&entry.body, asked.body) {
@@ -136,14 +140,4 @@ fn express(payload: &[u8]) -> bool {
         at = usize::from(byte(at + 1) & 0xfc);
     }
     false
-}
-
-/// Whether what is the same on machine types of a generation below and above one is the same there:
-/// compatibility properties are set up to a generation and no more.
-#[must_use]
-pub fn between(shelf: &Shelf, entry: &Entry, machine: &str) -> bool {
-    let Some(asked) = Generation::of(machine) else { return false };
-    let on = shelf.catalogue.machines.iter().filter(|name| shelf.catalogue.is_on(entry, name));
-    let all: Vec<Generation> = on.filter_map(|name| Generation::of(name)).collect();
-    all.iter().any(|g| *g <= asked) && all.iter().any(|g| *g >= asked)
 }

@@ -22,6 +22,11 @@ pub(super) fn find(
     asked: &Asked<'_>,
     tables: &Tables,
 ) -> Result<Option<Found>, LibraryError> {
+    let catalogue = shelves.catalogue(release)?;
+    let recorded = |shelf: &Rc<Shelf>| {
+        shelf.catalogue.types.get(device_of(from)).is_some_and(String::is_empty)
+    };
+    let gone = catalogue.is_some_and(|shelf| !recorded(&shelf));
     for shelf in shelves_of(shelves, release, machine)? {
         let device = |(entry, _): &Found| {
             (!entry.device.is_empty()).then(|| choose::other(&shelf, tables, entry, asked).cloned())
@@ -34,6 +39,13 @@ pub(super) fn find(
                 return Ok(None);
             }
             Some(found @ Some(_)) => found,
+            // A device type that it does not have, or that was not recorded, may be there by another
+            // name.
+            Some(None) if gone => {
+                let sent = &asked.sent.payload;
+                let like = |e: &&Entry| e.has_path && choose::same_device(shelf.payload(e), sent);
+                choose::own(&shelf, tables, asked).filter(like).cloned()
+            }
             Some(None) | None => choose::own(&shelf, tables, asked).cloned(),
         };
         if let Some(entry) = found {
@@ -68,7 +80,7 @@ pub(super) fn shelves_of(
     release: &str,
     machine: &str,
 ) -> Result<Vec<Rc<Shelf>>, LibraryError> {
-    let mut all: Vec<Rc<Shelf>> = shelves.catalogue(release)?.into_iter().collect();
+    let mut all: Vec<Rc<Shelf>> = shelves.catalogue_on(release, machine)?.into_iter().collect();
     all.push(shelves.scenarios(release, machine)?);
     Ok(all)
 }
@@ -103,7 +115,7 @@ pub fn lacks_machine(
         return Ok(None);
     }
     let none = || Lacking::Type(format!("{release} has no machine type {machine}"));
-    if let Some(shelf) = shelves.catalogue(release)? {
+    if let Some(shelf) = shelves.catalogue_on(release, machine)? {
         let has = shelf.catalogue.all_machines.iter().any(|name| name == machine);
         return Ok((!has).then(none));
     }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+use crate::dialect::Capabilities;
 use crate::release::described::{self, Described};
 use crate::stream::condense::{Condensed, condense};
 use crate::stream::destination::Body;
@@ -21,6 +22,8 @@ pub struct Machine {
     pub machine: Option<String>,
     /// Sections with one record, in stream order.
     pub sections: Vec<Sent>,
+    /// Migration capabilities that the source had on, as far as the stream shows them.
+    pub capabilities: Capabilities,
     /// RAM blocks with their lengths in bytes.
     pub blocks: Vec<(Vec<u8>, u64)>,
     /// Whether a description follows the state.
@@ -87,7 +90,7 @@ impl Machine {
             None => (scan(source, Depth::All).destination(), None),
         };
         source.seek(SeekFrom::Start(0))?;
-        let (sections, parts, blocks, stopped) = {
+        let (sections, parts, placed, blocks, capabilities, stopped) = {
             let loaded = load_into(&own, source, &Feed::Bulk, Map::bounded(0));
             let further = loaded.sections.iter().filter(|s| {
                 let handler = own.handlers.get(s.handler);
@@ -108,14 +111,16 @@ impl Machine {
                     (sent, s.end.saturating_sub(s.body))
                 })
                 .collect();
-            (sections, parts, loaded.blocks, loaded.refused.map(|e| e.to_string()))
+            let stopped = loaded.refused.map(|e| e.to_string());
+            (sections, parts, loaded.placed, loaded.blocks, loaded.shown, stopped)
         };
         let condensed = match stopped {
-            None => condense(source, &parts, &blocks)?,
+            None => condense(source, &parts, &blocks, &placed)?,
             Some(_) => Condensed::default(),
         };
         let mut machine = Machine {
             machine: framing.machine.filter(|name| !name.is_empty()),
+            capabilities,
             blocks,
             described: description.is_some(),
             condensed,

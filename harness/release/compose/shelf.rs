@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::dialect::machine::{X86_64, architecture};
 use crate::release::catalogue::{Catalogue, Entry, Shelf};
 use crate::release::corpus::CorpusError;
 use crate::release::library::{Library, LibraryError};
@@ -39,6 +40,21 @@ impl<'l> Shelves<'l> {
         let shelf = Shelf::of(self.library.corpus(), release)?.map(Rc::new);
         self.catalogues.borrow_mut().insert(release.to_owned(), shelf.clone());
         Ok(shelf)
+    }
+
+    /// The same where it is about a machine type: catalogues are of x86_64.
+    ///
+    /// # Errors
+    /// Files that cannot be read.
+    pub fn catalogue_on(
+        &self,
+        release: &str,
+        machine: &str,
+    ) -> Result<Option<Rc<Shelf>>, CorpusError> {
+        match architecture(machine) {
+            X86_64 => self.catalogue(release),
+            _ => Ok(None),
+        }
     }
 
     /// What the scenarios of a release show on a machine type, as entries without a device.

@@ -38,7 +38,7 @@ fn a_fixture_is_found_and_read() {
     let fixtures = corpus.fixtures().unwrap();
     assert_eq!(fixtures.iter().map(Fixture::id).collect::<Vec<_>>(), ["1.2/pc-1.2.idle"]);
     assert_eq!(corpus.stream(&fixtures[0]).unwrap(), b"QEVM");
-    assert_eq!(corpus.tables("1.2").unwrap(), None);
+    assert_eq!(corpus.tables("1.2", X86_64).unwrap(), None);
 }
 
 #[rstest]
@@ -77,7 +77,7 @@ fn bad_provenance_is_refused(#[case] text: String, #[case] says: &str) {
 fn bad_tables_are_refused(#[case] path: &str, #[case] json: &str, #[case] says: &str) {
     let folder = corpus(b"QEVM");
     put(&folder, path, json.as_bytes());
-    let e = Corpus::open(folder.path()).unwrap().tables("1.2").unwrap_err().to_string();
+    let e = Corpus::open(folder.path()).unwrap().tables("1.2", X86_64).unwrap_err().to_string();
     assert!(e.starts_with(path) && e.contains(says), "{e}");
 }
 
@@ -127,7 +127,7 @@ fn the_embedded_corpus_is_whole() {
         corpus.stream(&fixture).unwrap();
     }
     for release in corpus.releases() {
-        corpus.tables(&release).unwrap();
+        corpus.tables(&release, X86_64).unwrap();
         for (machine, scenario) in corpus.destinations(&release) {
             assert!(corpus.handlers(&release, &machine, &scenario).unwrap().is_some());
         }

@@ -79,7 +79,7 @@ fn everything_arrives_and_a_second_run_changes_nothing() {
     let dir = input();
     let (into, report) = corpus_of(&dir);
     let into = into.path().join("corpus");
-    assert_eq!(report.notes, Vec::<String>::new());
+    assert!(report.notes.is_empty(), "{:?}", report.notes);
     let mut written = report.written.clone();
     written.sort();
     assert_eq!(
@@ -106,7 +106,7 @@ fn everything_arrives_and_a_second_run_changes_nothing() {
         ("halt", &["-usb".to_owned()][..])
     );
     assert_eq!(corpus.stream(fixture).unwrap(), b"QEVM");
-    assert_eq!(corpus.tables("1.2").unwrap().unwrap().vmsd["x"].fields.len(), 1);
+    assert_eq!(corpus.tables("1.2", X86_64).unwrap().unwrap().vmsd["x"].fields.len(), 1);
     assert_eq!(corpus.destinations("1.2"), [("pc-1.2".to_owned(), "idle".to_owned())]);
     assert_eq!(corpus.observed().unwrap()[0].cells.len(), 1);
     assert_eq!(corpus.mutations().unwrap()[0].op.what(), "cut");
@@ -215,15 +215,15 @@ fn a_bundle_is_put_together_from_dump_trace_and_fixtures() {
     put(&dir, "bundles/1.2/pc-1.2.idle/load.trace.zst", packed(b"trace"));
     let (into, _) = corpus_of(&dir);
     let corpus = Corpus::open(&into.path().join("corpus")).unwrap();
-    assert!(bundle_input(dir.path(), "1.3", &corpus).unwrap().is_none());
-    let bundle = bundle_input(dir.path(), "1.2", &corpus).unwrap().unwrap();
+    assert!(bundle_input(dir.path(), "1.3", X86_64, &corpus).unwrap().is_none());
+    let bundle = bundle_input(dir.path(), "1.2", X86_64, &corpus).unwrap().unwrap();
     let machine = &bundle.machines[0];
     assert_eq!((machine.machine.as_str(), machine.dump.as_deref()), ("pc-1.2", Some("{}")));
     let scenario = &machine.scenarios[0];
     assert_eq!((scenario.scenario.as_str(), &scenario.stream[..]), ("idle", &b"QEVM"[..]));
     assert_eq!(scenario.trace.as_deref(), Some("trace"));
 
-    let pool = bundle_pool(&corpus, "1.3").unwrap();
+    let pool = bundle_pool(&corpus, "1.3", X86_64).unwrap();
     assert_eq!(pool.releases.len(), 1);
 }
 

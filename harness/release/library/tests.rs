@@ -67,7 +67,7 @@ fn a_description_that_is_not_there_is_named(
 #[test]
 fn handlers_without_tables_are_refused() {
     let e = destination(&[(HANDLERS_PATH, HANDLERS.as_bytes())]).unwrap_err().to_string();
-    assert_eq!(e, "1.2/pc-1.2.idle: the release has no tables");
+    assert_eq!(e, "1.2/pc-1.2.idle: the release has no tables of that architecture");
 }
 
 #[rstest]

@@ -107,6 +107,8 @@ fn fields(map: &Map<'_>, source: impl Read + Seek, filter: &Filter) -> io::Resul
             (span.info, span.name),
             ("ram", "pages" | "end")
                 | ("block" | "dirty-bitmap", _)
+                | ("s390-storage_attributes" | "s390-skeys", _)
+                | ("spapr/htab", "entries" | "end")
                 | (
                     "framing",
                     "section header" | "section part header" | "section footer" | "vmdescription"

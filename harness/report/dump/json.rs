@@ -52,9 +52,11 @@ impl Form {
     fn of(row: &Row<'_, '_>) -> Self {
         let span = row.span;
         match (span.info, span.name) {
-            ("ram", "pages") | ("block" | "dirty-bitmap", _) | ("framing", "vmdescription") => {
-                Form::None
-            }
+            ("s390-storage_attributes" | "s390-skeys", "records")
+            | ("spapr/htab", "entries")
+            | ("ram", "pages")
+            | ("block" | "dirty-bitmap", _)
+            | ("framing", "vmdescription") => Form::None,
             // The bitmap and the pages of a block may lie among the announcements.
             ("ram", _) if span.len > super::rows::HEAD as u64 => Form::None,
             ("framing" | "ram" | "subsection" | "pci config", _) => Form::Hex,

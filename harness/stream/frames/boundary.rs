@@ -1,6 +1,7 @@
 //! What the end of an opaque payload looks like: by the record that follows it.
 
 use crate::dialect::ram::CONTINUE;
+use crate::stream::platform::Platform;
 use crate::stream::record;
 
 /// A live section that was started, with what its START said.
@@ -13,13 +14,25 @@ pub(super) struct Live {
     pub ended: bool,
 }
 
+/// Numbers of commands (wire reference 2.6).
+mod command {
+    /// Asks for an echo of four bytes.
+    pub const PING: u8 = 2;
+    /// The last of them.
+    pub const LAST: u8 = 11;
+}
+
 /// Handlers that every scan has, by index.
 const RAM: usize = 0;
 const BLOCK: usize = 1;
+/// The first of those of a platform.
+const PLATFORM: usize = 3;
 /// Flags of a device's chunk (1) that is all zeros (8).
 const ZERO_CHUNK: u64 = 9;
 /// Zeros by which it is seen that a stream is over.
 const PADDING: usize = 64;
+/// Commands in a row that are passed over.
+const MAX_COMMANDS: usize = 4;
 /// Versions that most descriptions have are below this.
 const USUAL: u32 = 256;
 /// Numbers that sources count up, or make of I/O addresses.
@@ -64,12 +77,7 @@ fn plausible(bytes: &[u8], all: bool, live: &[Live]) -> bool {
             live.is_some_and(|s| rest.get(4..).is_some_and(|rest| live_record(rest, s.handler)))
         }),
         // A command is too short a pattern by itself.
-        record::COMMAND => match rest {
-            [0, 1..=11, 0, 0, next @ ..] => {
-                next.first() != Some(&record::COMMAND) && plausible(next, all, live)
-            }
-            _ => false,
-        },
+        record::COMMAND => behind_commands(rest).is_some_and(|next| plausible(next, all, live)),
         record::EOF => match rest {
             [] => all,
             [record::VMDESCRIPTION, _, _, _, _, b'{', ..] => true,
@@ -79,9 +87,31 @@ fn plausible(bytes: &[u8], all: bool, live: &[Live]) -> bool {
     }
 }
 
+/// What follows the command whose type came before `bytes`, and those that follow it: where the
+/// guest is handed over in postcopy, there are three of them.
+fn behind_commands(mut bytes: &[u8]) -> Option<&[u8]> {
+    for _ in 0..MAX_COMMANDS {
+        let (head, rest) = bytes.split_first_chunk::<4>()?;
+        let rest = match head {
+            [0, command::PING, 0, 4] => rest.get(4..)?,
+            [0, 1..=command::LAST, 0, 0] => rest,
+            _ => return None,
+        };
+        match rest.split_first() {
+            Some((&record::COMMAND, next)) => bytes = next,
+            _ => return Some(rest),
+        }
+    }
+    None
+}
+
 /// Whether `bytes` look like the first record of a live section: for `ram` and `block` a word with
 /// one kind of record in its low bits.
 fn live_record(bytes: &[u8], handler: usize) -> bool {
+    let platform = handler.checked_sub(PLATFORM).and_then(|which| Platform::ALL.get(which));
+    if let Some(which) = platform {
+        return which.begins(bytes);
+    }
     let Some(word) = bytes.first_chunk::<8>() else { return false };
     let word = u64::from_be_bytes(*word);
     match handler {

@@ -115,6 +115,31 @@ fn records_in_a_package_follow_one_another() {
     assert!(scan.stopped.is_none() && !scan.description);
 }
 
+/// Postcopy: the guest is handed over in a package, and its pages follow that in the main stream.
+#[test]
+fn pages_follow_the_package_in_which_the_guest_is_handed_over() {
+    let stream = Bytes::stream().configuration("pc").section(1, 3, "dirty-bitmap", 1);
+    let stream = stream.raw(&[1]).footer(3);
+    let inside = Bytes::default().command(4, 0).section(4, 1, "timer", 2).raw(&[9; 5]).footer(1);
+    let inside = inside.command(2, 4).be32(3).command(5, 0);
+    let stream = stream.command(7, 4).be32(inside.0.len() as u32).raw(&inside.0);
+    let stream = stream.command(2, 4).be32(4).part(3, 3).raw(&[9]).counted("node-name");
+    let stream = stream.footer(3).end();
+    let scan = found(&stream, Depth::All);
+    assert!(scan.stopped.is_none(), "{:?}", scan.stopped);
+    assert_eq!(scan.sections, [opaque("timer", 5, true)]);
+    assert_eq!(scan.end, Some(stream.0.len() as u64));
+    let to = scan.destination();
+    assert_eq!(super::outcome(&to, &stream), (stream.0.len() as u64, String::new()));
+    // More commands than any sender has in a row are none.
+    let many = |n| (0..n).fold(Bytes::stream(), |stream, _| stream.command(1, 0)).0[8..].to_vec();
+    for (n, ended) in [(4, true), (5, false)] {
+        let stream = Bytes::stream().section(4, 1, "timer", 2).raw(&[9; 5]).raw(&many(n));
+        let sections = found(&stream.section(4, 2, "fdc", 2).end(), Depth::All).sections;
+        assert_eq!(sections[0].len == 5, ended);
+    }
+}
+
 /// Versions that are dates or other large numbers are legal; what is a header then has a name that
 /// cannot be mistaken.
 #[test]

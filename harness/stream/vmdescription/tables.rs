@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Body, DescField, Description};
+use crate::stream::platform::Platform;
+use crate::vmstate::compile::Codec;
 use crate::vmstate::schema::{
     self, Answers, Count, Field, Handler, Handlers, Key, Kind, Size, Subsection, Tables, Vmsd,
 };
@@ -12,7 +14,8 @@ use crate::vmstate::schema::{
 /// Arrays have the lengths described. Where the elements of one array differ, each run of like
 /// elements becomes a field of its own, named `name[i]` or `name[i..j]`. A vmsd name that occurs
 /// with several layouts has the keys `name`, `name#2` and so on. Lists (`qtailq`, `qlist`) get
-/// the layout of their first element. `ram` is added, version 4, since descriptions never list it.
+/// the layout of their first element. Live sections are added, `ram` as version 4, since descriptions never
+/// list them.
 #[must_use]
 pub fn to_tables(description: &Description) -> (Tables, Handlers) {
     let mut builder = Builder::default();
@@ -40,6 +43,16 @@ pub fn to_tables(description: &Description) -> (Tables, Handlers) {
             inherited_from: None,
         });
     }
+    handlers.extend(Platform::ALL.map(|which| Handler {
+        idstr: which.idstr().to_owned(),
+        instance_id: 0,
+        alias_id: 0,
+        version_id: 1,
+        compat: None,
+        body: schema::Body::Loader(which.idstr().to_owned()),
+        answers: Answers::default(),
+        inherited_from: None,
+    }));
     let handlers = Handlers { origin: "description".to_owned(), handlers, ..Handlers::default() };
     (Tables { vmsd: builder.vmsd, ..Tables::default() }, handlers)
 }
@@ -58,14 +71,9 @@ impl Builder {
             name: name.to_owned(),
             version_id: body.version.unwrap_or(version_id),
             minimum_version_id: if body.version.is_none() { 0 } else { version_id },
-            old: None,
-            needed: None,
-            pre_load: None,
-            post_load: None,
-            unmigratable: false,
-            inherited_from: None,
             fields: self.fields(body),
             subsections: self.subsections(body),
+            ..Vmsd::default()
         };
         self.insert(vmsd)
     }
@@ -111,14 +119,57 @@ impl Builder {
     }
 
     fn fields(&mut self, body: &Body) -> Vec<Field> {
-        body.fields.chunk_by(|a, b| a.name == b.name).flat_map(|group| self.array(group)).collect()
+        let vmsd = body.vmsd_name.as_deref().unwrap_or_default();
+        let groups = body.fields.chunk_by(|a, b| a.name == b.name);
+        groups
+            .flat_map(|group| match self.hidden(vmsd, group) {
+                Some(field) => vec![field],
+                None => self.array(group),
+            })
+            .collect()
+    }
+
+    /// An array of pointers that is described up to 9.2 as if all elements were the first, which is
+    /// NULL: images of the channel subsystem (`vmstate_css`, hw/s390x/css.c), of which one is there.
+    fn hidden(&mut self, vmsd: &str, entries: &[DescField]) -> Option<Field> {
+        let [entry] = entries else { return None };
+        let null = entry.body.as_ref().is_some_and(|body| body.vmsd_name.is_none());
+        if vmsd != "s390_css" || entry.name != "css" || !null {
+            return None;
+        }
+        let byte = |name: &str| {
+            let kind = Kind::Leaf { info: "uint8".to_owned(), size: Size::Fixed(1) };
+            plain(name, kind, Count::One)
+        };
+        let path = ["in_use", "type", "is_virtual"].map(byte).to_vec();
+        let path = self.insert(known("s390_chp_info", path));
+        let paths = plain("chpids", Kind::Struct { vmsd: path }, Count::Fixed(256));
+        let image = self.insert(known("s390_css_img", vec![paths]));
+        let count = Count::Fixed(entry.array_len.unwrap_or(1));
+        let field = plain("css", Kind::Struct { vmsd: image }, count);
+        Some(Field { array_of_pointer: true, ..field })
     }
 
     /// The entries of one field, as runs of like elements.
     fn array(&mut self, entries: &[DescField]) -> Vec<Field> {
         let mut runs: Vec<(Kind, u32)> = Vec::new();
+        let mut pointers = false;
         for (entry, len) in entries.iter().zip(run_lengths(entries)) {
-            let kind = self.kind(entry);
+            let mut kind = self.kind(entry);
+            if len > 1 && starts_with_null(entry) {
+                // Compressed to its first element, which is the one that tells nothing (to 9.2).
+                pointers = true;
+                kind = match entry.body {
+                    None => {
+                        let size = Size::Fixed(width(&entry.kind).unwrap_or(entry.size));
+                        Kind::Leaf { info: entry.kind.clone(), size }
+                    }
+                    Some(_) => {
+                        let why = "the elements of an array are not described: the first is NULL";
+                        Kind::Unknown { why: why.to_owned() }
+                    }
+                };
+            }
             match runs.last_mut() {
                 Some((last, n)) if *last == kind => *n = n.saturating_add(len),
                 _ => runs.push((kind, len)),
@@ -136,17 +187,8 @@ impl Builder {
                 _ => format!("{name}[{start}..{end}]"),
             };
             start = end;
-            fields.push(Field {
-                name,
-                version_id: 0,
-                exists: None,
-                kind,
-                count: if n == 1 { Count::One } else { Count::Fixed(n) },
-                array_of_pointer: false,
-                auto_alloc: false,
-                must_exist: false,
-                inherited_from: None,
-            });
+            let count = if n == 1 { Count::One } else { Count::Fixed(n) };
+            fields.push(Field { array_of_pointer: pointers, ..plain(&name, kind, count) });
         }
         fields
     }
@@ -155,6 +197,9 @@ impl Builder {
         let Some(body) = &entry.body else {
             // Sizes of bitmaps count bits in tables, bytes in descriptions.
             let unit = if entry.kind == "bitmap" { 8 } else { 1 };
+            if starts_with_null(entry) {
+                return Kind::Leaf { info: "nullptr".to_owned(), size: Size::Fixed(entry.size) };
+            }
             let size = Size::Fixed(entry.size.saturating_mul(unit));
             return Kind::Leaf { info: entry.kind.clone(), size };
         };
@@ -173,11 +218,59 @@ impl Builder {
     }
 }
 
-/// How many elements each entry of one array stands for. From 10.0 to 11.0 the first entry gives
-/// the whole array's length, later ones that of their run (wire.md 7.4).
+/// A field that is always there.
+fn plain(name: &str, kind: Kind, count: Count) -> Field {
+    Field {
+        name: name.to_owned(),
+        version_id: 0,
+        exists: None,
+        kind,
+        count,
+        array_of_pointer: false,
+        auto_alloc: false,
+        must_exist: false,
+        inherited_from: None,
+    }
+}
+
+/// A description of version 1 that no stream described.
+fn known(name: &str, fields: Vec<Field>) -> Vmsd {
+    Vmsd { name: name.to_owned(), version_id: 1, minimum_version_id: 1, fields, ..Vmsd::default() }
+}
+
+/// Whether an entry is about a NULL element, in the notation up to 9.2: an empty struct, or the codec
+/// of the others with the size of the marker.
+#[must_use]
+pub fn starts_with_null(entry: &DescField) -> bool {
+    match &entry.body {
+        Some(body) => body.vmsd_name.is_none() && body.fields.is_empty() && entry.size == 1,
+        None => entry.size == 1 && width(&entry.kind).is_some_and(|width| width > 1),
+    }
+}
+
+/// Bytes of a scalar of this codec.
+fn width(info: &str) -> Option<u32> {
+    match Codec::of(info) {
+        Codec::Plain(width) | Codec::Equal(width) => Some(width),
+        Codec::LessOrEqual => Some(4),
+        _ => None,
+    }
+}
+
+/// How many elements each entry of one array stands for. From 10.0 on an array of pointers has an
+/// entry for each run of NULL elements and of others; the first, unless it is of NULL elements, gives
+/// the whole array's length, later ones that of their run.
+///
+/// 11.1 leaves out a last element that is NULL where the one before it is not, or the other way round,
+/// if an earlier run has more than one element: what it describes is a byte, or an element, short then
+/// (`vmstate_save_vmsd_v` in migration/vmstate.c, where `max_elems` is 1 for a last element).
 #[must_use]
 pub fn run_lengths(entries: &[DescField]) -> Vec<u32> {
     let mut lengths: Vec<u32> = entries.iter().map(|e| e.array_len.unwrap_or(1)).collect();
+    let markers = |e: &DescField| matches!(e.kind.as_str(), "nullptr" | "ptr-marker");
+    if entries.first().is_some_and(markers) {
+        return lengths;
+    }
     if let [first, later @ ..] = lengths.as_mut_slice() {
         let rest = later.iter().fold(0_u32, |sum, n| sum.saturating_add(*n));
         if *first > rest {
@@ -220,6 +313,59 @@ mod tests {
         assert_eq!(fields(json), expected);
     }
 
+    /// `[NULL, a, b, NULL]` and its kin, as each release describes them; `None`: an element that
+    /// tells nothing.
+    #[rstest::rstest]
+    // Up to 9.2 the first element stands for all, or each has an index.
+    #[case(r#"{T, "size": 1, "array_len": 4}"#, &[(4, "pointers to uint16")])]
+    #[case(r#"{T, "size": 1, "index": 0}, {T, "size": 2, "index": 1}, {T, "size": 1, "index": 2}"#,
+        &[(1, "nullptr"), (1, "uint16"), (1, "nullptr")])]
+    #[case(r#"{S, "struct": {}, "size": 1, "array_len": 4}"#, &[(4, "not known")])]
+    #[case(r#"{S, "struct": {}, "size": 1, "index": 0}, {S, "struct": B, "size": 2, "index": 1}"#,
+        &[(1, "nullptr"), (1, "struct")])]
+    // 10.0: a run each.
+    #[case(r#"{N, "size": 1}, {T, "size": 2, "array_len": 2}, {N, "size": 1}"#,
+        &[(1, "nullptr"), (2, "uint16"), (1, "nullptr")])]
+    #[case(r#"{N, "size": 1, "array_len": 3}, {T, "size": 2}"#, &[(3, "nullptr"), (1, "uint16")])]
+    #[case(r#"{T, "size": 2, "array_len": 4}, {N, "size": 1}, {T, "size": 2}"#,
+        &[(2, "uint16"), (1, "nullptr"), (1, "uint16")])]
+    // 11.1 calls the marker otherwise.
+    #[case(r#"{P, "size": 1, "array_len": 2}, {T, "size": 2, "array_len": 2}"#,
+        &[(2, "ptr-marker"), (2, "uint16")])]
+    fn null_elements_in_every_notation(#[case] json: &str, #[case] expected: &[(u32, &str)]) {
+        let body = r#"{"vmsd_name": "in", "version": 1, "fields": []}"#;
+        let json = json
+            .replace("{T", r#"{"name": "a", "type": "uint16""#)
+            .replace("{S", r#"{"name": "a", "type": "struct""#)
+            .replace("{N", r#"{"name": "a", "type": "nullptr""#)
+            .replace("{P", r#"{"name": "a", "type": "ptr-marker""#)
+            .replace(": B", &format!(": {body}"));
+        let json = format!(
+            r#"{{"page_size": 1, "devices": [{{"name": "d", "instance_id": 0, "vmsd_name": "d",
+            "version": 3, "fields": [{json}]}}]}}"#
+        );
+        let (tables, _) = to_tables(&parse(json.as_bytes()).unwrap());
+        let found: Vec<(u32, String)> = tables.vmsd["d"]
+            .fields
+            .iter()
+            .map(|field| {
+                let n = if let Count::Fixed(n) = field.count { n } else { 1 };
+                let kind = match &field.kind {
+                    Kind::Leaf { info, .. } if field.array_of_pointer => {
+                        format!("pointers to {info}")
+                    }
+                    Kind::Leaf { info, .. } => info.clone(),
+                    Kind::Struct { .. } => "struct".to_owned(),
+                    _ => "not known".to_owned(),
+                };
+                (n, kind)
+            })
+            .collect();
+        let expected: Vec<(u32, String)> =
+            expected.iter().map(|(n, kind)| (*n, (*kind).to_owned())).collect();
+        assert_eq!(found, expected);
+    }
+
     #[test]
     fn a_name_with_two_layouts_gets_two_keys_and_subsections_are_united() {
         let body = |fields: &str, subs: &str| {
@@ -241,5 +387,31 @@ mod tests {
         assert_eq!(tables.vmsd["n"].subsections.len(), 1);
         let names: Vec<_> = tables.vmsd["d"].fields.iter().map(|f| f.name.as_str()).collect();
         assert_eq!(names, ["s[0..2]", "s[2]"]);
+    }
+
+    #[test]
+    fn a_run_of_null_that_comes_first_has_its_own_length() {
+        for null in ["nullptr", "ptr-marker"] {
+            let json = format!(
+                r#"{{"name": "a", "type": "{null}", "size": 1, "array_len": 3}},
+                {{"name": "a", "type": "uint8", "size": 1}},
+                {{"name": "a", "type": "{null}", "size": 1}}"#
+            );
+            let names: Vec<String> = fields(&json).into_iter().map(|(name, _)| name).collect();
+            assert_eq!(names, ["a[0..3]", "a[3]", "a[4]"]);
+        }
+    }
+
+    #[test]
+    fn images_of_the_channel_subsystem_are_there_though_described_as_null() {
+        let json = r#"{"page_size": 1, "devices": [{"name": "s390_css", "instance_id": 0,
+            "vmsd_name": "s390_css", "version": 1, "fields": [
+            {"name": "css", "array_len": 256, "type": "struct", "struct": {}, "size": 1}]}]}"#;
+        let (tables, _) = to_tables(&parse(json.as_bytes()).unwrap());
+        let css = &tables.vmsd["s390_css"].fields[0];
+        assert!(css.array_of_pointer && css.count == Count::Fixed(256));
+        assert_eq!(css.kind, Kind::Struct { vmsd: "s390_css_img".to_owned() });
+        assert_eq!(tables.vmsd["s390_css_img"].fields[0].count, Count::Fixed(256));
+        assert_eq!(tables.vmsd["s390_chp_info"].fields.len(), 3);
     }
 }

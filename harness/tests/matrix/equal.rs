@@ -4,14 +4,16 @@ use std::fs;
 use std::path::Path;
 
 use crossload::matrix::config::default_for;
-use crossload::matrix::{CellResult, Config, Filter, Plan, Standing, run};
+use crossload::matrix::{CellResult, Config, Filter, Plan, Run, Standing, run};
 use crossload::release::corpus::Corpus;
 use crossload::release::files::{sha256, unzstd};
 use crossload::release::library::Library;
 use crossload::release::provenance::Fixture;
 use crossload::report::findings::findings;
+use crossload::report::json::json;
 use crossload::trace::Verdict;
 use crossload::wire::Feed;
+use serde_json::Value;
 
 const UPSTREAM: &str = "pc-i440fx-7.2";
 /// As long as the other, so that the stream is whole with it.
@@ -52,34 +54,42 @@ fn a_machine_type_of_another_name_is_answered_for() {
     copied(folder.path(), "7.3", DOWNSTREAM);
     let library = Library::open(Corpus::open(folder.path()).unwrap()).unwrap();
     let plain = default_for(library.corpus()).unwrap();
-    let cells = |text: &str| -> Vec<CellResult> {
+    let ran = |text: &str| -> (Config, Run) {
         let config = Config::parse("matrix.toml", text).unwrap();
         config.check(&library).unwrap();
         let plan = Plan::new(&config, library.fixtures(), &Filter::default()).unwrap();
-        run(&library, &config, &plan, &Feed::Bulk).unwrap().cells
+        let run = run(&library, &config, &plan, &Feed::Bulk).unwrap();
+        (config, run)
     };
     let verdicts = |cells: &[CellResult]| -> Vec<_> {
         cells.iter().map(|c| c.outcome.verdict().unwrap()).collect()
     };
     use Verdict::{Faithful, Refused, Unsupported};
     // Nobody said that the two are one.
-    assert_eq!(verdicts(&cells(&plain)), [Faithful, Unsupported, Unsupported, Faithful]);
+    assert_eq!(verdicts(&ran(&plain).1.cells), [Faithful, Unsupported, Unsupported, Faithful]);
 
     let name = format!("name = \"{DOWNSTREAM}\"\n");
     let said = format!("{name}equals = \"{UPSTREAM}\"\ndiffers = \"fewer processors\"\n");
-    let cells = cells(&plain.replacen(&name, &said, 1));
+    let (config, run) = ran(&plain.replacen(&name, &said, 1));
+    let cells = &run.cells;
     // A binary refuses the name; what is behind it is the same.
-    assert_eq!(verdicts(&cells), [Faithful, Refused, Refused, Faithful]);
-    for cell in &cells {
+    assert_eq!(verdicts(cells), [Faithful, Refused, Refused, Faithful]);
+    for cell in cells {
         let Some(instead) = &cell.instead else { continue };
         assert_ne!(instead.machine, cell.cell.machine);
         assert_eq!(instead.renamed, Some(Faithful));
         assert_eq!(cell.standing, Standing::Reported);
     }
-    let told: Vec<String> = findings(&cells).into_iter().map(|f| f.sentence).collect();
+    let told: Vec<String> = findings(cells).into_iter().map(|f| f.sentence).collect();
     assert!(!told.is_empty());
     for sentence in told {
         assert!(sentence.contains("(what differs: fewer processors)"), "{sentence}");
         assert!(sentence.ends_with("with that name in the stream: faithful."), "{sentence}");
     }
+    let report: Value = serde_json::from_str(&json(&config, &run, cells).unwrap()).unwrap();
+    let others: Vec<Option<&Value>> =
+        report["cells"].as_array().unwrap().iter().map(|cell| cell.get("instead")).collect();
+    let other = |machine: &str| serde_json::json!({"machine": machine, "differs": "fewer processors", "renamed": "faithful"});
+    let (down, up) = (other(DOWNSTREAM), other(UPSTREAM));
+    assert_eq!(others, [None, Some(&down), Some(&up), None]);
 }

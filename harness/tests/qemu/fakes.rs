@@ -43,6 +43,7 @@ pub fn fake(script: &str) -> Fake {
         path,
         version: "7.2.0".parse().unwrap(),
         about: "7.2.0 (fake)".to_owned(),
+        architecture: "x86_64".to_owned(),
         machines: vec![machine],
         human: false,
         devices: BTreeSet::new(),
@@ -187,14 +188,17 @@ pub fn babbles() {
 }
 
 pub fn another_architecture() {
-    let fake = speaking("arm");
-    assert_eq!(fake.binary.architecture(Duration::from_secs(30)).unwrap(), "aarch64");
+    let mut fake = speaking("arm");
+    let binary = Binary::at(&fake.binary.path).unwrap();
+    assert_eq!(binary.architecture, "aarch64");
+    assert_eq!(binary.machines[0].name, "aarch64/virt-7.2");
+    // One for which there are no guests.
+    fake.binary.architecture = "hppa".to_owned();
     let folder = tempfile::tempdir().unwrap();
     let corpus = folder.path().join("corpus");
     fs::create_dir(&corpus).unwrap();
     let matrix = folder.path().join("matrix.toml");
     fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("matrix.toml"), &matrix).unwrap();
-    // 7.2 is there already, but not of this.
     let order = Order {
         binary: &fake.binary,
         release: "7.2".to_owned(),
@@ -205,7 +209,7 @@ pub fn another_architecture() {
         machines: &[],
     };
     let e = add(&order).unwrap_err().to_string();
-    assert!(e.contains("7.2.0 (fake) emulates aarch64"), "{e}");
+    assert!(e.contains("7.2.0 (fake) emulates hppa"), "{e}");
 }
 
 pub fn is_not_there() {
@@ -277,7 +281,13 @@ pub fn speak(how: &str, arguments: &[String]) -> ExitCode {
     };
     match (arguments.first().map(String::as_str), after("-qmp")) {
         (Some("--version"), _) => println!("QEMU emulator version 7.2.0 (fake)"),
+        (Some("-M"), None) if how == "arm" => println!("virt-7.2  A board"),
         (Some("-M"), None) => println!("pc-i440fx-7.2  Standard PC (default)"),
+        (Some("-M"), Some(socket)) if after("-M").as_deref() == Some("none") => {
+            let socket = UnixStream::connect(socket.trim_start_matches("unix:")).unwrap();
+            target(if how == "arm" { "aarch64" } else { "x86_64" }, socket);
+            return ExitCode::FAILURE;
+        }
         (_, Some(socket)) => {
             let socket = UnixStream::connect(socket.trim_start_matches("unix:")).unwrap();
             converse(how, socket);
@@ -286,6 +296,17 @@ pub fn speak(how: &str, arguments: &[String]) -> ExitCode {
         _ => {}
     }
     ExitCode::SUCCESS
+}
+
+const GREETING: &str = r#"{"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0}, "package": ""}, "capabilities": []}}"#;
+
+/// One that was started without a machine, to tell what it emulates.
+fn target(architecture: &str, mut socket: UnixStream) {
+    writeln!(socket, "{GREETING}").unwrap();
+    let asked = BufReader::new(socket.try_clone().unwrap()).lines();
+    for _ in asked.map_while(Result::ok) {
+        let _ = writeln!(socket, r#"{{"return": {{"arch": "{architecture}"}}}}"#);
+    }
 }
 
 fn converse(how: &str, mut socket: UnixStream) {
@@ -297,25 +318,22 @@ fn converse(how: &str, mut socket: UnixStream) {
         socket.shutdown(std::net::Shutdown::Both).unwrap();
         thread::sleep(Duration::from_secs(1000));
     }
-    let greeting = r#"{"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0}, "package": ""}, "capabilities": []}}"#;
-    writeln!(socket, "{greeting}").unwrap();
+    writeln!(socket, "{GREETING}").unwrap();
     let mut asked = BufReader::new(socket.try_clone().unwrap()).lines();
     let _ = asked.next();
     writeln!(socket, r#"{{"return": {{}}}}"#).unwrap();
     if how == "aborts" {
         for line in asked.map_while(Result::ok) {
             if line.contains("\"migrate\"") {
+                // As 8.2 does: well into the stream, long after it has agreed to write one.
+                let mut out = UnixStream::connect("out").unwrap();
+                writeln!(socket, r#"{{"return": {{}}}}"#).unwrap();
+                out.write_all(b"QEVM\0\0\0\x03").unwrap();
                 eprintln!("writer.c:7: the assertion did not hold");
                 std::process::abort();
             }
             // Its guest has halted.
             writeln!(socket, r#"{{"return": "HLT=1"}}"#).unwrap();
-        }
-        return;
-    }
-    if how == "arm" {
-        for _ in asked {
-            writeln!(socket, r#"{{"return": {{"arch": "aarch64"}}}}"#).unwrap();
         }
         return;
     }

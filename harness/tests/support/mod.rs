@@ -11,6 +11,18 @@ use crossload::release::library::Library;
 use crossload::release::provenance::Fixture;
 use crossload::stream::Destination;
 
+/// The command with so many MiB of address space beyond the program's own file, which it maps.
+#[cfg(target_os = "linux")]
+pub fn confined(mib: u64, arguments: &[&str]) -> std::process::Command {
+    let program = env!("CARGO_BIN_EXE_crossload");
+    let own = std::fs::metadata(program).expect("the program").len();
+    let limit = own / 1024 + mib * 1024;
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &format!("ulimit -v {limit} && exec \"$0\" \"$@\""), program]);
+    command.args(arguments).stdout(std::process::Stdio::piped());
+    command
+}
+
 /// The folder `corpus` of the repository.
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")

@@ -3,18 +3,25 @@
 //!
 //! | file | holds |
 //! | --- | --- |
+//! | [`clock`] | the clock of s390x |
+//! | `cpreg` | registers of ARM and PowerPC processors that are looked at in the end |
 //! | [`pci`] | configuration space and interrupt pins |
 //! | `scsi` | requests in flight of a SCSI device |
+//! | `usb_redir` | lists of a redirected USB device |
 //! | [`slirp`] | the user-mode network |
 //! | [`virtio`] | the common part of a virtio device, and where its device part comes |
 
+pub mod clock;
+mod cpreg;
 pub mod pci;
 mod scsi;
 pub mod slirp;
 #[cfg(test)]
 mod tests;
+mod usb_redir;
 pub mod virtio;
 
+use super::check::cpreg::List;
 use super::compile::Codec;
 use super::flow::{Flow, Name};
 use super::walk::Walk;
@@ -34,7 +41,20 @@ pub fn leaf<'d, F: Flow<'d>>(
     count: u64,
 ) -> Result<u64> {
     match codec {
+        Codec::Plain(width) if walk.device == "cpu" => {
+            if let Some(list) = List::of(name.shown).filter(|_| width == 8) {
+                return cpreg::list(walk, list, name, count);
+            }
+            if name.shown == "env.spr" {
+                return cpreg::special(walk, name, width, count);
+            }
+            if name.shown == "wfxt_timer" {
+                cpreg::timer(walk, name)?;
+            }
+            walk.flow.scalars(name, width, count)
+        }
         Codec::Plain(width) => walk.flow.scalars(name, width, count),
+        Codec::Pair => walk.flow.scalars(name, 8, count.saturating_mul(2)),
         Codec::Fpreg => fpregs(walk, name, count).map(|()| 0),
         Codec::Buffer if walk.device == "globalstate" && name.shown == "runstate" => {
             let mut head = [0u8; 32];
@@ -61,16 +81,24 @@ pub fn leaf<'d, F: Flow<'d>>(
             let words = size.div_ceil(64);
             walk.flow.scalars(name, 8, count.saturating_mul(words))
         }
-        Codec::NullPointer => {
-            let at = walk.flow.offset();
-            match walk.flow.compared(name, 1) {
-                (0x30, outcome) => outcome.map(|()| 0),
-                (_, Err(e)) if !walk.flow.loads() => Err(e),
-                (found, _) => {
-                    let kind = Kind::BadMarker { found: found as u8, expected: "0x30" };
-                    Err(walk.flow.fail(kind, at, name.shown))
+        Codec::NullPointer | Codec::PointerMarker => {
+            for _ in 0..count {
+                let at = walk.flow.offset();
+                match walk.flow.compared(name, 1) {
+                    (0x30, outcome) => outcome?,
+                    (0x31, outcome) if codec == Codec::PointerMarker => outcome?,
+                    (_, Err(e)) if !walk.flow.loads() => return Err(e),
+                    (found, _) => {
+                        let expected = match codec {
+                            Codec::PointerMarker => "0x30 or 0x31",
+                            _ => "0x30",
+                        };
+                        let kind = Kind::BadMarker { found: found as u8, expected };
+                        return Err(walk.flow.fail(kind, at, name.shown));
+                    }
                 }
             }
+            Ok(0)
         }
         Codec::Capability => {
             let len = walk.flow.scalars(name, 1, 1)?;
@@ -87,6 +115,8 @@ pub fn leaf<'d, F: Flow<'d>>(
             _ => Err(walk.unmodelled(name.info)),
         },
         Codec::ScsiRequests => scsi::requests(walk).map(|()| 0),
+        Codec::UsbPackets => usb_redir::packets(walk).map(|()| 0),
+        Codec::UsbIds => usb_redir::ids(walk).map(|()| 0),
         Codec::Equal(_)
         | Codec::LessOrEqual
         | Codec::PciConfig

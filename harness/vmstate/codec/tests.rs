@@ -30,7 +30,14 @@ fn on<T>(release: &str, name: Name<'_>, local: i32, each: impl FnOnce(Scene<'_>)
     let (set, dialect) = (Set::new(), Dialect::of(release, "pc"));
     let mut known = Local::default();
     known.items.insert(Map::new().identity(name.canonical), local.to_be_bytes().to_vec());
-    each(Scene { set: &set, dialect: &dialect, release, generation: None, local: &known })
+    each(Scene {
+        set: &set,
+        dialect: &dialect,
+        release,
+        generation: None,
+        big_endian: false,
+        local: &known,
+    })
 }
 
 #[rstest]
@@ -66,6 +73,26 @@ fn what_must_fit_the_local_value(
     });
 }
 
+#[rstest]
+#[case("usb-redir-parser", "00000002 abcd", 6)]
+#[case("usb-redir-bufpq", "00000001 00000002 00000000 abcd", 14)]
+// A negative number of elements is none.
+#[case("usb-redir-bufpq", "ffffffff 00000002", 4)]
+#[case("usb-redir-packet-id-q", "00000002 0000000000000001 0000000000000002", 20)]
+#[case("usb-redir-packet-id-q", "80000000 0000000000000001", 4)]
+fn lists_of_a_redirected_device(#[case] info: &str, #[case] bytes: &str, #[case] taken: u64) {
+    let digits: Vec<u8> = bytes.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    let bytes: Vec<u8> = digits.chunks(2).map(byte).collect();
+    let name = Name::plain("x", info);
+    on("10.0", name, 0, |scene| {
+        let mut source = &bytes[..];
+        let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), scene.dialect);
+        leaf(&mut Walk::new(scene, "", &mut flow), Codec::of(info), name, 0, 1).unwrap();
+        assert_eq!(flow.offset(), taken);
+    });
+}
+
 /// A writer has what it has: only a reader compares.
 #[rstest]
 #[case("uint32 equal")]
@@ -97,5 +124,44 @@ fn the_text_of_globalstate_ends_in_flags() {
             ("unused", 66),
         ];
         assert_eq!(found, parts.map(|(name, len)| (flow.map.identity(name), len)));
+    });
+}
+
+/// Registers of processors other than a PC's: so many bytes, whatever they are put together of.
+#[rstest]
+#[case("cpsr", 4)]
+#[case("fpscr", 4)]
+#[case("powered_off", 1)]
+#[case("cpu/altivec/vscr", 4)]
+#[case("fpr", 8)]
+#[case("vsr", 8)]
+#[case("avr", 16)]
+#[case("slbe", 16)]
+fn registers_have_their_length(#[case] info: &str, #[case] len: u64) {
+    let name = Name::plain("x", info);
+    on("10.0", name, 0, |scene| {
+        let bytes = [7; 40];
+        let mut source = &bytes[..];
+        let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), scene.dialect);
+        leaf(&mut Walk::new(scene, "cpu", &mut flow), Codec::of(info), name, len, 2).unwrap();
+        assert_eq!(flow.reader.offset(), 2 * len);
+    });
+}
+
+/// A description has a run of NULL elements as one field.
+#[test]
+fn every_marker_of_a_run_is_looked_at() {
+    let name = Name::plain("x", "nullptr");
+    on("10.0", name, 0, |scene| {
+        let load = |bytes: &[u8]| {
+            let mut source = bytes;
+            let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), scene.dialect);
+            let outcome =
+                leaf(&mut Walk::new(scene, "", &mut flow), Codec::NullPointer, name, 1, 3);
+            (outcome.err().map(|e| (e.offset, e.kind.to_string())), flow.reader.offset())
+        };
+        assert_eq!(load(b"0000"), (None, 3));
+        let (refused, _) = load(b"00\x010");
+        assert_eq!(refused, Some((2, "pointer marker 0x01, expected 0x30".to_string())));
     });
 }

@@ -1,4 +1,4 @@
-//! virtio devices on PCI (codecs 3.2 to 3.7): the entry points, and the order of the parts.
+//! virtio devices (codecs 3.2 to 3.7): the entry points, and the order of the parts.
 //!
 //! ```text
 //! common part -> device part -> from 2.1 on: subsections of the description `virtio`
@@ -6,6 +6,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
+//! | `transport` | what a device is on: PCI, a channel, memory |
 //! | `common` | transport, features, configuration, queues |
 //! | `net`, `blk`, `balloon`, `serial` | the device parts |
 //! | `gpu` | the second field of virtio-gpu |
@@ -29,6 +30,7 @@ mod serial;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod transport;
 
 use std::ops::RangeInclusive;
 
@@ -161,7 +163,7 @@ fn parts<'d, F: Flow<'d>>(
         Device::Rng | Device::Scsi | Device::Gpu | Device::Input | Device::P9 => {}
     }
     if from(walk, 2, 1) {
-        described(walk, tables::VIRTIO)?;
+        described(walk, transport::of(walk).parts())?;
     }
     if device == Device::Net {
         net::late(walk, &common)?;

@@ -50,8 +50,12 @@ impl<'s, 'd> Loader<'s, 'd> {
     }
 
     fn unknown(&self, name: &[u8], owner: &Vmsd, at: u64) -> Box<Error> {
-        let name = String::from_utf8_lossy(name).into_owned();
-        self.map.fail(Kind::UnknownSubsection { name, vmsd: owner.name.clone() }, at, "")
+        let (name, vmsd) = (String::from_utf8_lossy(name).into_owned(), owner.name.clone());
+        let kind = match owner.untold.subsections {
+            true => Kind::Undetermined(format!("whether {vmsd} has a subsection '{name}'")),
+            false => Kind::UnknownSubsection { name, vmsd },
+        };
+        self.map.fail(kind, at, "")
     }
 
     /// 1.0 on: length and prefix, then an exact look-up, before anything is consumed.
@@ -151,6 +155,26 @@ impl<'d> Flow<'d> for Loader<'_, 'd> {
         let len = self.reader.offset() - at;
         self.map.note(name.item(width), at, len);
         value.map_err(|e| self.map.place(e, name.shown))
+    }
+
+    fn numbers(
+        &mut self,
+        name: Name<'d>,
+        width: u32,
+        count: u64,
+        each: &mut dyn FnMut(u64),
+    ) -> Result<u64> {
+        let at = self.reader.offset();
+        let mut last = Ok(0);
+        for _ in 0..count {
+            last = self.reader.be(width as usize);
+            match &last {
+                Ok(value) => each(*value),
+                Err(_) => break,
+            }
+        }
+        self.map.note(name.item(width), at, self.reader.offset() - at);
+        last.map_err(|e| self.map.place(e, name.shown))
     }
 
     fn compared(&mut self, name: Name<'d>, width: u32) -> (u64, Result<()>) {

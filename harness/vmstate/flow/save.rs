@@ -89,6 +89,16 @@ impl<'d, V: Values> Flow<'d> for Saver<'_, 'd, V> {
         Ok(if width >= 8 { value } else { value & ((1u64 << (8 * width)) - 1) })
     }
 
+    fn numbers(
+        &mut self,
+        name: Name<'d>,
+        width: u32,
+        count: u64,
+        _: &mut dyn FnMut(u64),
+    ) -> Result<u64> {
+        self.scalars(name, width, count)
+    }
+
     fn compared(&mut self, name: Name<'d>, width: u32) -> (u64, Result<()>) {
         match self.scalars(name, width, 1) {
             Ok(value) => (value, Ok(())),

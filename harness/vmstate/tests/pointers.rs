@@ -114,6 +114,7 @@ fn written(of: &Destination, pointers: [Option<u16>; 4]) -> std::result::Result<
         dialect: &of.dialect,
         release: of.version,
         generation: None,
+        big_endian: false,
         local: &none,
     };
     let index = of.set.index_of("dev").unwrap();
@@ -191,4 +192,53 @@ fn before_2_9_a_null_element_is_followed(
     assert_eq!(plain, [0x30, 0x31, 0x30, 0x31, 0x30, 0x31, 0x30, 0x31, 0xff]);
     // Whatever it begins with, it is an element.
     assert_eq!(read(&to, &plain).map(|items| items.len()), Ok(5));
+}
+
+/// The same bytes by what the stream says of itself, as each release puts it, and no table: where
+/// items begin; none where that cannot be known.
+#[rstest]
+// Up to 9.2 the first element stands for all: of integers it tells that it is NULL, of structs nothing.
+#[case(r#"{"name": "of", "type": "uint16", "size": 1, "array_len": 4}"#, &[0, 1, 3, 5, 6])]
+#[case(r#"{"name": "of", "type": "struct", "struct": {}, "size": 1, "array_len": 4}"#, &[])]
+// One by one, as where an element has subsections.
+#[case(
+    r#"{"name": "of", "index": 0, "type": "struct", "struct": {}, "size": 1}, E1, E2,
+    {"name": "of", "index": 3, "type": "struct", "struct": {}, "size": 1}"#,
+    &[0, 1, 3, 5, 6]
+)]
+// 10.0: a run each.
+#[case(
+    r#"{"name": "of", "type": "nullptr", "size": 1},
+    {"name": "of", "type": "uint16", "size": 2, "array_len": 2},
+    {"name": "of", "type": "nullptr", "size": 1}"#,
+    &[0, 1, 5, 6]
+)]
+// 11.1, which leaves out the last: what follows it does not fit then.
+#[case(
+    r#"{"name": "of", "type": "ptr-marker", "size": 1},
+    {"name": "of", "type": "uint16", "size": 2, "array_len": 2}"#,
+    &[]
+)]
+fn a_description_tells_what_it_can(#[case] of: &str, #[case] expected: &[u64]) {
+    let element = r#"{"name": "of", "index": 1, "type": "struct", "size": 2, "struct":
+        {"vmsd_name": "element", "version": 1,
+         "fields": [{"name": "value", "type": "uint16", "size": 2}]}}"#;
+    let of = of.replace("E1", element).replace("E2", element);
+    let json = format!(
+        r#"{{"page_size": 4096, "devices": [{{"name": "dev", "instance_id": 0, "vmsd_name": "dev",
+        "version": 1, "fields": [{of}, {{"name": "behind", "type": "uint8", "size": 1}}]}}]}}"#
+    );
+    let head = b"QEVM\0\0\0\x03\x07\0\0\0\x02pc\x04\0\0\0\0\x03dev\0\0\0\0\0\0\0\x01";
+    let foot = [&[0x7e, 0, 0, 0, 0, 0, 6], &(json.len() as u32).to_be_bytes()[..]].concat();
+    let stream = [&head[..], &WIRE, &foot, json.as_bytes()].concat();
+    let contents = crate::Stream::from_bytes(stream).unwrap().read().unwrap();
+    assert!(contents.described);
+    let state = contents.fields.iter().filter(|f| f.section.is_some() && f.codec != "framing");
+    let found: Vec<u64> = state.map(|f| f.offset - head.len() as u64).collect();
+    if expected.is_empty() {
+        assert!(contents.refused.is_some(), "{found:?}");
+    } else {
+        assert_eq!(contents.refused, None);
+        assert_eq!(found, expected);
+    }
 }

@@ -1,14 +1,16 @@
-//! The common part of a virtio device on PCI (codecs 3.2): transport, features, configuration,
-//! queues.
+//! The common part of a virtio device (codecs 3.2): transport, features, configuration, queues.
 
 use super::super::super::flow::{Flow, Name};
 use super::super::super::local::COMPARED;
-use super::super::super::walk::Walk;
+use super::super::super::walk::{Scene, Walk};
 use super::super::pci;
-use super::{compared, described, from, net, refuse_if, scalar, tables, within};
+use super::transport::{self, Transport};
+use super::{compared, from, net, refuse_if, scalar, within};
 use crate::dialect::Version;
 use crate::wire::{Kind, Result};
 
+/// Status bit of a driver that knows virtio 1.
+const FEATURES_OK: u64 = 8;
 /// "No vector": never checked.
 const NO_VECTOR: u64 = 0xffff;
 /// The longest configuration space that is kept; those of the modelled devices are below 100 bytes.
@@ -22,12 +24,23 @@ pub struct Common {
     /// The start of configuration space: the local one, or the received one where that is not
     /// known.
     pub config: Vec<u8>,
+    /// In which order a number of two bytes lies there; `None` where that cannot be told.
+    pub order: Option<Order>,
     /// Number of queues: the local one, or the received one where that is not known.
     pub queues: u64,
     /// Number of queues in the stream.
     pub received: u64,
     /// How many of those come before the first that has no entries.
     pub used: u64,
+}
+
+/// The order of bytes in configuration space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The first is the lowest: a PC's, and that of any device whose driver knows virtio 1.
+    Little,
+    /// The first is the highest: a device on a big-endian machine, for a driver of before.
+    Big,
 }
 
 /// Transfers the common part. Up to 1.0 the device loaders ignore its result and read on behind
@@ -46,8 +59,9 @@ pub fn transfer<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<Common> {
 }
 
 fn parts<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &mut Common) -> Result<()> {
-    within(walk, "pci", None, |walk| described(walk, tables::PCI))?;
-    let read = by_hand(walk, common);
+    let transport = transport::of(walk);
+    transport.head(walk)?;
+    let read = by_hand(walk, common, transport);
     // What is written by hand looks for the end of the stream only when all is read, with zeros in
     // place of what did not come; no queues among it, if their number did not.
     if let Err(error) = &read
@@ -62,15 +76,22 @@ fn parts<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &mut Common) -> Re
     read
 }
 
-fn by_hand<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &mut Common) -> Result<()> {
-    let vectors = walk.memory.msix_vectors;
+fn by_hand<'d, F: Flow<'d>>(
+    walk: &mut Walk<'d, '_, F>,
+    common: &mut Common,
+    transport: Transport,
+) -> Result<()> {
+    let vectors = match transport {
+        Transport::Pci => walk.memory.msix_vectors,
+        Transport::Ccw | Transport::Mmio => 0,
+    };
     if vectors > 0 {
         within(walk, "msix", None, |walk| {
             pci::msix(walk, ["table", "pending"].map(|name| Name::plain(name, "buffer")))
         })?;
         vector(walk, "config_vector", vectors)?;
     }
-    scalar(walk, "status", 1)?;
+    let status = scalar(walk, "status", 1)?;
     scalar(walk, "isr", 1)?;
     let at = walk.flow.offset();
     let selected = scalar(walk, "queue_sel", 2)?;
@@ -79,8 +100,8 @@ fn by_hand<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &mut Common) -> 
         format!("queue {selected} is selected, expected below {most}")
     })?;
     common.features = scalar(walk, "guest_features", 4)?;
-    config(walk, common)?;
-    queues(walk, common, vectors)
+    config(walk, common, status)?;
+    queues(walk, common, vectors, transport)
 }
 
 /// Size of the loader's array of queues, and whether it is checked before use.
@@ -110,7 +131,11 @@ fn vector<'d, F: Flow<'d>>(
 
 /// Transfers configuration space. A loader keeps as much as its own is long; up to 1.7.1 it
 /// writes all of it, past its end.
-fn config<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &mut Common) -> Result<()> {
+fn config<'d, F: Flow<'d>>(
+    walk: &mut Walk<'d, '_, F>,
+    common: &mut Common,
+    status: u64,
+) -> Result<()> {
     let identity = walk.flow.map().identity("config");
     let local = walk.scene.local.bytes(identity);
     let len = scalar(walk, "config_len", 4)?;
@@ -120,19 +145,33 @@ fn config<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &mut Common) -> R
         Some(received) => {
             walk.flow.buffer(name, received)?;
             common.config = local.unwrap_or(received).to_vec();
+            common.order = order(walk.scene, status, local.is_none_or(|own| own == received));
         }
         None => {
             walk.flow.bytes(name, len)?;
             common.config = local.unwrap_or(&[]).to_vec();
+            common.order = order(walk.scene, status, false);
         }
     }
     Ok(())
+}
+
+/// The order of numbers in a configuration space (`virtio_access_is_big_endian`): that of the machine,
+/// but the lowest first once the driver has negotiated virtio 1. Only such a driver sets FEATURES_OK,
+/// which counts where `same` says that the status is that of the device whose space it is.
+fn order(scene: Scene<'_>, status: u64, same: bool) -> Option<Order> {
+    match scene.big_endian {
+        false => Some(Order::Little),
+        true if same && status & FEATURES_OK != 0 => Some(Order::Little),
+        true => same.then_some(Order::Big),
+    }
 }
 
 fn queues<'d, F: Flow<'d>>(
     walk: &mut Walk<'d, '_, F>,
     common: &mut Common,
     vectors: u64,
+    transport: Transport,
 ) -> Result<()> {
     let at = walk.flow.offset();
     let (count, local) = compared(walk, "num_queues", 4)?;
@@ -152,7 +191,9 @@ fn queues<'d, F: Flow<'d>>(
         net::none(walk.scene.release).map_err(|kind| walk.flow.fail(kind, at, "num_queues"))?;
     }
     for i in 0..count {
-        let entries = within(walk, "vq", Some(i), |walk| queue(walk, i, common.received, vectors))?;
+        let entries = within(walk, "vq", Some(i), |walk| {
+            queue(walk, i, common.received, vectors, transport)
+        })?;
         common.used += u64::from(entries > 0 && common.used == i);
     }
     Ok(())
@@ -164,6 +205,7 @@ fn queue<'d, F: Flow<'d>>(
     index: u64,
     count: u64,
     vectors: u64,
+    transport: Transport,
 ) -> Result<u64> {
     let at = walk.flow.offset();
     let (entries, local) = compared(walk, "num", 4)?;
@@ -176,6 +218,10 @@ fn queue<'d, F: Flow<'d>>(
     refuse_if(walk, entries > most, at, "num", || {
         format!("queue {index} has {entries} entries, local at most {most}")
     })?;
+    // Where the driver chooses it (`has_variable_vring_alignment`, 1.7 on).
+    if transport == Transport::Mmio && from(walk, 1, 7) {
+        scalar(walk, "align", 4)?;
+    }
     let address = scalar(walk, "pa", 8)?;
     let at = walk.flow.offset();
     let index_seen = scalar(walk, "last_avail_idx", 2)?;
@@ -185,6 +231,9 @@ fn queue<'d, F: Flow<'d>>(
     })?;
     if vectors > 0 {
         vector(walk, "vector", vectors)?;
+    } else if transport == Transport::Ccw {
+        // virtio_ccw_load_queue checks nothing.
+        scalar(walk, "vector", 2)?;
     }
     Ok(entries)
 }

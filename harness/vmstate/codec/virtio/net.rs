@@ -5,7 +5,7 @@
 
 use super::super::super::flow::{Flow, Name};
 use super::super::super::walk::Walk;
-use super::common::Common;
+use super::common::{Common, Order};
 use super::{compared, described, from, refuse_if, scalar, tables, within};
 use crate::dialect::Version;
 use crate::wire::{Kind, Result};
@@ -72,7 +72,8 @@ pub fn settle<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> R
     }
     let Common { used, received, queues, .. } = *common;
     let first = fits_queues_first(walk.scene.release);
-    let most = 2 * pairs(common) + 1;
+    // Without them the section was not read as far as this.
+    let most = 2 * pairs(common).unwrap_or(1) + 1;
     let count = match used < received {
         true => used,
         // Queues that the stream does not have stay as they were made.
@@ -117,11 +118,15 @@ fn fits_queues_first(release: Version) -> bool {
     release >= Version::new(10, 0, 3) || release.is_stable_from(7, 2, 20)
 }
 
-/// Pairs of queues that the device was made with.
-fn pairs(common: &Common) -> u64 {
-    match common.config.get(QUEUE_PAIRS) {
-        Some([low, high]) => u64::from(*low) | u64::from(*high) << 8,
-        _ => 1,
+/// Pairs of queues that the device was made with. `None` where the order of bytes matters and cannot be
+/// told.
+fn pairs(common: &Common) -> Option<u64> {
+    let Some(&[first, second]) = common.config.get(QUEUE_PAIRS) else { return Some(1) };
+    match common.order {
+        Some(Order::Little) => Some(u64::from(u16::from_le_bytes([first, second]))),
+        Some(Order::Big) => Some(u64::from(u16::from_be_bytes([first, second]))),
+        None if first == second => Some(u64::from(u16::from_le_bytes([first, second]))),
+        None => None,
     }
 }
 
@@ -200,7 +205,9 @@ fn backend<'d, F: Flow<'d>>(
 
 /// Multiqueue state, which is only there when the local device has more than one pair (1.4 on).
 fn queue_pairs<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Result<()> {
-    let own = pairs(common);
+    let Some(own) = pairs(common) else {
+        return Err(walk.unmodelled("queue pairs: byte order of the local configuration"));
+    };
     let mut used = 1;
     if from(walk, 1, 4) && own > 1 {
         let at = walk.flow.offset();

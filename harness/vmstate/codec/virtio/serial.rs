@@ -28,6 +28,15 @@ pub fn transfer<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, version_id: u32) ->
 fn ports_map<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<Vec<u32>> {
     let at = walk.flow.offset();
     let (received, local) = compared(walk, "max_nr_ports", 4)?;
+    // Of a device of before virtio 1 on a big-endian machine the number is in the order of its
+    // configuration space, and so swapped on the way (`get_config` of virtio-serial); no device has
+    // as many ports as would be read the other way.
+    let big_endian = walk.scene.big_endian;
+    let number = |n: u64| match big_endian && n > u64::from(u16::MAX) {
+        true => u64::from((n as u32).swap_bytes()),
+        false => n,
+    };
+    let (received, local) = (number(received), local.map(number));
     let most = local.unwrap_or(received);
     let trusted = !from(walk, 2, 0);
     refuse_if(walk, trusted && received > most, at, "max_nr_ports", || {

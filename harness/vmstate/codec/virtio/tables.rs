@@ -1,5 +1,6 @@
 //! Descriptions that hand-written virtio code reaches (codecs 3.1, 3.7), so that no importer finds
-//! them: the PCI part, `virtio` with its subsections, and the inner ones of the device parts.
+//! them: the parts of the transports, `virtio` with its subsections, and the inner ones of the device
+//! parts.
 //!
 //! Names, versions and order are those of the log of a release loading its own stream. Inner
 //! descriptions of the device parts have no fields here: the codec transfers those, and the
@@ -17,8 +18,15 @@ macro_rules! key {
 
 /// The PCI part.
 pub const PCI: &str = key!("PCIDevice");
+/// The part of a channel device (hw/s390x/virtio-ccw.c and css.c). A description since 2.10; what was
+/// written by hand before, since there is a revision (2.4), has the same bytes.
+pub const CCW: &str = key!("s390_virtio_ccw_dev");
 /// What follows the device part, from 2.1 on.
 pub const VIRTIO: &str = key!("virtio");
+/// The same on a channel device, which has no extra state.
+pub const VIRTIO_CCW: &str = "virtio-ccw:virtio";
+/// The same on virtio-mmio, which has one of its own (`virtio_mmio_has_extra_state`, 4.2).
+pub const VIRTIO_MMIO: &str = "virtio-mmio:virtio";
 /// virtio-balloon as a whole, from 2.8 on.
 pub const BALLOON: &str = key!("virtio-balloon-device");
 /// virtio-net as a whole, from 2.9 on.
@@ -80,6 +88,24 @@ const fn layout(key: &'static str, major: u32, minor: u32) -> Layout {
     Layout { key, since, version_id: 1, newer: None, fields: &[], subsections: &[] }
 }
 
+/// Subsections of `virtio` in order, with that of the transport, if it has one.
+macro_rules! parts {
+    ($($extra:expr)?) => {
+        &[
+            key!("virtio/device_endian"),
+            key!("virtio/64bit_features"),
+            key!("virtio/128bit_features"),
+            key!("virtio/virtqueues"),
+            key!("virtio/ringsize"),
+            key!("virtio/broken"),
+            $($extra,)?
+            key!("virtio/started"),
+            key!("virtio/packed_virtqueues"),
+            key!("virtio/disabled"),
+        ]
+    };
+}
+
 const LAYOUTS: &[Layout] = &[
     layout(GPU_SCANOUT, 2, 4),
     layout(GPU_SCANOUTS, 2, 4),
@@ -92,20 +118,153 @@ const LAYOUTS: &[Layout] = &[
         ],
         ..layout(PCI, 0, 12)
     },
+    Layout { subsections: parts!(key!("virtio/extra_state")), ..layout(VIRTIO, 2, 1) },
+    Layout { subsections: parts!(), ..layout(VIRTIO_CCW, 2, 1) },
+    Layout { subsections: parts!("virtio-mmio:virtio/extra_state"), ..layout(VIRTIO_MMIO, 2, 1) },
     Layout {
-        subsections: &[
-            key!("virtio/device_endian"),
-            key!("virtio/64bit_features"),
-            key!("virtio/128bit_features"),
-            key!("virtio/virtqueues"),
-            key!("virtio/ringsize"),
-            key!("virtio/broken"),
-            key!("virtio/extra_state"),
-            key!("virtio/started"),
-            key!("virtio/packed_virtqueues"),
-            key!("virtio/disabled"),
+        fields: &[
+            Item("parent_obj", Struct(key!("s390_ccw_dev")), One),
+            Item("indicators", Struct(key!("s390_ind_addr_tmp")), One),
+            Item("indicators2", Struct(key!("s390_ind_addr_tmp")), One),
+            Item("summary_indicator", Struct(key!("s390_ind_addr_tmp")), One),
+            Item("tmp", Struct(key!("s390_virtio_ccw_dev_tmp")), One),
+            Item("routes", Struct(key!("s390_adapter_routes")), One),
+            Item("thinint_isc", Leaf("uint8"), One),
+            Item("revision", Leaf("int32"), One),
         ],
-        ..layout(VIRTIO, 2, 1)
+        ..layout(CCW, 2, 4)
+    },
+    Layout {
+        fields: &[Item("sch", Struct(key!("s390_subch_dev")), One)],
+        ..layout(key!("s390_ccw_dev"), 2, 4)
+    },
+    Layout {
+        fields: &[
+            Item("cssid", Leaf("uint8 equal"), One),
+            Item("ssid", Leaf("uint8 equal"), One),
+            Item("migrated_schid", Leaf("uint16"), One),
+            Item("devno", Leaf("uint16 equal"), One),
+            Item("thinint_active", Leaf("bool"), One),
+            Item("curr_status", Struct(key!("s390_schib")), One),
+            Item("sense_data", Leaf("uint8"), Fixed(32)),
+            Item("channel_prog", Leaf("uint64"), One),
+            Item("last_cmd", Struct(key!("s390_ccw1")), One),
+            Item("last_cmd_valid", Leaf("bool"), One),
+            Item("id", Struct(key!("s390_sense_id")), One),
+            Item("ccw_fmt_1", Leaf("bool"), One),
+            Item("ccw_no_data_cnt", Leaf("uint8"), One),
+        ],
+        subsections: &[key!("s390_subch_dev/orb")],
+        ..layout(key!("s390_subch_dev"), 2, 4)
+    },
+    Layout {
+        fields: &[
+            Item("pmcw", Struct(key!("s390_pmcw")), One),
+            Item("scsw", Struct(key!("s390_scsw")), One),
+            Item("mba", Leaf("uint64"), One),
+            Item("mda", Leaf("uint8"), Fixed(4)),
+        ],
+        ..layout(key!("s390_schib"), 2, 4)
+    },
+    Layout {
+        fields: &[
+            Item("intparm", Leaf("uint32"), One),
+            Item("flags", Leaf("uint16"), One),
+            Item("devno", Leaf("uint16"), One),
+            Item("lpm", Leaf("uint8"), One),
+            Item("pnom", Leaf("uint8"), One),
+            Item("lpum", Leaf("uint8"), One),
+            Item("pim", Leaf("uint8"), One),
+            Item("mbi", Leaf("uint16"), One),
+            Item("pom", Leaf("uint8"), One),
+            Item("pam", Leaf("uint8"), One),
+            Item("chpid", Leaf("uint8"), Fixed(8)),
+            Item("chars", Leaf("uint32"), One),
+        ],
+        ..layout(key!("s390_pmcw"), 2, 4)
+    },
+    Layout {
+        fields: &[
+            Item("flags", Leaf("uint16"), One),
+            Item("ctrl", Leaf("uint16"), One),
+            Item("cpa", Leaf("uint32"), One),
+            Item("dstat", Leaf("uint8"), One),
+            Item("cstat", Leaf("uint8"), One),
+            Item("count", Leaf("uint16"), One),
+        ],
+        ..layout(key!("s390_scsw"), 2, 4)
+    },
+    Layout {
+        fields: &[
+            Item("cmd_code", Leaf("uint8"), One),
+            Item("flags", Leaf("uint8"), One),
+            Item("count", Leaf("uint16"), One),
+            Item("cda", Leaf("uint32"), One),
+        ],
+        ..layout(key!("s390_ccw1"), 2, 4)
+    },
+    Layout {
+        fields: &[
+            Item("reserved", Leaf("uint8"), One),
+            Item("cu_type", Leaf("uint16"), One),
+            Item("cu_model", Leaf("uint8"), One),
+            Item("dev_type", Leaf("uint16"), One),
+            Item("dev_model", Leaf("uint8"), One),
+            Item("unused", Leaf("uint8"), One),
+            Item("ciw", Struct(key!("s390_ciw")), Fixed(62)),
+        ],
+        ..layout(key!("s390_sense_id"), 2, 4)
+    },
+    Layout {
+        fields: &[
+            Item("type", Leaf("uint8"), One),
+            Item("command", Leaf("uint8"), One),
+            Item("count", Leaf("uint16"), One),
+        ],
+        ..layout(key!("s390_ciw"), 2, 4)
+    },
+    Layout {
+        fields: &[Item("orb", Struct(key!("s390_orb")), One)],
+        ..layout(key!("s390_subch_dev/orb"), 2, 10)
+    },
+    Layout {
+        fields: &[
+            Item("intparm", Leaf("uint32"), One),
+            Item("ctrl0", Leaf("uint16"), One),
+            Item("lpm", Leaf("uint8"), One),
+            Item("ctrl1", Leaf("uint8"), One),
+            Item("cpa", Leaf("uint32"), One),
+        ],
+        ..layout(key!("s390_orb"), 2, 10)
+    },
+    // Twice under one name: the pointer, and what it is made of.
+    Layout {
+        version_id: 0,
+        fields: &[Item("tmp", Struct("virtio-ccw:s390_ind_addr_tmp"), One)],
+        ..layout(key!("s390_ind_addr_tmp"), 2, 4)
+    },
+    Layout {
+        version_id: 0,
+        fields: &[Item("len", Leaf("int32"), One), Item("addr", Leaf("uint64"), One)],
+        ..layout("virtio-ccw:s390_ind_addr_tmp", 2, 4)
+    },
+    Layout {
+        version_id: 0,
+        fields: &[Item("config_vector", Leaf("uint16"), One)],
+        ..layout(key!("s390_virtio_ccw_dev_tmp"), 2, 4)
+    },
+    Layout {
+        fields: &[Item("adapter", Struct(key!("s390_adapter_info")), One)],
+        ..layout(key!("s390_adapter_routes"), 2, 4)
+    },
+    Layout {
+        fields: &[Item("ind_offset", Leaf("uint64"), One)],
+        subsections: &[key!("s390_adapter_info/summary_offset")],
+        ..layout(key!("s390_adapter_info"), 2, 4)
+    },
+    Layout {
+        fields: &[Item("summary_offset", Leaf("uint32"), One)],
+        ..layout(key!("s390_adapter_info/summary_offset"), 2, 10)
     },
     Layout {
         fields: &[Item("device_endian", Leaf("uint8"), One)],
@@ -143,6 +302,28 @@ const LAYOUTS: &[Layout] = &[
     Layout {
         fields: &[Item("extra_state", Struct(key!("virtio_pci")), One)],
         ..layout(key!("virtio/extra_state"), 2, 5)
+    },
+    Layout {
+        fields: &[Item("extra_state", Struct(key!("virtio_mmio")), One)],
+        ..layout("virtio-mmio:virtio/extra_state", 4, 2)
+    },
+    Layout { subsections: &[key!("virtio_mmio/state")], ..layout(key!("virtio_mmio"), 4, 2) },
+    Layout {
+        fields: &[
+            Item("guest_features", Leaf("uint32"), Fixed(2)),
+            Item("vqs", Struct(key!("virtio_mmio/queue_state")), Fixed(QUEUES)),
+        ],
+        ..layout(key!("virtio_mmio/state"), 4, 2)
+    },
+    Layout {
+        fields: &[
+            Item("num", Leaf("uint16"), One),
+            Item("enabled", Leaf("bool"), One),
+            Item("desc", Leaf("uint32"), Fixed(2)),
+            Item("avail", Leaf("uint32"), Fixed(2)),
+            Item("used", Leaf("uint32"), Fixed(2)),
+        ],
+        ..layout(key!("virtio_mmio/queue_state"), 4, 2)
     },
     Layout {
         fields: &[Item("started", Leaf("bool"), One)],
@@ -258,15 +439,9 @@ fn vmsd(layout: &Layout, release: Version) -> Vmsd {
         _ => layout.version_id,
     };
     Vmsd {
-        name: layout.key.trim_start_matches(key!("")).to_string(),
+        name: layout.key.split_once(':').map_or(layout.key, |(_, name)| name).to_string(),
         version_id,
         minimum_version_id: version_id.min(1),
-        old: None,
-        needed: None,
-        pre_load: None,
-        post_load: None,
-        unmigratable: false,
-        inherited_from: None,
         fields: layout
             .fields
             .iter()
@@ -279,6 +454,7 @@ fn vmsd(layout: &Layout, release: Version) -> Vmsd {
             .filter(|key| known(key))
             .map(|key| Subsection { vmsd: (*key).to_string(), needed: None })
             .collect(),
+        ..Vmsd::default()
     }
 }
 
@@ -306,8 +482,8 @@ fn field(Item(name, what, many): &Item, release: Version) -> Field {
 
 fn leaf(info: &str, release: Version) -> Kind {
     let size = match info {
-        "uint16" => 2,
-        "uint32" | "int32 le" => 4,
+        "uint16" | "uint16 equal" => 2,
+        "uint32" | "int32" | "int32 le" => 4,
         "uint64" => 8,
         // 256, or 4096 behind a port: see `codec::pci::config`.
         "pci config" => 0,
