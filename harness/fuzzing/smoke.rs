@@ -1,7 +1,7 @@
 //! Without a fuzzer: inputs from fixed seeds, and single inputs from files.
 
 use super::counters::Counts;
-use super::generate::case::Input;
+use super::generate::case::{Input, LONG, STEP};
 use super::oracle::Strict;
 use super::{Failure, Target};
 
@@ -20,7 +20,7 @@ pub fn smoke(
 ) -> Result<Counts, Failure> {
     let mut counts = Counts { strict, every_rule: true, ..Counts::default() };
     for turn in 0..executions {
-        let input = input(seed, turn);
+        let input = input_for(target, seed, turn);
         if let Err(failure) = (target.run)(&input, &mut counts) {
             let hex: String = input.iter().map(|b| format!("{b:02x}")).collect();
             return Err(Failure(format!(
@@ -52,11 +52,32 @@ pub fn input(seed: u64, turn: u64) -> Vec<u8> {
     bytes
 }
 
+/// Input `turn` of a sequence for a target. One that begins with a shape is twice as long, and both the
+/// shape and what comes behind it have a quarter of it or more: with no choices left nothing evolves, and no
+/// subsection is sent.
+#[must_use]
+pub fn input_for(target: &Target, seed: u64, turn: u64) -> Vec<u8> {
+    let bytes = input(seed, turn);
+    if target.shaped { balanced([bytes, input(!seed, turn)].concat()) } else { bytes }
+}
+
+/// Choices with a shape between a quarter and three quarters of them.
+fn balanced(mut bytes: Vec<u8>) -> Vec<u8> {
+    let quarter = bytes.len() / 4 / STEP;
+    if let Some(steps) = bytes.get_mut(1) {
+        *steps = (quarter + usize::from(*steps) % (2 * quarter + 1)).min(LONG - 1) as u8;
+    }
+    bytes
+}
+
 /// What a fuzzer tries now and then in the place of an input for a generator: other choices, all of
 /// them or those behind the shape.
 #[must_use]
 pub fn fresh(bytes: &[u8], choices: &[u8]) -> Vec<u8> {
-    let kept = if choices.len().is_multiple_of(2) { 0 } else { Input::of(bytes).head() };
+    if choices.len().is_multiple_of(2) {
+        return balanced(choices.to_vec());
+    }
+    let kept = Input::of(bytes).head();
     [bytes.get(..kept).unwrap_or_default(), choices].concat()
 }
 

@@ -22,8 +22,12 @@ use crate::wire::Feed;
 
 /// Bytes before the shape.
 const HEAD: usize = 2;
-/// From so many steps of its length on, a shape is a long one.
-const LONG: usize = 224;
+/// Bytes of a step in the length of a shape.
+pub const STEP: usize = 2;
+/// From so many steps on, a shape is a long one, and a step is [`LONG_STEP`] bytes.
+pub const LONG: usize = 224;
+/// Bytes of one of the last steps.
+const LONG_STEP: usize = 16;
 
 /// An input, taken apart.
 #[derive(Debug, Clone, Copy)]
@@ -36,11 +40,11 @@ pub struct Input<'a> {
     pub rest: &'a [u8],
 }
 
-/// So many steps in bytes: of two, the last ones of sixteen.
+/// So many steps in bytes.
 fn length(steps: u8) -> usize {
     match usize::from(steps) {
-        short @ 0..LONG => 2 * short,
-        long => 2 * LONG + 16 * (long - LONG),
+        short @ 0..LONG => STEP * short,
+        long => STEP * LONG + LONG_STEP * (long - LONG),
     }
 }
 

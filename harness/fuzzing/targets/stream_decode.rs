@@ -111,8 +111,10 @@ pub fn mutate(bytes: &[u8], choices: &[u8]) -> Vec<u8> {
 /// Crosses two inputs between items of their streams: the custom crossover.
 #[must_use]
 pub fn cross(one: &[u8], other: &[u8], choices: &[u8]) -> Vec<u8> {
-    let Some((to, stream)) = choose(one) else { return other.to_vec() };
+    let (Some((to, stream)), Some((by, rest))) = (choose(one), choose(other)) else {
+        return other.to_vec();
+    };
     let mut crossed = one.get(..HEAD).unwrap_or(&[]).to_vec();
-    crossed.extend(mutate::crossed(stream, other.get(HEAD..).unwrap_or(&[]), to, choices));
+    crossed.extend(mutate::crossed((stream, to), (rest, by), choices));
     crossed
 }
