@@ -1,6 +1,7 @@
 //! What a device type wants beside itself, by the kind of its properties: a drive, a character
 //! device, memory, a generator of random numbers ... Nothing here goes by the name of a device.
 
+use super::super::tpm;
 use super::types::DeviceType;
 
 /// Global options and values of properties that one device is given.
@@ -20,15 +21,27 @@ const DRIVE: u64 = 4 << 20;
 /// What every machine has for devices that share it.
 pub const SHARED: [&str; 2] = ["-audiodev", "none,id=audio0"];
 
+/// The audio backend in [`SHARED`].
+const AUDIO: &str = "audio0";
+
 /// An Ethernet address, the same for all: one that a binary makes up is counted through a machine, and
 /// comes into configuration space (PCI Express serial numbers).
 const MAC: &str = "52:54:00:12:34:56";
 
-/// `,property=value` for what a binary would else give each device by counting.
+/// `,property=value` for what a binary would else give each device by counting, and for what newer ones
+/// give it no longer by themselves: the audio backend (8.2).
 #[must_use]
 pub fn identity(device: &DeviceType) -> String {
-    let mac = device.property("mac").filter(|mac| mac.kind == "str");
-    mac.map_or_else(String::new, |mac| format!(",{}={MAC}", mac.name))
+    let properties = device.properties.iter().flatten().filter(|p| p.kind == "str");
+    properties
+        .filter_map(|property| match property.name.as_str() {
+            "mac" => Some(format!(",mac={MAC}")),
+            _ if property.description.contains("audiodev") => {
+                Some(format!(",{}={AUDIO}", property.name))
+            }
+            _ => None,
+        })
+        .collect()
 }
 
 /// What device number `number` of a machine gets for the kinds of properties that it has.
@@ -46,7 +59,12 @@ pub fn backing(device: &DeviceType, number: usize) -> Backing {
             "str" | "string" if about.contains("chardev") || property.name == "chardev" => {
                 (vec!["-chardev".into(), format!("null,id={id}")], id)
             }
-            "str" if about.contains("audiodev") => (Vec::new(), "audio0".into()),
+            // A TPM of our own listens where a machine has one (`qemu::tpm`).
+            "str" if property.name == "tpmdev" => {
+                let socket = format!("socket,id=chardev-{id},path={}", tpm::SOCKET);
+                let emulator = format!("emulator,id={id},chardev=chardev-{id}");
+                (["-chardev", &socket, "-tpmdev", &emulator].map(str::to_owned).into(), id)
+            }
             "str" if property.name == "fsdev" => {
                 let local = format!("local,id={id},path=.,security_model=none");
                 (vec!["-fsdev".into(), local], id)
@@ -102,25 +120,30 @@ mod tests {
                 property("disk", "str", "Node name or ID of a block device to use as a backend"),
                 property("entropy", "link<rng-backend>", ""),
                 property("size", "uint32", ""),
+                property("tpmdev", "str", "ID of a tpm to use as a backend"),
             ]),
         };
         let Backing { options, properties } = backing(&device, 7);
-        assert_eq!(properties, ",disk=disk7,entropy=entropy7");
-        assert_eq!(options[2..], ["-object".to_owned(), "rng-builtin,id=entropy7".to_owned()]);
+        assert_eq!(properties, ",disk=disk7,entropy=entropy7,tpmdev=tpmdev7");
+        assert_eq!(options[2..4], ["-object", "rng-builtin,id=entropy7"]);
+        assert_eq!(options[4..6], ["-chardev", "socket,id=chardev-tpmdev7,path=tpm"]);
+        assert_eq!(options[6..], ["-tpmdev", "emulator,id=tpmdev7,chardev=chardev-tpmdev7"]);
     }
 
     #[rstest::rstest]
-    #[case("mac", "str", ",mac=52:54:00:12:34:56")]
+    #[case("mac", "str", "", ",mac=52:54:00:12:34:56")]
+    #[case("speaker", "str", "ID of an audiodev to use as a backend", ",speaker=audio0")]
     // Another kind of the same name, and another name.
-    #[case("mac", "bool", "")]
-    #[case("macaroni", "str", "")]
+    #[case("mac", "bool", "", "")]
+    #[case("macaroni", "str", "", "")]
     fn an_address_is_not_left_to_counting(
         #[case] name: &str,
         #[case] kind: &str,
+        #[case] about: &str,
         #[case] expected: &str,
     ) {
         let (name, kind) = (name.to_owned(), kind.to_owned());
-        let property = Property { name, kind, description: String::new(), default: None };
+        let property = Property { name, kind, description: about.to_owned(), default: None };
         let properties = Some(vec![property]);
         let device = DeviceType { name: "any".to_owned(), bus: None, properties };
         assert_eq!(identity(&device), expected);
