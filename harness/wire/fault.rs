@@ -105,6 +105,12 @@ mod switch {
         PLANTED.get() == Some(fault)
     }
 
+    /// Runs something without any fault: what others are held against.
+    pub fn without_faults<T>(run: impl FnOnce() -> T) -> T {
+        let _planted = Planted(PLANTED.replace(None));
+        run()
+    }
+
     /// Plants a fault in this thread until the guard is dropped.
     #[must_use]
     pub fn plant(fault: Fault) -> Planted {
@@ -123,7 +129,13 @@ mod switch {
 }
 
 #[cfg(any(test, feature = "planted-faults"))]
-pub use switch::{Planted, plant, planted};
+pub use switch::{Planted, plant, planted, without_faults};
+
+/// Runs something without any fault: there is none, outside of tests.
+#[cfg(not(any(test, feature = "planted-faults")))]
+pub fn without_faults<T>(run: impl FnOnce() -> T) -> T {
+    run()
+}
 
 /// Whether this fault is planted: never, outside of tests.
 #[cfg(not(any(test, feature = "planted-faults")))]

@@ -22,7 +22,7 @@ const PIECE: usize = 700;
 /// # Errors
 /// A reproducer in words.
 pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
-    counts.executions += 1;
+    counts.begin();
     let options = Options { limit: LIMIT, memory: MEMORY, snapshot: None };
     let mut source = match open_bytes("input", bytes.to_vec(), &options) {
         Ok(source) => source,
