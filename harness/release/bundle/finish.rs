@@ -113,6 +113,9 @@ impl<'a> Finisher<'a> {
                 subsections.push(Subsection { vmsd, needed: None });
             }
         }
+        if draft.minimum.is_none() && kin.is_none() {
+            self.optional(draft, &mut subsections);
+        }
         if draft.minimum.is_none() {
             self.note_undumped(draft, same.is_some(), kin);
         }
@@ -129,6 +132,21 @@ impl<'a> Finisher<'a> {
             fields,
             subsections,
             ..Vmsd::default()
+        }
+    }
+
+    /// Adds the subsections that a description is known to have and that were not seen.
+    fn optional(&mut self, draft: &Draft, subsections: &mut Vec<Subsection>) {
+        let Some(version) = self.version else { return };
+        let drafts = self.drafts;
+        let seen = |name: &str| {
+            let mut names = draft.subsections.iter().filter_map(|id| drafts.get(*id));
+            names.any(|found| found.name == name)
+        };
+        for vmsd in known::subsections(draft, version).filter(|vmsd| !seen(&vmsd.name)) {
+            let key = self.new_key(&vmsd.name);
+            self.tables.vmsd.insert(key.clone(), vmsd);
+            subsections.push(Subsection { vmsd: key, needed: None });
         }
     }
 
@@ -189,6 +207,7 @@ impl<'a> Finisher<'a> {
             |(found, field): &(Inherited, &Field)| self.confirms(told, found.tables, field);
         let (count, count_open) = count(draft, told, &ancestors, confirmed, &mut from);
         let mut kind = self.kind(draft, told, &ancestors, &mut from);
+        let count_open = count_open.filter(|_| known::scalar(draft, told).is_none());
         if let (Some(why), false) = (count_open, matches!(kind, Kind::Unknown { .. })) {
             kind = Kind::Unknown { why: why.to_owned() };
         }

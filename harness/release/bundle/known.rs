@@ -2,7 +2,8 @@
 //! dump, and a subsection that no stream carried has no codecs.
 
 use super::draft::{Draft, DraftField};
-use crate::vmstate::schema::{Key, Kind, Size};
+use crate::dialect::Version;
+use crate::vmstate::schema::{Count, Field, Key, Kind, Size, Untold, Vmsd};
 
 /// A field by its description, with codec and bytes.
 type Known = (&'static str, &'static str, &'static str, u32);
@@ -38,6 +39,69 @@ const SCALARS: [Known; 16] = [
 /// Structures that a trace enters, and nothing tells what reads them.
 const STRUCTS: [(&str, &str); 2] = [("s390_css_img", "chpids"), ("s390_css", "css")];
 
+/// A subsection that a board or a processor has, whether its own streams carry it or not.
+struct Optional {
+    /// What has it, and a field that tells it from others of that name.
+    owner: (&'static str, &'static str),
+    name: &'static str,
+    /// Its only field, with codec and bytes.
+    field: (&'static str, &'static str, u32),
+    /// The first release that has it.
+    from: Version,
+}
+
+/// Those of version 1 with one field.
+///
+/// | subsection | source |
+/// | --- | --- |
+/// | spapr/cap/hpt_maxpagesize | hw/ppc/spapr_caps.c |
+/// | cpu/wfxt-timer | target/arm/machine.c |
+const SUBSECTIONS: [Optional; 2] = [
+    Optional {
+        owner: ("spapr", "tb"),
+        name: "spapr/cap/hpt_maxpagesize",
+        field: ("mig.caps[0x06]", "uint8", 1),
+        from: Version::new(4, 1, 0),
+    },
+    Optional {
+        owner: ("cpu", "cpreg_vmstate_array_len"),
+        name: "cpu/wfxt-timer",
+        field: ("wfxt_timer", "timer", 8),
+        from: Version::new(9, 1, 0),
+    },
+];
+
+/// Subsections that a draft's description has in a release, beside those that were seen.
+pub fn subsections(draft: &Draft, release: Version) -> impl Iterator<Item = Vmsd> {
+    let has = |name: &str| draft.fields.iter().any(|field| field.name == name);
+    let known = SUBSECTIONS.iter().filter(move |known| {
+        known.owner.0 == draft.name && has(known.owner.1) && release >= known.from
+    });
+    known.map(|known| {
+        let (name, info, size) = known.field;
+        let kind = Kind::Leaf { info: info.to_owned(), size: Size::Fixed(size) };
+        let field = Field {
+            name: name.to_owned(),
+            version_id: 0,
+            exists: None,
+            kind,
+            count: Count::One,
+            array_of_pointer: false,
+            auto_alloc: false,
+            must_exist: false,
+            inherited_from: None,
+        };
+        Vmsd {
+            name: known.name.to_owned(),
+            version_id: 1,
+            minimum_version_id: 1,
+            untold: Untold { minimum: true, subsections: true },
+            fields: vec![field],
+            ..Vmsd::default()
+        }
+    })
+}
+
 /// The kind of a field that nothing else tells; `nested` is the description that was entered for it.
 #[must_use]
 pub fn kind(draft: &Draft, field: &DraftField, nested: Option<Key>) -> Option<Kind> {
@@ -45,9 +109,17 @@ pub fn kind(draft: &Draft, field: &DraftField, nested: Option<Key>) -> Option<Ki
     if let Some(vmsd) = nested.filter(|_| STRUCTS.contains(&place)) {
         return Some(Kind::Struct { vmsd });
     }
-    let (_, _, info, size) = SCALARS.iter().find(|known| (known.0, known.1) == place)?;
-    let fits = field.nested.is_empty() && field.memory.is_none_or(|memory| memory == *size);
-    fits.then(|| Kind::Leaf { info: (*info).to_owned(), size: Size::Fixed(*size) })
+    let (info, size) = scalar(draft, field)?;
+    Some(Kind::Leaf { info: info.to_owned(), size: Size::Fixed(size) })
+}
+
+/// Codec and bytes of a field that is known to be one scalar.
+#[must_use]
+pub fn scalar(draft: &Draft, field: &DraftField) -> Option<(&'static str, u32)> {
+    let place = (draft.name.as_str(), field.name.as_str());
+    let (_, _, info, size) = *SCALARS.iter().find(|known| (known.0, known.1) == place)?;
+    let fits = field.nested.is_empty() && field.memory.is_none_or(|memory| memory == size);
+    fits.then_some((info, size))
 }
 
 /// The minimum version of a processor's description.
@@ -94,6 +166,23 @@ mod tests {
         let known = Kind::Struct { vmsd: "s390_chp_info".to_owned() };
         assert_eq!(kind(&draft, &draft.fields[0], entered), Some(known));
         assert_eq!(kind(&draft, &draft.fields[0], None), None);
+    }
+
+    #[rstest::rstest]
+    #[case("cpu", "cpreg_vmstate_array_len", "10.0.0", &["cpu/wfxt-timer"])]
+    #[case("cpu", "cpreg_vmstate_array_len", "7.2.0", &[])]
+    #[case("cpu", "env.spr", "10.0.0", &[])]
+    #[case("spapr", "tb", "11.1.0", &["spapr/cap/hpt_maxpagesize"])]
+    fn subsections_that_need_not_be_sent(
+        #[case] name: &str,
+        #[case] field: &str,
+        #[case] release: &str,
+        #[case] expected: &[&str],
+    ) {
+        let release = release.parse().expect("a release");
+        let found: Vec<String> =
+            subsections(&draft(name, &[field]), release).map(|vmsd| vmsd.name).collect();
+        assert_eq!(found, expected);
     }
 
     #[test]
