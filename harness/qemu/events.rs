@@ -332,4 +332,42 @@ vmstate_load_state_end virtio-console end/0
         assert!(section[0].starts_with("subsection virtio"), "{section:?}");
         assert!(section[1].starts_with("field "), "{section:?}");
     }
+
+    #[test]
+    fn what_comes_before_the_first_section_is_passed_over() {
+        let configuration = "\
+vmstate_load_state configuration v0
+vmstate_subsection_load configuration
+vmstate_load_state configuration/target-page-bits v1
+vmstate_n_elems target_page_bits: 1
+vmstate_load_state_field configuration/target-page-bits:target_page_bits exists=1
+";
+        let library = Library::open(Corpus::embedded().unwrap()).unwrap();
+        let to = library.destination("7.2", "pc-i440fx-7.2", "virtio").unwrap().unwrap();
+        assert_eq!(traced(&format!("{configuration}{TRACE}"), &to), traced(TRACE, &to));
+    }
+
+    /// Of 256 images of the channel subsystem all but one are NULL, of which no trace tells.
+    #[test]
+    fn markers_of_pointers_are_passed_over() {
+        let library = Library::open(Corpus::embedded().unwrap()).unwrap();
+        let (machine, scenario) = ("s390x/s390-ccw-virtio-7.2", "bare");
+        let fixture = library.fixture("7.2", machine, scenario).unwrap();
+        let to = library.destination("7.2", machine, scenario).unwrap().unwrap();
+        let stream = library.corpus().stream(fixture).unwrap();
+        let model = modelled(&to, &load_bytes(&to, &stream, &Feed::Bulk), &stream);
+        let is_section = |event: &Event| matches!(event, Event::Section { .. });
+        let css = |event: &Event| event.to_string().starts_with("section s390_css ");
+        let begin = model.iter().position(css).unwrap() + 1;
+        let len = model[begin..].iter().position(is_section).unwrap();
+        let fields: Vec<String> = model[begin..begin + len].iter().map(Event::to_string).collect();
+        assert_eq!(fields[7..9], ["field chnmon_area", "field in_use"]);
+        assert_eq!(fields.last().unwrap(), "field default_cssid");
+        assert!(fields.iter().all(|field| field != "field pointer"));
+        // Were all of them NULL, a trace would have the name of the field, and the model nothing.
+        let field = |name: &str| Event::Field(name.to_owned());
+        let real = [field("chnmon_area"), field("css"), field("default_cssid")];
+        let model = [field("chnmon_area"), field("default_cssid")];
+        assert_eq!(difference(&to, &real, &model, true), None);
+    }
 }

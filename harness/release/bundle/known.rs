@@ -3,7 +3,7 @@
 
 use super::draft::{Draft, DraftField};
 use crate::dialect::Version;
-use crate::vmstate::schema::{Count, Field, Key, Kind, Size, Untold, Vmsd};
+use crate::vmstate::schema::{Count, Field, Key, Kind, Size, Vmsd};
 
 /// A field by its description, with codec and bytes.
 type Known = (&'static str, &'static str, &'static str, u32);
@@ -95,7 +95,6 @@ pub fn subsections(draft: &Draft, release: Version) -> impl Iterator<Item = Vmsd
             name: known.name.to_owned(),
             version_id: 1,
             minimum_version_id: 1,
-            untold: Untold { minimum: true, subsections: true },
             fields: vec![field],
             ..Vmsd::default()
         }
@@ -122,16 +121,13 @@ pub fn scalar(draft: &Draft, field: &DraftField) -> Option<(&'static str, u32)> 
     fits.then_some((info, size))
 }
 
-/// The minimum version of a processor's description.
+/// The first version of a description that has a field, where it is not all of them.
 ///
-/// Segments of PowerPC (`vmstate_slb`, target/ppc/machine.c) are taken in version 1 to this day; of RISC-V
-/// (target/riscv/machine.c) every new version has been the least, too: 10.0 refuses 5, 11.1 refuses 10.
+/// The local interrupts of s390x are in target/s390x/machine.c.
 #[must_use]
-pub fn minimum(draft: &Draft) -> Option<u32> {
-    let has = |name: &str| draft.fields.iter().any(|field| field.name == name);
-    match draft.name.as_str() {
-        "cpu/slb" => Some(1),
-        "cpu" if has("env.misa_mxl") || has("env.misa") => Some(draft.version),
+pub fn version(draft: &Draft, field: &str) -> Option<u32> {
+    match (draft.name.as_str(), field) {
+        ("cpu", "irqstate_saved_size" | "irqstate") => Some(4),
         _ => None,
     }
 }
@@ -183,12 +179,5 @@ mod tests {
         let found: Vec<String> =
             subsections(&draft(name, &[field]), release).map(|vmsd| vmsd.name).collect();
         assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn minimum_versions_of_processors() {
-        assert_eq!(minimum(&draft("cpu/slb", &[])), Some(1));
-        assert_eq!(minimum(&draft("cpu", &["env.misa_mxl"])), Some(5));
-        assert_eq!(minimum(&draft("cpu", &["env.regs"])), None);
     }
 }
