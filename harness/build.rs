@@ -1,9 +1,12 @@
 //! Build script: packs `corpus/` (but for what only tests read) and `matrix.toml` into
-//! one archive, which `release::archive` embeds and describes.
+//! one archive, which `release::archive` embeds and describes. JSON is packed to a sixth.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
+
+use flate2::{Compression, read::ZlibEncoder};
 
 /// Folders of the corpus that only tests, checks against real binaries and importers read.
 const LEFT_OUT: [&str; 4] = ["bundles", "machines", "regressions", "saved-again"];
@@ -20,7 +23,12 @@ fn main() -> io::Result<()> {
 
     let mut archive = Vec::new();
     for (name, path) in found {
-        let content = fs::read(path)?;
+        let mut content = fs::read(path)?;
+        if name.ends_with(".json") {
+            let mut packed = Vec::new();
+            ZlibEncoder::new(&content[..], Compression::default()).read_to_end(&mut packed)?;
+            content = packed;
+        }
         archive.extend(length(&name, name.len())?);
         archive.extend(length(&name, content.len())?);
         archive.extend(name.as_bytes());

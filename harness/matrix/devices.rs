@@ -146,6 +146,7 @@ fn judge(
             version_id: entry.version_id,
             payload: payload.to_vec(),
             vmsd: Some(section.clone()),
+            answers: entry.answers.clone(),
             ..Sent::default()
         }],
         ..Machine::default()

@@ -1,6 +1,8 @@
 //! What became of the state: fields of a stream beside the same fields as the destination saved
 //! them again. This sees what bytes alone cannot: a value that was taken and then dropped.
 
+use std::collections::BTreeSet;
+
 use crate::stream::{Destination, load};
 use crate::trace::recomputed::{Table, is_default};
 use crate::trace::values::{self, values};
@@ -38,21 +40,25 @@ pub enum Kind {
     Unneeded,
     /// A subsection that was not sent, and is there now.
     Came,
+    /// A section that was not sent: the destination's own values. No loss.
+    Unsent,
     /// Another value than was sent, or none: lost, unless something says why.
     Other,
 }
 
 impl Kind {
     /// All, in order, with how they are told of many.
-    pub const ALL: [(Kind, &'static str); 5] = [
+    pub const ALL: [(Kind, &'static str); 6] = [
         (Kind::Padding, "padding"),
         (Kind::Truth, "truth values written as 1"),
         (Kind::Unneeded, "optional state that need not be sent again"),
         (Kind::Came, "optional state that came"),
+        (Kind::Unsent, "state of sections that were not sent"),
         (Kind::Other, "lost or other than sent"),
     ];
 
-    fn of(change: &values::Change<'_>) -> Self {
+    /// `sent`: the sections of the stream.
+    fn of(change: &values::Change<'_>, sections: &BTreeSet<&str>) -> Self {
         // The name of a subsection is a component with a slash, or the item itself.
         let optional = change.info == "subsection"
             || change.path.rsplit('.').skip(1).any(|part| part.contains('/'));
@@ -62,10 +68,16 @@ impl Kind {
                 Kind::Truth
             }
             (Some(_), None) if optional => Kind::Unneeded,
+            (None, Some(_)) if !sections.contains(section(&change.path)) => Kind::Unsent,
             (None, Some(_)) if optional => Kind::Came,
             _ => Kind::Other,
         }
     }
+}
+
+/// The section that a path begins with.
+fn section(path: &str) -> &str {
+    path.split_once('.').map_or(path, |(section, _)| section)
 }
 
 /// Whether each truth value that differs was true before and after.
@@ -107,12 +119,13 @@ pub fn changes(
     let judged = meaning.map(|meaning| judge_reading(&meaning, &sent, to));
     let (before, after) = (values(&sent.map, stream), values(&again.map, saved));
     let changes = values::changes(&before, &after);
+    let sections: BTreeSet<&str> = before.values().map(|value| section(&value.path)).collect();
     let own = |change: values::Change<'_>| {
         let known = |s: &Destination| table.explains(&change, s.version, to.version).is_some();
         let default = judged.as_ref().is_some_and(|judged| is_default(&change, judged, to));
         let explained = default || source.is_some_and(known);
         let (sent, saved) = (change.before.map(hex), change.after.map(hex));
-        Change { kind: Kind::of(&change), path: change.path, sent, saved, explained }
+        Change { kind: Kind::of(&change, &sections), path: change.path, sent, saved, explained }
     };
     Ok(changes.into_iter().map(own).collect())
 }
@@ -136,6 +149,8 @@ mod tests {
     #[case("xhci.enabled", "bool", Some(vec![0]), Some(vec![1]), Kind::Other)]
     #[case("fdc.fdc/reset_sensei.n", "int32", Some(vec![1]), None, Kind::Unneeded)]
     #[case("fdc.fdc/reset_sensei", "subsection", None, Some(vec![5]), Kind::Came)]
+    #[case("dma[1].mode", "uint8", None, Some(vec![5]), Kind::Unsent)]
+    #[case("fdc.mode", "uint8", None, Some(vec![5]), Kind::Other)]
     #[case("fdc.fdc/reset_sensei.n", "int32", Some(vec![1]), Some(vec![2]), Kind::Other)]
     #[case("fdc.data_len", "uint32", Some(vec![1]), None, Kind::Other)]
     fn a_difference_is_told_by_its_codec_and_place(
@@ -145,8 +160,10 @@ mod tests {
         #[case] after: Option<Vec<u8>>,
         #[case] kind: Kind,
     ) {
+        let sections = BTreeSet::from(["rtc", "xhci", "fdc"]);
         let path = path.to_owned();
         let (before, after) = (before.as_deref(), after.as_deref());
-        assert_eq!(Kind::of(&values::Change { path, info, before, after }), kind);
+        let change = values::Change { path, info, before, after };
+        assert_eq!(Kind::of(&change, &sections), kind);
     }
 }

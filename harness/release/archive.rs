@@ -1,10 +1,14 @@
 //! The corpus inside the binary: the archive that the build script makes.
 //!
 //! Layout: for each file, in order of name: u32 length of the name, u32 length of the
-//! content (both little-endian), name, content.
+//! content (both little-endian), name, content. The content of a `.json` is a zlib stream.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::sync::OnceLock;
+
+use flate2::read::ZlibDecoder;
 
 /// What the build script wrote.
 static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/corpus.archive"));
@@ -28,9 +32,18 @@ impl Archive {
         self.files.keys().copied()
     }
 
-    /// Content of a file.
-    pub fn get(&self, name: &str) -> Option<&'static [u8]> {
-        self.files.get(name).copied()
+    /// Content of a file, or in words why it cannot be unpacked.
+    pub fn get(&self, name: &str) -> Option<Result<Cow<'static, [u8]>, &'static str>> {
+        let content = self.files.get(name)?;
+        if !name.ends_with(".json") {
+            return Some(Ok(Cow::Borrowed(content)));
+        }
+        let mut unpacked = Vec::new();
+        let outcome = ZlibDecoder::new(*content).read_to_end(&mut unpacked);
+        Some(match outcome {
+            Ok(_) => Ok(Cow::Owned(unpacked)),
+            Err(_) => Err("embedded corpus: the archive holds JSON that cannot be unpacked"),
+        })
     }
 
     /// Finds the files in `bytes`; `None` if they do not end where the bytes do.
@@ -62,9 +75,15 @@ mod tests {
     fn files_are_found_by_name() {
         let archive = Archive::index(TWO).expect("whole");
         assert_eq!(archive.names().collect::<Vec<_>>(), ["a", "bc"]);
-        assert_eq!(archive.get("a"), Some(&b"xy"[..]));
-        assert_eq!(archive.get("bc"), Some(&b""[..]));
+        assert_eq!(archive.get("a"), Some(Ok(Cow::Borrowed(&b"xy"[..]))));
+        assert_eq!(archive.get("bc"), Some(Ok(Cow::Borrowed(&b""[..]))));
         assert_eq!(archive.get("none"), None);
+    }
+
+    #[test]
+    fn json_that_is_not_packed_is_an_error() {
+        let archive = Archive::index(b"\x06\0\0\0\x02\0\0\0a.json{}").expect("whole");
+        assert!(archive.get("a.json").expect("a file").is_err());
     }
 
     #[test]

@@ -317,7 +317,9 @@ impl Corpus {
             return Ok(None);
         }
         Ok(match &self.source {
-            Source::Embedded(archive) => archive.get(path).map(Cow::Borrowed),
+            Source::Embedded(archive) => {
+                archive.get(path).transpose().map_err(CorpusError::Embedded)?
+            }
             Source::Folder(folder) => files::read(&folder.join(path))?.map(Cow::Owned),
         })
     }

@@ -47,6 +47,14 @@ pub(super) fn load(load: &mut Load<'_, '_>, version_id: u32) -> Result<()> {
     if !(version_id == 3 && rules.v3 || version_id == 4 && rules.v4) {
         return refuse(load, at, format!("section version {version_id}"));
     }
+    let mut run = Run { name: "", from: at, to: at };
+    let outcome = records(load, version_id, &mut run);
+    run.note(load);
+    outcome
+}
+
+/// Reads records to the end of the part, and adds them to `run`.
+fn records(load: &mut Load<'_, '_>, version_id: u32, run: &mut Run) -> Result<()> {
     loop {
         let at = load.io.reader.offset();
         let word = load.io.reader.be64().map_err(|e| load.io.map.place(e, "record"))?;
@@ -59,17 +67,39 @@ pub(super) fn load(load: &mut Load<'_, '_>, version_id: u32) -> Result<()> {
             record.sizes(load)?;
         }
         // Older loaders go on with the other flags of the same word.
-        if flags & MEM_SIZE == 0 || rules.flags == Flags::OneByOne {
+        if flags & MEM_SIZE == 0 || load.dialect().ram.flags == Flags::OneByOne {
             record.page(load)?;
         }
         if flags & EOS != 0 && flags & !(EOS | CONTINUE) == 0 {
             name = "end";
         }
-        let item = Item { info: "ram", join: true, ..Item::framing(name) };
-        load.io.map.note(item, at, load.io.reader.offset() - at);
+        run.add(load, name, at);
         if flags & EOS != 0 {
             return Ok(());
         }
+    }
+}
+
+/// Records of one name, one behind the other: one item of the map. A part has thousands.
+struct Run {
+    name: &'static str,
+    from: u64,
+    to: u64,
+}
+
+impl Run {
+    /// Adds the record that began at `at` and was read up to here.
+    fn add(&mut self, load: &mut Load<'_, '_>, name: &'static str, at: u64) {
+        if name != self.name {
+            self.note(load);
+            *self = Run { name, from: at, to: at };
+        }
+        self.to = load.io.reader.offset();
+    }
+
+    fn note(&self, load: &mut Load<'_, '_>) {
+        let item = Item { info: "ram", join: true, ..Item::framing(self.name) };
+        load.io.map.note(item, self.from, self.to - self.from);
     }
 }
 

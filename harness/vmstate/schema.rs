@@ -348,6 +348,13 @@ impl Answers {
         self.present.is_empty() && self.count.is_empty() && self.size.is_empty()
     }
 
+    /// Takes over what `other` decides.
+    pub fn extend(&mut self, other: &Answers) {
+        self.present.extend(other.present.iter().map(|(path, is)| (path.clone(), *is)));
+        self.count.extend(other.count.iter().map(|(path, n)| (path.clone(), *n)));
+        self.size.extend(other.size.iter().map(|(path, n)| (path.clone(), *n)));
+    }
+
     /// Whether anything is decided at a path or inside it.
     #[must_use]
     pub fn reach(&self, path: &str) -> bool {

@@ -248,7 +248,13 @@ impl<'s> Reader<'s> {
         if let Some(all) = self.window.get(self.start..self.end).and_then(|w| w.get(..width))
             && width <= 8
         {
-            let value = all.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+            let value = match *all {
+                [a] => u64::from(a),
+                [a, b] => u64::from(u16::from_be_bytes([a, b])),
+                [a, b, c, d] => u64::from(u32::from_be_bytes([a, b, c, d])),
+                [a, b, c, d, e, f, g, h] => u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+                _ => all.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)),
+            };
             self.start += width;
             self.offset += width as u64;
             return (value, Ok(()));

@@ -1,6 +1,7 @@
 //! What a device type wants beside itself, by the kind of its properties: a drive, a character
 //! device, memory, a generator of random numbers ... Nothing here goes by the name of a device.
 
+use super::super::tpm;
 use super::types::DeviceType;
 
 /// Global options and values of properties that one device is given.
@@ -47,6 +48,12 @@ pub fn backing(device: &DeviceType, number: usize) -> Backing {
                 (vec!["-chardev".into(), format!("null,id={id}")], id)
             }
             "str" if about.contains("audiodev") => (Vec::new(), "audio0".into()),
+            // A TPM of our own listens where a machine has one (`qemu::tpm`).
+            "str" if property.name == "tpmdev" => {
+                let socket = format!("socket,id=chardev-{id},path={}", tpm::SOCKET);
+                let emulator = format!("emulator,id={id},chardev=chardev-{id}");
+                (["-chardev", &socket, "-tpmdev", &emulator].map(str::to_owned).into(), id)
+            }
             "str" if property.name == "fsdev" => {
                 let local = format!("local,id={id},path=.,security_model=none");
                 (vec!["-fsdev".into(), local], id)
@@ -102,11 +109,14 @@ mod tests {
                 property("disk", "str", "Node name or ID of a block device to use as a backend"),
                 property("entropy", "link<rng-backend>", ""),
                 property("size", "uint32", ""),
+                property("tpmdev", "str", "ID of a tpm to use as a backend"),
             ]),
         };
         let Backing { options, properties } = backing(&device, 7);
-        assert_eq!(properties, ",disk=disk7,entropy=entropy7");
-        assert_eq!(options[2..], ["-object".to_owned(), "rng-builtin,id=entropy7".to_owned()]);
+        assert_eq!(properties, ",disk=disk7,entropy=entropy7,tpmdev=tpmdev7");
+        assert_eq!(options[2..4], ["-object", "rng-builtin,id=entropy7"]);
+        assert_eq!(options[4..6], ["-chardev", "socket,id=chardev-tpmdev7,path=tpm"]);
+        assert_eq!(options[6..], ["-tpmdev", "emulator,id=tpmdev7,chardev=chardev-tpmdev7"]);
     }
 
     #[rstest::rstest]

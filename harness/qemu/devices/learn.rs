@@ -66,7 +66,7 @@ pub fn learn(
             of.max_by_key(|(name, _)| Generation::of(name)).is_some_and(|(name, _)| name == machine)
         };
         // On the newest machine types first: what cannot be recorded there is not tried elsewhere,
-        // nor what would not go with others, and what a device wants is known then.
+        // and what a device wants, and whether it goes with others, is known then.
         let (first, rest): (Vec<_>, Vec<_>) = wanted.iter().partition(|at| newest(at));
         let none = Hints::default();
         let record = |at: &(&str, Placing), hints: &Hints, wanted: &dyn Fn(&str) -> bool| {
@@ -115,7 +115,7 @@ pub fn learn(
         let found: Vec<_> = (rest.par_iter())
             .map(|at| {
                 let hints = hints.get(&at.1).unwrap_or(&none);
-                record(at, hints, &|name| good.contains(name) && !hints.alone.contains(name))
+                record(at, hints, &|name| good.contains(name))
             })
             .collect::<Result<_, _>>()?;
         for ((machine, _), one) in rest.iter().zip(found) {

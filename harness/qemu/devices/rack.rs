@@ -252,14 +252,20 @@ impl Rack {
         shared.into_iter().chain(frame).chain(controllers).chain(own).collect()
     }
 
-    /// Whether a section of this name is that of a device, or of the controller that it is behind.
+    /// Which of some devices a section of this name is of: the one that has its path, or else one
+    /// behind the controller that has it.
     #[must_use]
-    pub fn is_section_of(&self, device: &Plugged, idstr: &str) -> bool {
-        let controller = device.behind.and_then(|number| self.controllers.get(number));
-        let paths = device.path.iter().chain(controller.map(|(_, path)| path));
-        paths
-            .filter(|path| !path.is_empty())
-            .any(|path| idstr.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/')))
+    pub fn owner(&self, devices: &[&Plugged], idstr: &str) -> Option<usize> {
+        let of = |path: &str| {
+            !path.is_empty() && idstr.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
+        };
+        let own = devices.iter().position(|device| device.path.as_deref().is_some_and(of));
+        own.or_else(|| {
+            devices.iter().position(|device| {
+                let controller = device.behind.and_then(|number| self.controllers.get(number));
+                controller.is_some_and(|(_, path)| of(path))
+            })
+        })
     }
 }
 
@@ -301,8 +307,8 @@ impl Slots {
                 let (slot, function) = (ROOT_SLOTS.start + number / per, number % per + 1);
                 if function == 1 {
                     let carrier = format!(
-                        "pcie-root-port,id=carrier{slot},chassis={slot},bus=pcie.0,addr={slot:x}.0,\
-                         multifunction=on"
+                        "pcie-root-port,id=carrier{slot},chassis={slot},slot=1,bus=pcie.0,\
+                         addr={slot:x}.0,multifunction=on"
                     );
                     self.frame.extend(["-device".to_owned(), carrier]);
                 }
@@ -316,8 +322,9 @@ impl Slots {
             Placing::Port => {
                 let (slot, function) = (ROOT_SLOTS.start + number / FUNCTIONS, number % FUNCTIONS);
                 let many = if function == 0 { ",multifunction=on" } else { "" };
+                // Ports that are asked about have slot 0, in a chassis of any number.
                 let port = format!(
-                    "pcie-root-port,id=port{number},chassis={},bus=pcie.0,addr={slot:x}.{function}{many}",
+                    "pcie-root-port,id=port{number},chassis={},slot=1,bus=pcie.0,addr={slot:x}.{function}{many}",
                     number % 254 + 1
                 );
                 self.frame.extend(["-device".to_owned(), port]);
@@ -367,6 +374,21 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    #[rstest::rstest]
+    #[case("0000:00:03.0:01.0/2/usb-net", Some(1))]
+    #[case("0000:00:03.0:01.0/1/usb-net", Some(0))]
+    // The controller itself: one behind it.
+    #[case("0000:00:03.0:01.0/xhci", Some(0))]
+    #[case("0000:00:03.0:02.0/nic", Some(2))]
+    #[case("0000:00:03.0:03.0/nic", None)]
+    fn a_section_is_of_the_device_with_its_path(#[case] idstr: &str, #[case] owner: Option<usize>) {
+        let all = [("disk", "usb-bus"), ("net", "usb-bus"), ("nic", "PCI")];
+        let all = all.map(|(name, bus)| device(name, Some(bus)));
+        let wanted: Vec<_> = all.iter().map(|d| (d, String::new())).collect();
+        let (rack, _) = Rack::new(&wanted, Placing::Bridge, |_| true);
+        assert_eq!(rack.owner(&rack.devices.iter().collect::<Vec<_>>(), idstr), owner);
     }
 
     #[test]

@@ -81,9 +81,8 @@ pub fn shelve(order: &Order<'_>) -> Result<Shelved, QemuError> {
     let input =
         BundleInput { release: order.release.to_owned(), machines: scenarios(order, &library)? };
     let pool = bundle_pool(&corpus, order.release, X86_64)?;
-    let (imported, catalogue, payloads) =
-        import_recordings(&input, &told, &pool, library.renames())
-            .map_err(|why| QemuError::Recordings { why: Box::new(why) })?;
+    let (imported, catalogue, payloads) = import_recordings(input, told, &pool, library.renames())
+        .map_err(|why| QemuError::Recordings { why: Box::new(why) })?;
 
     let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
     let release = order.release;

@@ -6,7 +6,7 @@
 //! is alone.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::super::QemuError;
 use super::super::binary::Binary;
@@ -76,7 +76,7 @@ pub struct Bench<'a> {
     pub machine: &'a str,
     /// Arguments that all its machines have.
     pub common: &'a [String],
-    /// Time for each start and each load.
+    /// Time for each load, and most for each start.
     pub limit: Duration,
     /// What is known beforehand.
     pub hints: &'a Hints,
@@ -89,9 +89,14 @@ impl Bench<'_> {
     /// When the binary cannot be started at all, or this side's files and sockets fail.
     pub fn record(&self, rack: &Rack) -> Result<Tried, QemuError> {
         let mut trial = Trial::new(*self, rack);
-        let all: Vec<&Plugged> = rack.devices.iter().collect();
-        let mut alone = trial.cull(all)?;
+        let begun = Instant::now();
+        trial.run(&[])?;
+        trial.patience = patience(begun.elapsed(), self.limit);
+        let known = |device: &&Plugged| self.hints.alone.contains(&device.device);
+        let (single, together): (Vec<_>, Vec<_>) = rack.devices.iter().partition(known);
         // What would not go with the others may go by itself.
+        let mut alone = trial.cull(together)?;
+        alone.extend(single.into_iter().map(|device| (device, String::new())));
         while let Some((device, said)) = alone.pop() {
             trial.tried.hints.alone.insert(device.device.clone());
             if said.contains(HANGS) {
@@ -136,6 +141,15 @@ struct Trial<'a> {
     backed: BTreeSet<&'a str>,
     tried: Tried,
     starts: usize,
+    /// Time for each start.
+    patience: Duration,
+}
+
+/// How long a machine with devices may take to start, where the one without took `bare`. One device
+/// that never returns from its start is found by seven more that hang, which need not take the whole
+/// of `limit` each.
+fn patience(bare: Duration, limit: Duration) -> Duration {
+    (Duration::from_secs(10) + 10 * bare).min(limit)
 }
 
 /// Devices that would not go with others, each with what was said.
@@ -146,7 +160,8 @@ impl<'a> Trial<'a> {
         let roms = bench.hints.roms.clone();
         let backed = rack.devices.iter().filter(|d| bench.hints.backed.contains(&d.device));
         let backed = backed.map(|d| d.id.as_str()).collect();
-        Trial { bench, rack, roms, backed, tried: Tried::default(), starts: 0 }
+        let (tried, patience) = (Tried::default(), bench.limit);
+        Trial { bench, rack, roms, backed, tried, starts: 0, patience }
     }
 
     /// Records these devices but for culprits, which it returns.
@@ -207,7 +222,7 @@ impl<'a> Trial<'a> {
             roms: self.roms.clone(),
             ..Setup::default()
         };
-        let stream = match saved(binary, &setup, Deadline::within(limit)) {
+        let stream = match saved(binary, &setup, Deadline::within(self.patience)) {
             Ok(stream) => stream,
             Err(error) => return failed(error),
         };
@@ -261,24 +276,25 @@ fn failed(error: QemuError) -> Result<Outcome, QemuError> {
     }))
 }
 
-/// Which device a message is about: the one whose id it has, or whose section.
+/// Which device a message is about: the one whose id it has, or whose section. The last line that
+/// names one counts; advice may follow it.
 fn culprit(said: &str, rack: &Rack, devices: &[&Plugged]) -> Option<usize> {
-    let line = said.lines().rev().find(|line| !line.contains("warning:"))?;
-    let by_id = devices.iter().position(|device| {
-        let id = device.id.as_str();
-        line.match_indices(id).any(|(at, _)| {
-            let before = line.get(..at).and_then(|text| text.chars().last());
-            let after = line.get(at + id.len()..).and_then(|text| text.chars().next());
-            // `dev1` is not `dev12`, and a backend has the number behind another name.
-            matches!(before, Some('=' | '\'' | '/' | ' ' | '"'))
-                && !after.is_some_and(|c| c.is_ascii_alphanumeric())
+    let lines = || said.lines().rev().filter(|line| !line.contains("warning:"));
+    let named = |line: &str| {
+        devices.iter().position(|device| {
+            let id = device.id.as_str();
+            line.match_indices(id).any(|(at, _)| {
+                let before = line.get(..at).and_then(|text| text.chars().last());
+                let after = line.get(at + id.len()..).and_then(|text| text.chars().next());
+                // `dev1` is not `dev12`, and a backend has the number behind another name.
+                matches!(before, Some('=' | '\'' | '/' | ' ' | '"'))
+                    && !after.is_some_and(|c| c.is_ascii_alphanumeric())
+            })
         })
-    });
-    by_id.or_else(|| {
-        // "State blocked by non-migratable device '0000:00:03.0/nvme'".
-        let section = line.split('\'').nth(1)?;
-        devices.iter().position(|device| rack.is_section_of(device, section))
-    })
+    };
+    // "State blocked by non-migratable device '0000:00:03.0/nvme'".
+    let section = |line: &str| rack.owner(devices, line.split('\'').nth(1)?);
+    lines().find_map(named).or_else(|| lines().find_map(section))
 }
 
 /// The option ROM that a binary says it cannot find.
@@ -301,6 +317,7 @@ mod tests {
     #[case("qemu: warning: dev1\nqemu: Device 'dev0' has no netdev", Some(0))]
     #[case("State blocked by non-migratable device '0000:00:03.0:02.0/nic'", Some(1))]
     #[case("State blocked by non-migratable device '0000:00:04.0/nic'", None)]
+    #[case("qemu: -device nic,id=dev1,addr=1: no driver\nPerhaps you wanted another?", Some(1))]
     #[case("killed by signal 6", None)]
     fn culprits_are_named(#[case] said: &str, #[case] index: Option<usize>) {
         let nic =

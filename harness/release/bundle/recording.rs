@@ -76,29 +76,33 @@ pub struct Told {
 /// # Errors
 /// As [`import_bundle`].
 pub fn import_recordings(
-    input: &BundleInput,
-    told: &Told,
+    input: BundleInput,
+    mut told: Told,
     pool: &Pool,
     renames: &Renames,
 ) -> Result<(Imported, Catalogue, Vec<u8>), BundleError> {
-    let mut all = input.clone();
-    for (number, recording) in told.recordings.iter().enumerate() {
+    let mut all = input;
+    for (number, recording) in told.recordings.iter_mut().enumerate() {
+        // There are hundreds, with megabytes of trace each: no second copy.
+        let trace = std::mem::take(&mut recording.trace);
         all.machines.push(BundleMachine {
             machine: recording.machine.clone(),
             dump: (number == 0).then(|| told.dump.clone()),
             scenarios: vec![BundleScenario {
                 scenario: format!("{SCENARIO}{number}"),
-                trace: Some(recording.trace.clone()),
+                trace: Some(trace),
                 stream: recording.stream.clone(),
             }],
         });
     }
     let mut imported = import_bundle(&all, pool)?;
+    let release = all.release.clone();
+    drop(all);
     let (recorded, handlers) =
         imported.handlers.into_iter().partition(|list| list.scenario.starts_with(SCENARIO));
     imported.handlers = handlers;
     let recorded: Vec<Handlers> = recorded;
-    let mut shelf = Shelving::new(&input.release, told);
+    let mut shelf = Shelving::new(&release, &told);
     // Boards first: what a device adds is what they do not have.
     let mut recorded: Vec<(&Recording, &Handlers)> = recorded
         .iter()
@@ -116,7 +120,7 @@ pub fn import_recordings(
         }
     }
     imported.notes.append(&mut shelf.notes);
-    let (catalogue, payloads) = shelf.done(told);
+    let (catalogue, payloads) = shelf.done(&told);
     Ok((imported, catalogue, payloads))
 }
 

@@ -132,13 +132,11 @@ pub fn source(
         let mut answers = Answers::default();
         if let Some((entry, _)) = &found {
             answers = entry.answers.clone();
+            answers.extend(&sent.answers);
             strange += usize::from(entry.version_id != sent.version_id);
             if let (Body::Vmsd(key), Some(body)) = (&entry.body, body) {
                 strange += choose::strange(tables, key, body);
-                let told = choose::described(tables, key, body);
-                answers.present.extend(told.present);
-                answers.count.extend(told.count);
-                answers.size.extend(told.size);
+                answers.extend(&choose::described(tables, key, body));
             }
             handlers.push(handler(entry, sent.idstr.clone(), sent.instance_id, answers.clone()));
         } else {

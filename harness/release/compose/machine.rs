@@ -10,6 +10,7 @@ use crate::stream::frames::{Depth, scan};
 use crate::stream::vmdescription::{self, Description};
 use crate::stream::{Destination, load_into, record};
 use crate::vmstate::flow::c_string;
+use crate::vmstate::schema::Answers;
 use crate::wire::{Feed, Map};
 
 /// Longest payload that is looked at, in bytes; only live sections are longer.
@@ -53,6 +54,8 @@ pub struct Sent {
     pub payload: Vec<u8>,
     /// Name of its description, where the stream says it.
     pub vmsd: Option<String>,
+    /// What is known of its layout beside the stream.
+    pub answers: Answers,
 }
 
 impl Sent {

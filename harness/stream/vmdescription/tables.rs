@@ -13,8 +13,8 @@ use crate::vmstate::schema::{
 ///
 /// Arrays have the lengths described. Where the elements of one array differ, each run of like
 /// elements becomes a field of its own, named `name[i]` or `name[i..j]`. A vmsd name that occurs
-/// with several layouts has the keys `name`, `name#2` and so on. Lists (`qtailq`, `qlist`) get
-/// the layout of their first element. Live sections are added, `ram` as version 4, since descriptions never
+/// with several layouts has the keys `name`, `name#2` and so on. A list (`qtailq`, `qlist`) of
+/// unlike elements becomes a field for each of them and for each mark. Live sections are added, `ram` as version 4, since descriptions never
 /// list them.
 #[must_use]
 pub fn to_tables(description: &Description) -> (Tables, Handlers) {
@@ -122,9 +122,9 @@ impl Builder {
         let vmsd = body.vmsd_name.as_deref().unwrap_or_default();
         let groups = body.fields.chunk_by(|a, b| a.name == b.name);
         groups
-            .flat_map(|group| match self.hidden(vmsd, group) {
-                Some(field) => vec![field],
-                None => self.array(group),
+            .flat_map(|group| {
+                let hidden = self.hidden(vmsd, group).map(|field| vec![field]);
+                hidden.or_else(|| self.list(group)).unwrap_or_else(|| self.array(group))
             })
             .collect()
     }
@@ -148,6 +148,32 @@ impl Builder {
         let count = Count::Fixed(entry.array_len.unwrap_or(1));
         let field = plain("css", Kind::Struct { vmsd: image }, count);
         Some(Field { array_of_pointer: true, ..field })
+    }
+
+    /// A list whose elements are not all laid out as the first, as where one has a buffer of its own
+    /// length (`vmstate_uefi_variable`): a mark of one byte before each, and one behind the last.
+    fn list(&mut self, entries: &[DescField]) -> Option<Vec<Field>> {
+        let [DescField { name, kind, body: Some(first), more, .. }] = entries else { return None };
+        if !matches!(kind.as_str(), "qtailq" | "qlist") || more.is_empty() {
+            return None;
+        }
+        let bodies = std::iter::once(first).chain(more);
+        let keys: Vec<Key> =
+            bodies.map(|body| self.vmsd(body, "", body.version.unwrap_or(0))).collect();
+        if keys.iter().all(|key| Some(key) == keys.first()) {
+            return None;
+        }
+        let mark = |number: usize| {
+            let kind = Kind::Leaf { info: "uint8".to_owned(), size: Size::Fixed(1) };
+            plain(&format!("{name}.mark[{number}]"), kind, Count::One)
+        };
+        let mut fields = Vec::new();
+        for (number, vmsd) in keys.into_iter().enumerate() {
+            fields.push(mark(number));
+            fields.push(plain(&format!("{name}[{number}]"), Kind::Struct { vmsd }, Count::One));
+        }
+        fields.push(mark(fields.len() / 2));
+        Some(fields)
     }
 
     /// The entries of one field, as runs of like elements.
@@ -302,6 +328,21 @@ mod tests {
         assert_eq!(fields(&format!("{{{element}, \"array_len\": 2}}")), two);
         assert_eq!(fields(&format!("{{{element}, \"index\": 0}}, {{{element}}}")), two);
         assert_eq!(fields(&format!("{{{element}}}, {{{element}}}")), two);
+    }
+
+    /// Elements of a list that are alike are one field; else each has its own, with the marks.
+    #[rstest::rstest]
+    #[case(2, &["q"])]
+    #[case(3, &["q.mark[0]", "q[0]", "q.mark[1]", "q[1]", "q.mark[2]"])]
+    fn a_list_of_unlike_elements_is_told_apart(#[case] second: u32, #[case] expected: &[&str]) {
+        let body = |size: u32| {
+            let buffer = format!(r#"{{"name": "b", "type": "buffer", "size": {size}}}"#);
+            format!(r#""vmsd_name": "e", "version": 1, "fields": [{buffer}]"#)
+        };
+        let (first, second) = (body(2), body(second));
+        let json = format!(r#"{{"name": "q", "type": "qtailq", {first}, {second}, "size": 9}}"#);
+        let names: Vec<String> = fields(&json).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, expected);
     }
 
     #[test]

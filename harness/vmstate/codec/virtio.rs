@@ -50,13 +50,10 @@ enum Device {
     Blk,
     Balloon,
     Serial,
-    /// No part of their own: requests of SCSI are in its disks, resources of the display in a field
-    /// of their own.
-    Rng,
-    Scsi,
-    Gpu,
-    Input,
-    P9,
+    /// No part of its own, as of -rng, -input, -9p, -rtc; of -scsi, whose requests are in its disks; of
+    /// -gpu, whose resources are in a field of their own; of
+    /// vhost-user-blk and vhost-vsock. With its version.
+    Plain(u32),
     Mem,
     /// Domains, and whether requests bypass them.
     Iommu,
@@ -70,11 +67,9 @@ impl Device {
             "virtio-blk" => Device::Blk,
             "virtio-balloon" => Device::Balloon,
             "virtio-console" => Device::Serial,
-            "virtio-rng" => Device::Rng,
-            "virtio-scsi" => Device::Scsi,
-            "virtio-gpu" => Device::Gpu,
-            "virtio-input" => Device::Input,
-            "virtio-9p" => Device::P9,
+            "virtio-rng" | "virtio-scsi" | "virtio-gpu" | "virtio-input" => Device::Plain(1),
+            "virtio-9p" | "virtio-rtc" | "vhost-user-blk" => Device::Plain(1),
+            "virtio-vhost_vsock" => Device::Plain(0),
             "virtio-mem" => Device::Mem,
             "virtio-iommu" => Device::Iommu,
             _ => return None,
@@ -86,8 +81,8 @@ impl Device {
         match self {
             Device::Net => 2..=11,
             Device::Blk => 2..=2,
-            Device::Balloon | Device::Rng | Device::Scsi | Device::Gpu => 1..=1,
-            Device::Input | Device::P9 | Device::Mem => 1..=1,
+            Device::Plain(version_id) => version_id..=version_id,
+            Device::Balloon | Device::Mem => 1..=1,
             Device::Iommu if release < Version::new(7, 0, 0) => 1..=1,
             Device::Iommu => 2..=2,
             Device::Serial if release < Version::new(0, 13, 0) => 1..=1,
@@ -160,7 +155,7 @@ fn parts<'d, F: Flow<'d>>(
         Device::Serial => serial::transfer(walk, version_id)?,
         Device::Mem => mem::transfer(walk)?,
         Device::Iommu => iommu::transfer(walk, version_id)?,
-        Device::Rng | Device::Scsi | Device::Gpu | Device::Input | Device::P9 => {}
+        Device::Plain(_) => {}
     }
     if from(walk, 2, 1) {
         described(walk, transport::of(walk).parts())?;

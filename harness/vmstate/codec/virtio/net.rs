@@ -119,15 +119,20 @@ fn fits_queues_first(release: Version) -> bool {
 }
 
 /// Pairs of queues that the device was made with. `None` where the order of bytes matters and cannot be
-/// told.
+/// told. Where no driver has read the configuration yet, which fills it in
+/// (`virtio_net_get_config`), as many as came are taken for all.
 fn pairs(common: &Common) -> Option<u64> {
     let Some(&[first, second]) = common.config.get(QUEUE_PAIRS) else { return Some(1) };
-    match common.order {
-        Some(Order::Little) => Some(u64::from(u16::from_le_bytes([first, second]))),
-        Some(Order::Big) => Some(u64::from(u16::from_be_bytes([first, second]))),
-        None if first == second => Some(u64::from(u16::from_le_bytes([first, second]))),
-        None => None,
-    }
+    let told = match common.order {
+        Some(Order::Little) => u16::from_le_bytes([first, second]),
+        Some(Order::Big) => u16::from_be_bytes([first, second]),
+        None if first == second => u16::from_le_bytes([first, second]),
+        None => return None,
+    };
+    Some(match told {
+        0 => (common.received.saturating_sub(1) / 2).max(1),
+        told => u64::from(told),
+    })
 }
 
 fn reads_offloads_late<'d, F: Flow<'d>>(walk: &Walk<'d, '_, F>) -> bool {

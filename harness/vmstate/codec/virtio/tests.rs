@@ -312,6 +312,16 @@ fn multiqueue_words_are_there_when_the_local_device_has_pairs() {
     assert_eq!(three.load("virtio-net", 11, &bytes).text(), "2 queue pairs, local device has 3");
 }
 
+/// No driver has read the configuration: the number of pairs in it is not filled in yet.
+#[test]
+fn an_unread_configuration_does_not_say_how_many_pairs_there_are() {
+    let queues = [("num_queues", 3), ("vq[0].num", 256), ("vq[1].num", 256), ("vq[2].num", 64)];
+    let release = Release::new("10.0.3");
+    let (bytes, _) =
+        release.save("virtio-net", 11, with(&[&[("config_len", 24)], &queues[..]].concat()));
+    assert_eq!(release.load("virtio-net", 11, &bytes).text(), "");
+}
+
 #[test]
 fn a_queue_element_is_asserted_on_when_it_has_been_read() {
     let element = 49_168;
