@@ -13,9 +13,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crossload::dialect::Subsections;
 use crossload::lab::drift::change::Edit;
 use crossload::lab::drift::{Base, Rule, channel, tally};
-use crossload::dialect::Subsections;
 use crossload::matrix::agreement::disagreement;
 use crossload::qemu::incoming::{self, Wanted};
 use crossload::qemu::{Binary, Guest, Setup};
@@ -62,9 +62,8 @@ fn installed(variable: &str, file: &str) -> Installed {
         let files = std::env::split_paths(&path).map(|folder| folder.join(file));
         files.into_iter().find(|file| file.is_file())
     };
-    let path = named
-        .or_else(in_path)
-        .ok_or(format!("no {file} in PATH, and {variable} not set"))?;
+    let path =
+        named.or_else(in_path).ok_or(format!("no {file} in PATH, and {variable} not set"))?;
     let binary = Binary::at(&path).map_err(|error| error.to_string())?;
     let fixtures = library().fixtures().iter();
     let receipts = fixtures.map(|f| (f.release.as_str(), f.binary.as_str()));
@@ -104,7 +103,7 @@ fn on_channels(binary: &Binary, release: &str) -> Result<(), String> {
     let fixture = library().fixtures().iter().find(of);
     let fixture = fixture.ok_or(format!("no fixture of {release} has devices on channels"))?;
     let mut outcomes = Vec::new();
-    for (footers, more) in [(true, &[][..]), (false, &WITHOUT_FOOTERS)] {
+    for (footers, more) in [(true, &[][..]), (false, &WITHOUT_FOOTERS[..])] {
         let rule = Rule { footers, subsections: Subsections::Prefix };
         let base = Base::of(library(), fixture, rule).unwrap().ok_or("the rule does not apply")?;
         let all = channel::changes(&base);

@@ -72,7 +72,8 @@ fn answers_agree_with_what_becomes_of_every_fixture() {
     let library = library();
     let names = library.releases().iter().map(|release| release.0.as_str());
     let builds: Vec<Build> = names.map(|name| build(&[], name)).collect();
-    let pairs: Vec<_> = library.fixtures().iter().flat_map(|f| builds.iter().map(move |to| (f, to))).collect();
+    let pairs: Vec<_> =
+        library.fixtures().iter().flat_map(|f| builds.iter().map(move |to| (f, to))).collect();
     let judge = |(fixture, to): &(&Fixture, &Build)| {
         let from = builds.iter().find(|b| b.name == fixture.release).unwrap();
         let (machine, scenario) = (&fixture.machine, &fixture.scenario);

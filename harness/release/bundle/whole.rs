@@ -37,14 +37,7 @@ const ALL: [Whole; 34] = [
     Whole {
         owner: ("cpu", "env.psa"),
         minimum: Minimum::At(3),
-        optional: &[
-            "cpu/riccb",
-            "cpu/exval",
-            "cpu/gscb",
-            "cpu/bpbc",
-            "cpu/etoken",
-            "cpu/diag318",
-        ],
+        optional: &["cpu/riccb", "cpu/exval", "cpu/gscb", "cpu/bpbc", "cpu/etoken", "cpu/diag318"],
     },
     plain("cpu/vregs"),
     plain("s390_chp_info"),
