@@ -11,7 +11,7 @@ use crate::vmstate::schema::Untold;
 struct Whole {
     /// Its name, and a field that tells it from others of that name; none where there are no others.
     owner: (&'static str, &'static str),
-    /// The minimum version; `None`: not the same in all releases.
+    /// The minimum version.
     minimum: Minimum,
     /// Subsections that some release has and that need not be sent.
     optional: &'static [&'static str],
