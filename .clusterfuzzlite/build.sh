@@ -16,7 +16,7 @@ triple=$(rustc -vV | sed -n 's/^host: //p')
 # Their image sets compiler flags for the targets; what writes the seeds is an ordinary program.
 plain=(env -u RUSTFLAGS -u CFLAGS -u CXXFLAGS)
 
-cargo "${nightly[@]}" fuzz build --no-trace-compares
+RUSTC_WRAPPER=$PWD/fuzz/rustc cargo "${nightly[@]}" fuzz build --no-trace-compares
 built=${CARGO_TARGET_DIR:-target}/$triple/release
 [ -d "$built" ] || built=fuzz/target/$triple/release
 

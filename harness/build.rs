@@ -9,7 +9,7 @@ use std::{env, fs, io};
 use flate2::{Compression, read::ZlibEncoder};
 
 /// Folders of the corpus that only tests, checks against real binaries and importers read.
-const LEFT_OUT: [&str; 4] = ["bundles", "machines", "regressions", "saved-again"];
+const LEFT_OUT: [&str; 5] = ["bundles", "fuzz-seeds", "machines", "regressions", "saved-again"];
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=corpus");

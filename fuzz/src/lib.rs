@@ -3,10 +3,9 @@
 //! Without libFuzzer (stable toolchain) each target is a program that runs the files it is given,
 //! or `--smoke N` inputs of a fixed sequence.
 //!
-//! The allocator is capped: an input that asks for more than [`MEMORY`] beyond what the program has
+//! Memory is bounded: an input that asks for more than [`memory::MOST`] beyond what the program has
 //! already ends it, as a crash.
 
-use std::alloc::System;
 use std::cell::RefCell;
 use std::io::Write;
 use std::process::ExitCode;
@@ -19,24 +18,16 @@ use crossload::fuzzing::{Outcome, Target, smoke, target};
 #[doc(hidden)]
 pub use libfuzzer_sys;
 
-/// Bytes that one input may have allocated at a time: the largest captured stream several times
-/// over, with what is made of it.
-pub const MEMORY: usize = 64 << 20;
+#[cfg(all(fuzzing, target_os = "linux"))]
+mod feedback;
+pub mod memory;
 
-#[global_allocator]
-static ALLOCATOR: cap::Cap<System> = cap::Cap::new(System, usize::MAX);
-
-/// Runs one input under the cap. What is made of the corpus as a whole is not counted.
-fn capped(target: &Target, bytes: &[u8], counts: &mut Counts) -> Outcome {
-    static CORPUS: std::sync::Once = std::sync::Once::new();
-    CORPUS.call_once(|| {
-        let _ = crossload::fuzzing::pool::pool();
-    });
-    let limit = ALLOCATOR.allocated().saturating_add(MEMORY);
-    // Only ever raised to usize::MAX or lowered to what is not reached yet.
-    let _ = ALLOCATOR.set_limit(limit);
+/// Runs one input within bounds.
+fn bounded(target: &Target, bytes: &[u8], counts: &mut Counts) -> Outcome {
+    memory::bound();
     let outcome = (target.run)(bytes, counts);
-    let _ = ALLOCATOR.set_limit(usize::MAX);
+    #[cfg(all(fuzzing, target_os = "linux"))]
+    counts.classes.iter().for_each(|class| feedback::note(*class));
     outcome
 }
 
@@ -71,7 +62,7 @@ fn counts() -> Counts {
 /// When the target fails: the panic is the crash that a fuzzer looks for.
 pub fn run(name: &str, bytes: &[u8]) {
     let Some(target) = target(name) else { panic!("no target is called {name}") };
-    let outcome = COUNTS.with_borrow_mut(|told| capped(target, bytes, &mut told.0));
+    let outcome = COUNTS.with_borrow_mut(|told| bounded(target, bytes, &mut told.0));
     if let Err(failure) = outcome {
         // The table of a run that ends so is told here.
         let counts = COUNTS.with_borrow(|told| told.0.to_string());
@@ -108,7 +99,7 @@ fn files(target: &Target, args: &[String]) -> Result<String, String> {
     let mut counts = Counts { strict: Strict::from_environment()?, ..Counts::default() };
     for path in args {
         let bytes = std::fs::read(path).map_err(|e| format!("{path}: {e}"))?;
-        capped(target, &bytes, &mut counts).map_err(|failure| format!("{path}: {failure}"))?;
+        bounded(target, &bytes, &mut counts).map_err(|failure| format!("{path}: {failure}"))?;
     }
     Ok(counts.to_string())
 }
@@ -175,17 +166,33 @@ macro_rules! mutator {
     };
 }
 
-/// A target whose input is choices for a generator: now and then they are new ones.
+/// A target whose input is choices for a generator: mostly those that make both sides of a case stay as
+/// they are, as what these come to is kept; now and then all are new ones.
 #[macro_export]
 macro_rules! generated {
     ($name:literal) => {
         $crate::target!($name);
         #[cfg(fuzzing)]
-        $crate::mutator!($crate::fresh, 8);
+        $crate::libfuzzer_sys::fuzz_mutator!(|data: &mut [u8],
+                                              size: usize,
+                                              max_size: usize,
+                                              seed: u32| {
+            let from = match seed % 16 {
+                _ if $crate::plain() => 0,
+                0 => {
+                    let new = $crate::fresh(&data[..size], &$crate::choices(seed));
+                    return $crate::put(&new, data, max_size);
+                }
+                1 => 0,
+                _ => $crate::behind_the_shape(&data[..size]),
+            };
+            let (rest, room) = (size - from, max_size.max(from) - from);
+            from + $crate::libfuzzer_sys::fuzzer_mutate(&mut data[from..], rest, room)
+        });
     };
 }
 
-pub use crossload::fuzzing::smoke::fresh;
+pub use crossload::fuzzing::smoke::{behind_the_shape, fresh};
 
 /// Whether inputs are to be changed without regard to their structure.
 #[must_use]
@@ -200,23 +207,4 @@ pub fn choices(seed: u32) -> Vec<u8> {
     let mut bytes = smoke::input(u64::from(seed), 0);
     bytes.extend(seed.to_le_bytes());
     bytes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn greedy(bytes: &[u8], _: &mut Counts) -> Outcome {
-        let wanted = MEMORY / 2 * bytes.len();
-        let reserved = Vec::<u8>::new().try_reserve_exact(wanted);
-        reserved.map_err(|e| crossload::fuzzing::Failure(e.to_string()))
-    }
-
-    #[test]
-    fn an_input_that_wants_too_much_memory_does_not_get_it() {
-        let target = Target { name: "greedy", run: greedy };
-        assert_eq!(capped(&target, &[0], &mut Counts::default()), Ok(()));
-        assert!(capped(&target, &[0; 3], &mut Counts::default()).is_err());
-        assert_eq!(greedy(&[0; 3], &mut Counts::default()), Ok(()), "the cap is lifted again");
-    }
 }

@@ -36,6 +36,7 @@ pub(super) fn sample(stream: &Stream, arguments: &[String]) -> Sample {
         machine,
         arguments: rest,
         own: true,
+        roms: Default::default(),
         stream: stream.bytes.clone(),
     }
 }
@@ -52,22 +53,25 @@ pub(super) fn told(all: Vec<(Sample, Result<Vec<Held>, String>)>) -> Said {
             }
             Ok(held) => {
                 for one in held {
-                    let said = sentence_of(&one.row, sample.source.as_deref().unwrap_or(""));
+                    let sentence = sentence_of(&one.row, sample.source.as_deref().unwrap_or(""));
                     match &one.standing {
                         Standing::Agree => agree += 1,
                         Standing::NotStarted => other += 1,
                         Standing::Undetermined => {
                             undetermined += 1;
                             text += &format!(
-                                "{}\n  into {}: undetermined: {said}\n",
+                                "{}\n  into {}: undetermined: {sentence}\n",
                                 sample.name, one.release
                             );
                         }
                         Standing::Differ(how) => {
                             differ += 1;
-                            let stderr = one.real.stderr.trim_end().lines().last().unwrap_or("");
+                            let lines = one.real.stderr.lines();
+                            let said: Vec<&str> =
+                                lines.filter(|line| !line.contains("warning:")).collect();
+                            let stderr = said.join(" | ");
                             text += &format!(
-                                "{}\n  into {}: {how}\n    model: {said}\n    binary: {stderr}\n    \
+                                "{}\n  into {}: {how}\n    model: {sentence}\n    binary: {stderr}\n    \
                                  arguments: {}\n",
                                 sample.name,
                                 one.release,

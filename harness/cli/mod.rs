@@ -5,6 +5,8 @@
 
 #[cfg(unix)]
 mod add;
+#[cfg(unix)]
+mod campaign;
 mod can_migrate;
 #[cfg(unix)]
 mod capture;
@@ -107,6 +109,9 @@ enum Verb {
     /// Load streams into real binaries, beside the model
     #[cfg(unix)]
     Verify(verify::Args),
+    /// Load changed streams into real binaries for hours, and keep what goes wrong
+    #[cfg(unix)]
+    Campaign(campaign::Args),
     /// Load fixtures into real binaries and record what they did
     #[cfg(unix)]
     Observe(observe::Args),
@@ -162,6 +167,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Verb::Seed(args)) => seed::run(&args),
         #[cfg(unix)]
         Some(Verb::Verify(args)) => verify::run(&args),
+        #[cfg(unix)]
+        Some(Verb::Campaign(args)) => campaign::run(&args),
         #[cfg(unix)]
         Some(Verb::Observe(args)) => observe::run(&args),
         #[cfg(unix)]

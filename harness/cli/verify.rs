@@ -178,7 +178,8 @@ pub(super) fn with_progress(
     running: &Running,
     shrink: usize,
 ) -> Result<Vec<Verified>, QemuError> {
-    let options = Options { jobs: running.jobs(), limit: running.limit(), save: true, shrink };
+    let (jobs, limit) = (running.jobs(), running.limit());
+    let options = Options { jobs, limit, save: true, trace: true, shrink };
     let done = Arc::new(AtomicU64::new(0));
     let over = AtomicBool::new(false);
     let bar = super::progress::count(all.len() as u64, "loads");

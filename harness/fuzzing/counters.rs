@@ -7,11 +7,16 @@ use super::generate::Features;
 use super::oracle::Strict;
 use crate::trace::Verdict;
 
+/// Most loads of one execution that feedback tells apart.
+const MOST_CLASSES: usize = 16;
+
 /// Counts.
 #[derive(Debug, Clone, Default)]
 pub struct Counts {
     /// Which misparses that the protocol allows are failures, too.
     pub strict: Strict,
+    /// Whether a generated case is loaded by every dialect's rules, not by those that it chooses.
+    pub every_rule: bool,
     /// Inputs.
     pub executions: u64,
     /// Inputs that came to something: a stream was loaded, a text was parsed.
@@ -26,9 +31,30 @@ pub struct Counts {
     pub others: BTreeMap<&'static str, u64>,
     /// Features of all cases.
     pub features: Features,
+    /// What the loads of this execution came to, as hashes of rules, verdict and reason: feedback for
+    /// a fuzzer, beside the edges that it sees itself.
+    pub classes: Vec<u64>,
 }
 
 impl Counts {
+    /// Begins an execution.
+    pub fn begin(&mut self) {
+        self.executions += 1;
+        self.classes.clear();
+    }
+
+    /// Notes what a load came to, in words.
+    pub fn class(&mut self, words: &[&[u8]]) {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        for byte in words.iter().flat_map(|word| word.iter().chain(&[0])) {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        if self.classes.len() < MOST_CLASSES {
+            // The lower bits alone hang on the last bytes.
+            self.classes.push(hash ^ hash >> 32);
+        }
+    }
+
     /// Counts a load.
     pub fn verdict(&mut self, dialect: &'static str, verdict: Verdict) {
         *self.verdicts.entry((dialect, verdict)).or_default() += 1;

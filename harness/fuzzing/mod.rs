@@ -15,7 +15,9 @@
 //! | [`edit`], [`mutate`] | changes of generated streams, and of real ones |
 //! | [`ambiguity`], [`oracle`] | the second opinion, and the decoder held against it |
 //! | [`targets`] | the bodies of the targets |
+//! | [`window`] | parts of captured streams |
 //! | [`pool`], [`seed`], [`dictionary`] | the corpus for fuzzing, seeds and dictionary from it |
+//! | [`packed`] | seeds kept from earlier runs |
 //! | [`containers`] | writers of what the room `input` reads |
 //! | [`smoke`], [`counters`] | runs without a fuzzer; counts of any run |
 //!
@@ -31,12 +33,14 @@ pub mod edit;
 pub mod generate;
 pub mod mutate;
 pub mod oracle;
+pub mod packed;
 pub mod pool;
 pub mod seed;
 pub mod smoke;
 pub mod targets;
 #[cfg(test)]
 mod tests;
+pub mod window;
 
 /// Why a target failed: a text with everything needed to understand it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,22 +55,24 @@ pub type Outcome = Result<(), Failure>;
 pub struct Target {
     /// Its name, as in `cargo fuzz run NAME`.
     pub name: &'static str,
+    /// Whether its inputs begin with a shape ([`generate::case`]).
+    pub shaped: bool,
     /// Runs one input, and counts what came of it.
     pub run: fn(&[u8], &mut counters::Counts) -> Outcome,
 }
 
 /// All targets.
 pub const TARGETS: [Target; 10] = [
-    Target { name: "subsection_decode", run: targets::subsection_decode::run },
-    Target { name: "section_decode", run: targets::section_decode::run },
-    Target { name: "stream_decode", run: targets::stream_decode::run },
-    Target { name: "fixture_mutate", run: targets::fixture_mutate::run },
-    Target { name: "feed_independence", run: targets::feed_independence::run },
-    Target { name: "roundtrip", run: targets::roundtrip::run },
-    Target { name: "description_parse", run: targets::description_parse::run },
-    Target { name: "import_parse", run: targets::import_parse::run },
-    Target { name: "input_open", run: targets::input_open::run },
-    Target { name: "designs_decode", run: targets::designs_decode::run },
+    Target { name: "subsection_decode", shaped: true, run: targets::subsection_decode::run },
+    Target { name: "section_decode", shaped: true, run: targets::section_decode::run },
+    Target { name: "stream_decode", shaped: false, run: targets::stream_decode::run },
+    Target { name: "fixture_mutate", shaped: false, run: targets::fixture_mutate::run },
+    Target { name: "feed_independence", shaped: true, run: targets::feed_independence::run },
+    Target { name: "roundtrip", shaped: true, run: targets::roundtrip::run },
+    Target { name: "description_parse", shaped: false, run: targets::description_parse::run },
+    Target { name: "import_parse", shaped: false, run: targets::import_parse::run },
+    Target { name: "input_open", shaped: false, run: targets::input_open::run },
+    Target { name: "designs_decode", shaped: false, run: targets::designs_decode::run },
 ];
 
 /// The target of that name.

@@ -14,7 +14,7 @@ use super::counters::Counts;
 use super::generate::Side;
 use crate::dialect::{AfterEnd, Dialect};
 use crate::stream::{Destination, Loaded, record};
-use crate::trace::{Difference, Verdict, verdict};
+use crate::trace::{Difference, Verdict, compare, verdict};
 use crate::vmstate::walk::most_steps;
 use crate::wire::{Error, Feed, Kind, Map, Span};
 
@@ -84,11 +84,13 @@ pub fn check(
     loaded: &Loaded<'_>,
     counts: &mut Counts,
 ) -> Result<Prediction, Failure> {
-    let (verdict, difference) = verdict::reading(truth.map, loaded);
+    let (verdict, parts) = verdict::outline(truth.map, loaded);
     let dialect = to.expected;
     let kept = verdict == Verdict::Faithful && !loaded.absent.is_empty();
-    counts.verdict(to.rules, if kept { Verdict::Defaulted } else { verdict });
+    let verdict = if kept { Verdict::Defaulted } else { verdict };
+    counts.verdict(to.rules, verdict);
     let fail = |why: &str, prediction: Option<Prediction>| {
+        let difference = parts.map(|at| compare::difference(truth.map, &loaded.map, at));
         Err(Failure(report(why, truth, to, feed, loaded, prediction, difference.as_ref())))
     };
     if let Err(why) = bounds(truth.bytes.len(), loaded) {
@@ -96,7 +98,9 @@ pub fn check(
     }
     let prediction = ambiguity::predict(truth, to.side, dialect, feed);
     let fail = |why: &str| fail(why, Some(prediction));
-    let parts = difference.as_ref().map(|d| d.offset);
+    let refused = loaded.refused.as_ref().map_or("accepted", |error| error.kind.class());
+    let words = [to.rules, verdict.name(), prediction.name(), refused];
+    counts.class(&words.map(str::as_bytes));
     if let Prediction::Refuses { why, .. } = prediction {
         counts.refused(why);
     }
@@ -133,6 +137,7 @@ pub fn check(
                 return fail("misparsed past a section footer");
             };
             counts.explained(cause.name(), unnoticed);
+            counts.class(&[to.rules, cause.name(), unnoticed].map(str::as_bytes));
             if counts.strict.forbids(cause) {
                 return fail(&format!("misparsed: {}; {unnoticed}", cause.name()));
             }

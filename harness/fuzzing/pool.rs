@@ -1,13 +1,16 @@
 //! The embedded corpus for fuzzing: fixtures with their meaning, and the destinations of their
 //! machine and devices. Everything is read when it is first used, and kept.
 
-use std::sync::OnceLock;
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
+use super::mutate::records;
 use crate::release::corpus::Corpus;
 use crate::release::library::Library;
 use crate::release::provenance::Fixture;
 use crate::stream::{Destination, load_bytes};
 use crate::trace::{Meaning, verdict};
+use crate::wire::fault::without_faults;
 use crate::wire::{Feed, Map};
 
 /// Largest fixture that is used, in bytes, but for the smallest of each scenario: executions per
@@ -22,7 +25,9 @@ pub struct Pool {
     /// Release, machine type and scenario of each destination.
     destinations: Vec<([String; 3], OnceLock<Option<Destination>>)>,
     /// Fixtures with the destinations of their machine type and scenario.
-    pairs: Vec<(usize, usize, OnceLock<Baseline>)>,
+    pairs: Vec<(usize, usize)>,
+    /// How whole fixtures are read, by both numbers.
+    baselines: Mutex<HashMap<(usize, usize), Baseline>>,
 }
 
 /// A fixture with its meaning.
@@ -32,6 +37,8 @@ pub struct Original {
     pub stream: Vec<u8>,
     /// What is where.
     pub map: Map<'static>,
+    /// How many records it has.
+    pub records: usize,
 }
 
 /// How the unchanged fixture is read by the destination.
@@ -46,14 +53,12 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    fn of(original: &Original, to: &Destination) -> Self {
+    /// Loads it.
+    #[must_use]
+    pub fn of(original: &Original, to: &Destination) -> Self {
         let loaded = load_bytes(to, &original.stream, &Feed::Bulk);
-        let (_, difference) = verdict::reading(&original.map, &loaded);
-        Baseline {
-            parts: difference.map(|d| d.offset),
-            accepted: loaded.refused.is_none(),
-            stopped: loaded.stopped,
-        }
+        let (_, parts) = verdict::outline(&original.map, &loaded);
+        Baseline { parts, accepted: loaded.refused.is_none(), stopped: loaded.stopped }
     }
 }
 
@@ -66,8 +71,8 @@ pub struct Pair {
     pub original: &'static Original,
     /// Where it is loaded.
     pub to: &'static Destination,
-    /// What comes of that.
-    pub baseline: Baseline,
+    /// The numbers of both.
+    pub numbers: (usize, usize),
 }
 
 /// The pool, or `None` if the embedded corpus cannot be used, which its own tests would tell.
@@ -94,11 +99,11 @@ fn open() -> Option<Pool> {
     for (i, (fixture, _)) in fixtures.iter().enumerate() {
         for (k, ([_, machine, scenario], _)) in destinations.iter().enumerate() {
             if *machine == fixture.machine && *scenario == fixture.scenario {
-                pairs.push((i, k, OnceLock::new()));
+                pairs.push((i, k));
             }
         }
     }
-    Some(Pool { library, fixtures, destinations, pairs })
+    Some(Pool { library, fixtures, destinations, pairs, baselines: Mutex::default() })
 }
 
 impl Pool {
@@ -123,22 +128,31 @@ impl Pool {
     /// A pair by number.
     #[must_use]
     pub fn pair(&'static self, number: usize) -> Option<Pair> {
-        let (i, k, baseline) = self.pairs.get(number)?;
-        let (fixture, _) = self.fixtures.get(*i)?;
-        let original = self.original(*i)?;
-        let to = self.destination(*k)?;
-        let baseline = *baseline.get_or_init(|| Baseline::of(original, to));
-        Some(Pair { fixture, original, to, baseline })
+        let (i, k) = self.pairs.get(number)?;
+        self.crossed(*i, *k)
     }
 
-    /// The fixture of a pair with a destination of any machine and scenario.
+    /// The fixture of a pair.
     #[must_use]
-    pub fn crossed(&'static self, number: usize, destination: usize) -> Option<Pair> {
-        let (i, ..) = self.pairs.get(number)?;
-        let (fixture, _) = self.fixtures.get(*i)?;
-        let original = self.original(*i)?;
+    pub fn fixture_of(&self, number: usize) -> Option<usize> {
+        self.pairs.get(number).map(|pair| pair.0)
+    }
+
+    /// A fixture with a destination of any machine and scenario.
+    #[must_use]
+    pub fn crossed(&'static self, fixture: usize, destination: usize) -> Option<Pair> {
+        let original = self.original(fixture)?;
         let to = self.destination(destination)?;
-        Some(Pair { fixture, original, to, baseline: Baseline::of(original, to) })
+        let numbers = (fixture, destination);
+        Some(Pair { fixture: &self.fixtures.get(fixture)?.0, original, to, numbers })
+    }
+
+    /// How the whole fixture of a pair is read.
+    #[must_use]
+    pub fn baseline(&self, pair: &Pair) -> Baseline {
+        let mut known = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = || without_faults(|| Baseline::of(pair.original, pair.to));
+        *known.entry(pair.numbers).or_insert_with(read)
     }
 
     /// A destination by number.
@@ -162,7 +176,9 @@ impl Pool {
             let stream = self.library.corpus().stream(fixture).ok()?;
             let by = self.destination(self.own(fixture)?)?;
             let meaning = Meaning::of(by, &stream).ok()?;
-            Some(Original { map: meaning.loaded.map, stream })
+            let map = meaning.loaded.map;
+            let records = records(&map, stream.len() as u64).len();
+            Some(Original { map, stream, records })
         };
         place.get_or_init(make).as_ref()
     }

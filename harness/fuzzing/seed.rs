@@ -1,16 +1,24 @@
 //! Seeds: inputs from which a fuzzer starts, into `fuzz/corpus/<target>`.
 
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::containers::{Clusters, Disk, pack, save_image};
 use super::pool::{Pool, pool};
 use super::targets::{import_parse, stream_decode};
-use super::{Target, dictionary, smoke, target};
+use super::window::cut;
+use super::{Target, dictionary, packed, smoke, target};
+use crate::release::files::{self, FileError};
+use crate::stream::load_tersely;
 use crate::stream::vmdescription::locate;
+use crate::wire::Feed;
 
 /// Inputs of a generated target.
 const GENERATED: u64 = 200;
+/// Longest stream that is a seed, in bytes.
+const LONGEST: usize = 6144;
 /// Largest text that is a seed, in bytes.
 const LARGEST: usize = 256 * 1024;
 
@@ -28,6 +36,9 @@ pub enum SeedError {
     /// The corpus in this program.
     #[error("the embedded corpus cannot be used")]
     Corpus,
+    /// Seeds that are kept.
+    #[error(transparent)]
+    Kept(#[from] FileError),
     /// Writing.
     #[error("{path}: {source}")]
     Write {
@@ -38,12 +49,12 @@ pub enum SeedError {
     },
 }
 
-/// Writes the seeds of a target into `dir`, or for `dictionary` the file `crossload.dict`.
-/// Returns how many files were written.
+/// Writes the seeds of a target into `dir`, those in the folder `kept` too, or for `dictionary` the file
+/// `crossload.dict`. Returns how many files were written.
 ///
 /// # Errors
 /// See [`SeedError`].
-pub fn write_seeds(name: &str, dir: &Path) -> Result<usize, SeedError> {
+pub fn write_seeds(name: &str, dir: &Path, kept: &Path) -> Result<usize, SeedError> {
     let failed = |source| SeedError::Write { path: dir.display().to_string(), source };
     std::fs::create_dir_all(dir).map_err(failed)?;
     if name == "dictionary" {
@@ -58,13 +69,29 @@ pub fn write_seeds(name: &str, dir: &Path) -> Result<usize, SeedError> {
     for (name, bytes) in &seeds {
         put(dir, name, bytes)?;
     }
-    Ok(seeds.len())
+    let kept = packed::unpack(&packed::path(kept, name))?.unwrap_or_default();
+    for (at, bytes) in kept.iter().enumerate() {
+        put(dir, &format!("kept-{at}"), bytes)?;
+    }
+    Ok(seeds.len() + kept.len())
+}
+
+/// Packs the inputs in `dir` as those of a target that are kept in the folder `kept`. Returns the file
+/// and its length.
+///
+/// # Errors
+/// See [`SeedError`].
+pub fn keep_seeds(name: &str, dir: &Path, kept: &Path) -> Result<(PathBuf, usize), SeedError> {
+    let packed = packed::pack(dir)?;
+    let path = packed::path(kept, name);
+    files::write_if_changed(&path, &packed)?;
+    Ok((path, packed.len()))
 }
 
 /// The seeds of a target, by file name; `None` if they need a corpus and there is none.
 #[must_use]
 pub fn seeds(target: &Target) -> Option<Vec<(String, Vec<u8>)>> {
-    let generated = || (0..GENERATED).map(|i| (format!("generated-{i}"), smoke::input(1, i)));
+    let generated = || (0..GENERATED).map(|i| (format!("generated-{i}"), smoke::input_for(target, 1, i)));
     match target.name {
         "stream_decode" => Some(streams(pool()?)),
         "description_parse" => Some(descriptions(pool()?)),
@@ -74,18 +101,30 @@ pub fn seeds(target: &Target) -> Option<Vec<(String, Vec<u8>)>> {
     }
 }
 
-/// Every fixture, for its own destination.
+/// Every kind of record of the fixtures once for each release, in a stream of its own for a destination
+/// of that release: what is small is loaded often.
 fn streams(pool: &'static Pool) -> Vec<(String, Vec<u8>)> {
-    let seed = |(fixture, own, original): (
-        &crate::release::provenance::Fixture,
-        usize,
-        &super::pool::Original,
-    )| {
-        let head = u16::try_from(own).unwrap_or(0).to_be_bytes();
-        let bytes = [&head[..stream_decode::HEAD], &original.stream].concat();
-        (fixture.id().replace('/', "-"), bytes)
-    };
-    pool.originals().map(seed).collect()
+    let (mut seeds, mut seen) = (Vec::new(), HashSet::new());
+    for (fixture, own, original) in pool.originals() {
+        let Ok(number) = u16::try_from(own) else { continue };
+        let Some(to) = pool.destination(own) else { continue };
+        // One by one, and memory with its parts.
+        for (at, count) in (0..original.records).map(|at| (at, 1)).chain([(0, 3)]) {
+            let part = cut(original, at, count);
+            // By what is where: the same layout with other values is found soon.
+            let mut layout = DefaultHasher::new();
+            part.map.spans().iter().for_each(|span| (span.identity, span.len).hash(&mut layout));
+            let is_new = seen.insert((fixture.release.clone(), layout.finish()));
+            // What a fuzzer is to begin with must show something.
+            let reads = || !load_tersely(to, &part.stream, &Feed::Bulk).sections.is_empty();
+            if is_new && part.stream.len() <= LONGEST && reads() {
+                let name = format!("{}-{at}-{count}", fixture.id().replace('/', "-"));
+                let bytes = [&number.to_be_bytes()[..stream_decode::HEAD], &part.stream].concat();
+                seeds.push((name, bytes));
+            }
+        }
+    }
+    seeds
 }
 
 fn descriptions(pool: &'static Pool) -> Vec<(String, Vec<u8>)> {

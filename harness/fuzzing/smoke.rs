@@ -1,6 +1,7 @@
 //! Without a fuzzer: inputs from fixed seeds, and single inputs from files.
 
 use super::counters::Counts;
+use super::generate::case::{Input, LONG, STEP};
 use super::oracle::Strict;
 use super::{Failure, Target};
 
@@ -17,9 +18,9 @@ pub fn smoke(
     executions: u64,
     strict: Strict,
 ) -> Result<Counts, Failure> {
-    let mut counts = Counts { strict, ..Counts::default() };
+    let mut counts = Counts { strict, every_rule: true, ..Counts::default() };
     for turn in 0..executions {
-        let input = input(seed, turn);
+        let input = input_for(target, seed, turn);
         if let Err(failure) = (target.run)(&input, &mut counts) {
             let hex: String = input.iter().map(|b| format!("{b:02x}")).collect();
             return Err(Failure(format!(
@@ -51,15 +52,37 @@ pub fn input(seed: u64, turn: u64) -> Vec<u8> {
     bytes
 }
 
+/// Input `turn` of a sequence for a target. One that begins with a shape is twice as long, and both the
+/// shape and what comes behind it have a quarter of it or more: with no choices left nothing evolves, and no
+/// subsection is sent.
+#[must_use]
+pub fn input_for(target: &Target, seed: u64, turn: u64) -> Vec<u8> {
+    let bytes = input(seed, turn);
+    if target.shaped { balanced([bytes, input(!seed, turn)].concat()) } else { bytes }
+}
+
+/// Choices with a shape between a quarter and three quarters of them.
+fn balanced(mut bytes: Vec<u8>) -> Vec<u8> {
+    let quarter = bytes.len() / 4 / STEP;
+    if let Some(steps) = bytes.get_mut(1) {
+        *steps = (quarter + usize::from(*steps) % (2 * quarter + 1)).min(LONG - 1) as u8;
+    }
+    bytes
+}
+
 /// What a fuzzer tries now and then in the place of an input for a generator: other choices, all of
-/// them or from somewhere on.
+/// them or those behind the shape.
 #[must_use]
 pub fn fresh(bytes: &[u8], choices: &[u8]) -> Vec<u8> {
-    let kept = bytes.len().min(choices.first().map_or(0, |b| usize::from(*b)));
-    let mut fresh = bytes.get(..kept).unwrap_or_default().to_vec();
     if choices.len().is_multiple_of(2) {
-        fresh.clear();
+        return balanced(choices.to_vec());
     }
-    fresh.extend(choices);
-    fresh
+    let kept = Input::of(bytes).head();
+    [bytes.get(..kept).unwrap_or_default(), choices].concat()
+}
+
+/// Where the choices of an input for a generator begin that leave its shape as it is.
+#[must_use]
+pub fn behind_the_shape(bytes: &[u8]) -> usize {
+    Input::of(bytes).head().min(bytes.len())
 }

@@ -4,6 +4,7 @@
 //! Two agree when both accept, both refuse and stop at the same place, or neither can start. What
 //! the model leaves undetermined is counted for itself.
 
+use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::time::Duration;
 
@@ -41,6 +42,9 @@ pub struct Sample {
     pub arguments: Vec<String>,
     /// Whether the arguments are somebody's own and whole.
     pub own: bool,
+    /// Option ROMs that its source was given: every destination is, too, as their lengths must be the
+    /// same.
+    pub roms: BTreeSet<String>,
     /// The stream.
     pub stream: Vec<u8>,
 }
@@ -124,6 +128,7 @@ fn one(
         machine: sample.machine.clone(),
         arguments: sample.arguments.clone(),
         own: sample.own,
+        roms: sample.roms.clone(),
         ..Setup::default()
     };
     let wanted = Wanted { feed, trace: false, save: false, limit };
@@ -162,7 +167,11 @@ fn standing(row: &Row, real: &Real) -> Standing {
         (Verdict::Undetermined, _) => Standing::Undetermined,
         (Verdict::Unsupported, _) if !started(real) => Standing::Agree,
         _ if !started(real) => differ(),
-        (Verdict::Faithful | Verdict::Defaulted, ObservedVerdict::Accepted) => Standing::Agree,
+        // A binary does not tell what it read.
+        (
+            Verdict::Faithful | Verdict::Defaulted | Verdict::Misparsed,
+            ObservedVerdict::Accepted,
+        ) => Standing::Agree,
         (Verdict::Refused | Verdict::RefusedLate, ObservedVerdict::Refused) => {
             let Answer::Judged(judged) = &row.answer else { return differ() };
             let consumed = real.consumed.unwrap_or_default();
@@ -297,6 +306,7 @@ fn sample(
     let hints = &Hints::default();
     let bench = Bench { binary: &source.binary, machine, common: &common, limit, hints };
     let tried = bench.record(&rack)?;
+    let roms = tried.hints.roms;
     let most = tried.recorded.into_iter().max_by_key(|one| one.devices.len());
     Ok(most.map(|one| {
         let text = |d: &Plugged| match d.varied.as_str() {
@@ -310,6 +320,7 @@ fn sample(
             machine: machine.to_owned(),
             arguments: one.arguments,
             own: false,
+            roms,
             stream: one.stream,
         }
     }))
@@ -318,6 +329,7 @@ fn sample(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::Judged;
 
     const NO_DEVICE: &str = "qemu: -device ide-cf,id=d: 'ide-cf' is not a valid device model name";
     const NO_PROPERTY: &str = "qemu: -device nic,x=1: Property 'nic.x' not found";
@@ -353,6 +365,27 @@ mod tests {
         let taken = row(Answer::Undetermined("x".to_owned()));
         let standing = standing(&taken, &real(None, said));
         assert_eq!(standing == Standing::NotStarted, lacks, "{standing:?}");
+    }
+
+    #[rstest::rstest]
+    #[case(Verdict::Faithful, true)]
+    #[case(Verdict::Misparsed, true)]
+    #[case(Verdict::Refused, false)]
+    fn a_load_that_is_accepted_may_be_misparsed(#[case] verdict: Verdict, #[case] agrees: bool) {
+        let judged = Judged {
+            verdict,
+            stopped: 9,
+            taken: 9,
+            size: 9,
+            error: None,
+            difference: None,
+            false_end: None,
+            defaults: Vec::new(),
+            gave_up: Vec::new(),
+        };
+        let real = Real { verdict: ObservedVerdict::Accepted, ..real(Some(9), "") };
+        let standing = standing(&row(Answer::Judged(Box::new(judged))), &real);
+        assert_eq!(standing == Standing::Agree, agrees, "{standing:?}");
     }
 
     #[test]

@@ -26,11 +26,13 @@
 //! | [`checks`] | refusals for what no stream tells |
 //! | [`shrink`] | the smallest stream that is not agreed on |
 //! | [`verify`] | loads by a binary beside the model's |
+//! | [`campaign`] | changed streams into binaries at length, chosen by the model |
 //! | [`machines`] | machines that nobody recorded, beside the model |
 
 pub mod add;
 pub mod binary;
 pub mod bundle;
+pub mod campaign;
 pub mod capture;
 pub mod checks;
 pub mod claim;

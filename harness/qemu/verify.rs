@@ -70,6 +70,8 @@ pub struct Options {
     pub limit: Duration,
     /// Whether accepted states are saved again and held against the stream.
     pub save: bool,
+    /// Whether the fields that are read are traced, and held against the model's.
+    pub trace: bool,
     /// Loads spent on making a stream smaller that is not agreed on; 0: it is told as it is.
     pub shrink: usize,
 }
@@ -283,7 +285,7 @@ fn kind(why: &str) -> &str {
 }
 
 /// One stream into the binary, and into the model.
-fn beside(
+pub(super) fn beside(
     table: &Table,
     case: &Case<'_>,
     [source, to]: [Option<&Destination>; 2],
@@ -298,8 +300,12 @@ fn beside(
         arguments: fixture.arguments.clone(),
         ..Setup::default()
     };
-    let wanted =
-        Wanted { feed: feed.clone(), trace: true, save: options.save, limit: options.limit };
+    let wanted = Wanted {
+        feed: feed.clone(),
+        trace: options.trace,
+        save: options.save,
+        limit: options.limit,
+    };
     let real = load(&known.binary, &setup, stream, &wanted)?;
     let (mut changed, mut notes) = (Vec::new(), Vec::new());
     notes.extend(real.unsaved.iter().map(|why| format!("accepted, but not saved again: {why}")));
@@ -313,7 +319,7 @@ fn beside(
         disagreement = disagreement
             .or_else(|| crash(loaded, &real))
             .or_else(|| out_of_reach(loaded, feed, &real))
-            .or_else(|| fields(to, loaded, stream, &real));
+            .or_else(|| fields(to, loaded, stream, &real).filter(|_| options.trace));
         if let Some(saved) = &real.saved {
             match changes(table, source, to, stream, saved) {
                 Ok(list) => changed = list,

@@ -64,6 +64,9 @@ impl Loaded<'_> {
     }
 }
 
+/// Items that a map has room for from the start.
+const MOST_ROOM: usize = 256;
+
 /// One START, PART, END or FULL record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {
@@ -143,6 +146,15 @@ pub fn load_own<'d>(from: &'d Destination, source: &mut dyn Read, feed: &Feed) -
 pub fn load_bytes<'d>(to: &'d Destination, mut stream: &[u8], feed: &Feed) -> Loaded<'d> {
     let size = stream.len();
     run(Load::new(to, Reader::of_at_most(&mut stream, feed, size)), Map::new())
+}
+
+/// The same for who asks only how many fields were absent, and never for their paths.
+pub fn load_tersely<'d>(to: &'d Destination, mut stream: &[u8], feed: &Feed) -> Loaded<'d> {
+    let size = stream.len();
+    let mut load = Load::new(to, Reader::of_at_most(&mut stream, feed, size));
+    load.io.terse = true;
+    // Most items have a few bytes.
+    run(load, Map::with_room((size / 8).min(MOST_ROOM)))
 }
 
 /// Loads the payload of one section alone, as handler number `index` would.

@@ -35,7 +35,9 @@ pub mod save;
 pub mod vmdescription;
 
 pub use destination::{Body, Destination, Handler};
-pub use load::{Loaded, Section, load, load_bytes, load_into, load_own, load_payload};
+pub use load::{
+    Loaded, Section, load, load_bytes, load_into, load_own, load_payload, load_tersely,
+};
 
 /// First four bytes of a stream: `QEVM`.
 pub const MAGIC: u32 = 0x5145_564d;

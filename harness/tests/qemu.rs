@@ -57,6 +57,7 @@ fn main() -> ExitCode {
         always("one_that_speaks_garbage_is_a_result", fakes::speaks_garbage),
         always("one_that_disagrees_is_told_made_small_and_kept", fakes::disagrees),
         always("one_that_accepts_strangely_is_told", fakes::accepts_strangely),
+        always("one_that_crashes_is_kept_once_by_a_campaign", fakes::crashes_once),
         always("one_that_is_no_qemu_is_an_error", fakes::is_no_qemu),
         always("one_that_is_not_there_is_an_error", fakes::is_not_there),
         always("one_that_hangs_is_not_left_when_interrupted", fakes::interrupted),
@@ -208,7 +209,8 @@ fn all<'a>(binaries: &'a [Known], feeds: &'a [Feed]) -> Selection<'a> {
 
 fn all_agree(library: &Library, config: &Config, list: &[Case<'_>]) {
     assert!(!list.is_empty());
-    let options = Options { jobs: 2, limit: Duration::from_secs(60), save: false, shrink: 0 };
+    let options =
+        Options { jobs: 2, limit: Duration::from_secs(60), save: false, trace: true, shrink: 0 };
     let verified = verify(library, list, &options, &Arc::new(AtomicU64::new(0))).unwrap();
     let cells = verified.into_iter().map(|v| v.compared).collect();
     let mut agreement = Agreement { cells, changed: Vec::new() };
@@ -260,7 +262,8 @@ fn saved(path: &Path) {
     let (library, _) = corpus();
     let known = [known(path, &library)];
     let list = cases(&library, &all(&known, &[Feed::Bulk])).unwrap();
-    let options = Options { jobs: 2, limit: Duration::from_secs(60), save: true, shrink: 0 };
+    let options =
+        Options { jobs: 2, limit: Duration::from_secs(60), save: true, trace: true, shrink: 0 };
     let verified = verify(&library, &list, &options, &Arc::new(AtomicU64::new(0))).unwrap();
     let accepted = |one: &Verified| one.real.verdict == ObservedVerdict::Accepted;
     let mut differ = 0;

@@ -48,6 +48,19 @@ pub fn first_difference(
     until: u64,
     stopped: bool,
 ) -> Option<Difference> {
+    parting(meaning, reading, until, stopped).map(|at| difference(meaning, reading, at))
+}
+
+/// What both sides have at the byte where they part.
+#[must_use]
+pub fn difference(meaning: &Map<'_>, reading: &Map<'_>, at: u64) -> Difference {
+    let item = |map| covering(map, at).map(|span| Item::of(map, span));
+    Difference { offset: at, written: item(meaning), read: item(reading) }
+}
+
+/// Where that is: nothing is spelled out.
+#[must_use]
+pub fn parting(meaning: &Map<'_>, reading: &Map<'_>, until: u64, stopped: bool) -> Option<u64> {
     let mut read = reading.spans().iter().peekable();
     let mut written = meaning.spans().iter();
     loop {
@@ -69,14 +82,7 @@ pub fn first_difference(
             (Some(_), None) if stopped => return None,
             (Some(one), None) | (None, Some(one)) => one.offset,
         };
-        if at >= until {
-            return None;
-        }
-        return Some(Difference {
-            offset: at,
-            written: covering(meaning, at).map(|s| Item::of(meaning, s)),
-            read: covering(reading, at).map(|s| Item::of(reading, s)),
-        });
+        return Some(at).filter(|at| *at < until);
     }
 }
 

@@ -23,7 +23,7 @@ pub enum Verdict {
     Refused,
     /// Refused, but something was read wrongly first.
     RefusedLate,
-    /// The destination has no such machine type or device.
+    /// The destination has no such machine type or device, or none on record.
     Unsupported,
     /// The tables do not say enough.
     Undetermined,
@@ -194,13 +194,20 @@ pub fn judge_reading(meaning: &Meaning<'_>, loaded: &Loaded<'_>, to: &Destinatio
 /// it is not state, and older releases leave it. A refused one is read right up to the refusal.
 #[must_use]
 pub fn reading(meaning: &Map<'_>, loaded: &Loaded<'_>) -> (Verdict, Option<Difference>) {
+    let (verdict, at) = outline(meaning, loaded);
+    (verdict, at.map(|at| compare::difference(meaning, &loaded.map, at)))
+}
+
+/// The same, with no more of the difference than its place: nothing is spelled out.
+#[must_use]
+pub fn outline(meaning: &Map<'_>, loaded: &Loaded<'_>) -> (Verdict, Option<u64>) {
     let Some(error) = &loaded.refused else {
         let state_end = state_end(meaning).max(state_end(&loaded.map));
-        let difference = compare::first_difference(meaning, &loaded.map, state_end, false);
+        let difference = compare::parting(meaning, &loaded.map, state_end, false);
         let verdict = if difference.is_some() { Verdict::Misparsed } else { Verdict::Faithful };
         return (verdict, difference);
     };
-    let difference = compare::first_difference(meaning, &loaded.map, error.offset, true);
+    let difference = compare::parting(meaning, &loaded.map, error.offset, true);
     let verdict = match error.kind {
         Kind::Undefined(_) | Kind::Undetermined(_) => Verdict::Undetermined,
         _ if difference.is_some() => Verdict::RefusedLate,

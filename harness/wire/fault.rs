@@ -49,6 +49,12 @@ pub enum Fault {
     SubsectionWrittenAsOwner,
     /// The second opinion knows of no reason why a nested description is read otherwise.
     NestedUnexplained,
+    /// What is unpacked may be of any size.
+    BoundIgnored,
+    /// What is behind the head of a save image is taken to be as long as the whole image.
+    HeadCounted,
+    /// Inside a cluster of a disk its first bytes are read, wherever in it is asked for.
+    InsideIgnored,
 }
 
 impl Fault {
@@ -59,6 +65,9 @@ impl Fault {
     /// Faults of the engine that no stream of the corpus shows.
     pub const UNSEEN: [Fault; 3] =
         [Fault::DescriptionWanted, Fault::CommandUnread, Fault::WorkUnbounded];
+
+    /// Faults of reading files: one for each way of getting at the bytes in a container.
+    pub const INPUT: [Fault; 3] = [Fault::BoundIgnored, Fault::HeadCounted, Fault::InsideIgnored];
 
     /// All other faults of engine and dialect that streams show.
     pub const ALL: [Fault; 15] = [
@@ -96,6 +105,12 @@ mod switch {
         PLANTED.get() == Some(fault)
     }
 
+    /// Runs something without any fault: what others are held against.
+    pub fn without_faults<T>(run: impl FnOnce() -> T) -> T {
+        let _planted = Planted(PLANTED.replace(None));
+        run()
+    }
+
     /// Plants a fault in this thread until the guard is dropped.
     #[must_use]
     pub fn plant(fault: Fault) -> Planted {
@@ -114,7 +129,13 @@ mod switch {
 }
 
 #[cfg(any(test, feature = "planted-faults"))]
-pub use switch::{Planted, plant, planted};
+pub use switch::{Planted, plant, planted, without_faults};
+
+/// Runs something without any fault: there is none, outside of tests.
+#[cfg(not(any(test, feature = "planted-faults")))]
+pub fn without_faults<T>(run: impl FnOnce() -> T) -> T {
+    run()
+}
 
 /// Whether this fault is planted: never, outside of tests.
 #[cfg(not(any(test, feature = "planted-faults")))]

@@ -80,14 +80,7 @@ impl fmt::Debug for Sink {
     }
 }
 
-/// A piece of a stream that is put together anew; see [`Map::spliced`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
-    /// These bytes of the old stream.
-    Kept(std::ops::Range<u64>),
-    /// So many other bytes.
-    New(u64),
-}
+pub use cut::Piece;
 
 const ROOT: NodeId = 0;
 const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
@@ -135,6 +128,14 @@ impl<'d> Map<'d> {
     #[must_use]
     pub fn new() -> Self {
         Map::default()
+    }
+
+    /// An empty map with room for so many spans.
+    #[must_use]
+    pub fn with_room(spans: usize) -> Self {
+        let mut map = Map { spans: Vec::with_capacity(spans), ..Map::default() };
+        map.nodes.reserve(spans / 2);
+        map
     }
 
     /// An empty map in the memory of another, with room for so many spans: the same bytes were read
@@ -188,34 +189,6 @@ impl<'d> Map<'d> {
     #[must_use]
     pub fn spans(&self) -> &[Span<'d>] {
         &self.spans
-    }
-
-    /// The map of the same bytes after they were cut and pasted: `pieces` are ranges of the
-    /// present bytes, or a number of new ones, which are noted as `name`.
-    #[must_use]
-    pub fn spliced(&self, pieces: &[Piece], name: &'d str) -> Self {
-        let mut map = Map { spans: Vec::new(), current: ROOT, ..self.clone() };
-        let mut at = 0;
-        for piece in pieces {
-            match piece {
-                Piece::Kept(range) => {
-                    let first = self.spans.partition_point(|s| s.offset + s.len <= range.start);
-                    let spans = self.spans.iter().skip(first);
-                    for span in spans.take_while(|s| s.offset < range.end) {
-                        let from = span.offset.max(range.start);
-                        let to = (span.offset + span.len).min(range.end);
-                        let offset = at + (from - range.start);
-                        map.spans.push(Span { offset, len: to - from, ..*span });
-                    }
-                    at += range.end.saturating_sub(range.start);
-                }
-                Piece::New(len) => {
-                    map.note(Item::framing(name), at, *len);
-                    at += len;
-                }
-            }
-        }
-        map
     }
 
     /// The section that is being transferred, with its bus path.
@@ -481,5 +454,6 @@ impl<'d> Item<'d, 'd> {
     }
 }
 
+mod cut;
 #[cfg(test)]
 mod tests;

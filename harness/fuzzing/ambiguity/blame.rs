@@ -50,7 +50,10 @@ impl<'t, 's> Reader<'t, '_, 's> {
                     Kind::Vstruct { vmsd, version_id } => {
                         tables.get(vmsd).map(|v| (v, *version_id))
                     }
-                    Kind::Nested { vmsd, .. } => tables.get(vmsd).map(|v| (v, field.version_id)),
+                    Kind::Nested { vmsd, key: of_key, .. } => {
+                        let of = of_key.as_ref().filter(|of| *of == key).unwrap_or(vmsd);
+                        tables.get(of).map(|v| (v, field.version_id))
+                    }
                     Kind::Leaf { .. } | Kind::Unknown { .. } => None,
                 }
             }),

@@ -49,6 +49,9 @@ pub enum Cause {
     PrefixTaken,
     /// 1.0 to 2.0: the look-ahead gives up after one refill.
     SingleRefill,
+    /// An element of an array of pointers begins as the marker of a NULL one does, and what the
+    /// destination has there is not known.
+    NullByLook,
     /// The description is known under another name.
     Renamed,
     /// Bytes of the stream were changed on the way.
@@ -57,7 +60,7 @@ pub enum Cause {
 
 impl Cause {
     /// All causes.
-    pub const ALL: [Cause; 13] = [
+    pub const ALL: [Cause; 14] = [
         Cause::ForgottenBump,
         Cause::MinimumNotRaised,
         Cause::ForgottenNestedBump,
@@ -69,6 +72,7 @@ impl Cause {
         Cause::PrefixRule,
         Cause::PrefixTaken,
         Cause::SingleRefill,
+        Cause::NullByLook,
         Cause::Renamed,
         Cause::Edited,
     ];
@@ -88,6 +92,7 @@ impl Cause {
             Cause::PrefixRule => "prefix-rule",
             Cause::PrefixTaken => "prefix-taken",
             Cause::SingleRefill => "single-refill",
+            Cause::NullByLook => "null-by-look",
             Cause::Renamed => "renamed",
             Cause::Edited => "edited",
         }
@@ -108,6 +113,7 @@ impl Cause {
             Cause::PrefixRule => "prefix rule: record not seen",
             Cause::PrefixTaken => "prefix rule: record of another",
             Cause::SingleRefill => "single refill (1.0)",
+            Cause::NullByLook => "element that looks like NULL",
             Cause::Renamed => "renamed",
             Cause::Edited => "edited bytes",
         }
@@ -135,6 +141,18 @@ pub enum Prediction {
     },
     /// The destination's descriptions leave something open.
     Open(&'static str),
+}
+
+impl Prediction {
+    /// In a word, for feedback.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Prediction::Agrees => "agrees",
+            Prediction::Refuses { why, .. } | Prediction::Open(why) => why,
+            Prediction::Parts { cause, .. } => cause.map_or("parts", Cause::key),
+        }
+    }
 }
 
 /// What was written, and by whom.

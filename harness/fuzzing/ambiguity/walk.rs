@@ -156,6 +156,9 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
             return Ok(0);
         }
         let marked = field.auto_alloc && self.dialect.pointers == PointerMarkers::NullOrValid;
+        let indexed = !matches!(field.count, Count::One);
+        let pointers = field.array_of_pointer && !field.auto_alloc && indexed;
+        let mut scalar = None;
         if let Kind::Leaf { info, size } = &field.kind
             && !marked
         {
@@ -167,12 +170,23 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
                 Size::Owner { .. } => return Err(Prediction::Open("a size in the owner")),
                 Size::Local { .. } => return Err(Prediction::Open("a local size")),
             };
-            let width = width(info).unwrap_or(size);
-            let value = self.item(&field.name, count.saturating_mul(width))?;
-            return self.after_element().map(|()| value);
+            let width = width(info, size);
+            if !pointers {
+                let value = self.item(&field.name, count.saturating_mul(width))?;
+                return self.after_element().map(|()| value);
+            }
+            scalar = Some(width);
         }
-        let indexed = !matches!(field.count, Count::One);
         for i in 0..count {
+            if pointers && self.null(field, i)? {
+                self.after_element()?;
+                continue;
+            }
+            if let Some(width) = scalar {
+                self.item(&field.name, width)?;
+                self.after_element()?;
+                continue;
+            }
             if marked {
                 match self.item(&field.name, 1)? {
                     0x30 => continue,
@@ -187,6 +201,23 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
             self.after_element()?;
         }
         Ok(0)
+    }
+
+    /// Whether the next element of an array of pointers is taken for NULL: by its first byte, as
+    /// nothing else is known.
+    fn null(&mut self, field: &'s Field, i: u64) -> Step<bool> {
+        self.pipe.sees_fully(self.at + 1);
+        if self.byte(self.at) != Some(0x30) {
+            return Ok(false);
+        }
+        self.places.enter(&field.name, &field.name, Some(i as u32));
+        if !self.is_next("pointer") {
+            self.left.push((self.stack.last().copied(), None));
+            self.left.push((None, Some(Cause::NullByLook)));
+        }
+        self.item("pointer", 1)?;
+        self.places.leave();
+        Ok(true)
     }
 
     /// 2.1 on: the error flag is looked at, which look-ahead sets at the end of the stream.
@@ -207,6 +238,27 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
             }
             Kind::Vstruct { vmsd, version_id } => {
                 self.inside(field, index, vmsd, *version_id, nested)
+            }
+            Kind::Nested { info, vmsd, .. } if info == "tmp" => {
+                self.inside(field, index, vmsd, field.version_id, nested)
+            }
+            Kind::Nested { info, vmsd, key } if info == "gtree" => {
+                let at = self.at;
+                let announced = self.item(&field.name, 4)?;
+                let mut found = 0;
+                while self.item(&field.name, 1)? != 0 {
+                    let index = Some(found as u32);
+                    match key {
+                        Some(key) => self.inside(field, index, key, field.version_id, nested)?,
+                        None => self.item(&field.name, 8).map(|_| ())?,
+                    }
+                    self.inside(field, index, vmsd, field.version_id, nested)?;
+                    found += 1;
+                }
+                if found != announced {
+                    return Err(Prediction::Refuses { offset: at, why: "tree nodes" });
+                }
+                Ok(())
             }
             Kind::Nested { vmsd, .. } => {
                 let mut i = 0;
@@ -257,13 +309,14 @@ fn counter(vmsd: &Vmsd, of: &Field, name: &str, values: &[u64]) -> Step<u64> {
     value.ok_or(Prediction::Open("a counter that is no earlier field"))
 }
 
-/// Bytes of a scalar on the wire; `None` for what is as long as it is in memory.
-fn width(info: &str) -> Option<u64> {
+/// Bytes of an element on the wire, which mostly is as long as in memory; a bitmap's size is in bits.
+fn width(info: &str, size: u64) -> u64 {
     match info {
-        "uint8" | "bool" => Some(1),
-        "uint16" => Some(2),
-        "uint32" => Some(4),
-        "uint64" => Some(8),
-        _ => None,
+        "uint8" | "bool" => 1,
+        "uint16" => 2,
+        "uint32" => 4,
+        "uint64" => 8,
+        "bitmap" => 8 * size.div_ceil(64),
+        _ => size,
     }
 }

@@ -1,180 +1,178 @@
-//! A whole case: a source, what became of it in the destination, the framing, and a feed.
+//! A whole case: what an input says, the stream that it comes to, and who loads it.
+//!
+//! ```text
+//! input: | rules | length of the shape, in steps | shape | framing, feed, values, edits ... |
+//! ```
+//!
+//! The shape makes both sides ([`pairs`]), the rest what is different each time. One input is loaded
+//! by one dialect's rules, which its first byte chooses; a run without a fuzzer goes through all.
 
-use super::evolve::evolve;
+use super::Side;
+use super::pairs::{self, Pair};
+use super::rules::{RULES, Rules};
 use super::stream::{self, Framing, Written};
 use super::values::Generated;
-use super::{Feature, Features, Side};
-use crate::dialect::{AfterEnd, CommandRules, Dialect, OldVersions, Subsections, Version};
 use crate::fuzzing::Outcome;
 use crate::fuzzing::ambiguity::Truth;
 use crate::fuzzing::counters::Counts;
 use crate::fuzzing::dice::Dice;
 use crate::fuzzing::oracle::{self, To};
-use crate::stream::{Destination, load_bytes};
-use crate::wire::{Feed, Refill};
+use crate::stream::{Destination, load_tersely};
+use crate::wire::Feed;
 
-/// What a destination must do about subsections, old versions and the end. Said once more here,
-/// beside the dialect room, so that a mistake there is noticed.
+/// Bytes before the shape.
+const HEAD: usize = 2;
+/// Bytes of a step in the length of a shape.
+pub const STEP: usize = 2;
+/// From so many steps on, a shape is a long one, and a step is [`LONG_STEP`] bytes.
+pub const LONG: usize = 224;
+/// Bytes of one of the last steps.
+const LONG_STEP: usize = 16;
+
+/// An input, taken apart.
 #[derive(Debug, Clone, Copy)]
-pub struct Rules {
-    /// Name in tables of counts: the first release with these rules.
-    pub name: &'static str,
-    /// A release that has them.
-    pub release: Version,
-    /// How a subsection is recognised.
-    pub subsections: Subsections,
-    /// How hard the look-ahead tries.
-    pub look_ahead: Refill,
-    /// Whether the error flag is looked at after each element.
-    pub checks_elements: bool,
-    /// Whether a field that must exist is asked for.
-    pub validates: bool,
-    /// Versions below the minimum.
-    pub old_versions: OldVersions,
-    /// What is read after the end-of-stream byte.
-    pub after_end: AfterEnd,
-    /// Whether there are commands.
-    pub commands: bool,
+pub struct Input<'a> {
+    /// Chooses the rules.
+    pub rules: u8,
+    /// Choices that make both sides.
+    pub shape: &'a [u8],
+    /// All other choices.
+    pub rest: &'a [u8],
 }
 
-impl Rules {
-    const fn new(name: &'static str, release: Version, subsections: Subsections) -> Self {
-        Rules {
-            name,
-            release,
-            subsections,
-            look_ahead: Refill::Once,
-            checks_elements: false,
-            validates: false,
-            old_versions: OldVersions::Always,
-            after_end: AfterEnd::Nothing,
-            commands: false,
-        }
+/// So many steps in bytes.
+fn length(steps: u8) -> usize {
+    match usize::from(steps) {
+        short @ 0..LONG => STEP * short,
+        long => STEP * LONG + LONG_STEP * (long - LONG),
     }
+}
 
-    /// These rules, with all else as in `dialect`.
+impl<'a> Input<'a> {
+    /// Takes an input apart.
     #[must_use]
-    pub fn applied(self, dialect: &Dialect) -> Dialect {
-        Dialect {
-            subsections: self.subsections,
-            look_ahead: self.look_ahead,
-            checks_elements: self.checks_elements,
-            validates: self.validates,
-            old_versions: self.old_versions,
-            after_end: self.after_end,
-            commands: self.commands.then_some(CommandRules::NEWEST),
-            flat_subsections: self.subsections == Subsections::OneByteListed,
-            aliases: self.subsections != Subsections::None,
-            ..dialect.clone()
-        }
+    pub fn of(bytes: &'a [u8]) -> Self {
+        let (head, rest) = bytes.split_at(bytes.len().min(HEAD));
+        let (rules, length) = match head {
+            [rules, steps] => (*rules, length(*steps)),
+            _ => (head.first().copied().unwrap_or(0), 0),
+        };
+        let (shape, rest) = rest.split_at(rest.len().min(length));
+        Input { rules, shape, rest }
+    }
+
+    /// How many bytes come before the rest.
+    #[must_use]
+    pub fn head(self) -> usize {
+        HEAD + self.shape.len()
     }
 }
 
-/// The sets of rules that differ in how subsections are found.
-pub const RULES: [Rules; 5] = [
-    Rules::new("0.12", Version::new(0, 12, 5), Subsections::None),
-    Rules::new("0.13", Version::new(0, 13, 0), Subsections::OneByte),
-    Rules::new("0.14", Version::new(0, 14, 1), Subsections::OneByteListed),
-    Rules::new("1.0", Version::new(1, 0, 1), Subsections::Prefix),
-    Rules {
-        look_ahead: Refill::Full,
-        checks_elements: true,
-        validates: true,
-        old_versions: OldVersions::Never,
-        after_end: AfterEnd::IfLocal,
-        commands: true,
-        ..Rules::new("2.1", Version::new(10, 0, 0), Subsections::Prefix)
-    },
-];
-
-/// See the module documentation.
+/// A stream that was written, and by whom.
 #[derive(Debug)]
-pub struct Case {
+pub struct Case<'p> {
     /// The writer.
-    pub source: Side,
-    /// The reader.
-    pub destination: Side,
+    pub source: &'p Side,
+    /// Whether the destination evolved from it.
+    pub evolves: bool,
     /// What both agree on.
     pub framing: Framing,
     /// How the bytes arrive.
     pub feed: Feed,
-    /// What the case makes use of.
-    pub features: Features,
-    /// The writer, compiled.
-    pub by: Destination,
+    /// The stream, and what is where.
+    pub written: Written<'p>,
 }
 
-impl Case {
-    /// Makes a case whose destination evolved from the source, if `evolves`, and compiles that
-    /// destination. `None` if the
-    /// generator made something that does not compile, which is counted.
-    pub fn make(
-        dice: &mut Dice<'_>,
-        evolves: bool,
-        counts: &mut Counts,
-    ) -> Option<(Self, Destination)> {
-        let mut features = Features::default();
-        let framing = Framing::choose(dice, &mut features);
-        let feed = feed(dice);
-        let mut source = stream::source(dice, &mut features);
-        let mut destination = source.clone();
-        if evolves {
-            evolve(&mut source, &mut destination, dice, &mut features);
-            if dice.one_in(3) && destination.is_sound() {
-                features.add(Feature::NewerToOlder);
-                std::mem::swap(&mut source, &mut destination);
-            }
+impl Case<'_> {
+    /// The stream as it was written.
+    #[must_use]
+    pub fn truth(&self) -> Truth<'_, '_> {
+        let Written { bytes, map, .. } = &self.written;
+        Truth { bytes, map, source: self.source, edited: None }
+    }
+}
+
+/// Who loads it: a destination, by one dialect's rules or by all.
+#[derive(Debug)]
+pub struct Decoders<'p> {
+    side: &'p Side,
+    to: &'p mut Destination,
+    framing: Framing,
+    rules: &'static [Rules],
+}
+
+impl Decoders<'_> {
+    /// Runs `each` by the rules of each dialect that was chosen.
+    ///
+    /// # Errors
+    /// That of `each`.
+    pub fn each(&mut self, mut each: impl FnMut(To<'_>) -> Outcome) -> Outcome {
+        for rules in self.rules {
+            self.to.dialect = self.framing.dialect(rules.release);
+            let expected = rules.applied(&self.to.dialect);
+            each(To {
+                rules: rules.name,
+                side: self.side,
+                compiled: self.to,
+                expected: &expected,
+            })?;
         }
-        let (Ok(mut by), Ok(to)) = (source.compile(), destination.compile()) else {
-            counts.other("not compiled");
-            return None;
-        };
-        by.dialect = framing.dialect(by.version);
-        Some((Case { source, destination, framing, feed, features, by }, to))
+        Ok(())
     }
 
-    /// Writes the stream, and counts the case. `None` if the values do not fit (a version below a
-    /// nested minimum), which is counted, too.
-    pub fn write(&self, dice: &mut Dice<'_>, counts: &mut Counts) -> Option<Written<'_>> {
-        let mut features = self.features;
-        let mut values =
-            Generated::new(dice, &mut features, &self.by.set, &self.destination.tables);
-        let sections = self.source.handlers.handlers.len();
-        let Ok(written) = stream::write(&self.by, sections, self.framing, &mut values) else {
+    /// Loads what is true by each of the rules, and holds the outcome against it.
+    ///
+    /// # Errors
+    /// A reproducer in words.
+    pub fn decode(&mut self, truth: Truth<'_, '_>, feed: &Feed, counts: &mut Counts) -> Outcome {
+        self.each(|to| {
+            let loaded = load_tersely(to.compiled, truth.bytes, feed);
+            oracle::check(truth, to, feed, &loaded, counts).map(|_| ())
+        })
+    }
+}
+
+/// Makes the case of an input, whose destination has evolved in one of `often`, and runs `body` on
+/// it. Counts it, and what does not come to a case: the generator made something that does not compile,
+/// or values that do not fit (a version below a nested minimum).
+///
+/// # Errors
+/// That of `body`.
+pub fn with_case(
+    bytes: &[u8],
+    often: u8,
+    counts: &mut Counts,
+    body: impl FnOnce(&Case<'_>, &mut Decoders<'_>, &mut Dice<'_>, &mut Counts) -> Outcome,
+) -> Outcome {
+    counts.begin();
+    let input = Input::of(bytes);
+    let rules = if counts.every_rule {
+        &RULES[..]
+    } else {
+        let which = usize::from(input.rules) % RULES.len();
+        RULES.get(which..=which).unwrap_or(&RULES)
+    };
+    pairs::with(input.shape, often, |pair| {
+        let Some(Pair { source, destination, by, to, features, evolves }) = pair else {
+            counts.other("not compiled");
+            return Ok(());
+        };
+        let (mut dice, mut features) = (Dice::new(input.rest), *features);
+        let framing = Framing::choose(&mut dice, &mut features);
+        let feed = feed(&mut dice);
+        by.dialect = framing.dialect(by.version);
+        let sections = source.handlers.handlers.len();
+        let mut values = Generated::new(&mut dice, &mut features, &by.set, &destination.tables);
+        let Ok(written) = stream::write(by, sections, framing, &mut values) else {
             counts.other("not writable");
-            return None;
+            return Ok(());
         };
         counts.cases += 1;
         counts.features.0 |= features.0;
-        Some(written)
-    }
-}
-
-/// Runs `each` on the destination `to`, described by `side`, by the rules of each dialect.
-///
-/// # Errors
-/// That of `each`.
-pub fn by_every_rule(
-    to: &mut Destination,
-    side: &Side,
-    framing: Framing,
-    mut each: impl FnMut(To<'_>) -> Outcome,
-) -> Outcome {
-    for rules in RULES {
-        to.dialect = framing.dialect(rules.release);
-        let expected = rules.applied(&to.dialect);
-        each(To { rules: rules.name, side, compiled: to, expected: &expected })?;
-    }
-    Ok(())
-}
-
-/// Loads what is true into a destination and holds the outcome against it.
-///
-/// # Errors
-/// A reproducer in words.
-pub fn decode(truth: Truth<'_, '_>, to: To<'_>, feed: &Feed, counts: &mut Counts) -> Outcome {
-    let loaded = load_bytes(to.compiled, truth.bytes, feed);
-    oracle::check(truth, to, feed, &loaded, counts).map(|_| ())
+        let case = Case { source, evolves: *evolves, framing, feed, written };
+        let mut decoders = Decoders { side: destination, to, framing, rules };
+        body(&case, &mut decoders, &mut dice, counts)
+    })
 }
 
 /// A feed that every prediction can follow.

@@ -7,7 +7,7 @@
 use super::tree::{SCALARS, Tree, scalar};
 use super::{Feature, Features, Side};
 use crate::fuzzing::dice::Dice;
-use crate::vmstate::schema::{Compat, Handlers, Kind, Presence, Size, Subsection, Vmsd};
+use crate::vmstate::schema::{Body, Compat, Handlers, Kind, Presence, Size, Subsection, Vmsd};
 
 /// Changes `destination`, which begins as a copy of `source`, in up to three steps. A gated field
 /// changes the source, too: both have the hook, the machine decides.
@@ -20,11 +20,13 @@ pub fn evolve(
     for _ in 0..dice.below(4) {
         step(source, destination, dice, features);
     }
-    for handler in &mut destination.handlers.handlers {
-        if let crate::vmstate::schema::Body::Vmsd(key) = &handler.body
-            && let Some(vmsd) = destination.tables.vmsd.get(key)
-        {
-            handler.version_id = vmsd.version_id;
+    for side in [source, destination] {
+        for handler in &mut side.handlers.handlers {
+            if let Body::Vmsd(key) = &handler.body
+                && let Some(vmsd) = side.tables.vmsd.get(key)
+            {
+                handler.version_id = vmsd.version_id;
+            }
         }
     }
 }

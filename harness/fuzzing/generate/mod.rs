@@ -5,11 +5,15 @@
 //! | [`tree`] | descriptions as a source has them |
 //! | [`evolve`] | what became of them in the destination |
 //! | [`values`] | the bytes of items, and which subsections are sent |
+//! | [`pairs`] | source and destination, made once for the same choices |
+//! | [`rules`] | by what rules a destination loads |
 //! | [`case`] | source, destination, framing and feed together |
 //! | [`stream`] | header, sections, footers, end: a whole stream with the map of what is where |
 
 pub mod case;
 pub mod evolve;
+pub mod pairs;
+pub mod rules;
 pub mod stream;
 pub mod tree;
 pub mod values;
@@ -101,6 +105,10 @@ pub enum Feature {
     SectionAliased,
     Commands,
     HollowElements,
+    Tree,
+    Temporary,
+    NullPointers,
+    Bitmap,
 }
 
 /// The features of a case.

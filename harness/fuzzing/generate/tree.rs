@@ -16,6 +16,19 @@ const TAILS: [&str; 4] = ["/x", "x", "/xy", "b"];
 pub(super) const SCALARS: [(&str, u32); 5] =
     [("uint8", 1), ("uint16", 2), ("uint32", 4), ("uint64", 8), ("bool", 1)];
 
+/// The first byte that chooses one of the rarer kinds of fields.
+const RARE: usize = 192;
+/// A `gtree`, its keys numbers or described.
+const TREE: usize = 12;
+/// A `tmp`: a description in the place of a field, loaded with the field's version.
+const TEMPORARY: usize = 13;
+/// Pointers to structs, some of them NULL.
+const POINTERS: usize = 14;
+/// Pointers to scalars, some of them NULL.
+const SCALAR_POINTERS: usize = 15;
+/// A bitmap.
+const BITMAP: usize = 16;
+
 /// A tree in the making.
 #[derive(Debug)]
 pub struct Tree<'t, 'a> {
@@ -89,7 +102,7 @@ impl Tree<'_, '_> {
     fn field(&mut self, vmsd: &mut Vmsd, i: usize, depth: usize, most: usize) {
         let room = depth < DEPTH && self.tables.vmsd.len() < most;
         let mut field = scalar(format!("f{i}"), self.dice);
-        match self.dice.below(12) {
+        match self.kind() {
             0 | 1 => {}
             2 => {
                 self.features.add(Feature::ScalarArray);
@@ -116,7 +129,19 @@ impl Tree<'_, '_> {
                 let size = Size::Fixed(1 + self.dice.below(8) as u32);
                 field.kind = Kind::Leaf { info: "unused_buffer".to_string(), size };
             }
-            kind @ 7..=11 if room => self.nested(vmsd, &mut field, i, depth, most, kind),
+            kind @ (7..=11 | TREE | TEMPORARY | POINTERS) if room => {
+                self.nested(vmsd, &mut field, i, depth, most, kind);
+            }
+            BITMAP => {
+                self.features.add(Feature::Bitmap);
+                let size = Size::Fixed(1 + self.dice.below(130) as u32);
+                field.kind = Kind::Leaf { info: "bitmap".to_string(), size };
+            }
+            SCALAR_POINTERS => {
+                self.features.add(Feature::NullPointers);
+                field.count = Count::Fixed(1 + self.dice.below(3) as u32);
+                field.array_of_pointer = true;
+            }
             _ => {}
         }
         if self.dice.one_in(6) {
@@ -124,6 +149,14 @@ impl Tree<'_, '_> {
             field.version_id = self.dice.below(vmsd.version_id as usize + 1) as u32;
         }
         vmsd.fields.push(field);
+    }
+
+    /// What kind of field comes next: the first twelve are the common ones.
+    fn kind(&mut self) -> usize {
+        match usize::from(self.dice.byte()) {
+            common @ 0..RARE => common % TREE,
+            rare => TREE + (rare - RARE) % 5,
+        }
     }
 
     fn nested(
@@ -178,6 +211,26 @@ impl Tree<'_, '_> {
                 field.count = Count::Fixed(1 + self.dice.below(3) as u32);
                 field.array_of_pointer = true;
                 field.auto_alloc = true;
+            }
+            TREE => {
+                self.features.add(Feature::Tree);
+                // A key with subsections of its own is a case that nobody has.
+                let key = (self.dice.below(2) == 1).then(|| {
+                    let name = self.name(&vmsd.name);
+                    self.extra(name)
+                });
+                field.version_id = version.min(vmsd.version_id);
+                field.kind = Kind::Nested { info: "gtree".to_string(), vmsd: inner, key };
+            }
+            TEMPORARY => {
+                self.features.add(Feature::Temporary);
+                field.version_id = version.min(vmsd.version_id);
+                field.kind = Kind::Nested { info: "tmp".to_string(), vmsd: inner, key: None };
+            }
+            POINTERS => {
+                self.features.add(Feature::NullPointers);
+                field.count = Count::Fixed(1 + self.dice.below(3) as u32);
+                field.array_of_pointer = true;
             }
             _ => {}
         }

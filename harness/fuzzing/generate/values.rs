@@ -3,7 +3,7 @@
 
 use super::{Feature, Features};
 use crate::fuzzing::dice::Dice;
-use crate::vmstate::flow::{Name, SUBSECTION};
+use crate::vmstate::flow::{NULL, Name, SUBSECTION};
 use crate::vmstate::schema::Tables;
 use crate::vmstate::{Set, Values, compile};
 use crate::wire::{Map, Result, Writer};
@@ -24,6 +24,8 @@ pub struct Generated<'v, 'a> {
     /// The next subsection of each description being written: its place in the map and an index.
     open: Vec<(u64, usize)>,
     list: u8,
+    /// Nodes that are left of each tree being written.
+    nodes: Vec<u8>,
 }
 
 impl<'v, 'a> Generated<'v, 'a> {
@@ -34,7 +36,8 @@ impl<'v, 'a> Generated<'v, 'a> {
         set: &'v Set,
         tables: &'v Tables,
     ) -> Self {
-        Generated { dice, features, set, tables, spelled: Vec::new(), open: Vec::new(), list: 0 }
+        let (spelled, open, nodes) = (Vec::new(), Vec::new(), Vec::new());
+        Generated { dice, features, set, tables, spelled, open, list: 0, nodes }
     }
 
     /// The head of a subsection record, last byte first.
@@ -78,6 +81,22 @@ impl Values for Generated<'_, '_> {
                     if self.list < 3 && self.dice.below(2) == 1 { self.list + 1 } else { 0 };
                 Some(u8::from(self.list > 0))
             }
+            "gtree count" => {
+                let nodes = self.dice.below(3) as u8;
+                self.nodes.push(nodes);
+                Some(nodes)
+            }
+            "gtree mark" => match self.nodes.last_mut() {
+                Some(left) if *left > 0 => {
+                    *left -= 1;
+                    Some(1)
+                }
+                _ => {
+                    self.nodes.pop();
+                    Some(0)
+                }
+            },
+            "nullptr" => Some(NULL),
             "ptr-marker" => Some(0x31 - self.dice.below(2) as u8),
             _ if name.shown.starts_with(['c', 's']) => Some(self.dice.below(4) as u8),
             _ => None,
@@ -90,6 +109,10 @@ impl Values for Generated<'_, '_> {
             _ => self.data(into),
         }
         Ok(())
+    }
+
+    fn is_null(&mut self, _: &Map<'_>, _: Name<'_>) -> bool {
+        self.dice.below(2) == 1
     }
 
     fn subsection(&mut self, map: &Map<'_>, owner: &compile::Vmsd) -> Result<Option<(usize, u32)>> {

@@ -21,7 +21,7 @@ use std::ops::Range;
 use lengths::Length;
 
 use super::dice::Dice;
-use crate::stream::{Destination, load_bytes, record};
+use crate::stream::{Destination, load_tersely, record};
 use crate::wire::map::Piece;
 use crate::wire::{Feed, Map};
 
@@ -85,6 +85,10 @@ impl<'d> Mutant<'d> {
 
     fn field(&mut self, dice: &mut Dice<'_>) -> &'static str {
         let spans = self.map.spans();
+        // Header and configuration are the same few items in all streams, and what is wrong there is
+        // refused before anything else is read.
+        let first = spans.iter().position(|span| RECORDS.contains(&span.name)).unwrap_or(0);
+        let spans = if dice.one_in(8) { spans } else { spans.get(first..).unwrap_or(&[]) };
         let Some(span) = spans.get(dice.index(spans.len())) else { return "nothing" };
         self.item(span.offset..span.offset + span.len, dice)
     }
@@ -379,20 +383,27 @@ pub fn mutated(stream: &[u8], by: &Destination, choices: &[u8]) -> Vec<u8> {
     mutant.bytes
 }
 
-/// The beginning of one stream and the rest of another, cut between items of each.
+/// The beginning of one stream and the rest of another, each with the destination that it is for, cut
+/// between items of their records: what comes before these, and the head of a record, is the first one's.
 #[must_use]
-pub fn crossed(one: &[u8], other: &[u8], by: &Destination, choices: &[u8]) -> Vec<u8> {
+pub fn crossed(
+    one: (&[u8], &Destination),
+    other: (&[u8], &Destination),
+    choices: &[u8],
+) -> Vec<u8> {
     let mut dice = Dice::new(choices);
-    let mut cut = |stream: &[u8]| {
+    let mut cut = |(stream, by): (&[u8], &Destination), behind: usize| {
         let mutant = reading(stream, by);
         let spans = mutant.map.spans();
-        spans.get(dice.index(spans.len())).map_or(0, |s| s.offset as usize)
+        let first = spans.iter().position(|span| RECORDS.contains(&span.name));
+        let spans = first.and_then(|first| spans.get(first + behind..)).unwrap_or(&[]);
+        spans.get(dice.index(spans.len())).map_or(stream.len(), |span| span.offset as usize)
     };
-    let (head, tail) = (cut(one), cut(other));
-    let head = one.get(..head).unwrap_or(one);
-    [head, other.get(tail..).unwrap_or(&[])].concat()
+    let (head, tail) = (cut(one, 1), cut(other, 0));
+    let head = one.0.get(..head).unwrap_or(one.0);
+    [head, other.0.get(tail..).unwrap_or(&[])].concat()
 }
 
 fn reading<'d>(stream: &[u8], by: &'d Destination) -> Mutant<'d> {
-    Mutant::new(stream.to_vec(), load_bytes(by, stream, &Feed::Bulk).map)
+    Mutant::new(stream.to_vec(), load_tersely(by, stream, &Feed::Bulk).map)
 }

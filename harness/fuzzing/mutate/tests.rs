@@ -3,7 +3,7 @@
 use super::*;
 use crate::fuzzing::pool::{Pair, pool};
 use crate::fuzzing::smoke::input;
-use crate::stream::Loaded;
+use crate::stream::{Loaded, load_bytes};
 use crate::wire::Kind;
 use crate::wire::map::Item;
 
@@ -13,7 +13,7 @@ fn pair() -> Pair {
     let pairs = (0..pool.pairs()).filter_map(|number| pool.pair(number));
     let mut pairs = pairs.filter(|pair| {
         let dialect = &pair.to.dialect;
-        dialect.footers && dialect.commands.is_some() && pair.baseline.accepted
+        dialect.footers && dialect.commands.is_some() && pool.baseline(pair).accepted
     });
     pairs.next().unwrap()
 }

@@ -10,7 +10,7 @@ use crate::stream::vmdescription::{locate, parse, to_tables};
 /// # Errors
 /// A reproducer in words.
 pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
-    counts.executions += 1;
+    counts.begin();
     let json = match locate(bytes) {
         Some((at, len)) => {
             let end = at.checked_add(len);

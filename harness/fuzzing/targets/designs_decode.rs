@@ -16,7 +16,7 @@ use crate::lab::designs::{ALL, Design};
 /// # Errors
 /// A reproducer in words.
 pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
-    counts.executions += 1;
+    counts.begin();
     let mut rng = Rng::reading(bytes);
     let case = evolve::made(&mut rng);
     counts.cases += 1;

@@ -5,9 +5,9 @@ use crate::fuzzing::ambiguity::{Cause, Truth};
 use crate::fuzzing::counters::Counts;
 use crate::fuzzing::dice::Dice;
 use crate::fuzzing::edit::edit;
-use crate::fuzzing::generate::case::{Case, by_every_rule};
+use crate::fuzzing::generate::case::{Case, Decoders, with_case};
 use crate::fuzzing::{Failure, Outcome, oracle};
-use crate::stream::{Loaded, load_bytes};
+use crate::stream::{Loaded, load_tersely};
 use crate::trace::verdict;
 use crate::wire::{Feed, Refill, Span};
 
@@ -16,12 +16,16 @@ use crate::wire::{Feed, Refill, Span};
 /// # Errors
 /// A reproducer in words.
 pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
-    counts.executions += 1;
-    let mut dice = Dice::new(bytes);
-    let evolves = dice.one_in(2);
-    let Some((case, mut to)) = Case::make(&mut dice, evolves, counts) else { return Ok(()) };
-    let Some(written) = case.write(&mut dice, counts) else { return Ok(()) };
-    let edit = edit(&written, &mut dice);
+    with_case(bytes, 2, counts, damaged)
+}
+
+fn damaged(
+    case: &Case<'_>,
+    decoders: &mut Decoders<'_>,
+    dice: &mut Dice<'_>,
+    counts: &mut Counts,
+) -> Outcome {
+    let edit = edit(&case.written, dice);
     let (edited, at) = (edit.written, edit.at);
     let mut stream = edited.bytes;
     for _ in 0..dice.below(3) {
@@ -36,11 +40,14 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         0 => case.feed.clone(),
         _ => Feed::Random(u64::from(dice.byte())),
     };
-    let truth = Truth { bytes: &stream, map: &edited.map, source: &case.source, edited: at };
-    by_every_rule(&mut to, &case.destination, case.framing, |to| {
-        let whole = load_bytes(to.compiled, &stream, &Feed::Bulk);
-        let pieces = load_bytes(to.compiled, &stream, &feed);
-        counts.verdict(to.rules, verdict::reading(&edited.map, &pieces).0);
+    let truth = Truth { bytes: &stream, map: &edited.map, source: case.source, edited: at };
+    decoders.each(|to| {
+        let whole = load_tersely(to.compiled, &stream, &Feed::Bulk);
+        let pieces = load_tersely(to.compiled, &stream, &feed);
+        let verdict = verdict::outline(&edited.map, &pieces).0;
+        counts.verdict(to.rules, verdict);
+        let refused = pieces.refused.as_ref().map_or("accepted", |error| error.kind.class());
+        counts.class(&[to.rules, verdict.name(), refused].map(str::as_bytes));
         for loaded in [&whole, &pieces] {
             if let Err(why) = oracle::bounds(stream.len(), loaded) {
                 let text = oracle::report(&why, truth, to, &feed, loaded, None, None);

@@ -30,7 +30,7 @@ pub const FORMS: [&str; 9] = [
 /// # Errors
 /// A reproducer in words.
 pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
-    counts.executions += 1;
+    counts.begin();
     let Some((choice, text)) = bytes.split_first() else { return Ok(()) };
     let Ok(text) = std::str::from_utf8(text) else {
         counts.other("not UTF-8");

@@ -1,9 +1,8 @@
 //! Encode, decode, encode: whatever a destination accepts, it writes again byte for byte.
 
-use crate::fuzzing::ambiguity::{Prediction, Truth};
+use crate::fuzzing::ambiguity::Prediction;
 use crate::fuzzing::counters::Counts;
-use crate::fuzzing::dice::Dice;
-use crate::fuzzing::generate::case::{Case, by_every_rule};
+use crate::fuzzing::generate::case::{Case, Decoders, with_case};
 use crate::fuzzing::{Failure, Outcome, oracle};
 use crate::stream::{load_bytes, save};
 use crate::wire::Refill;
@@ -22,18 +21,16 @@ const LOOKALIKES: [&str; 4] = [
 /// # Errors
 /// A reproducer in words.
 pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
-    counts.executions += 1;
-    let mut dice = Dice::new(bytes);
-    let evolves = dice.one_in(2);
-    let Some((case, mut to)) = Case::make(&mut dice, evolves, counts) else { return Ok(()) };
-    let Some(written) = case.write(&mut dice, counts) else { return Ok(()) };
-    let truth =
-        Truth { bytes: &written.bytes, map: &written.map, source: &case.source, edited: None };
-    by_every_rule(&mut to, &case.destination, case.framing, |to| {
+    with_case(bytes, 2, counts, |case, decoders, _, counts| again(case, decoders, counts))
+}
+
+fn again(case: &Case<'_>, decoders: &mut Decoders<'_>, counts: &mut Counts) -> Outcome {
+    let (written, truth) = (&case.written, case.truth());
+    decoders.each(|to| {
         let loaded = load_bytes(to.compiled, &written.bytes, &case.feed);
         let prediction = oracle::check(truth, to, &case.feed, &loaded, counts)?;
         // The rules by which it was written.
-        if !evolves
+        if !case.evolves
             && to.expected.look_ahead == Refill::Full
             && case.source.is_well_named()
             && let Prediction::Refuses { why, .. } = prediction

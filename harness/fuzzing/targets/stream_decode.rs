@@ -3,7 +3,7 @@
 use crate::fuzzing::counters::Counts;
 use crate::fuzzing::pool::pool;
 use crate::fuzzing::{Failure, Outcome, mutate, oracle};
-use crate::stream::{Destination, Loaded, load_bytes, save};
+use crate::stream::{Destination, Loaded, load_tersely, save};
 use crate::trace::Verdict;
 use crate::wire::{Feed, Kind, Refill};
 
@@ -15,12 +15,12 @@ pub const HEAD: usize = 2;
 /// # Errors
 /// A reproducer in words.
 pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
-    counts.executions += 1;
+    counts.begin();
     let Some((to, stream)) = choose(bytes) else {
         counts.other("no destination");
         return Ok(());
     };
-    let whole = load_bytes(to, stream, &Feed::Bulk);
+    let whole = load_tersely(to, stream, &Feed::Bulk);
     // A stream whose first record is none has shown nothing.
     counts.cases += u64::from(!whole.sections.is_empty());
     let verdict = match &whole.refused {
@@ -33,6 +33,9 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
             Verdict::Refused
         }
     };
+    let refused = whole.refused.as_ref().map_or("accepted", |error| error.kind.class());
+    let section = whole.sections.last().map_or(&[][..], |section| &section.idstr);
+    counts.class(&[to.release.as_bytes(), refused.as_bytes(), section]);
     // Of an accepted stream nobody knows the truth: as it was read is what it says.
     counts.verdict(&to.release, verdict);
     let fail = |why: &str| {
@@ -46,10 +49,12 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     if let Err(why) = oracle::bounds(stream.len(), &whole) {
         return fail(&why);
     }
-    if to.dialect.look_ahead == Refill::Full {
+    // Every other one: it is a load more.
+    if to.dialect.look_ahead == Refill::Full && stream.len().is_multiple_of(2) {
         let size = stream.len();
-        let feed = if size % 2 == 0 { Feed::Trickle(7) } else { Feed::Random(size as u64) };
-        let pieces = load_bytes(to, stream, &feed);
+        let feed =
+            if size.is_multiple_of(4) { Feed::Trickle(7) } else { Feed::Random(size as u64) };
+        let pieces = load_tersely(to, stream, &feed);
         if pieces.refused != whole.refused || pieces.map.spans() != whole.map.spans() {
             return fail("the outcome hangs on the feed");
         }
@@ -58,7 +63,7 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         match save::again(to, &whole, stream) {
             Ok((again, _)) if again == stream => counts.other("saved again"),
             Ok((again, _)) => {
-                let reread = load_bytes(to, &again, &Feed::Bulk);
+                let reread = load_tersely(to, &again, &Feed::Bulk);
                 if !values(&reread, &again).eq(values(&whole, stream)) {
                     return fail("saved again otherwise");
                 }
@@ -106,8 +111,10 @@ pub fn mutate(bytes: &[u8], choices: &[u8]) -> Vec<u8> {
 /// Crosses two inputs between items of their streams: the custom crossover.
 #[must_use]
 pub fn cross(one: &[u8], other: &[u8], choices: &[u8]) -> Vec<u8> {
-    let Some((to, stream)) = choose(one) else { return other.to_vec() };
+    let (Some((to, stream)), Some((by, rest))) = (choose(one), choose(other)) else {
+        return other.to_vec();
+    };
     let mut crossed = one.get(..HEAD).unwrap_or(&[]).to_vec();
-    crossed.extend(mutate::crossed(stream, other.get(HEAD..).unwrap_or(&[]), to, choices));
+    crossed.extend(mutate::crossed((stream, to), (rest, by), choices));
     crossed
 }

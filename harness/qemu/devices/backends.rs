@@ -21,15 +21,27 @@ const DRIVE: u64 = 4 << 20;
 /// What every machine has for devices that share it.
 pub const SHARED: [&str; 2] = ["-audiodev", "none,id=audio0"];
 
+/// The audio backend in [`SHARED`].
+const AUDIO: &str = "audio0";
+
 /// An Ethernet address, the same for all: one that a binary makes up is counted through a machine, and
 /// comes into configuration space (PCI Express serial numbers).
 const MAC: &str = "52:54:00:12:34:56";
 
-/// `,property=value` for what a binary would else give each device by counting.
+/// `,property=value` for what a binary would else give each device by counting, and for what newer ones
+/// give it no longer by themselves: the audio backend (8.2).
 #[must_use]
 pub fn identity(device: &DeviceType) -> String {
-    let mac = device.property("mac").filter(|mac| mac.kind == "str");
-    mac.map_or_else(String::new, |mac| format!(",{}={MAC}", mac.name))
+    let properties = device.properties.iter().flatten().filter(|p| p.kind == "str");
+    properties
+        .filter_map(|property| match property.name.as_str() {
+            "mac" => Some(format!(",mac={MAC}")),
+            _ if property.description.contains("audiodev") => {
+                Some(format!(",{}={AUDIO}", property.name))
+            }
+            _ => None,
+        })
+        .collect()
 }
 
 /// What device number `number` of a machine gets for the kinds of properties that it has.
@@ -47,7 +59,6 @@ pub fn backing(device: &DeviceType, number: usize) -> Backing {
             "str" | "string" if about.contains("chardev") || property.name == "chardev" => {
                 (vec!["-chardev".into(), format!("null,id={id}")], id)
             }
-            "str" if about.contains("audiodev") => (Vec::new(), "audio0".into()),
             // A TPM of our own listens where a machine has one (`qemu::tpm`).
             "str" if property.name == "tpmdev" => {
                 let socket = format!("socket,id=chardev-{id},path={}", tpm::SOCKET);
@@ -120,17 +131,19 @@ mod tests {
     }
 
     #[rstest::rstest]
-    #[case("mac", "str", ",mac=52:54:00:12:34:56")]
+    #[case("mac", "str", "", ",mac=52:54:00:12:34:56")]
+    #[case("speaker", "str", "ID of an audiodev to use as a backend", ",speaker=audio0")]
     // Another kind of the same name, and another name.
-    #[case("mac", "bool", "")]
-    #[case("macaroni", "str", "")]
+    #[case("mac", "bool", "", "")]
+    #[case("macaroni", "str", "", "")]
     fn an_address_is_not_left_to_counting(
         #[case] name: &str,
         #[case] kind: &str,
+        #[case] about: &str,
         #[case] expected: &str,
     ) {
         let (name, kind) = (name.to_owned(), kind.to_owned());
-        let property = Property { name, kind, description: String::new(), default: None };
+        let property = Property { name, kind, description: about.to_owned(), default: None };
         let properties = Some(vec![property]);
         let device = DeviceType { name: "any".to_owned(), bus: None, properties };
         assert_eq!(identity(&device), expected);

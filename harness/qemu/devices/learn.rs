@@ -85,12 +85,13 @@ pub fn learn(
             left_out.extend(one.left_out);
             hints.insert(*placing, one.hints);
         }
-        // What has no path in a machine with others is told apart in a machine of its own.
+        // What has no path in a machine with others is told apart in a machine of its own, of each
+        // chipset, as one may have on board what the other has not.
         let pathless: Vec<&str> = (types.iter())
             .filter(|t| good.contains(&t.name) && on_board(t))
             .map(|t| t.name.as_str())
             .collect();
-        if let Some(at) = first.first() {
+        for at in first.iter().filter(|(_, placing)| *placing != Placing::Root) {
             let hints = hints.get(&at.1).unwrap_or(&none);
             let alone: Vec<_> = (pathless.par_iter())
                 .map(|device| record(at, hints, &|name| name == *device))

@@ -10,9 +10,13 @@ use super::super::binary::Binary;
 use super::super::emulator::{Emulator, Role, Setup};
 use super::super::guest::Guest;
 use super::super::process::{Deadline, Task, output};
+use super::super::qmp::QmpError;
 
 /// How long a binary may take to list its devices, or the properties of one.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// How long one that closed its monitor may take to end.
+const PARTING: Duration = Duration::from_secs(5);
 
 /// A machine type without anything, which every binary with QMP has.
 const NO_MACHINE: &str = "none";
@@ -85,9 +89,13 @@ pub fn list(binary: &Binary) -> Result<Vec<DeviceType>, QemuError> {
         let arguments = json!({ "typename": device.name });
         match emulator.monitor.execute("device-list-properties", arguments, deadline) {
             Ok(list) => device.properties = Some(properties(&list)),
-            // A type whose module is not installed ends the binary.
-            Err(_) if emulator.process.ended()?.is_some() => continue,
-            Err(_) => {}
+            Err(QmpError::Refused { .. }) => {}
+            // A type whose module is not installed ends the binary, which may take it a while; the
+            // next type is asked of another one.
+            Err(_) => {
+                emulator.process.wait(Deadline::within(PARTING))?;
+                continue;
+            }
         }
         asked = Some(emulator);
     }

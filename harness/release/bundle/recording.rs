@@ -150,8 +150,8 @@ struct Shelving {
     payloads: Vec<u8>,
     /// Descriptions of device classes, by class.
     classes: BTreeMap<String, String>,
-    /// Sections of plain boards without a path, by name and instance.
-    plain: BTreeSet<(String, u32)>,
+    /// Sections of plain boards without a path, by chipset, name and instance.
+    plain: BTreeSet<(String, String, u32)>,
     /// Sections without a path of devices that were alone: name and device type.
     claimed: BTreeSet<(String, String)>,
     /// Entries by what they look like, each with its machine types.
@@ -244,7 +244,7 @@ impl Shelving {
         handler: &Handler,
         used: &mut BTreeSet<(usize, String)>,
     ) -> Option<(Found, String, Option<String>)> {
-        let idstr = handler.idstr.as_str();
+        let (idstr, board) = (handler.idstr.as_str(), chipset(&recording.machine));
         let by_path = recording
             .devices
             .iter()
@@ -263,12 +263,14 @@ impl Shelving {
         let path = idstr.strip_suffix(vmsd).and_then(|path| path.strip_suffix('/'));
         if recording.devices.is_empty() {
             if path.is_none() {
-                self.plain.insert((idstr.to_owned(), handler.instance_id));
+                let id = handler.instance_id;
+                self.plain.insert((board.to_owned(), idstr.to_owned(), id));
             }
             let section = if path.is_some() { vmsd } else { idstr };
             return Some((Found::default(), section.to_owned(), path.map(str::to_owned)));
         }
-        if path.is_some() || self.plain.contains(&(idstr.to_owned(), handler.instance_id)) {
+        let plain = |id: &u32| self.plain.contains(&(board.to_owned(), idstr.to_owned(), *id));
+        if path.is_some() || plain(&handler.instance_id) {
             return None;
         }
         if let ([alone], ALONE) = (&recording.devices[..], recording.place.as_str()) {
@@ -284,7 +286,7 @@ impl Shelving {
         let found = found.or_else(|| own.find(|(_, found)| claimed(found)));
         // Another of what the board has comes with bridges and controllers; else, where nothing
         // tells, the section stands without a device.
-        if found.is_none() && self.plain.iter().any(|(name, _)| name == idstr) {
+        if found.is_none() && self.plain.iter().any(|(of, name, _)| of == board && name == idstr) {
             return None;
         }
         let device = found.map_or_else(Found::default, |(number, found)| {
@@ -389,11 +391,11 @@ mod tests {
     use super::*;
     use crate::vmstate::schema::Answers;
 
-    fn recording(devices: &[&str]) -> Recording {
+    fn recording(machine: &str, devices: &[&str]) -> Recording {
         let place = if devices.len() == 1 { ALONE } else { "bridge" };
         let found = |device: &&str| Found { device: (*device).to_owned(), ..Found::default() };
         Recording {
-            machine: "pc-i440fx-7.2".to_owned(),
+            machine: machine.to_owned(),
             place: place.to_owned(),
             varied: String::new(),
             devices: devices.iter().map(found).collect(),
@@ -404,6 +406,16 @@ mod tests {
 
     /// Whose section a handler of a machine with these devices is.
     fn owner(shelf: &mut Shelving, devices: &[&str], idstr: &str, id: u32) -> Option<String> {
+        on(shelf, "pc-i440fx-7.2", devices, idstr, id)
+    }
+
+    fn on(
+        shelf: &mut Shelving,
+        machine: &str,
+        devices: &[&str],
+        idstr: &str,
+        id: u32,
+    ) -> Option<String> {
         let handler = Handler {
             idstr: idstr.to_owned(),
             instance_id: id,
@@ -414,7 +426,7 @@ mod tests {
             answers: Answers::default(),
             inherited_from: None,
         };
-        let owner = shelf.owner(&recording(devices), &handler, &mut BTreeSet::new());
+        let owner = shelf.owner(&recording(machine, devices), &handler, &mut BTreeSet::new());
         owner.map(|(found, ..)| found.device)
     }
 
@@ -424,6 +436,11 @@ mod tests {
         // What the board itself has is no device's, but for another instance of it.
         assert_eq!(owner(&mut shelf, &[], "kbd", 0).as_deref(), Some(""));
         assert_eq!(owner(&mut shelf, &["i8042"], "kbd", 0), None);
+        // Of another board it is a device's.
+        let other = on(&mut shelf, "pc-q35-7.2", &["i8042"], "kbd", 0);
+        assert_eq!(other.as_deref(), Some("i8042"));
+        let mut shelf = Shelving::new("7.2", &Told::default());
+        owner(&mut shelf, &[], "kbd", 0);
         // Before it was seen alone, among others, it may be of anything; what no board has stands
         // without a device.
         assert_eq!(owner(&mut shelf, &["bmc", "i8042"], "kbd", 1), None);

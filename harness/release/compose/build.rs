@@ -71,6 +71,8 @@ pub struct Composed {
     pub elsewhere: BTreeMap<String, String>,
     /// For each section of the stream, in its order, what it is in the release.
     chosen: Vec<Chosen>,
+    /// Of a source: its default values, by path identity, as its recorded payloads have them.
+    defaults: HashMap<u64, Vec<u8>>,
 }
 
 /// Why a release does not take a machine at all, or nobody can tell.
@@ -111,9 +113,11 @@ pub fn source(
     let mut strange = 0;
     let (brought, described) = machine.description.as_ref().map(brought).unwrap_or_default();
     let mut chosen = Vec::new();
-    let mut handlers = Vec::new();
+    // As the machine is configured, and as the release has them by default.
+    let (mut handlers, mut own) = (Vec::new(), Vec::new());
     for sent in &machine.sections {
         if let Some(known) = by_hand(sent) {
+            own.push(known.clone());
             handlers.push(known);
             chosen.push(Chosen { entry: None, answers: Answers::default(), missing: None });
             continue;
@@ -138,27 +142,33 @@ pub fn source(
                 strange += choose::strange(tables, key, body);
                 answers.extend(&choose::described(tables, key, body));
             }
-            handlers.push(handler(entry, sent.idstr.clone(), sent.instance_id, answers.clone()));
+            let (idstr, id) = (|| sent.idstr.clone(), sent.instance_id);
+            handlers.push(handler(entry, idstr(), id, answers.clone()));
+            own.push(handler(entry, idstr(), id, entry.answers.clone()));
         } else {
             // It is read as it describes itself.
-            let own = |h: &&Handler| h.idstr == sent.idstr && h.instance_id == sent.instance_id;
+            let same = |h: &&Handler| h.idstr == sent.idstr && h.instance_id == sent.instance_id;
             let what = missing.as_deref().unwrap_or_default();
-            let own = described.iter().find(own).cloned();
-            handlers.push(own.unwrap_or_else(|| unknown(sent, what)));
+            let described = described.iter().find(same).cloned();
+            let described = described.unwrap_or_else(|| unknown(sent, what));
+            own.push(described.clone());
+            handlers.push(described);
         }
         chosen.push(Chosen { entry: found, answers, missing });
     }
-    let mut destination = match chosen.iter().any(|chosen: &Chosen| chosen.missing.is_some()) {
-        false => built(shelves, kit, name, handlers)?,
-        true => {
-            let mut tables = tables.clone();
-            tables.vmsd.extend(brought.vmsd);
-            built(shelves, &Kit { tables: &tables, ..*kit }, name, handlers)?
-        }
-    };
+    let mut extended = None;
+    if chosen.iter().any(|chosen: &Chosen| chosen.missing.is_some()) {
+        let mut tables = tables.clone();
+        tables.vmsd.extend(brought.vmsd);
+        extended = Some(tables);
+    }
+    let kit = &Kit { tables: extended.as_ref().unwrap_or(tables), ..*kit };
+    let mut destination = built(shelves, kit, name, handlers)?;
+    let plain = built(shelves, kit, name, own)?;
     destination.dialect.description = machine.described;
+    let defaults = defaults(&chosen, &plain);
     let (assumptions, elsewhere) = (Vec::new(), BTreeMap::new());
-    Ok(Ok(Composed { destination, assumptions, strange, elsewhere, chosen }))
+    Ok(Ok(Composed { destination, assumptions, strange, elsewhere, chosen, defaults }))
 }
 
 /// The destination that a build makes of a machine. `source` is the machine as it was sent, with
@@ -252,7 +262,8 @@ pub fn destination(
     destination.dialect.capabilities = Some(machine.capabilities);
     let on = machine.capabilities.names();
     assumptions.extend(on.map(|name| format!("migration capability {name} on")));
-    let composed = Composed { destination, assumptions, strange: 0, elsewhere, chosen };
+    let defaults = HashMap::new();
+    let composed = Composed { destination, assumptions, strange: 0, elsewhere, chosen, defaults };
     let default = built(shelves, kit, &name, own)?;
     Ok(Ok(locals(composed, &default, machine, source)))
 }
@@ -276,20 +287,6 @@ impl Parts {
 }
 
 impl Composed {
-    /// The source's default values, by path identity: what its recorded payloads have where the
-    /// stream's sections are.
-    fn defaults(&self, of: &Destination) -> HashMap<u64, Vec<u8>> {
-        let mut local = Local::default();
-        for (index, chosen) in self.chosen.iter().enumerate() {
-            let Some((entry, shelf)) = &chosen.entry else { continue };
-            let Some(at) = place(of, index) else { continue };
-            let payload = shelf.payload(entry);
-            let loaded = load_payload(of, at, entry.version_id, payload);
-            local.remember(&loaded.map, payload);
-        }
-        local.items
-    }
-
     /// Sections of which the release is not known: what is missing, by section.
     #[must_use]
     pub fn missing(&self) -> Vec<&str> {
@@ -300,9 +297,8 @@ impl Composed {
     /// looks like one of this release.
     #[must_use]
     pub fn likeness(&self) -> (usize, usize) {
-        let defaults = self.defaults(&self.destination);
         let items = &self.destination.local.items;
-        let shared = defaults.iter().filter(|(identity, _)| items.contains_key(identity));
+        let shared = self.defaults.iter().filter(|(identity, _)| items.contains_key(identity));
         let (mut same, mut all) = (0, 0);
         for (identity, own) in shared {
             all += own.len();
@@ -311,6 +307,20 @@ impl Composed {
         }
         (same, all)
     }
+}
+
+/// Values by path identity as the recorded payloads have them. `of` has the layouts under which they
+/// were recorded, and no local values that a payload could be held against.
+fn defaults(chosen: &[Chosen], of: &Destination) -> HashMap<u64, Vec<u8>> {
+    let mut local = Local::default();
+    for (index, chosen) in chosen.iter().enumerate() {
+        let Some((entry, shelf)) = &chosen.entry else { continue };
+        let Some(at) = place(of, index) else { continue };
+        let payload = shelf.payload(entry);
+        let loaded = load_payload(of, at, entry.version_id, payload);
+        local.remember(&loaded.map, payload);
+    }
+    local.items
 }
 
 /// Where section number `index` of the stream has its handler: behind `ram`.
@@ -327,8 +337,8 @@ fn locals(
     source: &Composed,
 ) -> Composed {
     let sent = &source.destination.local.items;
-    let before = source.defaults(&source.destination);
-    let own = composed.defaults(default);
+    let before = &source.defaults;
+    let own = defaults(&composed.chosen, default);
     let mut local = Local { from: Some(composed.destination.release.clone()), ..Local::default() };
     for (identity, own) in own {
         let value = match sent.get(&identity) {

@@ -77,8 +77,9 @@ fn likeness(shelf: &Shelf, tables: &Tables, entry: &Entry, asked: &Asked<'_>) ->
     // this machine type. One was seen changed on a single one.
     score += 4000 * i64::from(entry.varied.is_empty());
     if entry.has_path {
-        score += 400 * i64::from(same_device(payload, sent));
-        score += 300 * i64::from(express(payload) == express(sent));
+        // What it is, and whether it is behind a port, tell more than where it was seen.
+        score += 1200 * i64::from(same_device(payload, sent));
+        score += 1000 * i64::from(express(payload) == express(sent));
     }
     if let (Body::Vmsd(key), Some(body)) = (&entry.body, asked.body) {
         let told = described(tables, key, body);

@@ -15,9 +15,14 @@ use std::time::{Duration, Instant};
 
 use crossload::qemu::add::{Order, add};
 use crossload::qemu::binary::MachineType;
+use crossload::qemu::campaign;
+use crossload::qemu::campaign::finding::Class;
 use crossload::qemu::incoming::{Real, Wanted, load};
 use crossload::qemu::process::{Ended, KEPT};
+use crossload::qemu::verify::{Known, Selection, cases};
 use crossload::qemu::{Binary, Guest, Setup};
+use crossload::release::corpus::Corpus;
+use crossload::release::library::Library;
 use crossload::release::observed::ObservedVerdict;
 use crossload::wire::Feed;
 use rustix::process::{Pid, Signal, kill_process};
@@ -88,6 +93,47 @@ pub fn floods() {
     let real =
         run(&fake("head -c 5000000 /dev/zero | tr '\\0' x >&2; exit 1"), Duration::from_secs(20));
     assert_eq!((real.verdict, real.stderr.len()), (ObservedVerdict::Refused, KEPT));
+}
+
+/// One that a signal ends whatever it is given: a campaign keeps that once, and another that goes on in
+/// the same folder finds nothing new.
+pub fn crashes_once() {
+    let mut fake = fake("kill -SEGV $$");
+    fake.binary.machines = vec![MachineType { name: "pc-i440fx-7.2".to_owned(), newest: true }];
+    let library = Library::open(Corpus::embedded().unwrap()).unwrap();
+    let known = [Known { binary: fake.binary.clone(), release: "7.2".to_owned() }];
+    let scenarios = ["idle".to_owned()];
+    let feeds = [Feed::Bulk];
+    let selection =
+        Selection { binaries: &known, feeds: &feeds, machines: &[], scenarios: &scenarios };
+    let list = cases(&library, &selection).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let options = campaign::Options {
+        jobs: 2,
+        limit: Duration::from_secs(60),
+        time: Duration::from_millis(100),
+        feed: Feed::Bulk,
+        shrink: 8,
+        traced: 2,
+    };
+    let once = || campaign::run(&library, &list, folder.path(), &options, &|_| {}).unwrap();
+    let first = once();
+    let [finding] = &first.found[..] else { panic!("{first:?}") };
+    assert_eq!(finding.class, Class::Crash);
+    assert!(finding.ended.as_ref().is_some_and(|told| told.starts_with("killed by signal 11")));
+    assert!(finding.size < finding.found_with && first.session.loads > 2, "{first:?}");
+    let kept = campaign::folder::Folder::new(folder.path());
+    assert_eq!(kept.findings().unwrap(), first.found);
+    let stream = folder.path().join("findings").join(finding.key()).join("smallest.stream");
+    assert_eq!(fs::read(stream).unwrap().len() as u64, finding.size);
+    let second = once();
+    assert_eq!(second.found, []);
+    let sessions = kept.sessions().unwrap();
+    assert_eq!(sessions.len(), 2);
+    assert_eq!(
+        sessions.iter().map(|s| s.queued).sum::<u64>(),
+        fs::read_dir(folder.path().join("queue")).unwrap().count() as u64
+    );
 }
 
 pub fn is_no_qemu() {

@@ -29,6 +29,8 @@ pub struct Loader<'s, 'd> {
     pub ignored: Vec<Box<Error>>,
     /// Fields and elements that the walk has come by.
     pub steps: u64,
+    /// Whether nobody wants to read paths: absent fields are told without.
+    pub terse: bool,
 }
 
 impl<'s, 'd> Loader<'s, 'd> {
@@ -43,6 +45,7 @@ impl<'s, 'd> Loader<'s, 'd> {
             guest: Guest::default(),
             ignored: Vec::new(),
             steps: 0,
+            terse: false,
         }
     }
 
@@ -229,8 +232,11 @@ impl<'d> Flow<'d> for Loader<'_, 'd> {
 
     fn absent(&mut self, name: &str) {
         if self.absent.len() < MAX_ABSENT {
-            let here = self.map.here();
-            self.absent.push(format!("{here}.{name}"));
+            let path = match self.terse {
+                true => String::new(),
+                false => format!("{}.{name}", self.map.here()),
+            };
+            self.absent.push(path);
         }
     }
 

@@ -27,6 +27,9 @@ pub trait Values {
     fn subsection(&mut self, map: &Map<'_>, owner: &Vmsd) -> Result<Option<(usize, u32)>>;
 }
 
+/// Items that the map of a small stream has.
+const ROOM: usize = 64;
+
 /// Saving.
 #[derive(Debug)]
 pub struct Saver<'v, 'd, V> {
@@ -43,7 +46,7 @@ pub struct Saver<'v, 'd, V> {
 impl<'v, 'd, V: Values> Saver<'v, 'd, V> {
     /// A saver at the start of a stream.
     pub fn new(values: &'v mut V) -> Self {
-        Saver { writer: Writer::new(), map: Map::new(), values, steps: 0 }
+        Saver { writer: Writer::new(), map: Map::with_room(ROOM), values, steps: 0 }
     }
 
     /// Transfers one item of `total` bytes, in pieces of bounded size. Returns its last 8 bytes

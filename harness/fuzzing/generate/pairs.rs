@@ -1,0 +1,84 @@
+//! Both sides of a case, made and compiled once for the choices that they come of, and kept: a
+//! fuzzer changes the values behind these choices far more often than the choices themselves.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use super::evolve::evolve;
+use super::{Feature, Features, Side, stream};
+use crate::fuzzing::dice::Dice;
+use crate::stream::Destination;
+
+/// Most pairs that are kept: some 30 KB each.
+const MOST: usize = 2048;
+
+/// A writer, and a reader that is or was the same.
+#[derive(Debug)]
+pub struct Pair {
+    /// The writer.
+    pub source: Side,
+    /// The reader.
+    pub destination: Side,
+    /// The writer, compiled.
+    pub by: Destination,
+    /// The reader, compiled.
+    pub to: Destination,
+    /// What both make use of.
+    pub features: Features,
+    /// Whether the reader has evolved from the writer.
+    pub evolves: bool,
+}
+
+impl Pair {
+    /// Makes both sides; in one of `often` cases the destination evolves. `None` if the generator made
+    /// something that does not compile.
+    fn make(shape: &[u8], often: u8) -> Option<Self> {
+        let (mut dice, mut features) = (Dice::new(shape), Features::default());
+        let evolves = dice.one_in(usize::from(often));
+        let mut source = stream::source(&mut dice, &mut features);
+        let mut destination = source.clone();
+        if evolves {
+            evolve(&mut source, &mut destination, &mut dice, &mut features);
+            if dice.one_in(3) && destination.is_sound() {
+                features.add(Feature::NewerToOlder);
+                std::mem::swap(&mut source, &mut destination);
+            }
+        }
+        let (by, to) = (source.compile().ok()?, destination.compile().ok()?);
+        Some(Pair { source, destination, by, to, features, evolves })
+    }
+}
+
+/// What is kept.
+#[derive(Debug, Default)]
+struct Kept {
+    pairs: HashMap<Vec<u8>, Option<Box<Pair>>>,
+    /// Of the pair that is asked for.
+    key: Vec<u8>,
+}
+
+impl Kept {
+    fn get(&mut self, shape: &[u8], often: u8) -> Option<&mut Pair> {
+        self.key.clear();
+        self.key.push(often);
+        self.key.extend_from_slice(shape);
+        if !self.pairs.contains_key(&self.key) {
+            // Those in use come back soon.
+            if self.pairs.len() >= MOST {
+                self.pairs.clear();
+            }
+            let pair = Pair::make(shape, often).map(Box::new);
+            self.pairs.insert(self.key.clone(), pair);
+        }
+        self.pairs.get_mut(&self.key)?.as_deref_mut()
+    }
+}
+
+thread_local! {
+    static KEPT: RefCell<Kept> = RefCell::default();
+}
+
+/// Runs `body` on the pair that these choices make; see [`Pair::make`].
+pub fn with<T>(shape: &[u8], often: u8, body: impl FnOnce(Option<&mut Pair>) -> T) -> T {
+    KEPT.with_borrow_mut(|kept| body(kept.get(shape, often)))
+}
