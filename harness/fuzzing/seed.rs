@@ -91,7 +91,8 @@ pub fn keep_seeds(name: &str, dir: &Path, kept: &Path) -> Result<(PathBuf, usize
 /// The seeds of a target, by file name; `None` if they need a corpus and there is none.
 #[must_use]
 pub fn seeds(target: &Target) -> Option<Vec<(String, Vec<u8>)>> {
-    let generated = || (0..GENERATED).map(|i| (format!("generated-{i}"), smoke::input_for(target, 1, i)));
+    let generated =
+        || (0..GENERATED).map(|i| (format!("generated-{i}"), smoke::input_for(target, 1, i)));
     match target.name {
         "stream_decode" => Some(streams(pool()?)),
         "description_parse" => Some(descriptions(pool()?)),

@@ -274,7 +274,8 @@ fn planted_faults_are_found() {
         .filter(|fault| {
             let target = target(found_by(*fault)).expect("a target");
             let mut counts = Counts { every_rule: true, ..Counts::default() };
-            let mut run = |turn| (target.run)(&smoke::input_for(target, 1, turn), &mut counts).err();
+            let mut run =
+                |turn| (target.run)(&smoke::input_for(target, 1, turn), &mut counts).err();
             let found = {
                 let _planted = plant(*fault);
                 (0..20_000).find_map(|turn| Some((turn, run(turn)?)))
