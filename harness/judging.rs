@@ -122,6 +122,6 @@ impl Releases {
     pub fn judge_one(&self, stream: &Stream, release: &str) -> Result<Row, TargetsError> {
         let (shelves, mut source) = (Shelves::new(&self.library), stream.source().again());
         let mut found = targets_of(&shelves, &mut source, &self.asked, &[], Some(release))?;
-        found.rows.pop().ok_or_else(|| TargetsError::NoRelease(release.to_owned()))
+        found.rows.pop().ok_or_else(|| TargetsError::NoRelease(self.library.no_release(release)))
     }
 }

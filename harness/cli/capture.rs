@@ -53,7 +53,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let mut text = String::new();
     let mut wanted = Vec::new();
     super::input::listed(&config, &args.scenario)?;
-    super::input::has_machines(&binary, &args.machine)?;
+    super::input::has_machines(&binary, &listed)?;
     let named = |s: &&Scenario| args.scenario.is_empty() || args.scenario.contains(&s.name);
     for scenario in config.scenarios.iter().filter(named).filter(|s| meant(&binary, s)) {
         if let Some(reason) = lacks(&binary, scenario) {

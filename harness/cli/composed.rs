@@ -9,7 +9,6 @@ use crate::input::Source;
 use crate::matrix::targets::{Asked, Origin, origin};
 use crate::release::compose::{self, Composed, Kit, Lacking, Shelves};
 use crate::release::library::Library;
-use crate::release::near;
 
 /// What may be said of the machine in a file.
 #[derive(Debug, Clone, clap::Args)]
@@ -40,10 +39,7 @@ pub(super) enum Format {
 
 /// A release that the corpus does not have.
 pub(super) fn no_release(library: &Library, release: &str) -> CliError {
-    let known: Vec<&str> = library.releases().iter().map(|r| r.0.as_str()).collect();
-    let meant = near::hint(release, known.iter().copied());
-    let known = known.join(", ");
-    CliError::NoDestination(format!("no release {release}{meant}: expected one of {known}"))
+    CliError::NoDestination(library.no_release(release))
 }
 
 /// A stream of a user, and what it is of.

@@ -1,6 +1,15 @@
 //! Migration commands by release (wire reference 2.6).
 
-use super::{Capabilities, Version};
+use super::{Capabilities, Generation, Version};
+
+/// The number and the name of the command that a source always sends where the guest stops: 10.0 on
+/// do, but for machine types of older releases (`send-switchover-start` is off in `hw_compat_9_2`).
+#[must_use]
+pub fn always_sent(source: Version, machine: Option<Generation>) -> Option<(u16, &'static str)> {
+    let first = Generation::new(10, 0);
+    let sends = source >= Version::new(10, 0, 0) && machine.is_none_or(|g| g >= first);
+    sends.then_some((11, "SWITCHOVER_START"))
+}
 
 /// What a command is, once its number has been looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,5 +106,24 @@ impl CommandRules {
             Command::PostcopyRamDiscard | Command::RecvBitmap => true,
             _ => len == 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("10.0.0", "pc-i440fx-10.0", true)]
+    #[case("10.0.0", "microvm", true)]
+    #[case("10.0.0", "pc-i440fx-9.2", false)]
+    #[case("9.2.0", "microvm", false)]
+    fn the_switchover_is_announced_by_new_releases(
+        #[case] source: &str,
+        #[case] machine: &str,
+        #[case] sent: bool,
+    ) {
+        let source = source.parse().expect("a release");
+        assert_eq!(always_sent(source, Generation::of(machine)).is_some(), sent);
     }
 }

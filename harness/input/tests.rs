@@ -1,6 +1,7 @@
 //! Each kind of file, made by a writer of our own; tests/input.rs has those of real programs.
 
 mod containers;
+mod faults;
 mod qcow2;
 
 use std::io::Read as _;

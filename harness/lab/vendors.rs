@@ -33,10 +33,10 @@ pub enum VendorError {
     Library(#[from] LibraryError),
     #[error("vendor {vendor}: {problem}")]
     Entry { vendor: String, problem: String },
-    #[error("no release '{asked}': expected RELEASE or VENDOR:RELEASE, one of {known}")]
-    NoRelease { asked: String, known: String },
-    #[error("{from} and {to} have no machine type and devices in common")]
-    NothingInCommon { from: String, to: String },
+    #[error("no release '{asked}'{meant}: expected RELEASE or VENDOR:RELEASE, one of {known}")]
+    NoRelease { asked: String, meant: String, known: String },
+    #[error("{from} and {to} have no machine type{asked} and devices in common")]
+    NothingInCommon { from: String, to: String, asked: String },
     #[error("{0}")]
     Tables(String),
     #[error("{from} reads the stream as nothing that the corpus has:\n  {why}")]

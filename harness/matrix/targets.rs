@@ -4,6 +4,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use crate::release::compose::{self, Composed, Kit, Lacking, Machine, Shelves};
 use crate::release::library::LibraryError;
+use crate::release::near;
 use crate::stream::condense::Condensed;
 use crate::trace::sentence::judged_sentence;
 use crate::trace::{Judged, Meaning, Verdict, judge};
@@ -24,8 +25,10 @@ pub enum TargetsError {
     NoMachine,
     #[error("no release of the corpus reads the stream as its own:\n{0}")]
     NoSource(String),
-    #[error("no release {0}")]
+    #[error("{0}")]
     NoRelease(String),
+    #[error("no release of the corpus is known to have a machine type '{asked}'{meant}")]
+    NoMachineType { asked: String, meant: String },
 }
 
 /// What is asked beside the stream.
@@ -150,11 +153,20 @@ pub fn origin(
         return Err(TargetsError::NoStream(why.clone()));
     }
     let Some(name) = machine.machine.clone() else { return Err(TargetsError::NoMachine) };
+    if let Some(release) = &asked.source
+        && !shelves.library.releases().iter().any(|(known, _)| known == release)
+    {
+        return Err(TargetsError::NoRelease(shelves.library.no_release(release)));
+    }
     let mut found: Vec<(Composed, Score, Score)> = Vec::new();
     let mut reasons = String::new();
+    let mut lacking = String::new();
     let releases = shelves.library.releases().iter().rev().map(|r| r.0.as_str());
     for release in releases.filter(|r| asked.source.as_ref().is_none_or(|s| s == r)) {
-        if compose::lacks_machine(shelves, release, &name)?.is_some() {
+        if let Some(Lacking::Type(why) | Lacking::Unknown(why)) =
+            compose::lacks_machine(shelves, release, &name)?
+        {
+            lacking += &format!("  {release}: {why}\n");
             continue;
         }
         let Some(kit) = Kit::of(shelves.library, release) else { continue };
@@ -180,6 +192,13 @@ pub fn origin(
         (a.1, share(b.2)).partial_cmp(&(b.1, share(a.2))).unwrap_or(std::cmp::Ordering::Equal)
     });
     let Some((_, fewest, most)) = found.first() else {
+        let known = compose::machine_types(shelves)?;
+        if !known.contains(&name) {
+            let meant = near::hint(&name, known.iter().map(String::as_str));
+            return Err(TargetsError::NoMachineType { asked: name, meant });
+        }
+        // The machine type is known, of other releases.
+        let reasons = if reasons.is_empty() { lacking } else { reasons };
         return Err(TargetsError::NoSource(reasons));
     };
     let alike =
@@ -288,7 +307,7 @@ pub fn targets_of(
     if let Some(name) = only
         && !releases.iter().any(|(release, _)| release == name)
     {
-        return Err(TargetsError::NoRelease(name.to_owned()));
+        return Err(TargetsError::NoRelease(shelves.library.no_release(name)));
     }
     let origin = origin(shelves, stream, asked)?;
     let condensed = &origin.machine.condensed;

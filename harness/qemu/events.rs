@@ -2,16 +2,20 @@
 //!
 //! Both are brought into one form: sections, subsections and fields in the order in which they
 //! were read. What a trace cannot tell apart is not told apart: elements of one array are one
-//! field, and so are fields of one name in a row. Inside a hand-written loader, which traces only
-//! what it hands on to descriptions, only subsections and what is in them are compared.
+//! field, and so are fields of one name in a row, and markers of pointers are not told of. Inside a
+//! hand-written loader, which traces only what it hands on to descriptions, only subsections and what
+//! is in them are compared.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::stream::{Body, Destination, Loaded};
-use crate::vmstate::compile::{Amount, Kind};
+use crate::vmstate::compile::{Amount, Codec, Kind};
 use crate::vmstate::flow::c_string;
 use crate::wire::map::Span;
+
+/// The event at the beginning of a section.
+const SECTION: &str = "qemu_loadvm_state_section_startfull";
 
 /// One thing that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +52,9 @@ impl fmt::Display for Event {
 pub fn traced(log: &str, to: &Destination) -> Vec<Event> {
     let mut reading =
         Traced { to, events: Vec::new(), open: Vec::new(), field: None, last: None, whole: false };
-    for line in log.lines() {
+    // What comes before the first section is the configuration, which the model has no fields of.
+    let lines = log.lines().skip_while(|line| !without_prefix(line).starts_with(SECTION));
+    for line in lines {
         let (event, rest) = without_prefix(line).split_once(' ').unwrap_or((line, ""));
         reading.line(event, rest);
     }
@@ -82,7 +88,7 @@ struct Open {
 impl Traced<'_> {
     fn line(&mut self, event: &str, rest: &str) {
         match event {
-            "qemu_loadvm_state_section_startfull" => {
+            SECTION => {
                 self.flush();
                 self.open.clear();
                 self.last = None;
@@ -165,6 +171,8 @@ pub fn modelled(to: &Destination, loaded: &Loaded<'_>, stream: &[u8]) -> Vec<Eve
             }
             ("framing", "section part header") => whole = false,
             ("framing", _) => {}
+            // Of the marker of an element that is NULL, or is not, no release has an event.
+            ("nullptr" | "ptr-marker", _) => {}
             ("subsection", name) => {
                 events.push(Event::Subsection(name.to_owned()));
                 subsections.push(name);
@@ -222,14 +230,17 @@ fn in_common(real: &[Event], model: &[Event]) -> usize {
 }
 
 /// What the binary told, without the fields that have no bytes: it tells of them, the model does
-/// not. Only a field whose size is known at run time alone can be one.
+/// not. Only a field whose size is known at run time alone can be one, or an array of pointers, all
+/// of them NULL.
 fn without_empty(to: &Destination, real: &[Event], model: &[Event]) -> Vec<Event> {
     let sized: BTreeSet<&str> = (to.set.vmsds.iter().flat_map(|vmsd| &vmsd.fields))
         .filter(|f| {
-            matches!(
+            let at_run_time = matches!(
                 &f.kind,
                 Kind::Leaf(_, _, Amount::Slot(..) | Amount::Owner(..) | Amount::Fixed(0))
-            )
+                    | Kind::Leaf(Codec::NullPointer, ..)
+            );
+            at_run_time || f.array_of_pointer
         })
         .map(|f| f.name.as_str())
         .collect();
@@ -320,5 +331,43 @@ vmstate_load_state_end virtio-console end/0
             told[begin + 1..].iter().take_while(|line| !line.starts_with("section")).collect();
         assert!(section[0].starts_with("subsection virtio"), "{section:?}");
         assert!(section[1].starts_with("field "), "{section:?}");
+    }
+
+    #[test]
+    fn what_comes_before_the_first_section_is_passed_over() {
+        let configuration = "\
+vmstate_load_state configuration v0
+vmstate_subsection_load configuration
+vmstate_load_state configuration/target-page-bits v1
+vmstate_n_elems target_page_bits: 1
+vmstate_load_state_field configuration/target-page-bits:target_page_bits exists=1
+";
+        let library = Library::open(Corpus::embedded().unwrap()).unwrap();
+        let to = library.destination("7.2", "pc-i440fx-7.2", "virtio").unwrap().unwrap();
+        assert_eq!(traced(&format!("{configuration}{TRACE}"), &to), traced(TRACE, &to));
+    }
+
+    /// Of 256 images of the channel subsystem all but one are NULL, of which no trace tells.
+    #[test]
+    fn markers_of_pointers_are_passed_over() {
+        let library = Library::open(Corpus::embedded().unwrap()).unwrap();
+        let (machine, scenario) = ("s390x/s390-ccw-virtio-7.2", "bare");
+        let fixture = library.fixture("7.2", machine, scenario).unwrap();
+        let to = library.destination("7.2", machine, scenario).unwrap().unwrap();
+        let stream = library.corpus().stream(fixture).unwrap();
+        let model = modelled(&to, &load_bytes(&to, &stream, &Feed::Bulk), &stream);
+        let is_section = |event: &Event| matches!(event, Event::Section { .. });
+        let css = |event: &Event| event.to_string().starts_with("section s390_css ");
+        let begin = model.iter().position(css).unwrap() + 1;
+        let len = model[begin..].iter().position(is_section).unwrap();
+        let fields: Vec<String> = model[begin..begin + len].iter().map(Event::to_string).collect();
+        assert_eq!(fields[7..9], ["field chnmon_area", "field in_use"]);
+        assert_eq!(fields.last().unwrap(), "field default_cssid");
+        assert!(fields.iter().all(|field| field != "field pointer"));
+        // Were all of them NULL, a trace would have the name of the field, and the model nothing.
+        let field = |name: &str| Event::Field(name.to_owned());
+        let real = [field("chnmon_area"), field("css"), field("default_cssid")];
+        let model = [field("chnmon_area"), field("default_cssid")];
+        assert_eq!(difference(&to, &real, &model, true), None);
     }
 }

@@ -27,6 +27,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 mod trace_log;
+mod whole;
 
 use std::collections::BTreeSet;
 

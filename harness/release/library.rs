@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::corpus::{Corpus, CorpusError};
+use super::near;
 use super::provenance::Fixture;
 use crate::dialect::machine::{architecture, bare};
 use crate::dialect::{AfterEnd, Dialect, Version};
@@ -98,6 +99,14 @@ impl Library {
     #[must_use]
     pub fn releases(&self) -> &[(String, Version)] {
         &self.releases
+    }
+
+    /// What is said of a release that is not here: its name, the one that was meant, those there are.
+    #[must_use]
+    pub fn no_release(&self, name: &str) -> String {
+        let known: Vec<&str> = self.releases.iter().map(|(release, _)| release.as_str()).collect();
+        let meant = near::hint(name, known.iter().copied());
+        format!("no release '{name}'{meant}: expected one of {}", known.join(", "))
     }
 
     /// Fields that releases call differently.

@@ -34,7 +34,7 @@ x  refused       refused, with nothing read wrongly before
 X  refused-late  refused, but something was read wrongly first
 !  misparsed     accepted, but something was read wrongly or never: the silent failure
 ?  undetermined  the tables do not say enough
-.  unsupported   not started: these releases have no such machine type or device
+.  unsupported   not started: no such machine type or device there, or none on record
 #  panicked      the model failed
 A glyph in parentheses is a cell that breaks the policy for a reason that is known.
 ";

@@ -2,7 +2,7 @@
 
 use super::load::Load;
 use super::record;
-use crate::dialect::machine::bare;
+use crate::dialect::machine::{architecture, bare};
 use crate::vmstate::flow::SUBSECTION;
 use crate::wire::{Error, Kind, Refill, Result};
 
@@ -10,8 +10,17 @@ use crate::wire::{Error, Kind, Refill, Result};
 const NAME: &str = "configuration";
 /// Longest machine name that is held; the rest of a longer one is passed over.
 const MAX_NAME: u64 = 256;
-/// Page bits that an x86 target has when the subsection is absent (the legacy minimum).
+/// Page bits of every machine type on record.
 const PAGE_BITS: u32 = 12;
+
+/// Page bits that are taken to be sent when the subsection is absent: the fewest that the target may
+/// have (`qemu_target_page_bits_min`). ARM alone has processors with smaller pages.
+fn fewest_page_bits(machine: &str) -> u32 {
+    match architecture(machine) {
+        "aarch64" | "arm" => 10,
+        _ => PAGE_BITS,
+    }
+}
 
 /// Reads the section where the local switch is on; otherwise nothing, so that its type byte meets
 /// the main loop.
@@ -31,7 +40,7 @@ pub(super) fn load(load: &mut Load<'_, '_>) -> Result<()> {
     let name = machine_name(load)?;
     load.framing("configuration", at);
     let mut capabilities = Vec::new();
-    let mut page_bits = None;
+    let mut page_bits = rules.page_bits.then(|| (fewest_page_bits(&load.to.machine), at));
     while let Some((found, at)) = subsection(load)? {
         let known = match found.as_str() {
             "configuration/target-page-bits" => rules.page_bits,

@@ -115,6 +115,24 @@ impl Destination {
 }
 
 impl Handler {
+    /// Its name, with its number in brackets if it is not the first of its device.
+    #[must_use]
+    pub fn numbered(&self) -> String {
+        match self.ordinal {
+            0 => self.idstr.clone(),
+            n => format!("{}[{n}]", self.idstr),
+        }
+    }
+
+    /// What paths in it begin with.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match self.ordinal {
+            0 => self.device.clone(),
+            n => format!("{}[{n}]", self.device),
+        }
+    }
+
     /// Sets the ordinals of a list of handlers.
     pub fn number(handlers: &mut [Handler]) {
         let before = |own: &Handler| {

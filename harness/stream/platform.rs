@@ -39,6 +39,9 @@ mod flag {
 
 /// Bytes of a page of s390x.
 const PAGE: u64 = 4096;
+/// Attributes, a byte each, for which memory may be had: they are taken in one go, as many as are
+/// announced, and no process has more addresses.
+const MOST_ATTRIBUTES: u64 = 1 << 47;
 /// Keys that are taken in one go.
 const KEYS: u64 = 131_072;
 /// Bytes of an entry of a hash table.
@@ -131,6 +134,10 @@ fn words(
         match word & flag::ALL {
             flag::DATA => {
                 let count = io.reader.be64().map_err(|e| io.map.place(e, "count"))?;
+                if attributes && count > MOST_ATTRIBUTES {
+                    let text = format!("no memory for {count} attributes");
+                    return Err(io.map.fail(Kind::Check(text), at, "count"));
+                }
                 let first = word / PAGE;
                 let mut done = 0;
                 while done < count {

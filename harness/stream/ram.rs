@@ -15,7 +15,9 @@ use crate::wire::{Fault, Kind, Result, planted};
 
 /// Size of an x86 page.
 pub const PAGE_SIZE: u64 = 4096;
-/// Blocks that are remembered; a real machine has a few dozen.
+/// Blocks in a page, of each of which a byte may be asked for later.
+const BLOCKS: usize = (PAGE_SIZE / Guest::BLOCK) as usize;
+/// RAM blocks that are remembered; a real machine has a few dozen.
 const MAX_BLOCKS: usize = 4096;
 
 /// What survives from one part to the next.
@@ -206,14 +208,22 @@ impl Record {
             }
             // Nearly all pages of nearly all streams: where nothing was kept, there is nothing to forget.
             if fill != 0 || !load.io.guest.is_empty() {
-                self.keep(load, &[fill; PAGE_SIZE as usize]);
+                self.keep(load, &[fill; BLOCKS]);
             }
         } else if has(PAGE) {
             self.owner(load)?;
             if load.ram.last.as_deref() == Some(MAIN) {
-                let mut page = [0; PAGE_SIZE as usize];
-                load.io.reader.fill(&mut page).map_err(|e| load.io.map.place(e, "page"))?;
-                self.keep(load, &page);
+                let (mut lengths, mut read) = ([0; BLOCKS], 0);
+                let outcome = load.io.reader.take(PAGE_SIZE, |piece| {
+                    for (block, length) in lengths.iter_mut().enumerate() {
+                        let at = block * Guest::BLOCK as usize + Guest::LENGTH as usize;
+                        let there = at.checked_sub(read).and_then(|at| piece.get(at));
+                        *length = there.copied().unwrap_or(*length);
+                    }
+                    read += piece.len();
+                });
+                outcome.map_err(|e| load.io.map.place(e, "page"))?;
+                self.keep(load, &lengths);
             } else {
                 load.io.reader.skip(PAGE_SIZE).map_err(|e| load.io.map.place(e, "page"))?;
             }
@@ -241,13 +251,9 @@ impl Record {
     }
 
     /// Keeps of a page what is asked for later.
-    fn keep(&self, load: &mut Load<'_, '_>, page: &[u8]) {
-        if load.ram.last.as_deref() != Some(MAIN) {
-            return;
-        }
-        let lengths = page.iter().skip(Guest::LENGTH as usize).step_by(Guest::BLOCK as usize);
-        for (block, byte) in (0..).zip(lengths) {
-            load.io.guest.set(self.address + block * Guest::BLOCK + Guest::LENGTH, *byte);
+    fn keep(&self, load: &mut Load<'_, '_>, lengths: &[u8; BLOCKS]) {
+        if load.ram.last.as_deref() == Some(MAIN) {
+            load.io.guest.set(self.address, lengths);
         }
     }
 

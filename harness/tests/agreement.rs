@@ -3,12 +3,10 @@
 //! A load that does not agree must be named in matrix.toml, with its reason; an entry that names
 //! nothing any more is an error, too.
 
-mod support;
-
 use crossload::matrix::agreement::{Agreement, Compared, agreement};
 use crossload::matrix::config::Config;
 
-use support::library;
+use crate::support::library;
 
 /// At least this share of the changed streams agrees, explained or not.
 const CHANGED_AGREE: f64 = 0.99;

@@ -2,14 +2,13 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
-mod support;
-
+use crate::support::snapshots::snapshots;
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use support::snapshots::snapshots;
 
+const STREAM: &str = "corpus/10.0/pc-i440fx-10.0.idle.stream.zst";
 const BEFORE: &str = "harness/release/changes/doctored/before.json";
 const AFTER: &str = "harness/release/changes/doctored/after.json";
 
@@ -64,6 +63,10 @@ fn output_is_as_reviewed(#[case] name: &str, #[case] arguments: &[&str], #[case]
 #[case(&["explain", "0.12.5/pc-0.12.idel", "0.13.0"], "(did you mean '0.12.5/pc-0.12.idle'?)")]
 #[case(&["drift", "--machine", "pc-i440fx-24"], "(did you mean 'pc-i440fx-2.4'?)")]
 #[case(&["diff", "10.O", "11.1"], "no release and no file '10.O' (did you mean '10.0'?)")]
+#[case(&["targets", STREAM, "--source", "10.O"], "no release '10.O' (did you mean '10.0'?)")]
+#[case(&["targets", STREAM, "--machine", "pc-i440fx-10.00"], "(did you mean 'pc-i440fx-10.0'?)")]
+#[case(&["can-migrate", "--from", "7.3", "--to", "10.0"], "no release '7.3' (did you mean")]
+#[case(&["can-migrate", "--from", "7.2", "--to", "10.0", "--machine", "pc-q36-7.2"], "(did you mean 'pc-q35-7.2'?)")]
 #[case(&["diff", "Cargo.toml", "11.1"], "Cargo.toml: no -dump-vmstate file")]
 fn unusable_input_is_status_2(#[case] arguments: &[&str], #[case] says: &str) {
     let output = output(arguments);

@@ -1,18 +1,16 @@
 //! The matrix over devices, as reviewed: what does not go from one release to another.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use crate::support::library;
+use crate::support::snapshots::snapshots;
 use crossload::matrix::config::Config;
 use crossload::matrix::devices::{devices, standing};
 use crossload::matrix::policy::Standing;
 use crossload::release::compose::Shelves;
 use crossload::report::devices::{Stood, json, text};
 use crossload::trace::Verdict;
-use support::library;
-use support::snapshots::snapshots;
 
 /// The repository's `matrix.toml`.
 fn config() -> &'static Config {

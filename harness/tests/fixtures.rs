@@ -4,8 +4,6 @@
 //!
 //! A stream dropped into `corpus/<release>/` with its provenance is picked up here by itself.
 
-mod support;
-
 use std::path::PathBuf;
 
 use crossload::dialect::Version;
@@ -16,7 +14,7 @@ use crossload::trace::{Meaning, Verdict, description, judge};
 use crossload::wire::Feed;
 use rstest::rstest;
 
-use support::{fixture, into, library, own, stream};
+use crate::support::{fixture, into, library, own, stream};
 
 /// Prefixes of a fixture that are tried, spread over its device state.
 const PREFIXES: u64 = 40;

@@ -1,13 +1,11 @@
 //! Framing rules that no observation shows, held against real fixtures with one thing changed:
 //! what the machine type in the configuration section may be (wire reference 2.4).
 
-mod support;
-
 use crossload::stream::{load, record};
 use crossload::wire::Feed;
 use rstest::rstest;
 
-use support::{library, own, stream};
+use crate::support::{library, own, stream};
 
 /// Where the configuration section begins: after magic and version.
 const CONFIGURATION: usize = 8;

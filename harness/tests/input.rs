@@ -3,15 +3,13 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
-mod support;
-
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use crate::support::{confined, library, stream};
 use crossload::fuzzing::containers::{Clusters, Disk, pack, save_image};
-use support::{confined, library, stream};
 
 const NEWEST: (&str, &str) = ("11.1", "pc-i440fx-10.0");
 

@@ -1,12 +1,12 @@
 //! Machines that nobody recorded: the model against what real binaries did with them, and composed
 //! destinations against those of scenarios.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::library;
+use crate::support::snapshots::snapshots;
 use crossload::matrix::targets::{Answer, Asked, Row, Targets, targets};
 use crossload::release::compose::Shelves;
 use crossload::release::files::{LIMIT, unzstd};
@@ -14,8 +14,6 @@ use crossload::release::provenance::Fixture;
 use crossload::trace::Verdict;
 use serde::Deserialize;
 use std::io::Cursor;
-use support::library;
-use support::snapshots::snapshots;
 
 /// A set of devices on a machine type, and what each binary did with each stream.
 #[derive(Debug, Deserialize)]
@@ -119,7 +117,7 @@ fn every_observed_machine_comes_out_as_it_did() {
     assert!(wrong.is_empty(), "{} of {cells}:\n{}", wrong.len(), wrong.join("\n"));
     // Those that have no answer yet are listed: nobody adds to them unseen, and a rule that takes one
     // away shows it.
-    assert!(open.len() * 10 <= cells, "{} of {cells} have no answer", open.len());
+    assert!(open.len() * 50 <= cells, "{} of {cells} have no answer", open.len());
     let list = format!("{cells} cells\n\nno answer:\n{}", open.join("\n"));
     let _scope = snapshots("targets");
     insta::assert_snapshot!("open", list);
@@ -174,6 +172,5 @@ fn a_composed_destination_is_the_scenario_s() {
     }
     assert!(all > 100, "{all} loads");
     assert!(wrong.is_empty(), "{} of {all}:\n{}", wrong.len(), wrong.join("\n"));
-    // Of 11.1 devices are missing on older machine types: their recording ran into its time limit.
-    assert!(open * 10 <= all, "{open} of {all} are undetermined");
+    assert!(open * 20 <= all, "{open} of {all} are undetermined");
 }

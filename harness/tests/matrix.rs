@@ -2,12 +2,10 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
-#[path = "matrix/equal.rs"]
 mod equal;
-mod support;
-
 use std::sync::LazyLock;
 
+use crate::support::snapshots::snapshots;
 use anstream::adapter::strip_str;
 use crossload::matrix::run::run_with;
 use crossload::matrix::{Config, Direction, Filter, Outcome, Plan, Run, Standing, run};
@@ -15,7 +13,6 @@ use crossload::release::{corpus::Corpus, library::Library};
 use crossload::report::{findings::findings, json::json, table};
 use crossload::trace::{Verdict, judge};
 use crossload::wire::Feed;
-use support::snapshots::snapshots;
 
 static LIBRARY: LazyLock<Library> =
     LazyLock::new(|| Library::open(Corpus::embedded().unwrap()).unwrap());

@@ -143,10 +143,15 @@ fn grid(browser: &mut Browser, folder: &Path) -> Result<(), String> {
     choose("device", "ide")?;
     let (fewer, _) = shown(browser)?;
     ensure(fewer > 0 && fewer <= few, format!("{fewer} of {few}"))?;
-    let address = browser.run("return location.hash")?.to_string();
+    let hash = browser.run("return location.hash")?;
+    let address = hash.to_string();
     for part in ["release=0.12.5", "device=ide", "verdict=misparsed"] {
         ensure(address.contains(part), format!("{address} has no {part}"))?;
     }
+    // A way down the page leaves all that as it is.
+    browser.click(".jump a[href='#findings']")?;
+    ensure(browser.run("return location.hash")? == hash, "a jump changes the address")?;
+    ensure(browser.run("return scrollY > 100")? == true, "a jump goes nowhere")?;
     browser.click("#filters button[type=reset]")?;
     let (again, _) = shown(browser)?;
     ensure(again == all, format!("{again} of {all} after reset"))?;
@@ -220,6 +225,9 @@ fn narrow(browser: &mut Browser, folder: &Path) -> Result<(), String> {
     let box_ = browser.run("const r = document.getElementById('behind').getBoundingClientRect(); return [r.left, r.right]")?;
     let inside = box_[0].as_f64() >= Some(0.0) && box_[1].as_f64() <= Some(375.0);
     ensure(inside, format!("what is behind a cell reaches from {box_}"))?;
+    // What one wrote and the other read is seen at once.
+    let beyond = browser.run("return [...document.querySelectorAll('#behind .bytes td')].filter((td) => td.getBoundingClientRect().right > 375).length")?;
+    ensure(beyond == 0, format!("{beyond} readings reach beyond the screen"))?;
     picture(browser, "cell-narrow")?;
     quiet(browser)
 }

@@ -5,8 +5,6 @@
 //! why not. Where the second stream has state that the first lacks, the verdict must have named it
 //! as a default, or the table must.
 
-mod support;
-
 use std::collections::BTreeSet;
 
 use crossload::release::corpus::SavedAgain;
@@ -17,7 +15,7 @@ use crossload::trace::{Meaning, judge};
 use crossload::wire::{Feed, Kind};
 use rayon::prelude::*;
 
-use support::{into, library, own, stream};
+use crate::support::{into, library, own, stream};
 
 /// What came of one stream that was saved again.
 #[derive(Default)]

@@ -1,8 +1,6 @@
 //! Releases of which the corpus has both sources, debugger tables and a bundle: what the bundle
 //! tells must be what the tables say, and a destination made of it must judge every fixture alike.
 
-mod support;
-
 use std::collections::BTreeSet;
 
 use crossload::dialect::machine::X86_64;
@@ -16,7 +14,7 @@ use crossload::vmstate::schema::Tables;
 use crossload::wire::Feed;
 use rstest::rstest;
 
-use support::{folder, library, own, stream};
+use crate::support::{folder, library, own, stream};
 
 /// What a bundle cannot tell. Nothing else may differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

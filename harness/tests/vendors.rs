@@ -3,12 +3,11 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
-mod support;
-
 use std::io::Cursor;
 use std::process::{Command, Output};
 
-use crossload::dialect::Generation;
+use crate::support::library;
+use crate::support::snapshots::snapshots;
 use crossload::lab::vendors::migrate::{can_migrate, can_migrate_all};
 use crossload::lab::vendors::state::can_migrate_stream;
 use crossload::lab::vendors::{Answer, Build, Decision, VendorError};
@@ -17,8 +16,6 @@ use crossload::matrix::vendors::Vendor;
 use crossload::release::library::Library;
 use crossload::release::provenance::Fixture;
 use rayon::prelude::*;
-use support::library;
-use support::snapshots::snapshots;
 
 const MATRIX: &str = include_str!("../../matrix.toml");
 
@@ -60,7 +57,7 @@ fn the_worked_downstreams_are_answered() {
 
 /// Decides for a fixture.
 fn decide(library: &Library, from: &Build, to: &Build, fixture: &Fixture) -> Decision {
-    let mut stream = Cursor::new(support::stream(fixture));
+    let mut stream = Cursor::new(crate::support::stream(fixture));
     let own =
         |machine: &str, scenario: &str| machine == fixture.machine && scenario == fixture.scenario;
     can_migrate_stream(library, from, to, own, &mut stream).unwrap()
@@ -73,10 +70,8 @@ fn answers_agree_with_what_becomes_of_every_fixture() {
     let library = library();
     let names = library.releases().iter().map(|release| release.0.as_str());
     let builds: Vec<Build> = names.map(|name| build(&[], name)).collect();
-    // A board without versions sends what its release does, also commands, of which an answer without
-    // a stream does not know yet.
-    let fixtures = library.fixtures().iter().filter(|f| Generation::of(&f.machine).is_some());
-    let pairs: Vec<_> = fixtures.flat_map(|f| builds.iter().map(move |to| (f, to))).collect();
+    let pairs: Vec<_> =
+        library.fixtures().iter().flat_map(|f| builds.iter().map(move |to| (f, to))).collect();
     let judge = |(fixture, to): &(&Fixture, &Build)| {
         let from = builds.iter().find(|b| b.name == fixture.release).unwrap();
         let (machine, scenario) = (&fixture.machine, &fixture.scenario);
@@ -116,8 +111,8 @@ fn a_stream_decides_which_features_are_in_use(
     let fixture = library().fixture("2.3.1", machine, scenario).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let plain = folder.path().join("vm.stream");
-    std::fs::write(&plain, support::stream(fixture)).unwrap();
-    let packed = support::folder().join(fixture.stream_path());
+    std::fs::write(&plain, crate::support::stream(fixture)).unwrap();
+    let packed = crate::support::folder().join(fixture.stream_path());
     let of_fixture = command(&["--from", "2.3.1", "--to", "com.example.enterprise:6.9", &name]);
     let text = String::from_utf8(of_fixture.stdout).unwrap();
     assert_eq!(of_fixture.status.code(), Some(status), "{text}");

@@ -152,8 +152,8 @@ pub fn is_default(change: &Change<'_>, judged: &Judged, to: &Destination) -> boo
     };
     judged.verdict == Verdict::Misparsed
         || judged.defaults.iter().filter_map(|d| d.split_once(' ')).any(|(what, name)| {
-            let sections = to.handlers.iter().filter(|h| h.idstr == name);
-            within(name) || what == "section" && sections.map(|h| &*h.device).any(within)
+            let mut sections = to.handlers.iter().filter(|h| h.numbered() == name);
+            within(name) || what == "section" && sections.any(|h| within(&h.path()))
         })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 
 use super::compare::{self, Difference};
-use crate::stream::{Destination, Loaded, load_into, load_own};
+use crate::stream::{Destination, Handler, Loaded, load_into, load_own};
 use crate::vmstate::Set;
 use crate::wire::map::Room;
 use crate::wire::{Error, Feed, Kind, Map};
@@ -23,7 +23,7 @@ pub enum Verdict {
     Refused,
     /// Refused, but something was read wrongly first.
     RefusedLate,
-    /// The destination has no such machine type or device.
+    /// The destination has no such machine type or device, or none on record.
     Unsupported,
     /// The tables do not say enough.
     Undetermined,
@@ -250,9 +250,9 @@ fn defaults(meaning: &Meaning<'_>, loaded: &Loaded<'_>, to: &Destination) -> Vec
     }
     for handler in &to.handlers {
         let own = to.local.sections.contains(&handler.device);
-        let source = meaning.source.handlers.iter().any(|h| h.device == handler.device);
-        if own && !source {
-            defaults.push(format!("section {}", handler.idstr));
+        let same = |h: &Handler| h.device == handler.device && h.ordinal == handler.ordinal;
+        if own && !meaning.source.handlers.iter().any(same) {
+            defaults.push(format!("section {}", handler.numbered()));
         }
     }
     defaults

@@ -117,6 +117,11 @@ impl std::fmt::Debug for Around<'_> {
     }
 }
 
+/// Whether the destination's own stream, if one is known, is without a subsection.
+fn lacks(local: &Local, name: &str) -> bool {
+    !local.sections.is_empty() && local.subsections.iter().all(|(_, own)| own != name)
+}
+
 /// Runs the check of a description, if it has one that can refuse in this release.
 ///
 /// # Errors
@@ -142,6 +147,11 @@ pub fn post_load(
         // Of a PowerPC processor.
         "cpu" if vmsd.fields.iter().any(|f| f.name == "env.spr") => {
             std::mem::take(&mut memory.model).settle(release)
+        }
+        // The timer of FEAT_WFxT (target/arm/cpu.c, 9.1 on): a processor that has it sends it always,
+        // and one that has it not is asked for its memory by an assertion.
+        "cpu/wfxt-timer" if lacks(local, &vmsd.name) => {
+            Err(Kind::Abort("a timer that the local processor does not have".into()))
         }
         // Of an ARM processor.
         "cpu" if vmsd.fields.iter().any(|f| f.name == "cpreg_vmstate_array_len") => {

@@ -378,7 +378,7 @@ impl Set {
             minimum_version_id: source.minimum_version_id,
             old,
             unmigratable: source.unmigratable,
-            untold: source.untold,
+            untold: source.untold.clone(),
             fields,
             subsections,
         })

@@ -39,7 +39,7 @@ pub struct Tables {
 
 /// What a bundle does not tell of a description that its dump does not have: processors and boards are in
 /// none. A load that hangs on it is undetermined.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Untold {
     /// The minimum version: it is at most the one that was seen.
     #[serde(default)]
@@ -47,13 +47,22 @@ pub struct Untold {
     /// Subsections that were not sent.
     #[serde(default)]
     pub subsections: bool,
+    /// Those that it may have; another it has not. Empty: it may have any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub among: Vec<String>,
 }
 
 impl Untold {
+    /// Whether it is open if there is a subsection of this name.
+    #[must_use]
+    pub fn may_have(&self, name: &str) -> bool {
+        self.subsections && (self.among.is_empty() || self.among.iter().any(|n| n == name))
+    }
+
     /// Whether all is told.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
-        !self.minimum && !self.subsections
+        *self == Untold::default()
     }
 }
 

@@ -49,6 +49,12 @@ pub enum Fault {
     SubsectionWrittenAsOwner,
     /// The second opinion knows of no reason why a nested description is read otherwise.
     NestedUnexplained,
+    /// What is unpacked may be of any size.
+    BoundIgnored,
+    /// What is behind the head of a save image is taken to be as long as the whole image.
+    HeadCounted,
+    /// Inside a cluster of a disk its first bytes are read, wherever in it is asked for.
+    InsideIgnored,
 }
 
 impl Fault {
@@ -59,6 +65,9 @@ impl Fault {
     /// Faults of the engine that no stream of the corpus shows.
     pub const UNSEEN: [Fault; 3] =
         [Fault::DescriptionWanted, Fault::CommandUnread, Fault::WorkUnbounded];
+
+    /// Faults of reading files: one for each way of getting at the bytes in a container.
+    pub const INPUT: [Fault; 3] = [Fault::BoundIgnored, Fault::HeadCounted, Fault::InsideIgnored];
 
     /// All other faults of engine and dialect that streams show.
     pub const ALL: [Fault; 15] = [

@@ -7,7 +7,7 @@ use std::io::Read as _;
 
 use crate::fuzzing::counters::Counts;
 use crate::fuzzing::{Failure, Outcome};
-use crate::input::source::ReadAt as _;
+use crate::input::source::{Layer, ReadAt as _};
 use crate::input::{InputError, Options, open_bytes};
 
 /// Most bytes that may come out.
@@ -43,6 +43,11 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         1 => "in one container",
         _ => "in several containers",
     });
+    // What lies in the file itself may be longer.
+    let unpacked = matches!(source.facts().layers.last(), Some(Layer::Packed(_)));
+    if unpacked && source.size() > LIMIT {
+        return Err(Failure(format!("{} bytes came out, {LIMIT} were allowed", source.size())));
+    }
     // The state of a snapshot is read where it lies, and may be said to be of any size.
     let most = LIMIT.min(source.size());
     let mut all = Vec::new();

@@ -16,6 +16,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::super::source::{ReadAt, Window};
 use super::header::{Compression, Header, Snapshot};
+use crate::wire::{Fault, planted};
 
 /// Bits 9 to 55 of an entry.
 const PLACE: u64 = 0x00ff_ffff_ffff_fe00;
@@ -104,7 +105,10 @@ impl VmState {
         let width = if self.extended { 16 } else { 8 };
         let entries = self.cluster() / width;
         let number = address >> self.cluster_bits;
-        let inside = address & (self.cluster() - 1);
+        let inside = match planted(Fault::InsideIgnored) {
+            true => 0,
+            false => address & (self.cluster() - 1),
+        };
         let rest = self.cluster() - inside;
         let l1 = number / entries;
         if l1 >= self.l1_size {

@@ -9,11 +9,11 @@ use std::fmt;
 use std::fmt::Write as _;
 
 use super::base::{Base, Rule};
-use super::change::{Change, places};
+use super::change::{Change, Edit, places};
 use super::outcome::{self, Class};
 use super::{DriftError, Selection};
 use crate::release::library::Library;
-use crate::stream::load;
+use crate::stream::{Loaded, load};
 use crate::wire::Feed;
 
 /// Where bytes are put in or left out.
@@ -141,8 +141,38 @@ const MACHINE: &str = "s390-ccw-virtio";
 /// Makes the changes on one base, and adds them to those of others under the same rules.
 pub fn add(rows: &mut Vec<Row>, base: &Base) {
     let unchanged = base.loaded();
-    for (index, section) in unchanged.sections.iter().enumerate() {
-        let places = places(&unchanged, section);
+    each(base, &unchanged, |changed| {
+        let read = load(&base.to, &mut changed.edit.reader(&base.stream), &Feed::Bulk);
+        let class = outcome::outcome(&unchanged, changed.section, &changed.edit, &read).class;
+        count(rows, (base.rule, changed.spot, changed.what), class);
+    });
+}
+
+/// One of these changes.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    /// Index of the section.
+    section: usize,
+    /// Where.
+    pub spot: Spot,
+    /// What.
+    pub what: What,
+    /// The stream as it is sent then.
+    pub edit: Edit,
+}
+
+/// All changes of one base, in stream order.
+#[must_use]
+pub fn changes(base: &Base) -> Vec<Changed> {
+    let mut all = Vec::new();
+    each(base, &base.loaded(), |changed| all.push(changed));
+    all
+}
+
+/// Calls `with` for each change.
+fn each(base: &Base, unchanged: &Loaded<'_>, mut with: impl FnMut(Changed)) {
+    for (section, sent) in unchanged.sections.iter().enumerate() {
+        let places = places(unchanged, sent);
         let paths: Vec<String> = places.iter().map(|p| unchanged.map.path(p.span)).collect();
         let part = |name: &str| {
             let inside = |path: &&String| path.split('.').nth(1).is_some_and(|p| p == name);
@@ -161,9 +191,7 @@ pub fn add(rows: &mut Vec<Row>, base: &Base) {
             };
             for edit in place.edits(&base.stream) {
                 let Some(what) = What::of(edit.change) else { continue };
-                let read = load(&base.to, &mut edit.reader(&base.stream), &Feed::Bulk);
-                let class = outcome::outcome(&unchanged, index, &edit, &read).class;
-                count(rows, (base.rule, spot, what), class);
+                with(Changed { section, spot, what, edit });
             }
         }
     }

@@ -7,8 +7,10 @@ use std::fmt;
 use super::VendorError;
 use super::derive::Build;
 use super::layout::{Part, layout, parts_company};
-use crate::dialect::OldVersions;
+use crate::dialect::commands::always_sent;
+use crate::dialect::{Generation, OldVersions};
 use crate::release::library::Library;
+use crate::release::near;
 use crate::stream::{Body, Destination, Handler};
 use crate::trace::{Meaning, Verdict, judge};
 use crate::vmstate::Set;
@@ -40,6 +42,8 @@ pub enum FeaturePart {
     },
     /// A value that the devices of the corpus have, and that the loader checks.
     Value,
+    /// No section at all, but a command between them: [`Feature::section`] is its name.
+    Command,
 }
 
 impl fmt::Display for Feature {
@@ -53,6 +57,7 @@ impl fmt::Display for Feature {
             FeaturePart::Subsection { name, owner } => {
                 write!(f, "subsection {name} of {section} at {owner}: {why}")
             }
+            FeaturePart::Command => write!(f, "command {section}: {why}"),
             FeaturePart::Value => write!(f, "section {section} as it is in the corpus: {why}"),
         }
     }
@@ -107,6 +112,7 @@ pub fn can_migrate(
     let target = to.destination(library, machine, scenario)?;
     let (Some(source), Some(target)) = (source, target) else { return Ok(None) };
     let mut found = Found::default();
+    found.command(&source, &target);
     for handler in &source.handlers {
         found.section(&source, handler, &target);
     }
@@ -136,8 +142,12 @@ pub fn can_migrate_all(
         }
     }
     if answers.is_empty() {
+        let asked = machine.map(|asked| {
+            let machines = library.corpus().destinations(&from.release);
+            format!(" {asked}{}", near::hint(asked, machines.iter().map(|(on, _)| on.as_str())))
+        });
         let (from, to) = (from.name.clone(), to.name.clone());
-        return Err(VendorError::NothingInCommon { from, to });
+        return Err(VendorError::NothingInCommon { from, to, asked: asked.unwrap_or_default() });
     }
     Ok(answers)
 }
@@ -186,6 +196,17 @@ impl Found {
             return Answer::No(unique(self.always));
         }
         if self.in_use.is_empty() { Answer::Yes } else { Answer::OnlyIf(unique(self.in_use)) }
+    }
+
+    /// A command that the source always sends, and the other does not know.
+    fn command(&mut self, from: &Destination, to: &Destination) {
+        let sent = always_sent(from.version, Generation::of(&from.machine));
+        let Some((number, name)) = sent else { return };
+        let known = to.dialect.commands.is_some_and(|rules| rules.command(number).is_some());
+        if !known {
+            let (section, part) = (name.to_string(), FeaturePart::Command);
+            self.always.push(Feature { section, part, why: "not known".to_string() });
+        }
     }
 
     fn section(&mut self, from: &Destination, handler: &Handler, to: &Destination) {

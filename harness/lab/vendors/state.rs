@@ -11,7 +11,7 @@ use super::migrate::{Feature, FeaturePart, can_migrate};
 use crate::release::library::Library;
 use crate::stream::{Destination, load};
 use crate::trace::{Judged, Meaning, Verdict, judge_reading};
-use crate::wire::Feed;
+use crate::wire::{Feed, Kind};
 
 /// The answer for the state in a stream.
 #[derive(Debug, Clone)]
@@ -137,6 +137,9 @@ fn is_in_use(
     });
     match &feature.part {
         FeaturePart::Section => own.next().is_some(),
+        FeaturePart::Command => {
+            judged.error.as_ref().is_some_and(|e| matches!(e.kind, Kind::Command(_)))
+        }
         FeaturePart::Value => {
             judged.error.as_ref().is_some_and(|e| e.kind.to_string() == feature.why)
         }

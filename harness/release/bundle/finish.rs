@@ -7,6 +7,7 @@ use super::draft::{Draft, DraftField, Drafts, Form, Id};
 use super::inherit::{Heritage, Inherited, has_size};
 use super::known;
 use super::settle::{Ancestors, count, leaf_size, presence};
+use super::whole;
 use crate::dialect::Version;
 use crate::release::notes::Note;
 use crate::vmstate::old;
@@ -85,7 +86,7 @@ impl<'a> Finisher<'a> {
         let kin = same.or_else(|| self.heritage.same_version(&draft.name, draft.version));
         let mut inherited_from = None;
         let mut inherit = |from: Inherited| inherited_from = Some(from.tables.release.clone());
-        let known = known::minimum(draft);
+        let known = whole::minimum(draft);
         let minimum_version_id = draft.minimum.or(known).unwrap_or_else(|| {
             kin.map_or(draft.version, |found| {
                 inherit(found);
@@ -113,6 +114,9 @@ impl<'a> Finisher<'a> {
                 subsections.push(Subsection { vmsd, needed: None });
             }
         }
+        if draft.minimum.is_none() && kin.is_none() {
+            self.optional(draft, &mut subsections);
+        }
         if draft.minimum.is_none() {
             self.note_undumped(draft, same.is_some(), kin);
         }
@@ -121,14 +125,29 @@ impl<'a> Finisher<'a> {
             version_id: draft.version,
             minimum_version_id,
             old,
-            untold: Untold {
-                minimum: draft.minimum.or(known).is_none() && kin.is_none(),
-                subsections: draft.minimum.is_none() && kin.is_none(),
+            untold: match (draft.minimum, kin) {
+                (None, None) => whole::untold(draft),
+                _ => Untold::default(),
             },
             inherited_from,
             fields,
             subsections,
             ..Vmsd::default()
+        }
+    }
+
+    /// Adds the subsections that a description is known to have and that were not seen.
+    fn optional(&mut self, draft: &Draft, subsections: &mut Vec<Subsection>) {
+        let Some(version) = self.version else { return };
+        let drafts = self.drafts;
+        let seen = |name: &str| {
+            let mut names = draft.subsections.iter().filter_map(|id| drafts.get(*id));
+            names.any(|found| found.name == name)
+        };
+        for vmsd in known::subsections(draft, version).filter(|vmsd| !seen(&vmsd.name)) {
+            let key = self.new_key(&vmsd.name);
+            self.tables.vmsd.insert(key.clone(), vmsd);
+            subsections.push(Subsection { vmsd: key, needed: None });
         }
     }
 
@@ -153,9 +172,10 @@ impl<'a> Finisher<'a> {
                     found.tables.release
                 ),
             )),
+            None if whole::untold(draft).is_nothing() => {}
             None => self.notes.push(Note::at(
                 name,
-                "not in the dump nor in other tables; minimum version and subsections that were \
+                "not in the dump nor in other tables; minimum version or subsections that were \
                  not sent are not told",
             )),
         }
@@ -189,10 +209,12 @@ impl<'a> Finisher<'a> {
             |(found, field): &(Inherited, &Field)| self.confirms(told, found.tables, field);
         let (count, count_open) = count(draft, told, &ancestors, confirmed, &mut from);
         let mut kind = self.kind(draft, told, &ancestors, &mut from);
+        let count_open = count_open.filter(|_| known::scalar(draft, told).is_none());
         if let (Some(why), false) = (count_open, matches!(kind, Kind::Unknown { .. })) {
             kind = Kind::Unknown { why: why.to_owned() };
         }
         let (version_id, exists) = presence(draft, told, &ancestors, &mut from);
+        let version_id = known::version(draft, &told.name).unwrap_or(version_id);
         if let Kind::Unknown { why } = &kind {
             self.notes.push(Note::at(format!("{}/{}", draft.name, told.name), why));
         }

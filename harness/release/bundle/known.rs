@@ -2,7 +2,8 @@
 //! dump, and a subsection that no stream carried has no codecs.
 
 use super::draft::{Draft, DraftField};
-use crate::vmstate::schema::{Key, Kind, Size};
+use crate::dialect::Version;
+use crate::vmstate::schema::{Count, Field, Key, Kind, Size, Vmsd};
 
 /// A field by its description, with codec and bytes.
 type Known = (&'static str, &'static str, &'static str, u32);
@@ -38,6 +39,68 @@ const SCALARS: [Known; 16] = [
 /// Structures that a trace enters, and nothing tells what reads them.
 const STRUCTS: [(&str, &str); 2] = [("s390_css_img", "chpids"), ("s390_css", "css")];
 
+/// A subsection that a board or a processor has, whether its own streams carry it or not.
+struct Optional {
+    /// What has it, and a field that tells it from others of that name.
+    owner: (&'static str, &'static str),
+    name: &'static str,
+    /// Its only field, with codec and bytes.
+    field: (&'static str, &'static str, u32),
+    /// The first release that has it.
+    from: Version,
+}
+
+/// Those of version 1 with one field.
+///
+/// | subsection | source |
+/// | --- | --- |
+/// | spapr/cap/hpt_maxpagesize | hw/ppc/spapr_caps.c |
+/// | cpu/wfxt-timer | target/arm/machine.c |
+const SUBSECTIONS: [Optional; 2] = [
+    Optional {
+        owner: ("spapr", "tb"),
+        name: "spapr/cap/hpt_maxpagesize",
+        field: ("mig.caps[0x06]", "uint8", 1),
+        from: Version::new(4, 1, 0),
+    },
+    Optional {
+        owner: ("cpu", "cpreg_vmstate_array_len"),
+        name: "cpu/wfxt-timer",
+        field: ("wfxt_timer", "timer", 8),
+        from: Version::new(9, 1, 0),
+    },
+];
+
+/// Subsections that a draft's description has in a release, beside those that were seen.
+pub fn subsections(draft: &Draft, release: Version) -> impl Iterator<Item = Vmsd> {
+    let has = |name: &str| draft.fields.iter().any(|field| field.name == name);
+    let known = SUBSECTIONS.iter().filter(move |known| {
+        known.owner.0 == draft.name && has(known.owner.1) && release >= known.from
+    });
+    known.map(|known| {
+        let (name, info, size) = known.field;
+        let kind = Kind::Leaf { info: info.to_owned(), size: Size::Fixed(size) };
+        let field = Field {
+            name: name.to_owned(),
+            version_id: 0,
+            exists: None,
+            kind,
+            count: Count::One,
+            array_of_pointer: false,
+            auto_alloc: false,
+            must_exist: false,
+            inherited_from: None,
+        };
+        Vmsd {
+            name: known.name.to_owned(),
+            version_id: 1,
+            minimum_version_id: 1,
+            fields: vec![field],
+            ..Vmsd::default()
+        }
+    })
+}
+
 /// The kind of a field that nothing else tells; `nested` is the description that was entered for it.
 #[must_use]
 pub fn kind(draft: &Draft, field: &DraftField, nested: Option<Key>) -> Option<Kind> {
@@ -45,21 +108,26 @@ pub fn kind(draft: &Draft, field: &DraftField, nested: Option<Key>) -> Option<Ki
     if let Some(vmsd) = nested.filter(|_| STRUCTS.contains(&place)) {
         return Some(Kind::Struct { vmsd });
     }
-    let (_, _, info, size) = SCALARS.iter().find(|known| (known.0, known.1) == place)?;
-    let fits = field.nested.is_empty() && field.memory.is_none_or(|memory| memory == *size);
-    fits.then(|| Kind::Leaf { info: (*info).to_owned(), size: Size::Fixed(*size) })
+    let (info, size) = scalar(draft, field)?;
+    Some(Kind::Leaf { info: info.to_owned(), size: Size::Fixed(size) })
 }
 
-/// The minimum version of a processor's description.
-///
-/// Segments of PowerPC (`vmstate_slb`, target/ppc/machine.c) are taken in version 1 to this day; of RISC-V
-/// (target/riscv/machine.c) every new version has been the least, too: 10.0 refuses 5, 11.1 refuses 10.
+/// Codec and bytes of a field that is known to be one scalar.
 #[must_use]
-pub fn minimum(draft: &Draft) -> Option<u32> {
-    let has = |name: &str| draft.fields.iter().any(|field| field.name == name);
-    match draft.name.as_str() {
-        "cpu/slb" => Some(1),
-        "cpu" if has("env.misa_mxl") || has("env.misa") => Some(draft.version),
+pub fn scalar(draft: &Draft, field: &DraftField) -> Option<(&'static str, u32)> {
+    let place = (draft.name.as_str(), field.name.as_str());
+    let (_, _, info, size) = *SCALARS.iter().find(|known| (known.0, known.1) == place)?;
+    let fits = field.nested.is_empty() && field.memory.is_none_or(|memory| memory == size);
+    fits.then_some((info, size))
+}
+
+/// The first version of a description that has a field, where it is not all of them.
+///
+/// The local interrupts of s390x are in target/s390x/machine.c.
+#[must_use]
+pub fn version(draft: &Draft, field: &str) -> Option<u32> {
+    match (draft.name.as_str(), field) {
+        ("cpu", "irqstate_saved_size" | "irqstate") => Some(4),
         _ => None,
     }
 }
@@ -96,10 +164,20 @@ mod tests {
         assert_eq!(kind(&draft, &draft.fields[0], None), None);
     }
 
-    #[test]
-    fn minimum_versions_of_processors() {
-        assert_eq!(minimum(&draft("cpu/slb", &[])), Some(1));
-        assert_eq!(minimum(&draft("cpu", &["env.misa_mxl"])), Some(5));
-        assert_eq!(minimum(&draft("cpu", &["env.regs"])), None);
+    #[rstest::rstest]
+    #[case("cpu", "cpreg_vmstate_array_len", "10.0.0", &["cpu/wfxt-timer"])]
+    #[case("cpu", "cpreg_vmstate_array_len", "7.2.0", &[])]
+    #[case("cpu", "env.spr", "10.0.0", &[])]
+    #[case("spapr", "tb", "11.1.0", &["spapr/cap/hpt_maxpagesize"])]
+    fn subsections_that_need_not_be_sent(
+        #[case] name: &str,
+        #[case] field: &str,
+        #[case] release: &str,
+        #[case] expected: &[&str],
+    ) {
+        let release = release.parse().expect("a release");
+        let found: Vec<String> =
+            subsections(&draft(name, &[field]), release).map(|vmsd| vmsd.name).collect();
+        assert_eq!(found, expected);
     }
 }

@@ -1,6 +1,6 @@
 //! What a release has for a section: an entry of a shelf, or why there is none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::build::Lacking;
@@ -99,6 +99,20 @@ pub(super) fn lacks_device(
         Some(why) if !why.is_empty() => Some(Some(why.lines().last().unwrap_or("").to_owned())),
         Some(_) => None,
     }
+}
+
+/// All machine types that any release of the corpus is known to have.
+///
+/// # Errors
+/// Files that cannot be read.
+pub fn machine_types(shelves: &Shelves<'_>) -> Result<BTreeSet<String>, LibraryError> {
+    let mut all = BTreeSet::new();
+    for (release, _) in shelves.library.releases() {
+        all.extend(shelves.library.corpus().destinations(release).into_iter().map(|(on, _)| on));
+        let shelf = shelves.catalogue(release)?;
+        all.extend(shelf.iter().flat_map(|shelf| shelf.catalogue.all_machines.iter().cloned()));
+    }
+    Ok(all)
 }
 
 /// Whether a release has a machine type, as far as the corpus tells.

@@ -29,6 +29,6 @@ pub mod shelf;
 pub mod transfer;
 
 pub use build::{Composed, Kit, Lacking, destination, source};
-pub use find::lacks_machine;
+pub use find::{lacks_machine, machine_types};
 pub use machine::Machine;
 pub use shelf::Shelves;

@@ -233,7 +233,9 @@ fn meaning(verdict: &str) -> &'static str {
         }
         Ok(Verdict::Refused) => "refused, with nothing read wrongly before",
         Ok(Verdict::RefusedLate) => "refused, but something was read wrongly first: luck ended it",
-        Ok(Verdict::Unsupported) => "not started: no such machine type or device",
+        Ok(Verdict::Unsupported) => {
+            "not started: no such machine type or device there, or none on record"
+        }
         Ok(Verdict::Undetermined) => "the tables do not say enough",
         Err(_) => "the model failed",
     }

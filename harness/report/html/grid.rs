@@ -86,13 +86,19 @@ pub fn page(
         index.insert(place, (at, *result));
     }
     let grids = Grids { config, run, index };
+    let mut platforms = platforms(config);
+    platforms.retain(|(_, machines)| machines.iter().any(|m| behind.machines.contains(m)));
     let body = html! {
         (outcome(run))
+        nav.jump aria-label="On this page" {
+            a href="#findings" { "Findings" }
+            @for (platform, _) in &platforms { a href={ "#" (platform) } { (platform) } }
+        }
         (filters(&choices, &verdicts))
         (legend(&verdicts))
-        @for (platform, machines) in platforms(config) {
+        @for (platform, machines) in platforms {
             section.platform {
-                h2 { (platform) }
+                h2 id=(platform) { (platform) }
                 @for machine in machines { (grids.machine(machine)) }
             }
         }
@@ -140,21 +146,33 @@ type Side = fn(&CellResult) -> &str;
 
 impl Grids<'_> {
     fn machine(&self, machine: &str) -> Markup {
-        let grids: Vec<Markup> =
-            self.config.scenarios.iter().filter_map(|s| self.grid(machine, &s.name)).collect();
+        let scenarios = self.config.scenarios.iter();
+        let grids: Vec<(Markup, String)> =
+            scenarios.filter_map(|s| self.grid(machine, &s.name)).collect();
+        // What all say alike is said once.
+        let alike = grids.windows(2).all(|pair| matches!(pair, [a, b] if a.1 == b.1));
+        let shared = grids.first().filter(|(_, absent)| alike && !absent.is_empty());
         let name = machine.split_once('/').map_or(machine, |(_, name)| name);
         html! {
             @if !grids.is_empty() {
                 section.machine {
                     h3 { (name) }
-                    div.grids { @for grid in &grids { (grid) } }
+                    div.grids {
+                        @for (grid, absent) in &grids {
+                            figure.grid {
+                                (grid)
+                                @if !alike && !absent.is_empty() { p.absent { (absent) } }
+                            }
+                        }
+                    }
+                    @if let Some((_, absent)) = shared { p.absent { (absent) } }
                 }
             }
         }
     }
 
-    /// A grid; `None` if nothing was started.
-    fn grid(&self, machine: &str, scenario: &str) -> Option<Markup> {
+    /// A grid, and which releases are not in it; `None` if nothing was started.
+    fn grid(&self, machine: &str, scenario: &str) -> Option<(Markup, String)> {
         let all: Vec<&CellResult> = self.run.cells.iter().collect();
         let here = |c: &&&CellResult| c.cell.machine == machine && c.cell.scenario == scenario;
         let names = |wanted: &dyn Fn(&CellResult) -> &str, started: bool| -> Vec<&str> {
@@ -174,30 +192,32 @@ impl Grids<'_> {
         absent.retain(|name| !columns.contains(name));
         let scenarios = &self.config.scenarios;
         let what = scenarios.iter().find(|s| s.name == scenario).map_or("", |s| &s.about);
-        Some(html! {
-            figure.grid {
-                figcaption title=(what) { (scenario) }
-                div.scroll {
-                    table {
-                        thead {
-                            tr {
-                                td.corner { "from ↓ into →" }
-                                @for name in &columns { th scope="col" { span { (name) } } }
-                            }
+        let absent = match absent.as_slice() {
+            [] => String::new(),
+            names => format!("Without it, or not on record: {}", names.join(", ")),
+        };
+        let grid = html! {
+            figcaption title=(what) { (scenario) }
+            div.scroll {
+                table {
+                    thead {
+                        tr {
+                            td.corner { "from ↓ into →" }
+                            @for name in &columns { th scope="col" { span { (name) } } }
                         }
-                        tbody {
-                            @for row in &rows {
-                                tr {
-                                    th scope="row" { (row) }
-                                    @for column in &columns { (self.cell((machine, scenario, row, column))) }
-                                }
+                    }
+                    tbody {
+                        @for row in &rows {
+                            tr {
+                                th scope="row" { (row) }
+                                @for column in &columns { (self.cell((machine, scenario, row, column))) }
                             }
                         }
                     }
                 }
-                @if !absent.is_empty() { p.absent { "Cannot start it: " (absent.join(", ")) } }
             }
-        })
+        };
+        Some((grid, absent))
     }
 
     fn cell(&self, place: Place<'_>) -> Markup {

@@ -116,7 +116,8 @@
     const body = rows.map((n) => data.rows[n]).map(([offset, hex, wrote, read, agrees, here]) => make("tr",
       { class: `${agrees ? "" : "parts"} ${here ? "here" : ""}`.trim() },
       make("td", {}, here ? "▶ " : "", String(offset)), make("td", {}, `0x${offset.toString(16)}`), make("td", {}, text(hex)),
-      make("td", {}, text(wrote)), make("td", {}, (agrees ? "" : "≠ ") + text(read))));
+      make("td", { "data-of": `${cell.from} wrote` }, text(wrote)),
+      make("td", { "data-of": `${cell.to} read` }, (agrees ? "" : "≠ ") + text(read))));
     const head = ["byte", "hex", "bytes", `${cell.from} wrote`, `${cell.to} read`].map((name) => make("th", { scope: "col" }, name));
     return make("div", { class: "scroll", tabindex: "0" }, make("table", { class: "bytes" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body)));
   };
@@ -177,6 +178,13 @@
     const at = byKey.get(parts.get("cell"));
     if (at !== undefined) show(at);
   };
+  // A way down the page leaves the address, and so the filters, as they are.
+  for (const way of document.querySelectorAll(".jump a")) {
+    way.addEventListener("click", (event) => {
+      event.preventDefault();
+      document.getElementById(way.hash.slice(1)).scrollIntoView();
+    });
+  }
   addEventListener("hashchange", follow);
   follow();
 })();

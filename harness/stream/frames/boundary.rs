@@ -48,10 +48,21 @@ pub(super) fn boundary(
     live: &[Live],
 ) -> Option<bool> {
     let footer = footers != Some(false) && is_footer(bytes, id);
-    if footer && bytes.get(5..).is_some_and(|rest| plausible(rest, all, live) || padded(rest)) {
+    let begins = |rest: &[u8]| plausible(rest, all, live, Instance::Any) || padded(rest);
+    if footer && bytes.get(5..).is_some_and(begins) {
         return Some(true);
     }
-    (footers != Some(true) && plausible(bytes, all, live)).then_some(false)
+    (footers != Some(true) && plausible(bytes, all, live, Instance::Small)).then_some(false)
+}
+
+/// What the instance of a section may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Instance {
+    /// A number that sources count up, or make of an I/O address.
+    Small,
+    /// Any, as that of `spapr_iommu` is a bus number with its highest bit set: where the footer of the
+    /// section before has been seen, that and a name are enough.
+    Any,
 }
 
 /// Whether `bytes` are the end of the state and then nothing but zeros, as a device longer than the
@@ -68,16 +79,18 @@ pub(super) fn is_footer(bytes: &[u8], id: u32) -> bool {
 }
 
 /// Whether `bytes` look like a record of the main stream.
-fn plausible(bytes: &[u8], all: bool, live: &[Live]) -> bool {
+fn plausible(bytes: &[u8], all: bool, live: &[Live], instance: Instance) -> bool {
     let Some((first, rest)) = bytes.split_first() else { return false };
     match *first {
-        record::START | record::FULL => header(rest),
+        record::START | record::FULL => header(rest, instance),
         record::PART | record::END => be32(rest, 0).is_some_and(|id| {
             let live = live.iter().find(|s| s.id == id && !s.ended);
             live.is_some_and(|s| rest.get(4..).is_some_and(|rest| live_record(rest, s.handler)))
         }),
         // A command is too short a pattern by itself.
-        record::COMMAND => behind_commands(rest).is_some_and(|next| plausible(next, all, live)),
+        record::COMMAND => {
+            behind_commands(rest).is_some_and(|next| plausible(next, all, live, instance))
+        }
         record::EOF => match rest {
             [] => all,
             [record::VMDESCRIPTION, _, _, _, _, b'{', ..] => true,
@@ -126,7 +139,7 @@ fn live_record(bytes: &[u8], handler: usize) -> bool {
 ///
 /// A version may be any number: that of `i6300esb_wdt` is 10000, that of `eeprom` a date. Where it
 /// is not a small one, the name must be longer, and of characters that such names are made of.
-fn header(bytes: &[u8]) -> bool {
+fn header(bytes: &[u8], instance: Instance) -> bool {
     let len = usize::from(bytes.get(4).copied().unwrap_or(0));
     let name = bytes.get(5..5 + len).unwrap_or(&[]);
     let small = |at| be32(bytes, at).is_some_and(|n| n < SMALL);
@@ -142,7 +155,7 @@ fn header(bytes: &[u8]) -> bool {
         && likely
         && name.first().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'/')
         && small(0)
-        && small(5 + len)
+        && (instance == Instance::Any || small(5 + len))
 }
 
 fn be32(bytes: &[u8], at: usize) -> Option<u32> {

@@ -3,6 +3,7 @@
 use rstest::rstest;
 
 use super::{Bytes, on, outcome};
+use crate::dialect::machine::bare;
 
 const MACHINE: &str = "pc-i440fx-2.4";
 
@@ -59,6 +60,19 @@ fn page_bits(
     let stream = subsection(named(MACHINE), "target-page-bits", version_id).be32(bits);
     let text = said(release, stream);
     assert!(text.starts_with(expected) && text.is_empty() == expected.is_empty(), "{text}");
+}
+
+#[rstest]
+#[case("s390x/s390-ccw-virtio-7.2", "")]
+#[case("aarch64/virt-7.2", "configuration: received target page bits 10, local are 12")]
+fn page_bits_that_are_not_sent_are_the_fewest(#[case] machine: &str, #[case] expected: &str) {
+    let stream = |bits: Option<u32>| {
+        let stream = named(bare(machine));
+        let sent = |bits| subsection(named(bare(machine)), "target-page-bits", 1).be32(bits);
+        outcome(&on("7.2.0", machine), &bits.map_or(stream, sent).end().raw(&[0])).1
+    };
+    assert_eq!(stream(None), expected);
+    assert_eq!(stream(Some(12)), "");
 }
 
 #[rstest]

@@ -39,6 +39,21 @@ fn payloads_end_with_their_own_footer() {
     assert_eq!(super::outcome(&to, &stream).1, "");
 }
 
+/// `spapr_iommu` has a bus number for an instance. Without a footer before it, that is no header.
+#[test]
+fn behind_a_footer_an_instance_is_any_number() {
+    let begin = || Bytes::stream().configuration("pc").section(4, 1, "timer", 2).zeros(24);
+    let rest = |bytes: Bytes| {
+        let head = bytes.raw(&[4]).be32(2).counted("spapr_iommu").be32(0x8000_0000).be32(3);
+        head.zeros(4)
+    };
+    let end = |bytes: Bytes| bytes.end().raw(&[6]).be32(2).raw(b"{}");
+    let scan = found(&end(rest(begin().footer(1)).footer(2)), Depth::All);
+    assert!(scan.stopped.is_none(), "{:?}", scan.stopped);
+    assert_eq!(scan.sections[1].instance_id, 0x8000_0000);
+    assert_eq!(found(&end(rest(begin())), Depth::All).sections.len(), 1);
+}
+
 #[test]
 fn a_stream_without_sections_has_the_footers_of_its_configuration() {
     assert!(!found(&Bytes::stream().end(), Depth::All).footers);

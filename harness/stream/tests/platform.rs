@@ -37,6 +37,14 @@ fn forms_of_storage_attributes(#[case] records: fn(Bytes) -> Bytes) {
 }
 
 #[test]
+fn attributes_that_no_memory_holds_are_refused_at_their_count() {
+    let many = attributes(|b| b.be64(DATA).be64(1 << 62).zeros(64));
+    let (stopped, text) = outcome(&destination("7.2.0"), &many);
+    assert!(text.contains("no memory for 4611686018427387904 attributes"), "{text}");
+    assert_eq!(stopped, many.0.len() as u64 - 65);
+}
+
+#[test]
 fn parts_of_storage_attributes_go_on() {
     let start = Bytes::stream().section(1, 7, "s390-storage_attributes", 0).be64(EOS);
     whole(&destination("7.2.0"), &start.part(2, 7).be64(EOS).part(3, 7).be64(DONE).be64(EOS).end());

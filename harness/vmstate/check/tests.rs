@@ -221,3 +221,17 @@ fn each_size_is_that_of_its_own_block() {
     assert!(with("5.2.0", "linker_mr_size", 0x1000) && !with("5.2.0", "linker_mr_size", 0x1001));
     assert!(with("6.0.0", "table_mr_size", 1 << 30));
 }
+
+/// A processor of 11.1 always has a timer that in 10.0 only some models have.
+#[test]
+fn a_timer_that_is_not_there_ends_the_loader() {
+    let library = Library::open(Corpus::embedded().unwrap()).unwrap();
+    let (machine, scenario) = ("aarch64/virt-7.2", "bare");
+    let fixture = library.fixture("11.1", machine, scenario).unwrap();
+    let stream = library.corpus().stream(fixture).unwrap();
+    let to = |release: &str| library.destination(release, machine, scenario).unwrap().unwrap();
+    assert!(whole(&to("11.1"), &stream).refused.is_none());
+    let older = to("10.0");
+    let refused = whole(&older, &stream).refused.expect("10.0 dies");
+    assert!(matches!(refused.kind, Kind::Abort(_)), "{refused}");
+}
