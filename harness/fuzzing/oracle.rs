@@ -101,8 +101,10 @@ pub fn check(
     let refused = loaded.refused.as_ref().map_or("accepted", |error| error.kind.class());
     let words = [to.rules, verdict.name(), prediction.name(), refused];
     counts.class(&words.map(str::as_bytes));
-    if let Prediction::Refuses { why, .. } = prediction {
-        counts.refused(why);
+    match prediction {
+        Prediction::Refuses { why, .. } => counts.refused(why),
+        Prediction::Open(why) => counts.other(why),
+        Prediction::Agrees | Prediction::Parts { .. } => {}
     }
     match prediction {
         Prediction::Agrees if loaded.refused.is_some() => fail("refused for no reason"),
