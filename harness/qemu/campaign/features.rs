@@ -71,7 +71,7 @@ mod tests {
         let whole = of(&stream);
         assert_eq!(whole, of(&stream));
         // In the middle of the state: its description is longer.
-        let state = locate(&stream).unwrap().0 as usize;
+        let state = locate(&stream).unwrap().0;
         let cut = of(&stream[..state / 2]);
         assert!(!whole.contains(&cut[0]));
         assert!(cut.len() > 1 && cut.len() < whole.len());
