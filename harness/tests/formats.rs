@@ -135,6 +135,8 @@ fn sarif_points_at_lines_that_say_it() {
 #[ignore = "needs SARIF_SCHEMA and JUNIT_SCHEMA, files with the schemas: harness/scripts/check-formats"]
 fn the_official_schemas_take_them() {
     let schema = fs::read_to_string(std::env::var_os("SARIF_SCHEMA").unwrap()).unwrap();
+    // Its patterns of languages have a bracket that stands for itself, which is not so everywhere.
+    let schema = schema.replace("[a-zA-Z]{2}]?", r"[a-zA-Z]{2}\\]?");
     let schema = jsonschema::validator_for(&json(&schema)).unwrap();
     let (_folder, file) = nothing_known();
     for more in [&[][..], &["--matrix", &file]] {
