@@ -24,7 +24,7 @@ use crate::wire::Feed;
 const HEAD: usize = 2;
 /// Bytes of a step in the length of a shape.
 pub const STEP: usize = 2;
-/// From so many steps on, a shape is a long one, and a step is [`LONG_STEP`] bytes.
+/// From so many steps on, a shape is a long one, and a step is `LONG_STEP` bytes.
 pub const LONG: usize = 224;
 /// Bytes of one of the last steps.
 const LONG_STEP: usize = 16;

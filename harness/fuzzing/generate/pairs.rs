@@ -78,7 +78,7 @@ thread_local! {
     static KEPT: RefCell<Kept> = RefCell::default();
 }
 
-/// Runs `body` on the pair that these choices make; see [`Pair::make`].
+/// Runs `body` on the pair that these choices make; see `Pair::make`.
 pub fn with<T>(shape: &[u8], often: u8, body: impl FnOnce(Option<&mut Pair>) -> T) -> T {
     KEPT.with_borrow_mut(|kept| body(kept.get(shape, often)))
 }
