@@ -152,6 +152,7 @@ fn grid(browser: &mut Browser, folder: &Path) -> Result<(), String> {
     browser.click(".jump a[href='#findings']")?;
     ensure(browser.run("return location.hash")? == hash, "a jump changes the address")?;
     ensure(browser.run("return scrollY > 100")? == true, "a jump goes nowhere")?;
+    browser.run("scrollTo({top: 0, behavior: 'instant'}); return scrollY")?;
     browser.click("#filters button[type=reset]")?;
     let (again, _) = shown(browser)?;
     ensure(again == all, format!("{again} of {all} after reset"))?;

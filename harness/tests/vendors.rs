@@ -79,6 +79,10 @@ fn answers_agree_with_what_becomes_of_every_fixture() {
         let decision = decide(library, from, to, fixture);
         let (kind, agrees) = match &answer {
             Answer::Yes => (0, decision.is_yes()),
+            // That a loader aborts on what a subsection holds, a stream alone tells.
+            Answer::OnlyIf(_) if decision.to_string().contains(": the loader aborts: ") => {
+                (1, true)
+            }
             Answer::OnlyIf(_) => (1, decision.is_yes() == decision.in_use.is_empty()),
             Answer::No(_) => (2, !decision.is_yes() && !decision.in_use.is_empty()),
         };
@@ -142,7 +146,7 @@ fn a_stream_decides_which_features_are_in_use(
 #[case(&["2.3.1/pc-1.0.nothing"], "no fixture '2.3.1/pc-1.0.nothing' (did you mean '2.3.1/pc-")]
 #[case(&["Cargo.toml"], "crossload: Cargo.toml: not a migration stream: magic 0x")]
 #[case(&["0.12.5/pc-0.12.idle", "--machine", "pc-1.0"], "no such machine type and device set")]
-#[case(&["--machine", "pc-9.9"], "have no machine type and devices in common")]
+#[case(&["--machine", "pc-9.9"], "have no machine type pc-9.9 (did you mean 'pc-1.0'?)")]
 fn a_stream_that_cannot_be_read_is_status_2(#[case] more: &[&str], #[case] says: &str) {
     let output = command(&[&["--from", "2.3.1", "--to", "2.4.1"], more].concat());
     let stderr = String::from_utf8(output.stderr).unwrap();
