@@ -79,13 +79,14 @@ fn damaged(
 }
 
 /// Whether the two part no sooner than where a look-ahead of one of them gave up on a short read.
+/// Both got there, wherever a refusal lies: a tree that is too long is told at its count.
 fn gives_up(one: &Loaded<'_>, other: &Loaded<'_>) -> bool {
     let Some(at) = one.gave_up.iter().chain(&other.gave_up).min().copied() else { return false };
     fn before<'l>(loaded: &'l Loaded<'_>, at: u64) -> impl Iterator<Item = &'l Span<'l>> {
         loaded.map.spans().iter().filter(move |span| span.offset + span.len <= at)
     }
-    let refused = |loaded: &Loaded<'_>| loaded.refused.as_ref().is_some_and(|e| e.offset < at);
-    before(one, at).eq(before(other, at)) && !refused(one) && !refused(other)
+    let parted = one.stopped.min(other.stopped);
+    at <= parted && before(one, at).eq(before(other, at))
 }
 
 fn outcome(loaded: &Loaded<'_>) -> String {
