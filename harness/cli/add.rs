@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use super::input::{Input, machine_type};
 use super::running::Running;
 use super::{CliError, Said};
-use crate::dialect::machine::X86_64;
 use crate::matrix::{Filter, Plan};
+use crate::qemu::Binary;
 use crate::qemu::add::{Order, add};
 use crate::qemu::devices::shelve;
-use crate::qemu::{Binary, QemuError};
 use crate::release::notes::{self, Note};
 use crate::report::meant::{meant, told};
 use crate::report::news::News;
@@ -65,10 +64,6 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let binary = args.running.binary(&args.qemu)?;
     let release = args.release.clone().unwrap_or_else(|| binary.series());
     let corpus = super::input::beside(&args.matrix);
-    if args.devices && binary.architecture != X86_64 {
-        let (about, found) = (binary.about, binary.architecture);
-        return Err(QemuError::NoCatalogue { about, found }.into());
-    }
     if args.devices {
         return devices(args, &binary, &release, &corpus, &[]);
     }
@@ -116,9 +111,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         n => format!(", {n} findings recorded in {}", args.matrix.display()),
     };
     text += &format!("\n{} files written{findings}.\n", added.written.len());
-    if !args.no_devices && binary.architecture != X86_64 {
-        text += &format!("note: device types of {} are not recorded\n", binary.architecture);
-    } else if !args.no_devices {
+    if !args.no_devices {
         text += &devices(args, &binary, &release, &corpus, &added.notes)?.text;
     }
     Ok(Said { text, holds: run.holds() })
@@ -140,11 +133,15 @@ fn devices(
     corpus: &Path,
     told: &[Note],
 ) -> Result<Said, CliError> {
+    let only: Vec<String> = match args.devices {
+        true => args.machine.iter().map(|name| binary.own(name)).collect(),
+        false => Vec::new(),
+    };
     let shelved = shelve::shelve(&shelve::Order {
         binary,
         release,
         corpus,
-        machines: if args.devices { &args.machine } else { &[] },
+        machines: &only,
         jobs: args.running.jobs(),
         limit: args.running.limit(),
     })?;

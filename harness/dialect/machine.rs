@@ -30,6 +30,13 @@ pub fn of_architecture(architecture: &str, name: &str) -> String {
     }
 }
 
+/// Whether the virtio devices of a machine type are behind a channel subsystem, with or without the
+/// architecture before its name.
+#[must_use]
+pub fn has_channels(machine: &str) -> bool {
+    bare(machine).starts_with("s390-ccw-virtio")
+}
+
 /// A machine type as somebody wrote it, with or without the architecture that needs none.
 #[must_use]
 pub fn canonical(written: &str) -> String {

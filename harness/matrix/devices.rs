@@ -60,19 +60,20 @@ pub fn devices_between(
     pair: impl Fn(&str, &str) -> bool,
 ) -> Result<Vec<Row>, LibraryError> {
     let library = shelves.library;
-    let mut known: Vec<(&str, Rc<Shelf>)> = Vec::new();
+    let mut known: Vec<(&str, &str, Rc<Shelf>)> = Vec::new();
     for (release, _) in library.releases() {
-        if let Some(shelf) = shelves.catalogue(release)? {
-            known.push((release, shelf));
+        for architecture in library.corpus().architectures(release) {
+            if let Some(shelf) = shelves.catalogue(release, architecture)? {
+                known.push((architecture, release, shelf));
+            }
         }
     }
     let mut rows = Vec::new();
-    for (source, from) in &known {
+    for (architecture, source, from) in &known {
         let mut entries: Vec<&Entry> = from.catalogue.entries.iter().collect();
         entries.retain(|entry| !entry.device.is_empty() && wanted(&entry.device));
-        for (destination, to) in
-            known.iter().filter(|(name, _)| name != source && pair(source, name))
-        {
+        let others = known.iter().filter(|(of, name, _)| of == architecture && name != source);
+        for (_, destination, to) in others.filter(|(_, name, _)| pair(source, name)) {
             for entry in &entries {
                 rows.extend(one(shelves, (source, from), (destination, to), entry)?);
             }

@@ -11,7 +11,9 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use super::QemuError;
-use super::devices::rack::{Placing, Plugged, Rack};
+use super::devices::board;
+use super::devices::rack::{Filled, Plugged, Rack};
+use super::devices::slots::Placing;
 use super::devices::trial::{Bench, Hints};
 use super::devices::types::{self, DeviceType, Property};
 use super::emulator::Setup;
@@ -19,6 +21,7 @@ use super::incoming::{Real, Wanted, load};
 use super::mutate::Random;
 use super::verify::Known;
 use crate::dialect::Generation;
+use crate::dialect::machine::{X86_64, architecture};
 use crate::matrix::targets::{Answer, Asked, Origin, Row, TargetsError, ask, origin};
 use crate::release::compose::{Kit, Shelves};
 use crate::release::library::Library;
@@ -240,7 +243,10 @@ pub fn random(
 ) -> Result<Vec<(Sample, Outcome)>, QemuError> {
     let mut known: Vec<(&Known, Vec<DeviceType>)> = Vec::new();
     for one in binaries {
-        let Some(catalogue) = library.corpus().catalogue(&one.release)? else { continue };
+        let Some(catalogue) = library.corpus().catalogue(&one.release, &one.binary.architecture)?
+        else {
+            continue;
+        };
         let is_known = |d: &DeviceType| catalogue.types.get(&d.name).is_some_and(String::is_empty);
         let types = types::list(&one.binary)?.into_iter().filter(is_known).collect();
         known.push((one, types));
@@ -277,31 +283,38 @@ fn sample(
         .machines
         .iter()
         .map(|m| m.name.as_str())
-        .filter(|name| name.starts_with("pc-i440fx-") || name.starts_with("pc-q35-"))
-        .filter(|name| Generation::of(name).is_some_and(|g| g >= Generation::new(2, 4)))
+        .filter(|name| board::of(name).is_some())
+        .filter(|name| Generation::of(name).is_none_or(|g| g >= Generation::new(2, 4)))
         // Others have it, too, where there are others.
         .filter(|name| {
             known.len() == 1 || known.iter().filter(|(one, _)| one.binary.has(name)).count() > 1
         })
         .collect();
     let Some(machine) = random.pick(&machines).copied() else { return Ok(None) };
-    let placing = match (machine.starts_with("pc-q35-"), random.below(4)) {
-        (false, 0 | 1) => Placing::Slot("pci.0"),
-        (false, _) => Placing::Bridge,
-        (true, 0) => Placing::Root,
-        (true, 1) => Placing::Slot("pcie.0"),
-        (true, _) => Placing::Port,
+    let Some(board) = board::of(machine) else { return Ok(None) };
+    let placing = match (board.placings, random.below(4)) {
+        ([Placing::Bridge], 0 | 1) => Placing::Slot("pci.0"),
+        ([only], _) => *only,
+        (_, 0) => Placing::Root,
+        (_, 1) => Placing::Slot("pcie.0"),
+        (_, _) => Placing::Port,
     };
     let mut wanted = Vec::new();
     for _ in 0..1 + random.below(DEVICES) {
         let Some(device) = random.pick(types) else { continue };
         wanted.push((device, varied(random, device)));
     }
-    let (rack, _) = Rack::new(&wanted, placing, |name| types.iter().any(|t| t.name == name));
-    let options = OPTIONS.iter().filter(|_| random.below(4) == 0);
-    let mut common: Vec<String> = options.flat_map(|o| o.split(' ').map(str::to_owned)).collect();
+    let has = |name: &str| types.iter().any(|t| t.name == name);
+    let Filled { rack, .. } = Rack::new(&wanted, board, placing, has);
+    // A PC takes more options than it is recorded with.
+    let pc = architecture(machine) == X86_64 && placing != Placing::Nowhere;
+    let options = if pc { &OPTIONS[..] } else { board.varied };
+    let options = options.iter().filter(|_| random.below(4) == 0);
+    let mut common: Vec<String> =
+        options.flat_map(|o| o.split_whitespace().map(str::to_owned)).collect();
     if !common.iter().any(|option| option == "-m") {
-        common.extend(["-m".to_owned(), "32,slots=4,maxmem=4G".to_owned()]);
+        let memory = if pc { &["-m", "32,slots=4,maxmem=4G"] } else { board.common };
+        common.extend(memory.iter().map(|option| (*option).to_owned()));
     }
     let hints = &Hints::default();
     let bench = Bench { binary: &source.binary, machine, common: &common, limit, hints };

@@ -119,8 +119,6 @@ pub enum QemuError {
     Recordings { why: Box<crate::release::bundle::BundleError> },
     #[error("{about} emulates {found}, for which there are no guest programs and no scenarios")]
     Architecture { about: String, found: String },
-    #[error("{about} emulates {found}: device types are recorded on x86_64 only")]
-    NoCatalogue { about: String, found: String },
     #[error("{about}: no machine type {name}")]
     NoMachine { about: String, name: String },
     #[error("recomputed.toml: {why}")]

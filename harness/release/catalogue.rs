@@ -1,6 +1,6 @@
 //! The catalogue of a release: what each device type, and each board, puts on the wire, and under
 //! which configuration that was seen. `corpus/<release>/devices.json`, with a payload of each
-//! section in `devices.payloads.zst`.
+//! section in `devices.payloads.zst`; of other architectures than x86_64 in a folder of its name.
 //!
 //! An entry is one section of one device type at one kind of place, on the machine types on which
 //! it looks the same. What is taken from an entry for another machine is said in `release::compose`.
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::corpus::{Corpus, CorpusError};
+use super::corpus::{Corpus, CorpusError, path_of};
 use crate::dialect::Generation;
 use crate::vmstate::schema::{Answers, Body};
 
@@ -86,14 +86,19 @@ impl Catalogue {
 
     /// The machine types of the same chipset that were recorded next to one that was not.
     fn nearest(&self, machine: &str) -> Option<(&str, &str)> {
-        let chipset = |name: &str| name.rsplit_once('-').map(|(chipset, _)| chipset.to_owned());
-        let (own, asked) = (chipset(machine)?, Generation::of(machine)?);
-        let known = self.machines.iter().filter(|name| chipset(name).as_ref() == Some(&own));
+        let asked = Generation::of(machine)?;
+        let known = self.machines.iter().filter(|name| chipset(name) == chipset(machine));
         let known: Vec<(Generation, &str)> =
             known.filter_map(|name| Some((Generation::of(name)?, name.as_str()))).collect();
         let before = known.iter().filter(|(g, _)| *g < asked).max()?;
         let behind = known.iter().filter(|(g, _)| *g > asked).min()?;
         Some((before.1, behind.1))
+    }
+
+    /// Whether devices were recorded on a board of this machine type's chipset.
+    #[must_use]
+    pub fn has_board(&self, machine: &str) -> bool {
+        self.machines.iter().any(|name| chipset(name) == chipset(machine))
     }
 
     /// Whether an entry was seen on a machine type that was recorded.
@@ -130,14 +135,14 @@ impl Catalogue {
 
     /// Path in the corpus.
     #[must_use]
-    pub fn path(release: &str) -> String {
-        format!("{release}/devices.json")
+    pub fn path(release: &str, architecture: &str) -> String {
+        path_of(release, architecture, "devices.json")
     }
 
     /// Path of the payloads in the corpus.
     #[must_use]
-    pub fn payloads_path(release: &str) -> String {
-        format!("{release}/devices.payloads.zst")
+    pub fn payloads_path(release: &str, architecture: &str) -> String {
+        path_of(release, architecture, "devices.payloads.zst")
     }
 }
 
@@ -151,13 +156,17 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// The catalogue of a release; `None` if the corpus has none.
+    /// The catalogue of a release's binary of an architecture; `None` if the corpus has none.
     ///
     /// # Errors
     /// Files that cannot be read.
-    pub fn of(corpus: &Corpus, release: &str) -> Result<Option<Self>, CorpusError> {
-        let Some(catalogue) = corpus.catalogue(release)? else { return Ok(None) };
-        let payloads = corpus.payloads(release)?;
+    pub fn of(
+        corpus: &Corpus,
+        release: &str,
+        architecture: &str,
+    ) -> Result<Option<Self>, CorpusError> {
+        let Some(catalogue) = corpus.catalogue(release, architecture)? else { return Ok(None) };
+        let payloads = corpus.payloads(release, architecture)?;
         Ok(Some(Shelf { catalogue, payloads }))
     }
 
@@ -168,6 +177,12 @@ impl Shelf {
         let range = usize::try_from(from).ok().zip(usize::try_from(from.saturating_add(len)).ok());
         range.and_then(|(from, to)| self.payloads.get(from..to)).unwrap_or(&[])
     }
+}
+
+/// The name of a machine type without its generation: `pc-q35`, `aarch64/virt`, `microvm`.
+#[must_use]
+pub fn chipset(machine: &str) -> &str {
+    machine.rsplit_once('-').map_or(machine, |(chipset, _)| chipset)
 }
 
 fn is_false(v: &bool) -> bool {

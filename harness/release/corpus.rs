@@ -187,17 +187,22 @@ impl Corpus {
         Ok(Some(tables))
     }
 
-    /// The devices of a release; `None` if the corpus has no catalogue of them.
-    pub fn catalogue(&self, release: &str) -> Result<Option<Catalogue>, CorpusError> {
-        let path = Catalogue::path(release);
+    /// The devices of a release's binary of an architecture; `None` if the corpus has no catalogue
+    /// of them.
+    pub fn catalogue(
+        &self,
+        release: &str,
+        architecture: &str,
+    ) -> Result<Option<Catalogue>, CorpusError> {
+        let path = Catalogue::path(release, architecture);
         let Some(catalogue) = self.json::<Catalogue>(&path)? else { return Ok(None) };
         placed(&path, release, &catalogue.release)?;
         Ok(Some(catalogue))
     }
 
     /// Payloads that go with the devices of a release.
-    pub fn payloads(&self, release: &str) -> Result<Vec<u8>, CorpusError> {
-        let path = Catalogue::payloads_path(release);
+    pub fn payloads(&self, release: &str, architecture: &str) -> Result<Vec<u8>, CorpusError> {
+        let path = Catalogue::payloads_path(release, architecture);
         let packed = self.bytes(&path)?.ok_or(CorpusError::Missing { path: path.clone() })?;
         Ok(files::unzstd(&path, &packed, LIMIT)?)
     }
@@ -392,9 +397,15 @@ fn placed(path: &str, expected: &str, found: &str) -> Result<(), CorpusError> {
 /// Path of the descriptions of a release's binary of an architecture.
 #[must_use]
 pub fn tables_path(release: &str, architecture: &str) -> String {
+    path_of(release, architecture, "tables.json")
+}
+
+/// Path of what there is once for a release's binary of an architecture.
+#[must_use]
+pub fn path_of(release: &str, architecture: &str, file: &str) -> String {
     match architecture {
-        X86_64 => format!("{release}/tables.json"),
-        other => format!("{release}/{other}/tables.json"),
+        X86_64 => format!("{release}/{file}"),
+        other => format!("{release}/{other}/{file}"),
     }
 }
 

@@ -8,7 +8,6 @@ use super::platform::{self, Table};
 use super::ram::{self, RamState};
 use super::{FORMAT, MAGIC, block, command, configuration, record};
 use crate::dialect::machine::Generation;
-use crate::dialect::order::is_big_endian;
 use crate::dialect::{Capabilities, Dialect, PartLookup};
 use crate::vmstate::codec::{clock, slirp, virtio};
 use crate::vmstate::flow::c_string;
@@ -422,7 +421,7 @@ impl<'s, 'd> Load<'s, 'd> {
             dialect: &self.to.dialect,
             release: self.to.version,
             generation: Generation::of(&self.to.machine),
-            big_endian: is_big_endian(&self.to.machine),
+            machine: &self.to.machine,
             local: &self.to.local,
         };
         match &handler.body {

@@ -7,7 +7,6 @@ use super::destination::{Body, Destination};
 use super::load::{Loaded, Section};
 use super::{FORMAT, MAGIC, record};
 use crate::dialect::Generation;
-use crate::dialect::order::is_big_endian;
 use crate::vmstate::codec::{clock, slirp, virtio};
 use crate::vmstate::flow::{Name, SUBSECTION};
 use crate::vmstate::walk::Scene;
@@ -55,7 +54,7 @@ pub fn payload<'d, V: Values>(
         dialect: &by.dialect,
         release: by.version,
         generation: Generation::of(&by.machine),
-        big_endian: is_big_endian(&by.machine),
+        machine: &by.machine,
         local: &by.local,
     };
     let index = (handler.ordinal > 0).then_some(handler.ordinal);

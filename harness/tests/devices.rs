@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use crate::support::library;
 use crate::support::snapshots::snapshots;
+use crossload::dialect::machine::X86_64;
 use crossload::matrix::config::Config;
 use crossload::matrix::devices::{devices, standing};
 use crossload::matrix::policy::Standing;
@@ -49,7 +50,8 @@ fn a_device_that_a_release_lacks_is_no_other_device() {
     let mut lacking = 0;
     for (_, row) in stood() {
         let known = catalogues.entry(&row.destination).or_insert_with(|| {
-            library().corpus().catalogue(&row.destination).expect("catalogue").expect("catalogue")
+            let known = library().corpus().catalogue(&row.destination, X86_64);
+            known.expect("catalogue").expect("catalogue")
         });
         if known.types.contains_key(&row.device) {
             continue;

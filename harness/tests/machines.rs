@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support::library;
 use crate::support::snapshots::snapshots;
+use crossload::dialect::machine::X86_64;
 use crossload::matrix::targets::{Answer, Asked, Row, Targets, targets};
 use crossload::release::compose::Shelves;
 use crossload::release::files::{LIMIT, unzstd};
@@ -132,7 +133,7 @@ fn a_composed_destination_is_the_scenario_s() {
         .releases()
         .iter()
         .map(|(name, _)| name.as_str())
-        .filter(|name| library.corpus().catalogue(name).expect("catalogue").is_some())
+        .filter(|name| library.corpus().catalogue(name, X86_64).expect("catalogue").is_some())
         .collect();
     assert!(catalogued.len() >= 4, "{catalogued:?}");
     let (mut all, mut open, mut wrong) = (0, 0, Vec::new());

@@ -45,8 +45,8 @@ pub struct Scene<'d> {
     pub release: Version,
     /// Generation of the machine type, if it has one.
     pub generation: Option<Generation>,
-    /// Whether the machine type is one of a big-endian target.
-    pub big_endian: bool,
+    /// Machine type.
+    pub machine: &'d str,
     /// Local values.
     pub local: &'d Local,
 }

@@ -13,8 +13,6 @@ pub struct Backing {
     pub properties: String,
 }
 
-/// Bytes of memory behind a memory device: a multiple of every block size that one has on x86.
-const MEMORY: &str = "128M";
 /// Bytes of a drive, which has no file behind it: 4 MiB.
 const DRIVE: u64 = 4 << 20;
 
@@ -44,9 +42,10 @@ pub fn identity(device: &DeviceType) -> String {
         .collect()
 }
 
-/// What device number `number` of a machine gets for the kinds of properties that it has.
+/// What device number `number` of a machine gets for the kinds of properties that it has; `memory`
+/// is how much stands behind a memory device.
 #[must_use]
-pub fn backing(device: &DeviceType, number: usize) -> Backing {
+pub fn backing(device: &DeviceType, number: usize, memory: &str) -> Backing {
     let mut backing = Backing::default();
     for property in device.properties.iter().flatten() {
         let id = format!("{}{number}", property.name.replace('.', "-"));
@@ -74,13 +73,13 @@ pub fn backing(device: &DeviceType, number: usize) -> Backing {
                 (Vec::new(), format!("x{number}"))
             }
             "link<memory-backend>" if property.name == "memdev" => {
-                let memory = format!("memory-backend-ram,id={id},size={MEMORY}");
-                (vec!["-object".into(), memory], id)
+                let object = format!("memory-backend-ram,id={id},size={memory}");
+                (vec!["-object".into(), object], id)
             }
             // Of shared memory as two machines would have it; the older form of the property.
             "link<memory-backend>" if property.name == "hostmem" => {
-                let memory = format!("memory-backend-ram,id={id},size={MEMORY}");
-                (vec!["-object".into(), memory], id)
+                let object = format!("memory-backend-ram,id={id},size={memory}");
+                (vec!["-object".into(), object], id)
             }
             "link<rng-backend>" => (vec!["-object".into(), format!("rng-builtin,id={id}")], id),
             "link<cryptodev-backend>" => {
@@ -123,7 +122,7 @@ mod tests {
                 property("tpmdev", "str", "ID of a tpm to use as a backend"),
             ]),
         };
-        let Backing { options, properties } = backing(&device, 7);
+        let Backing { options, properties } = backing(&device, 7, "128M");
         assert_eq!(properties, ",disk=disk7,entropy=entropy7,tpmdev=tpmdev7");
         assert_eq!(options[2..4], ["-object", "rng-builtin,id=entropy7"]);
         assert_eq!(options[4..6], ["-chardev", "socket,id=chardev-tpmdev7,path=tpm"]);

@@ -8,29 +8,21 @@ use rayon::prelude::*;
 
 use super::super::QemuError;
 use super::super::binary::Binary;
-use super::rack::{Placing, Rack, on_board};
+use super::board::{self, BOARDS};
+use super::rack::{Filled, Rack, on_board};
+use super::slots::Placing;
 use super::trial::{Bench, Hints, Recorded};
 use super::types::{self, DeviceType};
 use super::vary::variants;
 use crate::dialect::Generation;
 use crate::release::bundle::recording::{ALONE, Found, Recording};
+use crate::release::catalogue::chipset;
 
 /// Machine types whose streams describe themselves, which is what tells sections apart.
 const DESCRIBED: Generation = Generation::new(2, 4);
 
-/// Chipsets, by what names of their machine types begin with, and where PCI devices go there.
-const CHIPSETS: [(&str, &[Placing]); 2] =
-    [("pc-i440fx-", &[Placing::Bridge]), ("pc-q35-", &[Placing::Root, Placing::Port])];
-
-/// What every machine with devices has: room for memory devices, also for those that keep theirs.
-const COMMON: [&str; 4] = ["-m", "64,slots=16,maxmem=8G", "-machine", "nvdimm=on"];
-
 /// Devices with changed properties in one machine, at most.
 const RACK: usize = 100;
-
-/// Boards as people configure them: what differs from the plain one.
-const BOARDS: [&str; 4] =
-    ["", "-smp 2", "-m 64,slots=4,maxmem=1G", "-serial null -serial null -parallel null -usb"];
 
 /// What a binary told of its devices.
 #[derive(Debug, Clone, Default)]
@@ -153,13 +145,15 @@ pub fn learn(
 fn machines<'b>(binary: &'b Binary, only: &[String]) -> Vec<(&'b str, Placing)> {
     let names: Vec<&str> = binary.machines.iter().map(|m| m.name.as_str()).collect();
     let mut all = Vec::new();
-    for (prefix, placings) in CHIPSETS {
-        let of: Vec<&str> = names.iter().copied().filter(|n| n.starts_with(prefix)).collect();
+    for board in &BOARDS {
+        let on = |name: &&str| chipset(name) == board.chipset;
+        let of: Vec<&str> = names.iter().copied().filter(on).collect();
         let chosen = match only {
             [] => spread(&of),
             _ => of.into_iter().filter(|name| only.iter().any(|o| o == name)).collect(),
         };
-        all.extend(chosen.into_iter().flat_map(|name| placings.iter().map(move |p| (name, *p))));
+        let placed = |name| board.placings.iter().map(move |placing| (name, *placing));
+        all.extend(chosen.into_iter().flat_map(placed));
     }
     all
 }
@@ -187,7 +181,8 @@ fn spread<'b>(names: &[&'b str]) -> Vec<&'b str> {
 fn boards<'b>(binary: &'b Binary, only: &[String]) -> Vec<(&'b str, &'static str)> {
     let mut names: Vec<&str> = machines(binary, only).into_iter().map(|(name, _)| name).collect();
     names.dedup();
-    names.into_iter().flat_map(|name| BOARDS.map(|options| (name, options))).collect()
+    let varied = |name| board::of(name).into_iter().flat_map(|board| board.varied);
+    names.into_iter().flat_map(|name| varied(name).map(move |options| (name, *options))).collect()
 }
 
 /// What came of one machine type.
@@ -219,16 +214,30 @@ fn several(
     hints: &Hints,
     limit: Duration,
 ) -> Result<One, QemuError> {
-    let (rack, without) = Rack::new(wanted, placing, |name| types.iter().any(|t| t.name == name));
-    let common = COMMON.map(str::to_owned);
-    let tried = Bench { binary, machine, common: &common, limit, hints }.record(&rack)?;
-    let recordings = tried.recorded.into_iter().map(|one| recording(machine, placing, one));
-    let mut left_out = tried.left_out;
-    let no_bus = |(device, bus): (&DeviceType, String)| {
-        (device.name.clone(), format!("nothing here has a bus of its kind: {bus}"))
-    };
-    left_out.extend(without.into_iter().map(no_bus));
-    Ok(One { recordings: recordings.collect(), left_out, hints: tried.hints })
+    let mut all = One { recordings: Vec::new(), left_out: BTreeMap::new(), hints: hints.clone() };
+    let Some(board) = board::of(machine) else { return Ok(all) };
+    let common: Vec<String> = board.common.iter().map(|option| (*option).to_owned()).collect();
+    let mut wanted = wanted.to_vec();
+    while !wanted.is_empty() {
+        let has = |name: &str| types.iter().any(|t| t.name == name);
+        let Filled { rack, full, no_bus } = Rack::new(&wanted, board, placing, has);
+        let hints = &all.hints;
+        let tried = Bench { binary, machine, common: &common, limit, hints }.record(&rack)?;
+        let recorded = tried.recorded.into_iter();
+        all.recordings.extend(recorded.map(|one| recording(machine, placing, one)));
+        all.left_out.extend(tried.left_out);
+        let no_bus = no_bus.into_iter().map(|(device, bus)| {
+            (device.name.clone(), format!("nothing here has a bus of its kind: {bus}"))
+        });
+        all.left_out.extend(no_bus);
+        all.hints = tried.hints;
+        // What has no room in this machine has it in the next.
+        wanted = match full.len() < wanted.len() {
+            true => full,
+            false => Vec::new(),
+        };
+    }
+    Ok(all)
 }
 
 fn recording(machine: &str, placing: Placing, recorded: Recorded) -> Recording {
@@ -262,7 +271,7 @@ fn board(
         place: String::new(),
         ..recording(machine, Placing::Bridge, recorded)
     });
-    Ok((machine.to_owned(), result))
+    Ok((format!("{machine} {options}").trim_end().to_owned(), result))
 }
 
 /// The descriptions of a binary's device classes (`-dump-vmstate`), as JSON text.

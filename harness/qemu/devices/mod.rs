@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | [`types`] | device types and their properties, as the binary tells them |
 //! | [`backends`] | what a device wants beside itself, by the kind of its properties |
+//! | [`board`] | boards on which devices are recorded |
+//! | [`slots`] | addresses on its buses |
 //! | [`rack`] | where devices go in one machine, with the path of each |
 //! | [`vary`] | properties with other values than their defaults |
 //! | [`trial`] | a machine with many devices, recorded; culprits found out |
@@ -11,9 +13,11 @@
 //! | [`shelve`] | what was learnt, in the corpus |
 
 pub mod backends;
+pub mod board;
 pub mod learn;
 pub mod rack;
 pub mod shelve;
+pub mod slots;
 pub mod trial;
 pub mod types;
 pub mod vary;

@@ -4,50 +4,22 @@
 //! | bus, as `-device help` has it | place |
 //! | --- | --- |
 //! | PCI | by [`Placing`]: behind a PCI bridge, on the root bus, behind a root port of its own |
+//! | virtio-bus, virtual-css-bus, spapr-vio-bus | a transport, a device number, a register of the board's |
 //! | ISA, System, i2c, none | what the machine type has |
 //! | USB, SCSI, IDE, HDA, ... | a controller of the rack (`CONTROLLERS`) |
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::backends::{Backing, SHARED, backing, identity};
+use super::board::Board;
+use super::slots::{Placing, Slots};
 use super::types::DeviceType;
-
-/// Where PCI devices go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Placing {
-    /// Behind PCI bridges: conventional devices.
-    Bridge,
-    /// On the root bus of PCI Express: devices integrated in the root complex.
-    Root,
-    /// Each behind a root port of its own: PCI Express endpoints.
-    Port,
-    /// In slots of the machine's own bus, `pci.0` or `pcie.0`, with nothing else.
-    Slot(&'static str),
-}
-
-impl Placing {
-    /// A word for it, as the catalogue has it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Placing::Bridge => "bridge",
-            Placing::Root => "root",
-            Placing::Port => "port",
-            Placing::Slot(_) => "slot",
-        }
-    }
-}
-
-/// Slots of a bridge; the first of 32 may be its own hotplug controller's.
-const BRIDGE_SLOTS: std::ops::Range<usize> = 1..32;
-/// Slots of a root bus that chipsets leave free.
-const ROOT_SLOTS: std::ops::Range<usize> = 3..27;
-/// Functions of a slot.
-const FUNCTIONS: usize = 8;
+use crate::release::bundle::recording::behind;
 
 /// What has a bus of each kind, and the property that says where on it.
 struct Controller {
     bus: &'static str,
+    /// `{}` stands for what the names of the board's virtio devices end in.
     device: &'static str,
     /// The name of the bus behind the controller's id: `.0` where it has one bus.
     suffix: &'static str,
@@ -83,7 +55,7 @@ const CONTROLLERS: [Controller; 10] = [
     },
     Controller {
         bus: "SCSI",
-        device: "virtio-scsi-pci",
+        device: "virtio-scsi-{}",
         suffix: ".0",
         address: "scsi-id={}",
         path: "0:{}:0",
@@ -100,7 +72,7 @@ const CONTROLLERS: [Controller; 10] = [
     Controller { bus: "HDA", device: "intel-hda", suffix: ".0", address: "cad={}", ..PLAIN },
     Controller {
         bus: "virtio-serial-bus",
-        device: "virtio-serial-pci",
+        device: "virtio-serial-{}",
         suffix: ".0",
         address: "nr={}",
         from: 1,
@@ -112,6 +84,9 @@ const CONTROLLERS: [Controller; 10] = [
     Controller { bus: "ccid-bus", device: "usb-ccid", suffix: ".0", room: 1, ..PLAIN },
     Controller { bus: "IndustryPack", device: "tpci200", suffix: ".0", room: 4, ..PLAIN },
 ];
+
+/// Buses of the board whose addresses are given out.
+const BOARD: [&str; 4] = ["PCI", "virtio-bus", "virtual-css-bus", "spapr-vio-bus"];
 
 /// Buses of the machine itself: nothing is said of where.
 const OWN: [&str; 3] = ["ISA", "System", "i2c-bus"];
@@ -141,6 +116,17 @@ pub struct Plugged {
     behind: Option<usize>,
 }
 
+/// A machine with devices, and those that are not in it, each with what is said of it.
+#[derive(Debug)]
+pub struct Filled<'d> {
+    /// The machine.
+    pub rack: Rack,
+    /// Devices, with their values of properties, for which its buses have no room left.
+    pub full: Vec<(&'d DeviceType, String)>,
+    /// Devices for which it has no bus, with the kind of it.
+    pub no_bus: Vec<(&'d DeviceType, String)>,
+}
+
 /// Devices with their places in one machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rack {
@@ -153,17 +139,17 @@ pub struct Rack {
 }
 
 impl Rack {
-    /// Puts devices, each with values of properties for it, into a machine; those for which it has
-    /// no bus are left out, and returned with the name of that bus.
+    /// Puts devices, each with values of properties for it, into a machine.
     #[must_use]
     pub fn new<'d>(
         devices: &[(&'d DeviceType, String)],
+        board: &Board,
         placing: Placing,
         has: impl Fn(&str) -> bool,
-    ) -> (Rack, Vec<(&'d DeviceType, String)>) {
-        let mut slots = Slots { placing, used: 0, frame: Vec::new() };
+    ) -> Filled<'d> {
+        let mut slots = Slots::new(board, placing);
         let mut rack = Rack::default();
-        let mut left_out = Vec::new();
+        let (mut full, mut no_bus) = (Vec::new(), Vec::new());
         // By kind of bus: the controller's number and id, and what is used of it.
         let mut controllers: BTreeMap<&str, (usize, String, usize)> = BTreeMap::new();
         for (number, (device, varied)) in devices.iter().enumerate() {
@@ -172,31 +158,49 @@ impl Rack {
             let (place, path) = match bus {
                 None => (String::new(), None),
                 Some(bus) if OWN.contains(&bus) => (String::new(), None),
-                Some("PCI") => {
-                    let (place, path) = slots.next();
-                    (place, Some(path))
-                }
+                Some(bus) if BOARD.contains(&bus) => match slots.next(bus) {
+                    Some((place, path)) => (place, Some(path)),
+                    None => {
+                        if slots.has(bus) {
+                            full.push((*device, varied.clone()));
+                        } else {
+                            no_bus.push((*device, bus.to_owned()));
+                        }
+                        continue;
+                    }
+                },
                 Some(bus) => {
                     let known = CONTROLLERS.iter().find(|c| c.bus == bus);
-                    let Some(known) = known.filter(|c| has(type_name(c.device))) else {
-                        left_out.push((*device, bus.to_owned()));
+                    let name = known.map(|c| c.device.replace("{}", board.virtio));
+                    let Some((known, name)) = known.zip(name.filter(|name| has(type_name(name))))
+                    else {
+                        no_bus.push((*device, bus.to_owned()));
                         continue;
                     };
                     let room = known.from.saturating_add(known.room);
                     if controllers.get(bus).is_none_or(|(.., used)| *used >= room) {
                         let number = rack.controllers.len();
                         let id = format!("hc{number}");
-                        let (place, path) = match type_name(known.device) {
-                            name if name.starts_with("isa-") => (String::new(), String::new()),
+                        let above = bus_of(&name);
+                        let at = match above {
+                            "ISA" => Some(Default::default()),
                             // On a USB controller of its own, which takes no part in a path.
-                            name if name.starts_with("usb-") => {
-                                let host = format!("qemu-xhci,id=host{number}{}", slots.next().0);
+                            "usb-bus" => slots.next("PCI").map(|(at, _)| {
+                                let host = format!("qemu-xhci,id=host{number}{at}");
                                 rack.frame.extend(["-device".to_owned(), host]);
                                 (format!(",bus=host{number}.0"), String::new())
-                            }
-                            _ => slots.next(),
+                            }),
+                            above => slots.next(above),
                         };
-                        rack.controllers.push((format!("{},id={id}{place}", known.device), path));
+                        let Some((place, path)) = at else {
+                            if slots.has(above) {
+                                full.push((*device, varied.clone()));
+                            } else {
+                                no_bus.push((*device, bus.to_owned()));
+                            }
+                            continue;
+                        };
+                        rack.controllers.push((format!("{name},id={id}{place}"), path));
                         controllers.insert(known.bus, (number, id, known.from));
                     }
                     let Some((controller, id, used)) = controllers.get_mut(bus) else { continue };
@@ -216,7 +220,7 @@ impl Rack {
                 }
             };
             let id = format!("dev{number}");
-            let Backing { options: mut backed, properties } = backing(device, number);
+            let Backing { options: mut backed, properties } = backing(device, number, board.memory);
             let mac = identity(device);
             let text = |more: &str| format!("{},id={id}{place}{mac}{more}{varied}", device.name);
             backed.extend(["-device".to_owned(), text(&properties)]);
@@ -232,7 +236,7 @@ impl Rack {
             });
         }
         rack.frame.splice(0..0, slots.frame);
-        (rack, left_out)
+        Filled { rack, full, no_bus }
     }
 
     /// Arguments of the machine with these of its devices; `backed` are those that have something
@@ -256,9 +260,7 @@ impl Rack {
     /// behind the controller that has it.
     #[must_use]
     pub fn owner(&self, devices: &[&Plugged], idstr: &str) -> Option<usize> {
-        let of = |path: &str| {
-            !path.is_empty() && idstr.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
-        };
+        let of = |path: &str| !path.is_empty() && behind(path, idstr).is_some();
         let own = devices.iter().position(|device| device.path.as_deref().is_some_and(of));
         own.or_else(|| {
             devices.iter().position(|device| {
@@ -269,137 +271,20 @@ impl Rack {
     }
 }
 
+/// The kind of bus that a controller is on.
+fn bus_of(controller: &str) -> &'static str {
+    match type_name(controller) {
+        name if name.starts_with("isa-") => "ISA",
+        name if name.starts_with("usb-") => "usb-bus",
+        name if name.ends_with("-ccw") => "virtual-css-bus",
+        name if name.ends_with("-device") => "virtio-bus",
+        _ => "PCI",
+    }
+}
+
 fn type_name(device: &str) -> &str {
     device.split(',').next().unwrap_or(device)
 }
 
-/// PCI addresses, given out one after the other.
-struct Slots {
-    placing: Placing,
-    used: usize,
-    frame: Vec<String>,
-}
-
-impl Slots {
-    /// The next free address: properties that say it, and the path of what is there.
-    fn next(&mut self) -> (String, String) {
-        let number = self.used;
-        self.used += 1;
-        match self.placing {
-            Placing::Bridge => {
-                let per = BRIDGE_SLOTS.len();
-                let (bridge, slot) = (number / per, number % per + BRIDGE_SLOTS.start);
-                let above = ROOT_SLOTS.start + bridge;
-                if slot == BRIDGE_SLOTS.start {
-                    let bridge = format!(
-                        "pci-bridge,id=bridge{bridge},chassis_nr={},bus=pci.0,addr={above:x}",
-                        255 - bridge
-                    );
-                    self.frame.extend(["-device".to_owned(), bridge]);
-                }
-                let place = format!(",bus=bridge{bridge},addr={slot:x}");
-                (place, format!("0000:00:{above:02x}.0:{slot:02x}.0"))
-            }
-            Placing::Root => {
-                // Function 0 is a bridge of a slot with several functions, which takes the mark of
-                // that from the devices that are asked about.
-                let per = FUNCTIONS - 1;
-                let (slot, function) = (ROOT_SLOTS.start + number / per, number % per + 1);
-                if function == 1 {
-                    let carrier = format!(
-                        "pcie-root-port,id=carrier{slot},chassis={slot},slot=1,bus=pcie.0,\
-                         addr={slot:x}.0,multifunction=on"
-                    );
-                    self.frame.extend(["-device".to_owned(), carrier]);
-                }
-                let place = format!(",bus=pcie.0,addr={slot:x}.{function}");
-                (place, format!("0000:00:{slot:02x}.{function}"))
-            }
-            Placing::Slot(bus) => {
-                let slot = ROOT_SLOTS.start + number;
-                (format!(",bus={bus},addr={slot:x}"), format!("0000:00:{slot:02x}.0"))
-            }
-            Placing::Port => {
-                let (slot, function) = (ROOT_SLOTS.start + number / FUNCTIONS, number % FUNCTIONS);
-                let many = if function == 0 { ",multifunction=on" } else { "" };
-                // Ports that are asked about have slot 0, in a chassis of any number.
-                let port = format!(
-                    "pcie-root-port,id=port{number},chassis={},slot=1,bus=pcie.0,addr={slot:x}.{function}{many}",
-                    number % 254 + 1
-                );
-                self.frame.extend(["-device".to_owned(), port]);
-                let place = format!(",bus=port{number},addr=0");
-                (place, format!("0000:00:{slot:02x}.{function}:00.0"))
-            }
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn device(name: &str, bus: Option<&str>) -> DeviceType {
-        DeviceType {
-            name: name.to_owned(),
-            bus: bus.map(str::to_owned),
-            properties: Some(Vec::new()),
-        }
-    }
-
-    #[test]
-    fn each_device_has_a_path_that_is_known_beforehand() {
-        let all = [
-            device("nic", Some("PCI")),
-            device("mouse", Some("usb-bus")),
-            device("beeper", Some("ISA")),
-            device("card", Some("xen-bus")),
-        ];
-        let wanted: Vec<_> = all.iter().map(|d| (d, String::new())).collect();
-        for (placing, nic, mouse) in [
-            (Placing::Bridge, "0000:00:03.0:01.0", "0000:00:03.0:02.0/1"),
-            (Placing::Root, "0000:00:03.1", "0000:00:03.2/1"),
-            (Placing::Port, "0000:00:03.0:00.0", "0000:00:03.1:00.0/1"),
-            (Placing::Slot("pci.0"), "0000:00:03.0", "0000:00:04.0/1"),
-        ] {
-            let (rack, left_out) = Rack::new(&wanted, placing, |_| true);
-            let paths: Vec<_> = rack.devices.iter().map(|d| d.path.as_deref()).collect();
-            assert_eq!(paths, [Some(nic), Some(mouse), None]);
-            assert_eq!(left_out[0].1, "xen-bus");
-            let line = rack
-                .arguments(&rack.devices.iter().collect::<Vec<_>>(), &BTreeSet::new())
-                .join(" ");
-            assert!(
-                line.ends_with("-device mouse,id=dev1,bus=hc0.0,port=1 -device beeper,id=dev2"),
-                "{line}"
-            );
-        }
-    }
-
-    #[rstest::rstest]
-    #[case("0000:00:03.0:01.0/2/usb-net", Some(1))]
-    #[case("0000:00:03.0:01.0/1/usb-net", Some(0))]
-    // The controller itself: one behind it.
-    #[case("0000:00:03.0:01.0/xhci", Some(0))]
-    #[case("0000:00:03.0:02.0/nic", Some(2))]
-    #[case("0000:00:03.0:03.0/nic", None)]
-    fn a_section_is_of_the_device_with_its_path(#[case] idstr: &str, #[case] owner: Option<usize>) {
-        let all = [("disk", "usb-bus"), ("net", "usb-bus"), ("nic", "PCI")];
-        let all = all.map(|(name, bus)| device(name, Some(bus)));
-        let wanted: Vec<_> = all.iter().map(|d| (d, String::new())).collect();
-        let (rack, _) = Rack::new(&wanted, Placing::Bridge, |_| true);
-        assert_eq!(rack.owner(&rack.devices.iter().collect::<Vec<_>>(), idstr), owner);
-    }
-
-    #[test]
-    fn a_slot_is_given_out_once() {
-        let nic = device("nic", Some("PCI"));
-        let wanted = vec![(&nic, String::new()); 150];
-        for placing in [Placing::Bridge, Placing::Root, Placing::Port] {
-            let (rack, _) = Rack::new(&wanted, placing, |_| true);
-            let paths: std::collections::BTreeSet<_> =
-                rack.devices.iter().map(|d| &d.path).collect();
-            assert_eq!(paths.len(), 150, "{placing:?}");
-        }
-    }
-}
+mod tests;

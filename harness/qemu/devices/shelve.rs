@@ -13,11 +13,10 @@ use super::super::emulator::Setup;
 use super::super::groups::running;
 use super::super::incoming::{Wanted, load};
 use super::learn::{Learnt, dump, learn};
-use crate::dialect::machine::X86_64;
 use crate::release::bundle::recording::{Told, import_recordings};
 use crate::release::bundle::{BundleInput, BundleMachine, BundleScenario};
 use crate::release::catalogue::Catalogue;
-use crate::release::corpus::Corpus;
+use crate::release::corpus::{Corpus, tables_path};
 use crate::release::held::Held;
 use crate::release::import::bundles::bundle_pool;
 use crate::release::json;
@@ -66,6 +65,7 @@ const LEVEL: i32 = 19;
 /// When the binary does not load the fixtures of its own release, or files fail. Nothing has been
 /// written then.
 pub fn shelve(order: &Order<'_>) -> Result<Shelved, QemuError> {
+    let architecture = order.binary.architecture.as_str();
     let held = Held::take(order.corpus, "add --devices")?;
     let corpus = Corpus::open(order.corpus)?;
     let library = Library::open(corpus.clone())?;
@@ -80,20 +80,20 @@ pub fn shelve(order: &Order<'_>) -> Result<Shelved, QemuError> {
     };
     let input =
         BundleInput { release: order.release.to_owned(), machines: scenarios(order, &library)? };
-    let pool = bundle_pool(&corpus, order.release, X86_64)?;
+    let pool = bundle_pool(&corpus, order.release, architecture)?;
     let (imported, catalogue, payloads) = import_recordings(input, told, &pool, library.renames())
         .map_err(|why| QemuError::Recordings { why: Box::new(why) })?;
 
     let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
     let release = order.release;
-    files.push((format!("{release}/tables.json").into(), text(&imported.tables)?));
+    files.push((tables_path(release, architecture).into(), text(&imported.tables)?));
     for list in &imported.handlers {
         let name = format!("{}.{}", list.machine, list.scenario);
         files.push((format!("{release}/destinations/{name}.json").into(), text(list)?));
     }
-    files.push((Catalogue::path(release).into(), text(&catalogue)?));
+    files.push((Catalogue::path(release, architecture).into(), text(&catalogue)?));
     let packed = zstd::encode_all(&payloads[..], LEVEL).map_err(QemuError::files)?;
-    files.push((Catalogue::payloads_path(release).into(), packed));
+    files.push((Catalogue::payloads_path(release, architecture).into(), packed));
     // No interrupt comes in between.
     let _running = running();
     let written = held.change(&files)?.iter().map(|path| path.display().to_string()).collect();

@@ -307,7 +307,9 @@ fn missing_rom(said: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rack::Placing;
+    use super::super::board::PC;
+    use super::super::rack::Filled;
+    use super::super::slots::Placing;
     use super::super::types::DeviceType;
     use super::*;
 
@@ -322,8 +324,12 @@ mod tests {
     fn culprits_are_named(#[case] said: &str, #[case] index: Option<usize>) {
         let nic =
             DeviceType { name: "nic".into(), bus: Some("PCI".into()), properties: Some(vec![]) };
-        let (rack, _) =
-            Rack::new(&[(&nic, String::new()), (&nic, String::new())], Placing::Bridge, |_| true);
+        let Filled { rack, .. } = Rack::new(
+            &[(&nic, String::new()), (&nic, String::new())],
+            &PC,
+            Placing::Bridge,
+            |_| true,
+        );
         assert_eq!(culprit(said, &rack, &rack.devices.iter().collect::<Vec<_>>()), index);
     }
 

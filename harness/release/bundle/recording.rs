@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{
     BundleError, BundleInput, BundleMachine, BundleScenario, Imported, Pool, import_bundle,
 };
-use crate::release::catalogue::{Catalogue, Entry};
+use crate::release::catalogue::{Catalogue, Entry, chipset};
 use crate::release::described::Described;
 use crate::release::library::build;
 use crate::release::notes::Note;
@@ -43,6 +43,20 @@ pub struct Recording {
 
 /// The place of a device that is alone in its machine, with no bridge or controller for it.
 pub const ALONE: &str = "alone";
+
+/// The path before the name of a section, and that name, if the section is behind a path. Of one that
+/// begins with `@` what stands before that is not known: `@71000001` is `l-lan@71000001`.
+#[must_use]
+pub fn behind<'s>(path: &str, idstr: &'s str) -> Option<(&'s str, &'s str)> {
+    let end = match path.strip_prefix('@') {
+        Some(_) => {
+            idstr.find('/').filter(|end| idstr.get(..*end).is_some_and(|p| p.ends_with(path)))?
+        }
+        None => path.len(),
+    };
+    let (before, rest) = idstr.split_at_checked(end)?;
+    (path.starts_with('@') || before == path).then_some((before, rest.strip_prefix('/')?))
+}
 
 /// A device of a recorded machine.
 #[derive(Debug, Clone, Default)]
@@ -249,8 +263,8 @@ impl Shelving {
             .devices
             .iter()
             .filter_map(|found| {
-                let path = found.path.as_deref()?;
-                Some((found, path, idstr.strip_prefix(path)?.strip_prefix('/')?))
+                let (path, section) = behind(found.path.as_deref()?, idstr)?;
+                Some((found, path, section))
             })
             .max_by_key(|(_, path, _)| path.len());
         if let Some((found, path, section)) = by_path {
@@ -362,10 +376,6 @@ impl Shelving {
     }
 }
 
-fn chipset(machine: &str) -> &str {
-    machine.rsplit_once('-').map_or(machine, |(chipset, _)| chipset)
-}
-
 /// Where each section of a stream that describes itself lies, by name and instance, and its RAM
 /// blocks.
 type Outline = (BTreeMap<(String, u32), (usize, usize)>, Vec<(String, u64)>);
@@ -402,6 +412,22 @@ mod tests {
             stream: Vec::new(),
             trace: String::new(),
         }
+    }
+
+    #[rstest::rstest]
+    #[case("0000:00:03.0", "0000:00:03.0/nic", Some(("0000:00:03.0", "nic")))]
+    #[case("0000:00:03.0", "0000:00:03.0:01.0/nic", None)]
+    #[case("/fe.0.0001", "/fe.0.0001/nic", Some(("/fe.0.0001", "nic")))]
+    // What stands before the register is the device's.
+    #[case("@71000100", "l-lan@71000100/nic", Some(("l-lan@71000100", "nic")))]
+    #[case("@71000100", "l-lan@71000200/nic", None)]
+    #[case("@71000100", "vty@71000100", None)]
+    fn a_section_is_behind_a_path(
+        #[case] path: &str,
+        #[case] idstr: &str,
+        #[case] expected: Option<(&str, &str)>,
+    ) {
+        assert_eq!(behind(path, idstr), expected);
     }
 
     /// Whose section a handler of a machine with these devices is.

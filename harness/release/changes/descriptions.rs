@@ -173,7 +173,7 @@ impl Descriptions {
         let tables = library.tables(release, X86_64).ok_or_else(none)?;
         let corpus = library.corpus();
         let mut registered: BTreeMap<(String, Loads), BTreeSet<String>> = BTreeMap::new();
-        let catalogue = corpus.catalogue(release)?.unwrap_or_default();
+        let catalogue = corpus.catalogue(release, X86_64)?.unwrap_or_default();
         let mut types: BTreeSet<String> = catalogue.types.keys().cloned().collect();
         // Without a catalogue nobody knows.
         types.insert(BOARD.to_owned());

@@ -23,7 +23,7 @@ pub fn gates(
     for release in releases {
         // A dump has a file's name, which is no release.
         if library.tables(release, X86_64).is_some() {
-            catalogues.extend(library.corpus().catalogue(release)?);
+            catalogues.extend(library.corpus().catalogue(release, X86_64)?);
         }
     }
     let lines = |change: &Change| catalogues.iter().filter_map(|c| line(c, change)).collect();

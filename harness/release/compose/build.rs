@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::choose::{self, Asked};
 use super::find::{
-    Found, find, first, lacks_device, lacks_machine, registers_otherwise, shelves_of,
+    Found, RAM, find, first, lacks_device, lacks_machine, loaders, registers_otherwise, shelves_of,
 };
 use super::machine::{Machine, Sent};
 use super::shelf::Shelves;
@@ -15,8 +15,10 @@ use crate::release::described::brought;
 use crate::release::library::{Library, LibraryError};
 use crate::stream::{Destination, load_payload};
 use crate::vmstate::Local;
+use crate::vmstate::check::cpreg::List;
 use crate::vmstate::codec::slirp;
 use crate::vmstate::schema::{Answers, Body, Handler, Handlers, Tables};
+use crate::wire::Span;
 
 /// What composed destinations have in the place of a scenario's name.
 pub const COMPOSED: &str = "composed";
@@ -115,8 +117,9 @@ pub fn source(
     let mut chosen = Vec::new();
     // As the machine is configured, and as the release has them by default.
     let (mut handlers, mut own) = (Vec::new(), Vec::new());
+    let loaders = loaders(shelves, release, name)?;
     for sent in &machine.sections {
-        if let Some(known) = by_hand(sent) {
+        if let Some(known) = by_hand(sent, &loaders) {
             own.push(known.clone());
             handlers.push(known);
             chosen.push(Chosen { entry: None, answers: Answers::default(), missing: None });
@@ -188,16 +191,19 @@ pub fn destination(
     if let Some(lacking) = lacks_machine(shelves, release, &name)? {
         return Ok(Err(lacking));
     }
-    if !name.starts_with(CATALOGUED) {
+    let catalogue = shelves.catalogue_on(release, &name)?;
+    // What PCs have in common, scenarios tell, too.
+    let catalogued = catalogue.as_ref().is_some_and(|shelf| shelf.catalogue.has_board(&name));
+    if !name.starts_with("pc-") && !catalogued {
         let what = format!("what {release} has on boards like {name} beyond its scenarios");
         return Ok(Err(Lacking::Unknown(what)));
     }
-    let catalogue = shelves.catalogue_on(release, &name)?;
     let mut assumptions = Vec::new();
     let mut elsewhere = BTreeMap::new();
     let mut parts = Parts::default();
+    let loaders = loaders(shelves, release, &name)?;
     for (sent, from) in machine.sections.iter().zip(&source.chosen) {
-        if let Some(known) = by_hand(sent) {
+        if let Some(known) = by_hand(sent, &loaders) {
             parts.without_entry(known, None);
             continue;
         }
@@ -348,10 +354,22 @@ fn locals(
         local.items.insert(identity, value);
     }
     let mut subsections = BTreeSet::new();
-    for (index, chosen) in composed.chosen.iter().enumerate() {
+    for (index, chosen) in composed.chosen.iter_mut().enumerate() {
         let Some((entry, shelf)) = &chosen.entry else { continue };
         let Some(at) = place(default, index) else { continue };
         let loaded = load_payload(default, at, entry.version_id, shelf.payload(entry));
+        let lists = loaded.map.spans().iter();
+        let lists = lists.filter(|span| List::of(&span.name) == Some(List::Indexes));
+        let other = |span: &Span<'_>| {
+            let sent = sent.get(&span.identity);
+            sent.is_some_and(|sent| before.get(&span.identity).is_some_and(|own| own != sent))
+        };
+        if lists.into_iter().any(other) {
+            // The source's own registers are of a model that was recorded of neither.
+            let release = &composed.destination.release;
+            chosen.missing =
+                Some(format!("system registers of this model of processor in {release}"));
+        }
         for span in loaded.map.spans().iter().filter(|span| span.info == "subsection") {
             subsections.insert((loaded.map.path(span), span.name.to_string()));
         }
@@ -381,12 +399,14 @@ fn blocks(composed: &mut Composed, machine: &Machine, source: &Composed) -> Vec<
             blocks.retain(|(block, _)| block != name.as_bytes());
         }
     }
+    // `pc.ram`, `mach-virt.ram`, `s390.ram` ...
+    let is_memory = |name: &[u8]| name.ends_with(b".ram");
     let files: Vec<String> = blocks
         .iter()
         .filter(|(name, _)| {
-            name.ends_with(b".rom") || name.ends_with(b".bios") || name.starts_with(b"pc.")
+            name.ends_with(b"rom") || name.ends_with(b".bios") || name.starts_with(b"pc.")
         })
-        .filter(|(name, _)| name != crate::vmstate::local::MAIN)
+        .filter(|(name, _)| !is_memory(name))
         .map(|(name, len)| format!("{} {len:#x}", String::from_utf8_lossy(name)))
         .collect();
     if !files.is_empty() {
@@ -395,7 +415,7 @@ fn blocks(composed: &mut Composed, machine: &Machine, source: &Composed) -> Vec<
             files.join(", ")
         ));
     }
-    let memory = blocks.iter().filter(|(name, _)| name == crate::vmstate::local::MAIN);
+    let memory = blocks.iter().filter(|(name, _)| is_memory(name));
     composed.assumptions.extend(memory.map(|(_, len)| format!("memory of {len:#x} bytes")));
     blocks
 }
@@ -413,15 +433,16 @@ fn handler(entry: &Entry, idstr: String, instance_id: u32, answers: Answers) -> 
     }
 }
 
-/// How the names of boards begin that catalogues are of.
-const CATALOGUED: &str = "pc-";
-
 /// Sections of what stands behind devices: name, version, alias. `audio` has no fields
 /// (`vmstate_audio`), and is there as soon as there is an audio backend.
 const BY_HAND: [(&str, u32, i64); 2] = [("slirp", slirp::VERSION, 0), ("audio", 1, -1)];
 
-/// The handler of a section that no device registers and that has one form in every release.
-fn by_hand(sent: &Sent) -> Option<Handler> {
+/// The handler of a section that no device registers and that has one form in every release, or of
+/// one with a loader of its own.
+fn by_hand(sent: &Sent, loaders: &[Handler]) -> Option<Handler> {
+    if let Some(own) = loaders.iter().find(|h| h.idstr == sent.idstr) {
+        return Some(Handler { instance_id: sent.instance_id, ..own.clone() });
+    }
     let (_, version_id, alias_id) = BY_HAND.into_iter().find(|(name, ..)| *name == sent.idstr)?;
     Some(Handler { alias_id, version_id, ..unknown(sent, &sent.idstr) })
 }
@@ -455,8 +476,12 @@ fn built(
             handler.version_id = handler.version_id.max(vmsd.version_id);
         }
     }
+    // What is sent in parts is no section of the stream's here.
+    let live = loaders(shelves, kit.release, machine)?;
+    let live = live.into_iter().filter(|own| sections.iter().all(|h| h.idstr != own.idstr));
+    let live: Vec<Handler> = live.collect();
     let ram = Handler {
-        idstr: "ram".to_owned(),
+        idstr: RAM.to_owned(),
         instance_id: 0,
         alias_id: 0,
         version_id: 4,
@@ -470,7 +495,7 @@ fn built(
         machine: machine.to_owned(),
         scenario: COMPOSED.to_owned(),
         origin: COMPOSED.to_owned(),
-        handlers: std::iter::once(ram).chain(sections).collect(),
+        handlers: std::iter::once(ram).chain(sections).chain(live).collect(),
         ..Handlers::default()
     };
     let mut destination = shelves.library.build(&list, kit.tables)?;

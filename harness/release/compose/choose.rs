@@ -33,7 +33,46 @@ pub fn own<'s>(shelf: &'s Shelf, tables: &Tables, asked: &Asked<'_>) -> Option<&
     let score = |entry: &&Entry| {
         (likeness(shelf, tables, entry, asked), std::cmp::Reverse(entry.payload.0))
     };
-    entries.max_by_key(score)
+    let best = entries.max_by_key(score)?;
+    Some(model(shelf, best, asked).unwrap_or(best))
+}
+
+/// The section of a processor, and how options that choose its model begin. Which system registers it
+/// sends hangs on the model; they are in no description.
+const PROCESSOR: &str = "cpu";
+const MODEL: &str = "-cpu ";
+
+/// Whether an entry is of a processor of a model that was asked for.
+#[must_use]
+pub fn is_model(entry: &Entry) -> bool {
+    entry.section == PROCESSOR && entry.device.is_empty() && entry.varied.starts_with(MODEL)
+}
+
+/// Of a processor the entry of the model that a section looks most like, if it is not the default one.
+fn model<'s>(shelf: &'s Shelf, base: &Entry, asked: &Asked<'_>) -> Option<&'s Entry> {
+    let alike = |entry: &Entry| {
+        let (payload, sent) = (shelf.payload(entry), &asked.sent.payload);
+        let same = payload.iter().zip(sent).filter(|(own, sent)| own == sent).count();
+        if payload.len() == sent.len() { same } else { 0 }
+    };
+    let entries = shelf.catalogue.entries.iter();
+    let models = entries.filter(|e| is_model(e) && base.section == e.section);
+    let score = |entry: &&Entry| {
+        (
+            alike(entry),
+            shelf.catalogue.is_on(entry, asked.machine),
+            std::cmp::Reverse(entry.payload.0),
+        )
+    };
+    models.max_by_key(score).filter(|entry| alike(entry) > alike(base))
+}
+
+/// The entry of another release's shelf for a processor of a model that was asked for.
+#[must_use]
+pub fn same_model<'s>(shelf: &'s Shelf, own: &Entry, machine: &str) -> Option<&'s Entry> {
+    let entries = shelf.catalogue.entries.iter();
+    let same = entries.filter(|e| is_model(e) && e.varied == own.varied);
+    same.max_by_key(|e| (shelf.catalogue.is_on(e, machine), std::cmp::Reverse(e.payload.0)))
 }
 
 /// The entry of another release's shelf for what `own` is in the source's.

@@ -6,9 +6,12 @@ use std::rc::Rc;
 use super::build::Lacking;
 use super::choose::{self, Asked};
 use super::shelf::Shelves;
-use crate::release::catalogue::{Entry, Shelf};
+use crate::release::catalogue::{Entry, Shelf, chipset};
 use crate::release::library::LibraryError;
-use crate::vmstate::schema::Tables;
+use crate::vmstate::schema::{Body, Handler, Tables};
+
+/// The section of memory, which every machine has.
+pub(super) const RAM: &str = "ram";
 
 /// An entry, and the shelf where its payload is.
 pub(super) type Found = (Entry, Rc<Shelf>);
@@ -22,10 +25,18 @@ pub(super) fn find(
     asked: &Asked<'_>,
     tables: &Tables,
 ) -> Result<Option<Found>, LibraryError> {
-    let catalogue = shelves.catalogue(release)?;
+    let catalogue = shelves.catalogue_on(release, machine)?;
     let recorded = |shelf: &Rc<Shelf>| {
         shelf.catalogue.types.get(device_of(from)).is_some_and(String::is_empty)
     };
+    // What another model has says nothing of this one.
+    if let Some((own, _)) = from.filter(|(entry, _)| choose::is_model(entry)) {
+        let found = catalogue.and_then(|shelf| {
+            let entry = choose::same_model(&shelf, own, machine)?.clone();
+            Some((entry, shelf.clone()))
+        });
+        return Ok(found);
+    }
     let gone = catalogue.is_some_and(|shelf| !recorded(&shelf));
     for shelf in shelves_of(shelves, release, machine)? {
         let device = |(entry, _): &Found| {
@@ -85,6 +96,30 @@ pub(super) fn shelves_of(
     Ok(all)
 }
 
+/// What a release loads on a chipset with functions of its own, live or not, beside `ram`: as its
+/// scenarios have it.
+pub(super) fn loaders(
+    shelves: &Shelves<'_>,
+    release: &str,
+    machine: &str,
+) -> Result<Vec<Handler>, LibraryError> {
+    let corpus = shelves.library.corpus();
+    let mut all: Vec<Handler> = Vec::new();
+    for (on, scenario) in corpus.destinations(release) {
+        if chipset(&on) != chipset(machine) {
+            continue;
+        }
+        let list = corpus.handlers(release, &on, &scenario)?;
+        for handler in list.into_iter().flat_map(|list| list.handlers) {
+            let known = all.iter().any(|h| h.idstr == handler.idstr);
+            if matches!(handler.body, Body::Loader(_)) && handler.idstr != RAM && !known {
+                all.push(handler);
+            }
+        }
+    }
+    Ok(all)
+}
+
 /// Whether a device type is missing: `Some(None)` if the release has none, `Some(Some(why))` if it
 /// is not catalogued.
 pub(super) fn lacks_device(
@@ -109,8 +144,10 @@ pub fn machine_types(shelves: &Shelves<'_>) -> Result<BTreeSet<String>, LibraryE
     let mut all = BTreeSet::new();
     for (release, _) in shelves.library.releases() {
         all.extend(shelves.library.corpus().destinations(release).into_iter().map(|(on, _)| on));
-        let shelf = shelves.catalogue(release)?;
-        all.extend(shelf.iter().flat_map(|shelf| shelf.catalogue.all_machines.iter().cloned()));
+        for architecture in shelves.library.corpus().architectures(release) {
+            let shelf = shelves.catalogue(release, architecture)?;
+            all.extend(shelf.iter().flat_map(|shelf| shelf.catalogue.all_machines.iter().cloned()));
+        }
     }
     Ok(all)
 }

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::dialect::machine::{X86_64, architecture};
+use crate::dialect::machine::architecture;
 use crate::release::catalogue::{Catalogue, Entry, Shelf};
 use crate::release::corpus::CorpusError;
 use crate::release::library::{Library, LibraryError};
@@ -18,7 +18,7 @@ use crate::wire::Feed;
 pub struct Shelves<'l> {
     /// The corpus that they are from.
     pub library: &'l Library,
-    catalogues: RefCell<BTreeMap<String, Option<Rc<Shelf>>>>,
+    catalogues: RefCell<BTreeMap<(String, String), Option<Rc<Shelf>>>>,
     scenarios: RefCell<BTreeMap<(String, String), Rc<Shelf>>>,
 }
 
@@ -29,20 +29,25 @@ impl<'l> Shelves<'l> {
         Shelves { library, catalogues: RefCell::default(), scenarios: RefCell::default() }
     }
 
-    /// The catalogue of a release; `None` if it has none.
+    /// The catalogue of a release's binary of an architecture; `None` if it has none.
     ///
     /// # Errors
     /// Files that cannot be read.
-    pub fn catalogue(&self, release: &str) -> Result<Option<Rc<Shelf>>, CorpusError> {
-        if let Some(known) = self.catalogues.borrow().get(release) {
+    pub fn catalogue(
+        &self,
+        release: &str,
+        architecture: &str,
+    ) -> Result<Option<Rc<Shelf>>, CorpusError> {
+        let key = (release.to_owned(), architecture.to_owned());
+        if let Some(known) = self.catalogues.borrow().get(&key) {
             return Ok(known.clone());
         }
-        let shelf = Shelf::of(self.library.corpus(), release)?.map(Rc::new);
-        self.catalogues.borrow_mut().insert(release.to_owned(), shelf.clone());
+        let shelf = Shelf::of(self.library.corpus(), release, architecture)?.map(Rc::new);
+        self.catalogues.borrow_mut().insert(key, shelf.clone());
         Ok(shelf)
     }
 
-    /// The same where it is about a machine type: catalogues are of x86_64.
+    /// The same for the architecture of a machine type.
     ///
     /// # Errors
     /// Files that cannot be read.
@@ -51,10 +56,7 @@ impl<'l> Shelves<'l> {
         release: &str,
         machine: &str,
     ) -> Result<Option<Rc<Shelf>>, CorpusError> {
-        match architecture(machine) {
-            X86_64 => self.catalogue(release),
-            _ => Ok(None),
-        }
+        self.catalogue(release, architecture(machine))
     }
 
     /// What the scenarios of a release show on a machine type, as entries without a device.

@@ -35,7 +35,7 @@ fn on<T>(release: &str, name: Name<'_>, local: i32, each: impl FnOnce(Scene<'_>)
         dialect: &dialect,
         release,
         generation: None,
-        big_endian: false,
+        machine: "pc",
         local: &known,
     })
 }

@@ -114,7 +114,7 @@ fn written(of: &Destination, pointers: [Option<u16>; 4]) -> std::result::Result<
         dialect: &of.dialect,
         release: of.version,
         generation: None,
-        big_endian: false,
+        machine: "pc",
         local: &none,
     };
     let index = of.set.index_of("dev").unwrap();

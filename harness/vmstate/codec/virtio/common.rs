@@ -7,6 +7,7 @@ use super::super::pci;
 use super::transport::{self, Transport};
 use super::{compared, from, net, refuse_if, scalar, within};
 use crate::dialect::Version;
+use crate::dialect::order::is_big_endian;
 use crate::wire::{Kind, Result};
 
 /// Status bit of a driver that knows virtio 1.
@@ -160,7 +161,7 @@ fn config<'d, F: Flow<'d>>(
 /// but the lowest first once the driver has negotiated virtio 1. Only such a driver sets FEATURES_OK,
 /// which counts where `same` says that the status is that of the device whose space it is.
 fn order(scene: Scene<'_>, status: u64, same: bool) -> Option<Order> {
-    match scene.big_endian {
+    match is_big_endian(scene.machine) {
         false => Some(Order::Little),
         true if same && status & FEATURES_OK != 0 => Some(Order::Little),
         true => same.then_some(Order::Big),

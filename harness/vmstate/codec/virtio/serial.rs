@@ -3,6 +3,7 @@
 use super::super::super::flow::Flow;
 use super::super::super::walk::Walk;
 use super::{blk, compared, from, refuse_if, scalar, within};
+use crate::dialect::order::is_big_endian;
 use crate::wire::{Kind, Result};
 
 /// Transfers the device part: nothing in section version 1.
@@ -31,7 +32,7 @@ fn ports_map<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<Vec<u32>> {
     // Of a device of before virtio 1 on a big-endian machine the number is in the order of its
     // configuration space, and so swapped on the way (`get_config` of virtio-serial); no device has
     // as many ports as would be read the other way.
-    let big_endian = walk.scene.big_endian;
+    let big_endian = is_big_endian(walk.scene.machine);
     let number = |n: u64| match big_endian && n > u64::from(u16::MAX) {
         true => u64::from((n as u32).swap_bytes()),
         false => n,

@@ -51,7 +51,7 @@ struct Release {
     local: Local,
     /// The section's name with its path; without one a device is on PCI.
     section: Option<&'static str>,
-    big_endian: bool,
+    machine: &'static str,
 }
 
 /// What a load came to: the refusal, how much was read, and paths with offset and length.
@@ -90,13 +90,15 @@ impl Release {
         };
         add_descriptions(&mut set, &target).expect("descriptions");
         let local = Local::default();
-        Release { number, dialect, set, local, section: None, big_endian: false }
+        Release { number, dialect, set, local, section: None, machine: MACHINE }
     }
 
     /// On a big-endian machine if on a channel.
     fn on(mut self, section: &'static str) -> Self {
         self.section = Some(section);
-        self.big_endian = section.starts_with('/');
+        if section.starts_with('/') {
+            self.machine = "s390-ccw-virtio";
+        }
         self
     }
 
@@ -106,7 +108,7 @@ impl Release {
             dialect: &self.dialect,
             release: self.number,
             generation: None,
-            big_endian: self.big_endian,
+            machine: self.machine,
             local: &self.local,
         }
     }

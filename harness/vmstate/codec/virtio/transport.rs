@@ -5,6 +5,7 @@ use super::super::super::flow::Flow;
 use super::super::super::walk::Walk;
 use super::{described, from, scalar, tables, within};
 use crate::dialect::Version;
+use crate::dialect::machine::has_channels;
 use crate::wire::Result;
 
 /// A transport of virtio devices.
@@ -20,17 +21,22 @@ pub enum Transport {
 
 /// The transport of the section that is walked.
 pub fn of<'d, F: Flow<'d>>(walk: &Walk<'d, '_, F>) -> Transport {
-    by_path(walk.flow.made().section(), walk.scene.release)
+    by_path(walk.flow.made().section(), walk.scene.release, walk.scene.machine)
 }
 
 /// The transport that the name of a section tells.
 ///
 /// Up to virt-2.6 devices of virtio-mmio have no path (`virtio_mmio_bus_get_dev_path`, property
-/// `format_transport_address`). Those of PCI have one since 0.13.
-fn by_path(idstr: Option<&str>, release: Version) -> Transport {
+/// `format_transport_address`), and none up to s390-ccw-virtio-2.6 has one (`css_dev_path`). Those of PCI have one
+/// since 0.13.
+fn by_path(idstr: Option<&str>, release: Version, machine: &str) -> Transport {
     let Some(idstr) = idstr else { return Transport::Pci };
     let Some((path, _)) = idstr.rsplit_once('/') else {
-        return if release < Version::new(0, 13, 0) { Transport::Pci } else { Transport::Mmio };
+        return match has_channels(machine) {
+            true => Transport::Ccw,
+            false if release < Version::new(0, 13, 0) => Transport::Pci,
+            false => Transport::Mmio,
+        };
     };
     let place = path.rsplit('/').next().unwrap_or(path);
     let is_channel = {
@@ -96,12 +102,20 @@ mod tests {
     #[case("virtio-mmio@000000000a003e00/virtio-blk", Transport::Mmio)]
     #[case("virtio-blk", Transport::Mmio)]
     fn a_path_tells_the_transport(#[case] idstr: &str, #[case] transport: Transport) {
-        assert_eq!(by_path(Some(idstr), Version::new(7, 2, 0)), transport);
+        assert_eq!(by_path(Some(idstr), Version::new(7, 2, 0), "virt-2.6"), transport);
+    }
+
+    #[test]
+    fn on_s390x_all_are_on_channels() {
+        let of = |machine| by_path(Some("virtio-blk"), Version::new(7, 2, 0), machine);
+        assert_eq!(of("s390-ccw-virtio-2.4"), Transport::Ccw);
+        assert_eq!(of("s390x/s390-ccw-virtio-2.4"), Transport::Ccw);
+        assert_eq!(of("aarch64/virt-2.6"), Transport::Mmio);
     }
 
     #[test]
     fn in_0_12_nothing_has_a_path() {
-        assert_eq!(by_path(Some("virtio-blk"), Version::new(0, 12, 5)), Transport::Pci);
-        assert_eq!(by_path(None, Version::new(7, 2, 0)), Transport::Pci);
+        assert_eq!(by_path(Some("virtio-blk"), Version::new(0, 12, 5), "pc"), Transport::Pci);
+        assert_eq!(by_path(None, Version::new(7, 2, 0), "pc"), Transport::Pci);
     }
 }
