@@ -150,6 +150,7 @@ fn devices(
     let notes: Vec<Note> = notes.filter(|note| !told.contains(note)).collect();
     text += &notes::lines(&notes, args.notes);
     for (machine, why) in &shelved.silent {
+        let why = why.lines().last().unwrap_or("");
         text += &format!("{machine} could not be recorded: {why}\n");
     }
     let types = &shelved.catalogue.types;

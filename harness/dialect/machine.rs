@@ -37,6 +37,15 @@ pub fn has_channels(machine: &str) -> bool {
     bare(machine).starts_with("s390-ccw-virtio")
 }
 
+/// How many bits of an address are within a page of memory: 12, but 10 up to virt-2.7 of ARM, whose
+/// processors may have smaller pages (`minimum_page_bits`, which `virt` sets since 2.8).
+#[must_use]
+pub fn page_bits(machine: &str) -> u32 {
+    let small = bare(machine).starts_with("virt-")
+        && Generation::of(machine).is_some_and(|own| own < Generation::new(2, 8));
+    if small { 10 } else { 12 }
+}
+
 /// A machine type as somebody wrote it, with or without the architecture that needs none.
 #[must_use]
 pub fn canonical(written: &str) -> String {
@@ -86,6 +95,14 @@ mod tests {
         assert_eq!(Generation::of("riscv64/virt"), None);
         assert_eq!(canonical("x86_64/pc-1.0"), "pc-1.0");
         assert_eq!(canonical(&arm), arm);
+    }
+
+    #[test]
+    fn old_boards_of_arm_have_small_pages() {
+        let bits = |machine| page_bits(machine);
+        assert_eq!((bits("aarch64/virt-2.7"), bits("virt-2.6")), (10, 10));
+        assert_eq!((bits("aarch64/virt-2.8"), bits("aarch64/virt-10.0")), (12, 12));
+        assert_eq!((bits("riscv64/virt"), bits("pc-i440fx-2.6")), (12, 12));
     }
 
     #[test]

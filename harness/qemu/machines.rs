@@ -309,9 +309,15 @@ fn sample(
     // A PC takes more options than it is recorded with.
     let pc = architecture(machine) == X86_64 && placing != Placing::Nowhere;
     let options = if pc { &OPTIONS[..] } else { board.varied };
-    let options = options.iter().filter(|_| random.below(4) == 0);
-    let mut common: Vec<String> =
-        options.flat_map(|o| o.split_whitespace().map(str::to_owned)).collect();
+    // Of another board one at a time is recorded.
+    let one = if pc { 0 } else { random.below(options.len()) };
+    let options = options
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| if pc { random.below(4) == 0 } else { *at == one })
+        .flat_map(|(_, o)| o.split_whitespace());
+    let options = board.needed.iter().copied().chain(options);
+    let mut common: Vec<String> = options.map(str::to_owned).collect();
     if !common.iter().any(|option| option == "-m") {
         let memory = if pc { &["-m", "32,slots=4,maxmem=4G"] } else { board.common };
         common.extend(memory.iter().map(|option| (*option).to_owned()));

@@ -9,7 +9,6 @@
 use std::collections::BTreeSet;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
-use super::ram::PAGE_SIZE;
 use crate::dialect::ram::{COMPRESS_PAGE, CONTINUE, EOS, MULTIFD_FLUSH, PAGE, XBZRLE, ZERO};
 use crate::vmstate::local::MAIN;
 
@@ -69,11 +68,12 @@ pub fn condense(
     parts: &[(u64, u64)],
     blocks: &[(Vec<u8>, u64)],
     placed: &[(u64, u64)],
+    page: u64,
 ) -> io::Result<Condensed> {
     source.seek(SeekFrom::Start(0))?;
     let mut from = BufReader::with_capacity(WINDOW, source);
     let mut out = Condensed::default();
-    let mut pages = Pages { blocks, seen: BTreeSet::new(), last: Vec::new() };
+    let mut pages = Pages { blocks, page, seen: BTreeSet::new(), last: Vec::new() };
     let mut at = 0;
     for (start, end) in placed {
         copy(&mut from, &mut out.bytes, start.saturating_sub(at))?;
@@ -112,6 +112,8 @@ fn copy(from: &mut impl Read, to: &mut Vec<u8>, len: u64) -> io::Result<()> {
 /// What was seen of page records.
 struct Pages<'a> {
     blocks: &'a [(Vec<u8>, u64)],
+    /// Bytes of a page.
+    page: u64,
     /// Flags of records that stayed.
     seen: BTreeSet<u64>,
     /// The block of the last record.
@@ -128,7 +130,7 @@ impl Pages<'_> {
         let mut head = [0; 8];
         from.read_exact(&mut head)?;
         let word = u64::from_be_bytes(head);
-        let (flags, address) = (word & 0xfff, word & !0xfff);
+        let (flags, address) = (word & (self.page - 1), word & !(self.page - 1));
         let mut record = head.to_vec();
         if matches!(flags & !CONTINUE, EOS | MULTIFD_FLUSH) {
             out.bytes.extend(record);
@@ -161,7 +163,7 @@ impl Pages<'_> {
                 keep |= fill[0] != 0;
                 0
             }
-            PAGE => PAGE_SIZE,
+            PAGE => self.page,
             XBZRLE => {
                 let mut head = [0; 3];
                 from.read_exact(&mut head)?;
@@ -191,6 +193,7 @@ impl Pages<'_> {
 mod tests {
     use std::io::Cursor;
 
+    use super::super::ram::PAGE_SIZE;
     use super::*;
 
     fn word(out: &mut Vec<u8>, word: u64) {
@@ -215,7 +218,7 @@ mod tests {
     }
 
     fn condensed(bytes: &[u8], part: (u64, u64), len: u64) -> Condensed {
-        condense(&mut Cursor::new(bytes), &[part], &[(MAIN.to_vec(), len)], &[]).unwrap()
+        condense(&mut Cursor::new(bytes), &[part], &[(MAIN.to_vec(), len)], &[], PAGE_SIZE).unwrap()
     }
 
     #[test]
@@ -236,7 +239,7 @@ mod tests {
         let bytes =
             [&b"header, places"[..], &[1; 10_000], b"between", &[2; 5000], b"rest"].concat();
         let placed = [(14, 10_014), (10_021, 15_021)];
-        let out = condense(&mut Cursor::new(&bytes), &[], &[], &placed).unwrap();
+        let out = condense(&mut Cursor::new(&bytes), &[], &[], &placed, PAGE_SIZE).unwrap();
         assert_eq!(out.bytes, *b"header\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0rest");
         assert_eq!(out.size(), bytes.len() as u64);
         assert_eq!((out.original(13), out.original(14), out.original(21)), (13, 10_014, 15_021));

@@ -2,7 +2,7 @@
 
 use super::load::Load;
 use super::record;
-use crate::dialect::machine::{architecture, bare};
+use crate::dialect::machine::{self, architecture, bare};
 use crate::vmstate::flow::SUBSECTION;
 use crate::wire::{Error, Kind, Refill, Result};
 
@@ -10,15 +10,16 @@ use crate::wire::{Error, Kind, Refill, Result};
 const NAME: &str = "configuration";
 /// Longest machine name that is held; the rest of a longer one is passed over.
 const MAX_NAME: u64 = 256;
-/// Page bits of every machine type on record.
-const PAGE_BITS: u32 = 12;
 
 /// Page bits that are taken to be sent when the subsection is absent: the fewest that the target may
-/// have (`qemu_target_page_bits_min`). ARM alone has processors with smaller pages.
+/// have (`qemu_target_page_bits_min`). ARM alone has processors with smaller pages, and it alone has a
+/// `virt` with a number, which tells it where no architecture is said.
 fn fewest_page_bits(machine: &str) -> u32 {
+    let numbered = bare(machine).starts_with("virt-");
     match architecture(machine) {
         "aarch64" | "arm" => 10,
-        _ => PAGE_BITS,
+        _ if numbered => 10,
+        _ => 12,
     }
 }
 
@@ -100,9 +101,10 @@ pub(super) fn load(load: &mut Load<'_, '_>) -> Result<()> {
         ));
     }
     if let Some((bits, at)) = page_bits
-        && bits != PAGE_BITS
+        && let own = machine::page_bits(&load.to.machine)
+        && bits != own
     {
-        let text = format!("received target page bits {bits}, local are {PAGE_BITS}");
+        let text = format!("received target page bits {bits}, local are {own}");
         return Err(refuse(Kind::Configuration(text), at));
     }
     // Each that is asked for must be the same on both sides; none that came is all off.

@@ -4,6 +4,7 @@
 //! through the window and are not kept; all page records of a part are one span.
 
 use super::load::Load;
+use crate::dialect::machine::page_bits;
 use crate::dialect::ram::{
     COMPRESS_PAGE, CONTINUE, EOS, Flags, HOOK, MEM_SIZE, MULTIFD_FLUSH, PAGE, XBZRLE, ZERO,
 };
@@ -57,11 +58,12 @@ pub(super) fn load(load: &mut Load<'_, '_>, version_id: u32) -> Result<()> {
 
 /// Reads records to the end of the part, and adds them to `run`.
 fn records(load: &mut Load<'_, '_>, version_id: u32, run: &mut Run) -> Result<()> {
+    let page = 1 << page_bits(&load.to.machine);
     loop {
         let at = load.io.reader.offset();
         let word = load.io.reader.be64().map_err(|e| load.io.map.place(e, "record"))?;
-        let (flags, address) = (word & 0xfff, word & !0xfff);
-        let mut record = Record { flags, address, at, v3: version_id == 3 };
+        let (flags, address) = (word & (page - 1), word & !(page - 1));
+        let mut record = Record { flags, address, at, v3: version_id == 3, page };
         record.check_flags(load)?;
         let mut name = "pages";
         if flags & MEM_SIZE != 0 {
@@ -110,6 +112,8 @@ struct Record {
     address: u64,
     at: u64,
     v3: bool,
+    /// Bytes of a page.
+    page: u64,
 }
 
 impl Record {
@@ -225,7 +229,7 @@ impl Record {
                 outcome.map_err(|e| load.io.map.place(e, "page"))?;
                 self.keep(load, &lengths);
             } else {
-                load.io.reader.skip(PAGE_SIZE).map_err(|e| load.io.map.place(e, "page"))?;
+                load.io.reader.skip(self.page).map_err(|e| load.io.map.place(e, "page"))?;
             }
         } else if has(XBZRLE) && rules.xbzrle {
             self.owner(load)?;
@@ -238,7 +242,7 @@ impl Record {
             let len = load.io.reader.be32().map_err(|e| load.io.map.place(e, "length"))?;
             load.shown.compress = true;
             // compressBound of a page: a longer one is refused.
-            if u64::from(len) > PAGE_SIZE + 64 {
+            if u64::from(len) > self.page + 64 {
                 return refuse(load, self.at, format!("compressed page of {len} bytes"));
             }
             load.io.reader.skip(u64::from(len)).map_err(|e| load.io.map.place(e, "page"))?;
@@ -263,12 +267,9 @@ impl Record {
             return refuse(load, self.at, format!("difference encoding {encoding}, expected 1"));
         }
         let len = load.io.reader.be16().map_err(|e| load.io.map.place(e, "length"))?;
-        if u64::from(len) > PAGE_SIZE {
-            return refuse(
-                load,
-                self.at,
-                format!("difference of {len} bytes, at most {PAGE_SIZE}"),
-            );
+        if u64::from(len) > self.page {
+            let page = self.page;
+            return refuse(load, self.at, format!("difference of {len} bytes, at most {page}"));
         }
         load.io.reader.skip(u64::from(len)).map_err(|e| load.io.map.place(e, "difference"))
     }

@@ -16,6 +16,8 @@ pub struct Board {
     pub virtio: &'static str,
     /// Transports at fixed addresses, in order of their numbers; none: it has none.
     pub transports: Option<Transports>,
+    /// Options without which some of its machine types do not start under TCG.
+    pub needed: &'static [&'static str],
     /// Options of every machine with devices: room for memory devices, also for those that keep
     /// theirs, where the board takes them.
     pub common: &'static [&'static str],
@@ -43,6 +45,7 @@ pub(super) const PC: Board = Board {
     root: "0000:00",
     virtio: "pci",
     transports: None,
+    needed: &[],
     common: &["-m", "64,slots=16,maxmem=8G", "-machine", "nvdimm=on"],
     memory: "128M",
     varied: &[
@@ -86,12 +89,17 @@ pub const BOARDS: [Board; 7] = [
             "-cpu cortex-a76",
             "-cpu neoverse-n1",
             "-cpu max",
+            "-cpu cortex-a72 -machine gic-version=3",
+            "-cpu neoverse-n1 -machine gic-version=3",
+            "-cpu max -machine gic-version=3",
         ],
         ..PC
     },
     Board {
         chipset: "ppc64/pseries",
         root: "pci@800000020000000",
+        // On by default up to pseries-2.12.
+        needed: &["-machine", "cap-htm=off"],
         common: &["-m", "256,slots=16,maxmem=16G"],
         memory: "256M",
         varied: &[

@@ -216,7 +216,8 @@ fn several(
 ) -> Result<One, QemuError> {
     let mut all = One { recordings: Vec::new(), left_out: BTreeMap::new(), hints: hints.clone() };
     let Some(board) = board::of(machine) else { return Ok(all) };
-    let common: Vec<String> = board.common.iter().map(|option| (*option).to_owned()).collect();
+    let common = board.needed.iter().chain(board.common);
+    let common: Vec<String> = common.map(|option| (*option).to_owned()).collect();
     let mut wanted = wanted.to_vec();
     while !wanted.is_empty() {
         let has = |name: &str| types.iter().any(|t| t.name == name);
@@ -263,7 +264,9 @@ fn board(
     options: &str,
     limit: Duration,
 ) -> Result<(String, Result<Recording, String>), QemuError> {
-    let common: Vec<String> = options.split_whitespace().map(str::to_owned).collect();
+    let needed = board::of(machine).map_or(&[][..], |board| board.needed);
+    let common = needed.iter().copied().chain(options.split_whitespace());
+    let common: Vec<String> = common.map(str::to_owned).collect();
     let hints = &Hints::default();
     let bench = Bench { binary, machine, common: &common, limit, hints };
     let result = bench.bare()?.map(|recorded| Recording {

@@ -90,7 +90,11 @@ impl Bench<'_> {
     pub fn record(&self, rack: &Rack) -> Result<Tried, QemuError> {
         let mut trial = Trial::new(*self, rack);
         let begun = Instant::now();
-        trial.run(&[])?;
+        if let Outcome::Failed(said) = trial.run(&[])? {
+            // Not even the machine alone.
+            let none = rack.devices.iter().map(|device| (device.device.clone(), said.clone()));
+            return Ok(Tried { left_out: none.collect(), ..trial.tried });
+        }
         trial.patience = patience(begun.elapsed(), self.limit);
         let known = |device: &&Plugged| self.hints.alone.contains(&device.device);
         let (single, together): (Vec<_>, Vec<_>) = rack.devices.iter().partition(known);

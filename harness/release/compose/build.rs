@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::choose::{self, Asked};
+use super::fill::filled;
 use super::find::{
     Found, RAM, find, first, lacks_device, lacks_machine, loaders, registers_otherwise, shelves_of,
 };
@@ -13,7 +14,7 @@ use crate::dialect::machine::{X86_64, architecture};
 use crate::release::catalogue::Entry;
 use crate::release::described::brought;
 use crate::release::library::{Library, LibraryError};
-use crate::stream::{Destination, load_payload};
+use crate::stream::{self, Destination, load_payload};
 use crate::vmstate::Local;
 use crate::vmstate::check::cpreg::List;
 use crate::vmstate::codec::slirp;
@@ -111,6 +112,8 @@ pub fn source(
         return Ok(Err(Lacking::Unknown("the stream does not say its machine type".to_owned())));
     };
     let Some(kit) = &kit.on(shelves.library, name) else { return Ok(Err(kit.lacks(name))) };
+    let own = machine.description.as_ref().and_then(|own| filled(kit.tables, own));
+    let kit = &Kit { tables: own.as_ref().unwrap_or(kit.tables), ..*kit };
     let Kit { release, tables, .. } = *kit;
     let mut strange = 0;
     let (brought, described) = machine.description.as_ref().map(brought).unwrap_or_default();
@@ -187,6 +190,9 @@ pub fn destination(
 ) -> Result<Result<Composed, Lacking>, LibraryError> {
     let name = source.destination.machine.clone();
     let Some(kit) = &kit.on(shelves.library, &name) else { return Ok(Err(kit.lacks(&name))) };
+    let sender = (kit.name == source.destination.release).then_some(&machine.description);
+    let own = sender.and_then(Option::as_ref).and_then(|own| filled(kit.tables, own));
+    let kit = &Kit { tables: own.as_ref().unwrap_or(kit.tables), ..*kit };
     let Kit { release, tables, .. } = *kit;
     if let Some(lacking) = lacks_machine(shelves, release, &name)? {
         return Ok(Err(lacking));
@@ -365,10 +371,13 @@ fn locals(
             sent.is_some_and(|sent| before.get(&span.identity).is_some_and(|own| own != sent))
         };
         if lists.into_iter().any(other) {
-            // The source's own registers are of a model that was recorded of neither.
+            // The machine's registers are those of no model that was recorded.
             let release = &composed.destination.release;
-            chosen.missing =
-                Some(format!("system registers of this model of processor in {release}"));
+            let what = format!("system registers of this model of processor in {release}");
+            if let Some(handler) = composed.destination.handlers.get_mut(at) {
+                handler.body = stream::Body::Unknown(what.clone());
+            }
+            chosen.missing = Some(what);
         }
         for span in loaded.map.spans().iter().filter(|span| span.info == "subsection") {
             subsections.insert((loaded.map.path(span), span.name.to_string()));

@@ -37,32 +37,35 @@ pub fn own<'s>(shelf: &'s Shelf, tables: &Tables, asked: &Asked<'_>) -> Option<&
     Some(model(shelf, best, asked).unwrap_or(best))
 }
 
-/// The section of a processor, and how options that choose its model begin. Which system registers it
-/// sends hangs on the model; they are in no description.
+/// The section of a processor. Which system registers it sends hangs on its model, and on what of the
+/// board is in it (interrupt controller, security, virtualisation): they are in no description.
 const PROCESSOR: &str = "cpu";
+/// How the option begins that chooses the model.
 const MODEL: &str = "-cpu ";
+/// How options begin that may put registers into it.
+const BOARD: &str = "-machine ";
 
-/// Whether an entry is of a processor of a model that was asked for.
+/// Whether an entry is of a processor that was asked for.
 #[must_use]
 pub fn is_model(entry: &Entry) -> bool {
-    entry.section == PROCESSOR && entry.device.is_empty() && entry.varied.starts_with(MODEL)
+    let begins = |with| entry.varied.starts_with(with);
+    entry.section == PROCESSOR && entry.device.is_empty() && (begins(MODEL) || begins(BOARD))
 }
 
-/// Of a processor the entry of the model that a section looks most like, if it is not the default one.
+/// Of a processor the entry that was recorded with the options whose section looks most like it, if
+/// that is not the default one.
 fn model<'s>(shelf: &'s Shelf, base: &Entry, asked: &Asked<'_>) -> Option<&'s Entry> {
     let alike = |entry: &Entry| {
         let (payload, sent) = (shelf.payload(entry), &asked.sent.payload);
         let same = payload.iter().zip(sent).filter(|(own, sent)| own == sent).count();
         if payload.len() == sent.len() { same } else { 0 }
     };
+    let other = |e: &&Entry| e.varied.starts_with(MODEL) || e.payload.1 != base.payload.1;
     let entries = shelf.catalogue.entries.iter();
-    let models = entries.filter(|e| is_model(e) && base.section == e.section);
+    let models = entries.filter(|e| is_model(e) && base.section == e.section).filter(other);
     let score = |entry: &&Entry| {
-        (
-            alike(entry),
-            shelf.catalogue.is_on(entry, asked.machine),
-            std::cmp::Reverse(entry.payload.0),
-        )
+        let on = shelf.catalogue.is_on(entry, asked.machine);
+        (on, alike(entry), std::cmp::Reverse(entry.payload.0))
     };
     models.max_by_key(score).filter(|entry| alike(entry) > alike(base))
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use crate::dialect::Capabilities;
+use crate::dialect::machine::page_bits;
 use crate::release::described::{self, Described};
 use crate::stream::condense::{Condensed, condense};
 use crate::stream::destination::Body;
@@ -117,8 +118,9 @@ impl Machine {
             let stopped = loaded.refused.map(|e| e.to_string());
             (sections, parts, loaded.placed, loaded.blocks, loaded.shown, stopped)
         };
+        let page = 1 << page_bits(framing.machine.as_deref().unwrap_or_default());
         let condensed = match stopped {
-            None => condense(source, &parts, &blocks, &placed)?,
+            None => condense(source, &parts, &blocks, &placed, page)?,
             Some(_) => Condensed::default(),
         };
         let mut machine = Machine {

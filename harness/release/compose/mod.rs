@@ -15,6 +15,7 @@
 //! | [`choose`] | which entry of a shelf a section is |
 //! | [`find`] | what a release has for a section, or why it has nothing |
 //! | [`transfer`] | what a destination has, from what was seen of both releases and what was sent |
+//! | [`fill`] | what tables leave open and a stream tells |
 //! | [`build`] | handlers and local values of source and destination |
 //!
 //! One rule decides every local value ([`transfer`]): where the stream has what the source has by
@@ -23,6 +24,7 @@
 
 pub mod build;
 pub mod choose;
+pub mod fill;
 pub mod find;
 pub mod machine;
 pub mod shelf;
