@@ -4,7 +4,7 @@ use super::super::super::flow::{Flow, Name};
 use super::super::super::walk::Walk;
 use super::{compared, described, from, refuse_if, scalar, tables, within};
 use crate::dialect::Generation;
-use crate::wire::Result;
+use crate::wire::{Kind, Result};
 
 /// Pixel formats of the device; all of them have four bytes a pixel.
 const FORMATS: [u64; 8] = [1, 2, 3, 4, 67, 68, 121, 134];
@@ -28,7 +28,8 @@ const SCANOUT: [&str; 10] = [
 /// 11.1 no longer uses.
 const PICTURE: [&str; 6] =
     ["fb.format", "fb.bytes_pp", "fb.width", "fb.height", "fb.stride", "fb.offset"];
-/// The release that brought it.
+/// The release that brought it. What asks for the version takes every scanout for the first of the device
+/// (`scanout_vmstate_after_v2`), so that of the others it looks at something else.
 const PICTURED: Generation = Generation::new(9, 0);
 
 /// Transfers resources up to one with the number 0, and the scanouts, which show some of them.
@@ -52,6 +53,13 @@ pub fn transfer<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<()> {
                 for name in SCANOUT {
                     let value = scalar(walk, name, 4)?;
                     shown = if name == SCANOUT[0] { value } else { shown };
+                }
+                if from(walk, 9, 0) && i > 0 {
+                    let what = format!(
+                        "whether scanout {i} has a picture, the loader takes from memory beside the device"
+                    );
+                    let at = walk.flow.offset();
+                    return Err(walk.flow.fail(Kind::Undefined(what), at, PICTURE[0]));
                 }
                 let pictured = walk.scene.generation.is_none_or(|g| g >= PICTURED);
                 if from(walk, 9, 0) && pictured {

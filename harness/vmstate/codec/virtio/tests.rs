@@ -591,3 +591,25 @@ fn another_driver_than_the_local_one_leaves_the_order_open() {
     let text = known.load("virtio-net", 11, &bytes).text();
     assert!(text.contains("byte order of the local configuration"), "{text}");
 }
+
+#[rstest::rstest]
+#[case("8.2.0", 2, "")]
+#[case("9.0.0", 1, "")]
+#[case("9.0.0", 2, "undefined: whether scanout 1 has a picture")]
+#[case("11.1.0", 3, "undefined: whether scanout 1 has a picture")]
+fn the_form_of_further_scanouts_is_not_defined(
+    #[case] number: &str,
+    #[case] outputs: u64,
+    #[case] expected: &str,
+) {
+    let own = Release::new("8.2.0");
+    let mut given = Given::of(&[("scanouts.max_outputs", outputs)]);
+    let mut flow = Saver::new(&mut given);
+    gpu::transfer(&mut Walk::new(own.scene(), "virtio-gpu", &mut flow)).expect("saved");
+    let bytes = [flow.writer.into_bytes(), vec![0; 64]].concat();
+    let (to, mut source) = (Release::new(number), &bytes[..]);
+    let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), &to.dialect);
+    let refused = gpu::transfer(&mut Walk::new(to.scene(), "virtio-gpu", &mut flow)).err();
+    let text = refused.map_or(String::new(), |e| e.kind.to_string());
+    assert!(text.starts_with(expected) && text.is_empty() == expected.is_empty(), "{text}");
+}
