@@ -5,7 +5,7 @@
 //! An entry is one section of one device type at one kind of place, on the machine types on which
 //! it looks the same. What is taken from an entry for another machine is said in `release::compose`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -153,6 +153,10 @@ pub struct Shelf {
     pub catalogue: Catalogue,
     /// Payloads of all of them.
     pub payloads: Vec<u8>,
+    /// RAM blocks that every scenario of a machine type has, where there is one: the board's own.
+    pub always: Option<BTreeSet<Vec<u8>>>,
+    /// Those that any of them has.
+    pub ever: BTreeSet<Vec<u8>>,
 }
 
 impl Shelf {
@@ -167,7 +171,7 @@ impl Shelf {
     ) -> Result<Option<Self>, CorpusError> {
         let Some(catalogue) = corpus.catalogue(release, architecture)? else { return Ok(None) };
         let payloads = corpus.payloads(release, architecture)?;
-        Ok(Some(Shelf { catalogue, payloads }))
+        Ok(Some(Shelf { catalogue, payloads, ..Shelf::default() }))
     }
 
     /// The payload of an entry.

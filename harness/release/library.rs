@@ -2,16 +2,17 @@
 
 mod renamed;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
+use super::catalogue::chipset;
 use super::corpus::{Corpus, CorpusError};
 use super::near;
 use super::provenance::Fixture;
-use crate::dialect::machine::{architecture, bare};
-use crate::dialect::{AfterEnd, Dialect, Version};
+use crate::dialect::machine::{architecture, bare, of_architecture};
+use crate::dialect::{AfterEnd, Dialect, Generation, Version};
 use crate::stream::vmdescription::locate;
 use crate::stream::{Body, Destination, Handler, load};
 use crate::vmstate::codec::virtio;
@@ -249,18 +250,23 @@ impl Library {
     }
 
     /// The machine type of a name that a stream has, which does not say the architecture: that of the
-    /// only other architecture of which the corpus knows one of this name, unless x86_64 has it.
+    /// only other architecture of which the corpus knows one of this name, or else one of this family
+    /// with another number, unless x86_64 has it.
     #[must_use]
     pub fn machine_type(&self, name: &str) -> String {
-        let mut known: Vec<String> = Vec::new();
-        for (release, _) in &self.releases {
-            let all = self.corpus.destinations(release).into_iter().map(|(machine, _)| machine);
-            known.extend(all.filter(|machine| bare(machine) == name));
-        }
-        known.sort();
-        known.dedup();
-        match known.as_slice() {
-            [only] => only.clone(),
+        let known = |same: &dyn Fn(&str) -> bool| {
+            let releases = self.releases.iter();
+            let all = releases.flat_map(|(release, _)| self.corpus.destinations(release));
+            let all = all.map(|(machine, _)| machine).filter(|machine| same(bare(machine)));
+            all.map(|machine| architecture(&machine).to_owned()).collect::<BTreeSet<String>>()
+        };
+        let numbered = |name: &str| Generation::of(name).is_some();
+        let family =
+            |other: &str| numbered(name) && numbered(other) && chipset(other) == chipset(name);
+        let exact = known(&|other| other == name);
+        let all = if exact.is_empty() { known(&family) } else { exact };
+        match (all.first(), all.len()) {
+            (Some(only), 1) => of_architecture(only, name),
             _ => name.to_owned(),
         }
     }

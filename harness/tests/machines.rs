@@ -190,3 +190,17 @@ fn a_composed_destination_is_the_scenario_s() {
     assert!(open * 20 <= total, "{open} of {total} are undetermined");
     assert!(all.len() >= 4 && all.values().all(|loads| *loads >= 8), "{all:?}");
 }
+
+#[rstest::rstest]
+#[case("pc-i440fx-7.2", "pc-i440fx-7.2")]
+#[case("s390-ccw-virtio-7.2", "s390x/s390-ccw-virtio-7.2")]
+// Of a family on record, with another number.
+#[case("virt-2.8", "aarch64/virt-2.8")]
+#[case("pseries-6.1", "ppc64/pseries-6.1")]
+#[case("pc-q35-6.1", "pc-q35-6.1")]
+// One without a number.
+#[case("virt", "riscv64/virt")]
+#[case("nobody-7.2", "nobody-7.2")]
+fn a_stream_s_machine_type_has_its_architecture(#[case] name: &str, #[case] expected: &str) {
+    assert_eq!(library().machine_type(name), expected);
+}

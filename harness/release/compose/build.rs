@@ -8,6 +8,7 @@ use super::find::{
     Found, RAM, find, first, lacks_device, lacks_machine, loaders, registers_otherwise, shelves_of,
 };
 use super::machine::{Machine, Sent};
+use super::memory;
 use super::shelf::Shelves;
 use super::transfer;
 use crate::dialect::machine::{X86_64, architecture};
@@ -73,7 +74,7 @@ pub struct Composed {
     /// Sections whose layout was not recorded on this machine type, by idstr: where it was.
     pub elsewhere: BTreeMap<String, String>,
     /// For each section of the stream, in its order, what it is in the release.
-    chosen: Vec<Chosen>,
+    pub(super) chosen: Vec<Chosen>,
     /// Of a source: its default values, by path identity, as its recorded payloads have them.
     defaults: HashMap<u64, Vec<u8>>,
 }
@@ -89,9 +90,9 @@ pub enum Lacking {
 
 /// What one section is in a release.
 #[derive(Debug, Clone)]
-struct Chosen {
+pub(super) struct Chosen {
     /// The entry.
-    entry: Option<Found>,
+    pub(super) entry: Option<Found>,
     /// What is decided of its layout.
     answers: Answers,
     /// What is not known, in words, where there is no entry.
@@ -277,7 +278,8 @@ pub fn destination(
     let defaults = HashMap::new();
     let composed = Composed { destination, assumptions, strange: 0, elsewhere, chosen, defaults };
     let default = built(shelves, kit, &name, own)?;
-    Ok(Ok(locals(composed, &default, machine, source)))
+    let gone = memory::board_without(shelves, &source.destination.release, release, &name)?;
+    Ok(Ok(locals(composed, &default, machine, source, &gone)))
 }
 
 /// A destination in the making: for each section of the stream its handler as the release has it by
@@ -347,6 +349,7 @@ fn locals(
     default: &Destination,
     machine: &Machine,
     source: &Composed,
+    gone: &BTreeSet<Vec<u8>>,
 ) -> Composed {
     let sent = &source.destination.local.items;
     let before = &source.defaults;
@@ -387,46 +390,9 @@ fn locals(
         }
     }
     local.subsections = subsections.into_iter().collect();
-    local.blocks = blocks(&mut composed, machine, source);
+    local.blocks = memory::blocks(&mut composed, machine, source, gone);
     composed.destination.local = local;
     composed
-}
-
-/// RAM blocks of the destination: those of the stream, as it is started with the same configuration;
-/// but a device's block that the release does not make for it is not there.
-fn blocks(composed: &mut Composed, machine: &Machine, source: &Composed) -> Vec<(Vec<u8>, u64)> {
-    let mut blocks = machine.blocks.clone();
-    for ((sent, from), to) in machine.sections.iter().zip(&source.chosen).zip(&composed.chosen) {
-        let (Some((from, _)), Some((to, _))) = (&from.entry, &to.entry) else { continue };
-        // Scenarios do not tell blocks by device.
-        if from.device.is_empty() || from.device != to.device {
-            continue;
-        }
-        let Some(path) = sent.path(sent.name()) else { continue };
-        for gone in from.blocks.keys().filter(|name| !to.blocks.contains_key(*name)) {
-            let name = format!("{path}/{gone}");
-            blocks.retain(|(block, _)| block != name.as_bytes());
-        }
-    }
-    // `pc.ram`, `mach-virt.ram`, `s390.ram` ...
-    let is_memory = |name: &[u8]| name.ends_with(b".ram");
-    let files: Vec<String> = blocks
-        .iter()
-        .filter(|(name, _)| {
-            name.ends_with(b"rom") || name.ends_with(b".bios") || name.starts_with(b"pc.")
-        })
-        .filter(|(name, _)| !is_memory(name))
-        .map(|(name, len)| format!("{} {len:#x}", String::from_utf8_lossy(name)))
-        .collect();
-    if !files.is_empty() {
-        composed.assumptions.push(format!(
-            "firmware and option ROM files of the same length as the source's: {}",
-            files.join(", ")
-        ));
-    }
-    let memory = blocks.iter().filter(|(name, _)| is_memory(name));
-    composed.assumptions.extend(memory.map(|(_, len)| format!("memory of {len:#x} bytes")));
-    blocks
 }
 
 fn handler(entry: &Entry, idstr: String, instance_id: u32, answers: Answers) -> Handler {

@@ -16,6 +16,7 @@
 //! | [`find`] | what a release has for a section, or why it has nothing |
 //! | [`transfer`] | what a destination has, from what was seen of both releases and what was sent |
 //! | [`fill`] | what tables leave open and a stream tells |
+//! | [`memory`] | RAM blocks of a destination |
 //! | [`build`] | handlers and local values of source and destination |
 //!
 //! One rule decides every local value ([`transfer`]): where the stream has what the source has by
@@ -27,6 +28,7 @@ pub mod choose;
 pub mod fill;
 pub mod find;
 pub mod machine;
+pub mod memory;
 pub mod shelf;
 pub mod transfer;
 

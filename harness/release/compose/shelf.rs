@@ -2,7 +2,7 @@
 //! that the catalogue does not have.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::dialect::machine::architecture;
@@ -96,6 +96,14 @@ fn scenarios(library: &Library, release: &str, machine: &str) -> Result<Shelf, L
             None => (Vec::new(), None),
         };
         let loaded = own.as_ref().map(|own| load(own, &mut &stream[..], &Feed::Bulk));
+        if let Some(loaded) = &loaded {
+            let blocks: BTreeSet<_> = loaded.blocks.iter().map(|(name, _)| name.clone()).collect();
+            shelf.always = Some(match shelf.always.take() {
+                Some(always) => always.intersection(&blocks).cloned().collect(),
+                None => blocks.clone(),
+            });
+            shelf.ever.extend(blocks);
+        }
         for (index, handler) in list.handlers.iter().enumerate() {
             let Body::Vmsd(_) = &handler.body else { continue };
             let section = handler.idstr.rsplit('/').next().unwrap_or(&handler.idstr);
