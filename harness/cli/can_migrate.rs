@@ -87,9 +87,10 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let from = Build::of(&library, &config.vendors, &args.from)?;
     let mut to = Build::of(&library, &config.vendors, &args.to)?;
     to.capabilities = args.started.capabilities()?;
-    let asked = |machine: &str| args.machine.as_ref().is_none_or(|m| m == machine);
+    let machine = args.machine.as_ref().map(|name| library.machine_type(name));
+    let asked = |name: &str| machine.as_ref().is_none_or(|m| m == name);
     let Some(name) = &args.stream else {
-        let answers = can_migrate_all(&library, &from, &to, args.machine.as_deref())?;
+        let answers = can_migrate_all(&library, &from, &to, machine.as_deref())?;
         let text = answers.iter().map(|(name, answer)| format!("{name}: {answer}\n")).collect();
         return Ok(Said { text, holds: answers.iter().all(|(_, answer)| *answer == Answer::Yes) });
     };

@@ -147,8 +147,8 @@ pub fn origin(
 ) -> Result<Origin, TargetsError> {
     let size = stream.seek(SeekFrom::End(0))?;
     let mut machine = Machine::of(stream)?;
-    let said = machine.machine.map(|name| shelves.library.machine_type(&name));
-    machine.machine = asked.machine.clone().or(said);
+    let said = asked.machine.clone().or(machine.machine);
+    machine.machine = said.map(|name| shelves.library.machine_type(&name));
     if let Some(why) = &machine.stopped {
         return Err(TargetsError::NoStream(why.clone()));
     }
