@@ -204,3 +204,49 @@ fn a_composed_destination_is_the_scenario_s() {
 fn a_stream_s_machine_type_has_its_architecture(#[case] name: &str, #[case] expected: &str) {
     assert_eq!(library().machine_type(name), expected);
 }
+
+/// A stream of a fixture with one more section and its description.
+fn with_clock(stream: &[u8]) -> Vec<u8> {
+    let (from, len) = crossload::stream::vmdescription::locate(stream).expect("description");
+    // Before it: end of stream, a type byte, and its length.
+    let end = from - 6;
+    let mut all = stream[..end].to_vec();
+    let name = b"kvmclock";
+    all.extend([4, 0, 0, 0x7f, 0, name.len() as u8]);
+    all.extend(name);
+    all.extend([0u32, 1].map(u32::to_be_bytes).concat());
+    all.extend(1_000_000_u64.to_be_bytes());
+    let reliable = b"kvmclock/clock_is_reliable";
+    all.extend([5, reliable.len() as u8]);
+    all.extend(reliable);
+    all.extend([0, 0, 0, 1, 1, 0x7e, 0, 0, 0x7f, 0]);
+    let json = std::str::from_utf8(&stream[from..from + len]).expect("JSON");
+    let more = r#", {"name": "kvmclock", "instance_id": 0, "vmsd_name": "kvmclock", "version": 1, "fields": [
+        {"name": "clock", "type": "uint64", "size": 8}], "subsections": [
+        {"vmsd_name": "kvmclock/clock_is_reliable", "version": 1, "fields": [
+        {"name": "clock_is_reliable", "type": "bool", "size": 1}]}]}]}"#;
+    let json = format!("{}{more}", json.strip_suffix("]}").expect("the end of a list of devices"));
+    all.extend([0, 6]);
+    all.extend((json.len() as u32).to_be_bytes());
+    all.extend(json.as_bytes());
+    all
+}
+
+/// A machine under KVM goes where one without goes: its clock has one form since 2.9.
+#[test]
+fn a_machine_under_kvm_has_an_answer() {
+    let library = library();
+    let fixture = library.fixture("7.2", "pc-i440fx-5.2", "nic").expect("fixture");
+    let stream = library.corpus().stream(fixture).expect("stream");
+    let shelves = Shelves::new(library);
+    let answers = |stream: &[u8]| {
+        let asked = Asked { machine: None, source: Some("7.2".to_owned()) };
+        let told = targets(&shelves, &mut Cursor::new(stream), &asked, &[]).expect("targets");
+        let rows = told.rows.into_iter();
+        rows.map(|row| (row.release.clone(), row.answer.verdict())).collect::<Vec<_>>()
+    };
+    let with = answers(&with_clock(&stream));
+    assert_eq!(with, answers(&stream));
+    let taken = with.iter().filter(|(_, verdict)| verdict.accepts() == Some(true)).count();
+    assert!(taken >= 3, "{with:?}");
+}

@@ -378,7 +378,7 @@ impl Set {
             minimum_version_id: source.minimum_version_id,
             old,
             unmigratable: source.unmigratable,
-            untold: source.untold.clone(),
+            untold: untold(source, target.release),
             fields,
             subsections,
         })
@@ -480,6 +480,15 @@ impl Set {
             auto_alloc: field.auto_alloc,
         })
     }
+}
+
+/// What is open of a description. One that no dump of the release has is an older release's: it may
+/// have got subsections since, such as those of a processor under KVM.
+fn untold(source: &schema::Vmsd, release: Version) -> schema::Untold {
+    let donor = source.inherited_from.as_deref().and_then(|name| name.parse::<Version>().ok());
+    let older = donor.is_some_and(|donor| donor < release);
+    let subsections = source.untold.subsections || older;
+    schema::Untold { subsections, ..source.untold.clone() }
 }
 
 /// The predicate of a field: by its hook's symbol, or as it was seen on this destination.

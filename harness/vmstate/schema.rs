@@ -374,6 +374,24 @@ impl Answers {
     }
 }
 
+impl Field {
+    /// A field that is always there.
+    #[must_use]
+    pub fn plain(name: &str, kind: Kind, count: Count) -> Self {
+        Field {
+            name: name.to_owned(),
+            version_id: 0,
+            exists: None,
+            kind,
+            count,
+            array_of_pointer: false,
+            auto_alloc: false,
+            must_exist: false,
+            inherited_from: None,
+        }
+    }
+}
+
 impl Vmsd {
     /// The name by which a VMDESCRIPTION calls field number `index`: with `[k]` where it is the
     /// `k`th of several fields of one name (`vmfield_get_type_name`, 2.3 on).

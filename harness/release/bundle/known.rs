@@ -80,17 +80,7 @@ pub fn subsections(draft: &Draft, release: Version) -> impl Iterator<Item = Vmsd
     known.map(|known| {
         let (name, info, size) = known.field;
         let kind = Kind::Leaf { info: info.to_owned(), size: Size::Fixed(size) };
-        let field = Field {
-            name: name.to_owned(),
-            version_id: 0,
-            exists: None,
-            kind,
-            count: Count::One,
-            array_of_pointer: false,
-            auto_alloc: false,
-            must_exist: false,
-            inherited_from: None,
-        };
+        let field = Field::plain(name, kind, Count::One);
         Vmsd {
             name: known.name.to_owned(),
             version_id: 1,

@@ -8,9 +8,9 @@ use super::find::{
     Found, RAM, find, first, lacks_device, lacks_machine, loaders, registers_otherwise, shelves_of,
 };
 use super::machine::{Machine, Sent};
-use super::memory;
 use super::shelf::Shelves;
 use super::transfer;
+use super::{kvm, memory};
 use crate::dialect::machine::{X86_64, architecture};
 use crate::release::catalogue::Entry;
 use crate::release::described::brought;
@@ -113,8 +113,8 @@ pub fn source(
         return Ok(Err(Lacking::Unknown("the stream does not say its machine type".to_owned())));
     };
     let Some(kit) = &kit.on(shelves.library, name) else { return Ok(Err(kit.lacks(name))) };
-    let own = machine.description.as_ref().and_then(|own| filled(kit.tables, own));
-    let kit = &Kit { tables: own.as_ref().unwrap_or(kit.tables), ..*kit };
+    let more = more(shelves.library, kit, machine, true);
+    let kit = &Kit { tables: more.as_ref().unwrap_or(kit.tables), ..*kit };
     let Kit { release, tables, .. } = *kit;
     let mut strange = 0;
     let (brought, described) = machine.description.as_ref().map(brought).unwrap_or_default();
@@ -191,9 +191,8 @@ pub fn destination(
 ) -> Result<Result<Composed, Lacking>, LibraryError> {
     let name = source.destination.machine.clone();
     let Some(kit) = &kit.on(shelves.library, &name) else { return Ok(Err(kit.lacks(&name))) };
-    let sender = (kit.name == source.destination.release).then_some(&machine.description);
-    let own = sender.and_then(Option::as_ref).and_then(|own| filled(kit.tables, own));
-    let kit = &Kit { tables: own.as_ref().unwrap_or(kit.tables), ..*kit };
+    let more = more(shelves.library, kit, machine, kit.name == source.destination.release);
+    let kit = &Kit { tables: more.as_ref().unwrap_or(kit.tables), ..*kit };
     let Kit { release, tables, .. } = *kit;
     if let Some(lacking) = lacks_machine(shelves, release, &name)? {
         return Ok(Err(lacking));
@@ -408,6 +407,15 @@ fn handler(entry: &Entry, idstr: String, instance_id: u32, answers: Answers) -> 
     }
 }
 
+/// The tables of a release with what they lack and the machine's stream has, of the release that sent it
+/// also what only the stream tells; `None` if that is nothing.
+fn more(library: &Library, kit: &Kit<'_>, machine: &Machine, sent: bool) -> Option<Tables> {
+    let told = machine.description.as_ref().filter(|_| sent);
+    let told = told.and_then(|description| filled(kit.tables, description));
+    let version = library.version(kit.release).ok()?;
+    kvm::with_clock(told.as_ref().unwrap_or(kit.tables), machine, version).or(told)
+}
+
 /// Sections of what stands behind devices: name, version, alias. `audio` has no fields
 /// (`vmstate_audio`), and is there as soon as there is an audio backend.
 const BY_HAND: [(&str, u32, i64); 2] = [("slirp", slirp::VERSION, 0), ("audio", 1, -1)];
@@ -417,6 +425,10 @@ const BY_HAND: [(&str, u32, i64); 2] = [("slirp", slirp::VERSION, 0), ("audio", 
 fn by_hand(sent: &Sent, loaders: &[Handler]) -> Option<Handler> {
     if let Some(own) = loaders.iter().find(|h| h.idstr == sent.idstr) {
         return Some(Handler { instance_id: sent.instance_id, ..own.clone() });
+    }
+    if sent.idstr == kvm::CLOCK {
+        let body = Body::Vmsd(kvm::CLOCK.to_owned());
+        return Some(Handler { version_id: 1, body, ..unknown(sent, kvm::CLOCK) });
     }
     let (_, version_id, alias_id) = BY_HAND.into_iter().find(|(name, ..)| *name == sent.idstr)?;
     Some(Handler { alias_id, version_id, ..unknown(sent, &sent.idstr) })

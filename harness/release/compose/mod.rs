@@ -17,6 +17,7 @@
 //! | [`transfer`] | what a destination has, from what was seen of both releases and what was sent |
 //! | [`fill`] | what tables leave open and a stream tells |
 //! | [`memory`] | RAM blocks of a destination |
+//! | [`kvm`] | what machines have under KVM only |
 //! | [`build`] | handlers and local values of source and destination |
 //!
 //! One rule decides every local value ([`transfer`]): where the stream has what the source has by
@@ -27,6 +28,7 @@ pub mod build;
 pub mod choose;
 pub mod fill;
 pub mod find;
+pub mod kvm;
 pub mod machine;
 pub mod memory;
 pub mod shelf;

@@ -139,14 +139,14 @@ impl Builder {
         }
         let byte = |name: &str| {
             let kind = Kind::Leaf { info: "uint8".to_owned(), size: Size::Fixed(1) };
-            plain(name, kind, Count::One)
+            Field::plain(name, kind, Count::One)
         };
         let path = ["in_use", "type", "is_virtual"].map(byte).to_vec();
         let path = self.insert(known("s390_chp_info", path));
-        let paths = plain("chpids", Kind::Struct { vmsd: path }, Count::Fixed(256));
+        let paths = Field::plain("chpids", Kind::Struct { vmsd: path }, Count::Fixed(256));
         let image = self.insert(known("s390_css_img", vec![paths]));
         let count = Count::Fixed(entry.array_len.unwrap_or(1));
-        let field = plain("css", Kind::Struct { vmsd: image }, count);
+        let field = Field::plain("css", Kind::Struct { vmsd: image }, count);
         Some(Field { array_of_pointer: true, ..field })
     }
 
@@ -165,12 +165,16 @@ impl Builder {
         }
         let mark = |number: usize| {
             let kind = Kind::Leaf { info: "uint8".to_owned(), size: Size::Fixed(1) };
-            plain(&format!("{name}.mark[{number}]"), kind, Count::One)
+            Field::plain(&format!("{name}.mark[{number}]"), kind, Count::One)
         };
         let mut fields = Vec::new();
         for (number, vmsd) in keys.into_iter().enumerate() {
             fields.push(mark(number));
-            fields.push(plain(&format!("{name}[{number}]"), Kind::Struct { vmsd }, Count::One));
+            fields.push(Field::plain(
+                &format!("{name}[{number}]"),
+                Kind::Struct { vmsd },
+                Count::One,
+            ));
         }
         fields.push(mark(fields.len() / 2));
         Some(fields)
@@ -214,7 +218,7 @@ impl Builder {
             };
             start = end;
             let count = if n == 1 { Count::One } else { Count::Fixed(n) };
-            fields.push(Field { array_of_pointer: pointers, ..plain(&name, kind, count) });
+            fields.push(Field { array_of_pointer: pointers, ..Field::plain(&name, kind, count) });
         }
         fields
     }
@@ -241,21 +245,6 @@ impl Builder {
             "gtree" => Kind::Unknown { why: "a gtree's key is not described".to_owned() },
             info => Kind::Nested { info: info.to_owned(), vmsd, key: None },
         }
-    }
-}
-
-/// A field that is always there.
-fn plain(name: &str, kind: Kind, count: Count) -> Field {
-    Field {
-        name: name.to_owned(),
-        version_id: 0,
-        exists: None,
-        kind,
-        count,
-        array_of_pointer: false,
-        auto_alloc: false,
-        must_exist: false,
-        inherited_from: None,
     }
 }
 
