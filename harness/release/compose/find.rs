@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::build::Lacking;
 use super::choose::{self, Asked};
 use super::shelf::Shelves;
+use crate::dialect::machine::{X86_64, architecture};
 use crate::release::catalogue::{Entry, Shelf, chipset};
 use crate::release::library::LibraryError;
 use crate::vmstate::schema::{Body, Handler, Tables};
@@ -97,7 +98,7 @@ pub(super) fn shelves_of(
 }
 
 /// What a release loads on a chipset with functions of its own, live or not, beside `ram`: as its
-/// scenarios have it.
+/// scenarios have it. A PC has none in the releases that describe their streams.
 pub(super) fn loaders(
     shelves: &Shelves<'_>,
     release: &str,
@@ -105,6 +106,9 @@ pub(super) fn loaders(
 ) -> Result<Vec<Handler>, LibraryError> {
     let corpus = shelves.library.corpus();
     let mut all: Vec<Handler> = Vec::new();
+    if architecture(machine) == X86_64 {
+        return Ok(all);
+    }
     for (on, scenario) in corpus.destinations(release) {
         if chipset(&on) != chipset(machine) {
             continue;
