@@ -147,7 +147,8 @@ fn started(real: &Real) -> bool {
 
 /// Whether a binary said that it has no such device, property or option as it was started with.
 fn argument_refused(said: &str) -> bool {
-    let words = ["' not found", "is not a valid device model name", ": invalid option"];
+    let words =
+        ["' not found", "is not a valid device model name", ": invalid option", "' expects "];
     let at_fault = said.lines().filter(|line| line.contains(": -"));
     at_fault.into_iter().any(|line| words.iter().any(|word| line.contains(word)))
 }
@@ -352,6 +353,7 @@ mod tests {
 
     const NO_DEVICE: &str = "qemu: -device ide-cf,id=d: 'ide-cf' is not a valid device model name";
     const NO_PROPERTY: &str = "qemu: -device nic,x=1: Property 'nic.x' not found";
+    const NO_VALUE: &str = "qemu: -device nic,rombar=-2: Parameter 'rombar' expects uint32_t";
     const NO_OPTION: &str = "qemu: -no-hpet: invalid option";
     const NO_MACHINE: &str = "qemu: unsupported machine type: \"pc-i440fx-2.4\"";
     const CRASHED: &str = "qemu: -device nic: failed to find romfile \"nic.rom\"";
@@ -377,6 +379,7 @@ mod tests {
     #[rstest::rstest]
     #[case(NO_DEVICE, true)]
     #[case(NO_PROPERTY, true)]
+    #[case(NO_VALUE, true)]
     #[case(NO_OPTION, true)]
     #[case(NO_MACHINE, false)]
     #[case(CRASHED, false)]

@@ -57,8 +57,7 @@ pub fn is_model(entry: &Entry) -> bool {
 fn model<'s>(shelf: &'s Shelf, base: &Entry, asked: &Asked<'_>) -> Option<&'s Entry> {
     let alike = |entry: &Entry| {
         let (payload, sent) = (shelf.payload(entry), &asked.sent.payload);
-        let same = payload.iter().zip(sent).filter(|(own, sent)| own == sent).count();
-        if payload.len() == sent.len() { same } else { 0 }
+        if payload.len() == sent.len() { same_bytes(payload, sent) } else { 0 }
     };
     let other = |e: &&Entry| e.varied.starts_with(MODEL) || e.payload.1 != base.payload.1;
     let entries = shelf.catalogue.entries.iter();
@@ -68,6 +67,10 @@ fn model<'s>(shelf: &'s Shelf, base: &Entry, asked: &Asked<'_>) -> Option<&'s En
         (on, alike(entry), std::cmp::Reverse(entry.payload.0))
     };
     models.max_by_key(score).filter(|entry| alike(entry) > alike(base))
+}
+
+fn same_bytes(one: &[u8], other: &[u8]) -> i64 {
+    one.iter().zip(other).filter(|(one, other)| one == other).count() as i64
 }
 
 /// The entry of another release's shelf for a processor of a model that was asked for.
@@ -122,6 +125,10 @@ fn likeness(shelf: &Shelf, tables: &Tables, entry: &Entry, asked: &Asked<'_>) ->
         // What it is, and whether it is behind a port, tell more than where it was seen.
         score += 1200 * i64::from(same_device(payload, sent));
         score += 1000 * i64::from(express(payload) == express(sent));
+    }
+    if entry.section == PROCESSOR && payload.len() == sent.len() {
+        // Which registers there are, only they tell.
+        score += 300 * same_bytes(payload, sent) / (sent.len().max(1) as i64);
     }
     if let (Body::Vmsd(key), Some(body)) = (&entry.body, asked.body) {
         let told = described(tables, key, body);
