@@ -317,8 +317,8 @@ fn defaults(chosen: &[Chosen], of: &Destination) -> HashMap<u64, Vec<u8>> {
         let Some((entry, shelf)) = &chosen.entry else { continue };
         let Some(at) = place(of, index) else { continue };
         let payload = shelf.payload(entry);
-        let loaded = load_payload(of, at, entry.version_id, payload);
-        local.remember(&loaded.map, payload);
+        let loaded = load_payload(of, at, entry.version_id, &payload);
+        local.remember(&loaded.map, &payload);
     }
     local.items
 }
@@ -351,7 +351,7 @@ fn locals(
     for (index, chosen) in composed.chosen.iter().enumerate() {
         let Some((entry, shelf)) = &chosen.entry else { continue };
         let Some(at) = place(default, index) else { continue };
-        let loaded = load_payload(default, at, entry.version_id, shelf.payload(entry));
+        let loaded = load_payload(default, at, entry.version_id, &shelf.payload(entry));
         for span in loaded.map.spans().iter().filter(|span| span.info == "subsection") {
             subsections.insert((loaded.map.path(span), span.name.to_string()));
         }

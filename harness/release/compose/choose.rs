@@ -64,7 +64,7 @@ pub fn same_device(one: &[u8], other: &[u8]) -> bool {
 
 /// How much an entry looks like a section.
 fn likeness(shelf: &Shelf, tables: &Tables, entry: &Entry, asked: &Asked<'_>) -> i64 {
-    let payload = shelf.payload(entry);
+    let payload = &shelf.payload(entry)[..];
     let sent = &asked.sent.payload;
     let mut score = 0;
     if asked.sent.path(&entry.section).is_some() == entry.has_path {

@@ -43,7 +43,7 @@ pub(super) fn find(
             // name.
             Some(None) if gone => {
                 let sent = &asked.sent.payload;
-                let like = |e: &&Entry| e.has_path && choose::same_device(shelf.payload(e), sent);
+                let like = |e: &&Entry| e.has_path && choose::same_device(&shelf.payload(e), sent);
                 choose::own(&shelf, tables, asked).filter(like).cloned()
             }
             Some(None) | None => choose::own(&shelf, tables, asked).cloned(),
