@@ -10,7 +10,7 @@ use crate::input::Source;
 use crate::lab::vendors::migrate::can_migrate_all;
 use crate::lab::vendors::state::can_migrate_stream;
 use crate::lab::vendors::{Answer, Build, VendorError};
-use crate::matrix::targets::{Asked, ask, origin};
+use crate::matrix::targets::{Answer as Told, Asked, ask, at_home, origin};
 use crate::release::compose::{Kit, Shelves};
 use crate::release::library::Library;
 use crate::report::targets::sentence_of;
@@ -65,7 +65,11 @@ fn composed(
     let meaning = Meaning::of(&origin.source.destination, stream);
     let meaning = meaning.map_err(|why| CliError::Stream { name: name.clone(), why })?;
     let kit = Kit { name: &to.name, release: &to.release, tables: &to.tables };
-    let (row, _) = ask(&shelves, &kit, &origin, &meaning, stream, &Feed::Bulk).map_err(failed)?;
+    let asked = ask(&shelves, &kit, &origin, &meaning, stream, &Feed::Bulk);
+    let (mut row, _) = asked.map_err(failed)?;
+    if let Told::Judged(judged) = &mut row.answer {
+        at_home(judged, &origin.machine.condensed);
+    }
     let Some(holds) = row.takes() else {
         let why = sentence_of(&row, &from.name);
         return Err(CliError::NoDestination(format!("{name}: {} {why}", Verdict::Undetermined)));

@@ -7,16 +7,19 @@ use super::composed::{Subject, Written, assumptions};
 use super::input::{Input, Started, find};
 use super::source::StreamOptions;
 use super::{CliError, Said};
+use crate::matrix::sentence::judged_sentence;
+use crate::matrix::targets::at_home;
 use crate::release::compose::Shelves;
 use crate::release::library::Library;
 use crate::report::beside::{beside, places};
-use crate::report::sentence::judged_sentence;
+use crate::stream::condense::Condensed;
 use crate::stream::{Destination, load};
 use crate::trace::{Meaning, judge};
 use crate::wire::Feed;
 
-/// Longest file that is shown side by side, in bytes: it is held in memory.
-const LONGEST: u64 = 256 << 20;
+/// Longest stream that is held in memory as it is, in bytes; of a longer one, without the pages that
+/// make no difference.
+const LONGEST: u64 = 16 << 20;
 
 /// Options of the verb.
 #[derive(Debug, Clone, clap::Args)]
@@ -59,7 +62,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let mut to = destination(&library, &args.destination, machine, scenario)?;
     to.dialect.capabilities = Some(args.started.capabilities()?);
     let stream = library.corpus().stream(fixture).map_err(CliError::Corpus)?;
-    told(&fixture.id(), &fixture.release, [&own, &to], &stream, args)
+    told(&fixture.id(), &fixture.release, [&own, &to], &stream.into(), args)
 }
 
 /// A user's stream, into what the release makes of its machine.
@@ -67,16 +70,16 @@ fn file(args: &Args, library: &Library, path: &Path) -> Result<Said, CliError> {
     let shelves = Shelves::new(library);
     let subject = Subject::open(&shelves, path, &args.opened, &args.written.asked())?;
     let to = subject.destination(&shelves, &args.destination)?;
-    let name = subject.source.name().to_string();
-    let mut stream = Vec::new();
-    let read = subject.source.again().take(LONGEST + 1).read_to_end(&mut stream);
-    read.map_err(|e| subject.source.failed(e))?;
-    if stream.len() as u64 > LONGEST {
-        let why = format!("longer than the {LONGEST} bytes that are shown side by side at most");
-        return Err(CliError::Stream { name, why });
-    }
+    let name = subject.source.name();
     let own = &subject.origin.source.destination;
-    let mut said = told(&name, &own.release, [own, &to.destination], &stream, args)?;
+    let mut whole = Condensed::default();
+    let mut stream = &subject.origin.machine.condensed;
+    if subject.source.size() <= LONGEST {
+        let read = subject.source.again().read_to_end(&mut whole.bytes);
+        read.map_err(|e| subject.source.failed(e))?;
+        stream = &whole;
+    }
+    let mut said = told(name, &own.release, [own, &to.destination], stream, args)?;
     said.text += &assumptions(&to);
     Ok(said)
 }
@@ -86,19 +89,22 @@ fn told(
     name: &str,
     source: &str,
     [own, to]: [&Destination; 2],
-    stream: &[u8],
+    condensed: &Condensed,
     args: &Args,
 ) -> Result<Said, CliError> {
+    let stream = &condensed.bytes;
     let bad = |why| CliError::Fixture { id: name.to_owned(), why };
     let meaning = Meaning::of(own, stream).map_err(bad)?;
-    let judged = judge(&meaning, stream, to, &args.feed);
+    let mut judged = judge(&meaning, stream, to, &args.feed);
+    let places = places(&judged);
+    at_home(&mut judged, condensed);
 
     let cause = judged_sentence(&judged, source);
     let mut text = format!("{name} into {}: {}\n{cause}\n", args.destination, judged.verdict);
     let reading = load(to, &mut &stream[..], &args.feed);
-    for at in places(&judged) {
+    for at in places {
         text += "\n";
-        text += &beside(&meaning.loaded.map, &reading, stream, at);
+        text += &beside(&meaning.loaded.map, &reading, stream, at, |at| condensed.original(at));
     }
     for default in &judged.defaults {
         text += &format!("  default kept: {default}\n");

@@ -16,7 +16,8 @@ pub(super) struct Running {
     /// So many at a time [default: as many as there are processors]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
-    /// Time for each run, in seconds; one that takes longer is killed and counts as hanging
+    /// Time for each run, in seconds, and one more for each MiB that it loads; one that takes
+    /// longer is killed and counts as hanging
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     limit: u64,
 }

@@ -25,6 +25,8 @@ use crate::release::files;
 use crate::release::library::Library;
 use crate::wire::Feed;
 
+/// Longest stream that is loaded, in bytes: it is held in memory.
+const LONGEST: u64 = 1 << 30;
 /// Longest stream that is printed, in bytes.
 const SHOWN: usize = 256;
 
@@ -136,6 +138,10 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
 /// The user's stream.
 fn given(path: &Path, opened: &StreamOptions) -> Result<Stream, CliError> {
     let mut source = opened.open(path)?;
+    if source.size() > LONGEST {
+        let why = format!("longer than the {LONGEST} bytes that a binary is given at most");
+        return Err(CliError::Stream { name: source.name().to_string(), why });
+    }
     let mut bytes = Vec::new();
     source.read_to_end(&mut bytes).map_err(|e| source.failed(e))?;
     let name = path.file_name().unwrap_or(path.as_os_str());

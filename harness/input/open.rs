@@ -95,11 +95,7 @@ impl Opening<'_> {
     fn layers(self, mut window: Window, mut facts: Facts) -> Result<Source, InputError> {
         loop {
             let head = window.get(0, kind::HEAD).map_err(|e| self.unreadable(e))?;
-            let kind = self.known(&head)?;
-            if kind != Kind::Stream && facts.layers.len() >= MAX_LAYERS {
-                return Err(InputError::TooDeep { name: self.name, most: MAX_LAYERS });
-            }
-            window = match kind {
+            window = match self.wanted(&head, &facts)? {
                 Kind::Packed(packer) => {
                     // The reader needs no lock on what it reads: a window is a place of its own.
                     self.unpack(packer, io::BufReader::new(window), &mut facts)?
@@ -162,6 +158,15 @@ impl Opening<'_> {
         }
     }
 
+    /// The same where there are not too many wrappings around it.
+    fn wanted(&self, head: &[u8], facts: &Facts) -> Result<Kind, InputError> {
+        let kind = self.known(head)?;
+        if kind != Kind::Stream && facts.layers.len() >= MAX_LAYERS {
+            return Err(InputError::TooDeep { name: self.name.clone(), most: MAX_LAYERS });
+        }
+        Ok(kind)
+    }
+
     fn unpack(
         &self,
         packer: Packer,
@@ -170,9 +175,13 @@ impl Opening<'_> {
     ) -> Result<Window, InputError> {
         let format = packer.name();
         let packed = |source| InputError::Packed { name: self.name.clone(), format, source };
-        let from = packer.unpack(from, self.options.memory).map_err(packed)?;
+        let mut from = packer.unpack(from, self.options.memory).map_err(packed)?;
         facts.layers.push(Layer::Packed(format));
-        self.copy(from, facts, packed)
+        // What comes out is looked at before it is kept.
+        let mut head = Vec::new();
+        (&mut from).take(kind::HEAD as u64).read_to_end(&mut head).map_err(packed)?;
+        self.wanted(&head, facts)?;
+        self.copy(head.chain(from), facts, packed)
     }
 
     fn copy(
@@ -188,11 +197,9 @@ impl Opening<'_> {
             Failed::To(source) => InputError::Spool { name: name(), source },
             Failed::TooLong => InputError::TooLong { name: name(), limit },
         })?;
-        if copy.left {
-            facts.notes.push(format!(
-                "the stream ended and zeros follow: what comes after {} bytes was not read",
-                copy.len
-            ));
+        if let Some(why) = copy.left {
+            let len = copy.len;
+            facts.notes.push(format!("{why}: what comes after {len} bytes was not read"));
         }
         Ok(Window::new(Arc::new(Mutex::new(copy.file)), copy.len))
     }

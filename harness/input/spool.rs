@@ -3,11 +3,14 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
+use crate::stream::MAGIC;
 use crate::stream::frames::{Depth, scan};
-use crate::wire::{Fault, planted};
+use crate::wire::{Fault, Kind, planted};
 
 /// Bytes that are copied in one go.
 const PIECE: usize = 64 * 1024;
+/// So many bytes, and it is seen whether any reader gets so far.
+const FIRST: u64 = 1 << 20;
 /// So many zeros, and it is seen whether the stream had ended before them; each time it had not,
 /// twice as many are waited for.
 const ZEROS: u64 = 1 << 20;
@@ -19,8 +22,8 @@ pub struct Spooled {
     pub file: File,
     /// How long it is.
     pub len: u64,
-    /// Whether the stream had ended and more zeros than any sender adds followed: they were left.
-    pub left: bool,
+    /// Why the rest was left, if it was.
+    pub left: Option<String>,
 }
 
 /// Why there is no copy.
@@ -42,6 +45,7 @@ pub fn spool(mut from: impl Read, limit: u64) -> Result<Spooled, Failed> {
     let mut file = tempfile::tempfile().map_err(Failed::To)?;
     let mut piece = vec![0; PIECE];
     let (mut len, mut zeros, mut most) = (0u64, 0u64, ZEROS);
+    let mut looked = false;
     loop {
         let n = fill(&mut from, &mut piece).map_err(Failed::From)?;
         let Some(read) = piece.get(..n).filter(|read| !read.is_empty()) else { break };
@@ -52,19 +56,45 @@ pub fn spool(mut from: impl Read, limit: u64) -> Result<Spooled, Failed> {
         if n < PIECE || read.iter().any(|byte| *byte != 0) {
             zeros = 0;
             file.write_all(read).map_err(Failed::To)?;
-            continue;
+        } else {
+            zeros += n as u64;
+            file.seek(SeekFrom::Start(len)).map_err(Failed::To)?;
         }
-        zeros += n as u64;
-        file.seek(SeekFrom::Start(len)).map_err(Failed::To)?;
-        if zeros >= most {
+        let mut left = None;
+        if len >= FIRST && !looked {
+            looked = true;
+            left = hopeless(&mut file, len).map_err(Failed::To)?;
+        }
+        if left.is_none() && zeros >= most {
             most = most.saturating_mul(2);
             if over(&mut file, len).map_err(Failed::To)? {
-                return Ok(Spooled { file, len, left: true });
+                left = Some("the stream ended and zeros follow".to_string());
             }
+        }
+        if left.is_some() {
+            return Ok(Spooled { file, len, left });
         }
     }
     file.set_len(len).map_err(Failed::To)?;
-    Ok(Spooled { file, len, left: false })
+    Ok(Spooled { file, len, left: None })
+}
+
+/// Why no reader gets beyond the first `len` bytes of a stream, where that is so whoever reads it: none
+/// of its sections is opaque before.
+fn hopeless(file: &mut File, len: u64) -> io::Result<Option<String>> {
+    file.set_len(len)?;
+    file.rewind()?;
+    let mut magic = [0; 4];
+    file.read_exact(&mut magic)?;
+    let mut why = None;
+    if magic == MAGIC.to_be_bytes() {
+        file.rewind()?;
+        let scan = scan(file, Depth::All);
+        let stopped = scan.stopped.filter(|_| scan.sections.is_empty());
+        why = stopped.filter(|e| !matches!(e.kind, Kind::EndOfInput { .. } | Kind::Io(_)));
+    }
+    file.seek(SeekFrom::Start(len))?;
+    Ok(why.map(|error| error.to_string()))
 }
 
 /// Whether a stream ended in the first `len` bytes, and only zeros follow it there.

@@ -137,7 +137,7 @@ fn judge(
     entry: &Entry,
     machine: &str,
 ) -> Result<Answer, LibraryError> {
-    let payload = from.payload(entry);
+    let payload = &from.payload(entry)[..];
     let section = &entry.section;
     let machine = Machine {
         machine: Some(machine.to_owned()),

@@ -8,6 +8,7 @@
 //! | [`plan`] | the cells |
 //! | [`mod@run`] | the cells, judged |
 //! | [`policy`] | what a verdict means in a direction, and what is known |
+//! | [`sentence`] | why a cell came out as it did, in one sentence |
 //! | [`observed`] | what real binaries did |
 //! | [`agreement`] | the model against them |
 //! | [`devices`] | every catalogued device alone, into every release |
@@ -26,6 +27,7 @@ mod read;
 pub mod run;
 mod schema;
 pub mod select;
+pub mod sentence;
 pub mod targets;
 pub mod texts;
 pub mod vendors;

@@ -236,7 +236,7 @@ fn blamed(judged: &Judged, meaning: &Meaning<'_>, composed: &Composed) -> Option
 }
 
 /// Gives a judged load the offsets that it has in the stream itself.
-fn at_home(judged: &mut Judged, condensed: &Condensed) {
+pub fn at_home(judged: &mut Judged, condensed: &Condensed) {
     let place = |offset: &mut u64| *offset = condensed.original(*offset);
     place(&mut judged.stopped);
     place(&mut judged.taken);

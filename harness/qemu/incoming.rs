@@ -102,7 +102,9 @@ pub fn load(
 }
 
 fn once(binary: &Binary, setup: &Setup, stream: &[u8], wanted: &Wanted) -> Result<Real, QemuError> {
-    let deadline = Deadline::within(wanted.limit);
+    // A long stream takes its time; it is seen whether each piece was taken.
+    let feeding = Duration::from_secs(stream.len() as u64 >> 20);
+    let deadline = Deadline::within(wanted.limit.saturating_add(feeding));
     let (ours, theirs) = UnixStream::pair().map_err(QemuError::Socket)?;
     ours.set_nonblocking(true).map_err(QemuError::Socket)?;
     let meter = theirs.try_clone().map_err(QemuError::Socket)?;

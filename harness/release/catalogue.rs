@@ -146,13 +146,64 @@ impl Catalogue {
     }
 }
 
+/// Payloads, one behind the other. Nearly all of their bytes are zeros, and those take no room.
+#[derive(Debug, Clone, Default)]
+pub struct Payloads {
+    /// The pieces that are not all zeros, by their number.
+    pieces: BTreeMap<u64, [u8; PIECE]>,
+    len: u64,
+}
+
+/// Bytes of a piece of payloads.
+const PIECE: usize = 64;
+
+impl Payloads {
+    /// Puts bytes behind the last, and returns where they begin.
+    pub fn push(&mut self, bytes: &[u8]) -> u64 {
+        let (from, mut rest) = (self.len, bytes);
+        while !rest.is_empty() {
+            let (number, at) = (self.len / PIECE as u64, (self.len % PIECE as u64) as usize);
+            let (now, later) = rest.split_at(rest.len().min(PIECE - at));
+            if now.iter().any(|byte| *byte != 0) {
+                let piece = self.pieces.entry(number).or_insert([0; PIECE]);
+                if let Some(place) = piece.get_mut(at..at + now.len()) {
+                    place.copy_from_slice(now);
+                }
+            }
+            self.len += now.len() as u64;
+            rest = later;
+        }
+        from
+    }
+
+    /// So many bytes from there on; none where there are not so many.
+    #[must_use]
+    pub fn get(&self, from: u64, len: u64) -> Vec<u8> {
+        let Some(end) = from.checked_add(len).filter(|end| *end <= self.len) else {
+            return Vec::new();
+        };
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+        let (first, beyond) = (from / PIECE as u64, end.div_ceil(PIECE as u64));
+        for (number, piece) in self.pieces.range(first..beyond) {
+            let begin = number * PIECE as u64;
+            for (at, byte) in (begin..).zip(piece) {
+                let place = at.checked_sub(from).and_then(|at| usize::try_from(at).ok());
+                if let Some(place) = place.and_then(|place| bytes.get_mut(place)) {
+                    *place = *byte;
+                }
+            }
+        }
+        bytes
+    }
+}
+
 /// A catalogue with its payloads.
 #[derive(Debug, Clone, Default)]
 pub struct Shelf {
     /// The entries.
     pub catalogue: Catalogue,
     /// Payloads of all of them.
-    pub payloads: Vec<u8>,
+    pub payloads: Payloads,
     /// RAM blocks that every scenario of a machine type has, where there is one: the board's own.
     pub always: Option<BTreeSet<Vec<u8>>>,
     /// Those that any of them has.
@@ -170,16 +221,23 @@ impl Shelf {
         architecture: &str,
     ) -> Result<Option<Self>, CorpusError> {
         let Some(catalogue) = corpus.catalogue(release, architecture)? else { return Ok(None) };
-        let payloads = corpus.payloads(release, architecture)?;
+        let mut payloads = Payloads::default();
+        corpus.payloads(release, architecture, |piece| {
+            payloads.push(piece);
+        })?;
         Ok(Some(Shelf { catalogue, payloads, ..Shelf::default() }))
+    }
+
+    /// The first bytes of the payload of an entry, at most so many.
+    #[must_use]
+    pub fn head(&self, entry: &Entry, most: u64) -> Vec<u8> {
+        self.payloads.get(entry.payload.0, entry.payload.1.min(most))
     }
 
     /// The payload of an entry.
     #[must_use]
-    pub fn payload(&self, entry: &Entry) -> &[u8] {
-        let (from, len) = entry.payload;
-        let range = usize::try_from(from).ok().zip(usize::try_from(from.saturating_add(len)).ok());
-        range.and_then(|(from, to)| self.payloads.get(from..to)).unwrap_or(&[])
+    pub fn payload(&self, entry: &Entry) -> Vec<u8> {
+        self.payloads.get(entry.payload.0, entry.payload.1)
     }
 }
 
@@ -196,6 +254,28 @@ fn is_false(v: &bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[rstest::rstest]
+    #[case(0, 300, true)]
+    #[case(60, 5, true)]
+    #[case(63, 1, true)]
+    #[case(64, 200, true)]
+    #[case(299, 1, true)]
+    #[case(300, 0, true)]
+    #[case(299, 2, false)]
+    #[case(u64::MAX, 2, false)]
+    fn payloads_are_what_was_put(#[case] from: u64, #[case] len: u64, #[case] there: bool) {
+        let mut bytes = vec![0; 300];
+        for (at, byte) in [(0, 1), (62, 2), (64, 3), (200, 4), (299, 5)] {
+            bytes[at] = byte;
+        }
+        let mut payloads = Payloads::default();
+        assert_eq!(payloads.push(&bytes[..70]), 0);
+        assert_eq!(payloads.push(&bytes[70..]), 70);
+        let range = from as usize..from.wrapping_add(len) as usize;
+        let expected = if there { &bytes[range] } else { &[][..] };
+        assert_eq!(payloads.get(from, len), expected);
+    }
 
     #[rstest::rstest]
     #[case("pc-i440fx-4.2", true)]

@@ -200,11 +200,16 @@ impl Corpus {
         Ok(Some(catalogue))
     }
 
-    /// Payloads that go with the devices of a release.
-    pub fn payloads(&self, release: &str, architecture: &str) -> Result<Vec<u8>, CorpusError> {
+    /// Payloads that go with the devices of a release, piece by piece.
+    pub fn payloads(
+        &self,
+        release: &str,
+        architecture: &str,
+        take: impl FnMut(&[u8]),
+    ) -> Result<(), CorpusError> {
         let path = Catalogue::payloads_path(release, architecture);
         let packed = self.bytes(&path)?.ok_or(CorpusError::Missing { path: path.clone() })?;
-        Ok(files::unzstd(&path, &packed, LIMIT)?)
+        Ok(files::unzstd_into(&path, &packed, LIMIT, take)?)
     }
 
     /// Machine type and scenario of every destination of a release, sorted.

@@ -58,6 +58,27 @@ pub fn unzstd(name: &str, packed: &[u8], limit: u64) -> Result<Vec<u8>, FileErro
     within(name, bytes, limit)
 }
 
+/// The same, piece by piece into `take`.
+pub fn unzstd_into(
+    name: &str,
+    packed: &[u8],
+    limit: u64,
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), FileError> {
+    let fail = |source| FileError::Zstd { path: name.to_owned(), source };
+    let mut decoder = zstd::Decoder::with_buffer(packed).map_err(fail)?;
+    let (mut piece, mut len) = (vec![0; 1 << 16], 0);
+    loop {
+        let n = decoder.read(&mut piece).map_err(fail)?;
+        let Some(read) = piece.get(..n).filter(|read| !read.is_empty()) else { return Ok(()) };
+        len += n as u64;
+        if len > limit {
+            return Err(FileError::TooLong { path: name.to_owned(), limit });
+        }
+        take(read);
+    }
+}
+
 /// Bytes of the file called `name` as text.
 pub fn utf8<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, FileError> {
     std::str::from_utf8(bytes).map_err(|source| FileError::Utf8 { path: name.to_owned(), source })

@@ -125,10 +125,10 @@ mod tests {
     use super::*;
     use crate::dialect::Generation;
     use crate::dialect::machine::architecture;
+    use crate::matrix::sentence::cause;
     use crate::matrix::{Config, Filter, Plan, run};
     use crate::release::corpus::Corpus;
     use crate::release::library::{Library, build};
-    use crate::report::sentence::cause;
     use crate::trace::Verdict;
     use crate::vmstate::schema::Handlers;
     use crate::wire::Feed;

@@ -101,13 +101,20 @@ pub fn rows(
     rows
 }
 
-/// The same as text: `offset | bytes | source wrote | destination read`, the row of `at` marked.
+/// The same as text: `offset | bytes | source wrote | destination read`, the row of `at` marked. `home`
+/// says which offset each has, where `stream` is one of which something was left out.
 #[must_use]
-pub fn beside(written: &Map<'_>, reading: &Loaded<'_>, stream: &[u8], at: u64) -> String {
+pub fn beside(
+    written: &Map<'_>,
+    reading: &Loaded<'_>,
+    stream: &[u8],
+    at: u64,
+    home: impl Fn(u64) -> u64,
+) -> String {
     let head = ["", "offset", "bytes", "source wrote", "destination read"].map(str::to_owned);
     let rows = rows(written, reading, stream, at, TERMINAL).into_iter().map(|row| {
         let mark = if row.marked { ">" } else { "" };
-        [mark.to_owned(), row.offset.to_string(), row.bytes, row.wrote, row.read]
+        [mark.to_owned(), home(row.offset).to_string(), row.bytes, row.wrote, row.read]
     });
     let lines: Vec<[String; 5]> = std::iter::once(head).chain(rows).collect();
     let width = |side: fn(&[String; 5]) -> &String| {

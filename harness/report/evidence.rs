@@ -4,13 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use super::sentence::{judged_sentence, sentence};
 use super::targets::answer_sentence;
 use crate::matrix::Config;
 use crate::matrix::devices::devices_between;
 use crate::matrix::observed::{self, ObservedVerdict};
 use crate::matrix::plan::{Filter, Plan, PlanError};
 use crate::matrix::run::{Outcome, run};
+use crate::matrix::sentence::{judged_sentence, sentence};
 use crate::matrix::targets::Answer;
 use crate::matrix::texts::said;
 use crate::release::changes::{Change, Level};

@@ -1,6 +1,6 @@
 //! Findings: cells that are not good, those with one cause told together.
 
-use super::sentence::{cause, sentence};
+use crate::matrix::sentence::{cause, sentence};
 use crate::matrix::{Cell, CellResult, Instead, Run, Standing};
 
 /// Cells with one cause.

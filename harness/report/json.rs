@@ -38,7 +38,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::sentence::sentence;
+use crate::matrix::sentence::sentence;
 use crate::matrix::{CellResult, Config, Instead, Outcome, Run, Standing};
 use crate::trace::compare::Item;
 use crate::trace::{Difference, Verdict};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::findings::findings;
-use super::sentence::cause;
+use crate::matrix::sentence::cause;
 use crate::matrix::{CellResult, Config, Standing};
 
 /// Cells that break the policy for one cause, and the entries that may be about them.

@@ -2,7 +2,6 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | [`sentence`] | why a cell came out as it did, in one sentence |
 //! | [`findings`] | cells with one cause, told together |
 //! | [`table`] | the grids, the findings and the summary as text |
 //! | [`meant`] | known entries that may be meant for broken cells |
@@ -28,6 +27,5 @@ pub mod html;
 pub mod json;
 pub mod meant;
 pub mod news;
-pub mod sentence;
 pub mod table;
 pub mod targets;

@@ -1,8 +1,8 @@
 //! What a new release changes: its cells beside those of the release before.
 
 use super::findings::findings;
-use super::sentence::cause;
 use super::table::{summary, told};
+use crate::matrix::sentence::cause;
 use crate::matrix::{Cell, CellResult, Config, Run, Standing};
 
 /// A release that was added, and the one before it.

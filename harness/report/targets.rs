@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::sentence::judged_sentence;
+use crate::matrix::sentence::judged_sentence;
 use crate::matrix::targets::{Answer as Came, Row, Targets};
 use crate::trace::Verdict;
 

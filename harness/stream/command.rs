@@ -2,10 +2,10 @@
 
 use super::load::{End, Load};
 use crate::dialect::commands::Command;
-use crate::wire::{Fault, Kind, Result, planted};
+use crate::wire::{Error, Fault, Kind, Result, planted};
 
 /// Deepest nesting of packages; a real sender has one.
-const MAX_PACKAGES: u32 = 4;
+pub(super) const MAX_PACKAGES: u32 = 4;
 
 /// Reads the command whose type byte was at `at`. Returns how the loop ends, if it does.
 ///
@@ -50,7 +50,7 @@ fn package(load: &mut Load<'_, '_>, size: u64) -> Result<()> {
     load.packages += 1;
     if load.packages > MAX_PACKAGES {
         let at = load.io.reader.offset();
-        return Err(Kind::Limit(format!("more than {MAX_PACKAGES} nested packages")).at(at));
+        return Err(too_deep(at));
     }
     load.records()?;
     load.packages -= 1;
@@ -62,4 +62,9 @@ fn package(load: &mut Load<'_, '_>, size: u64) -> Result<()> {
     load.io.reader.skip(end - at)?;
     load.framing("rest of package", at);
     Ok(())
+}
+
+/// Refuses a package in too many others.
+pub(super) fn too_deep(at: u64) -> Box<Error> {
+    Kind::Limit(format!("more than {MAX_PACKAGES} nested packages")).at(at)
 }

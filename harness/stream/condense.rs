@@ -30,6 +30,13 @@ pub struct Condensed {
     gaps: Vec<(u64, u64)>,
 }
 
+impl From<Vec<u8>> for Condensed {
+    /// A stream of which nothing was left out.
+    fn from(bytes: Vec<u8>) -> Self {
+        Condensed { bytes, gaps: Vec::new() }
+    }
+}
+
 impl Condensed {
     /// The offset in the stream itself of an offset in what is left.
     #[must_use]

@@ -21,7 +21,7 @@ use crate::vmstate::compile::{Amount, Codec, Count, Field, Kind as FieldKind, Vm
 use crate::vmstate::flow::c_string;
 use crate::vmstate::schema::Untold;
 use crate::vmstate::{Local, Set};
-use crate::wire::{Error, Feed, Kind, Reader, Refill, Result};
+use crate::wire::{Error, Feed, Kind, Map, Reader, Refill, Result};
 
 /// Codec of a payload whose end was found by what follows it.
 pub const GUESSED: &str = "opaque, end guessed";
@@ -84,8 +84,11 @@ pub fn scan(source: &mut dyn Read, depth: Depth) -> Scan {
     let mut reader = Reader::new(source, &Feed::Bulk);
     let machine = machine(&mut reader);
     let to = live(machine.as_deref());
+    let mut load = Load::new(&to, reader);
+    // Nobody asks what the records were read as, and there may be any number of them.
+    load.io.map = Map::bounded(0);
     let mut scanner = Scanner {
-        load: Load::new(&to, reader),
+        load,
         depth,
         footers: None,
         started: Vec::new(),
@@ -314,6 +317,10 @@ impl Scanner<'_, '_> {
         reader.skip(4)?;
         let size = reader.be32()?;
         // The records in it follow one another as outside it.
+        self.packages.retain(|end| *end > at);
+        if self.packages.len() >= command::MAX_PACKAGES as usize {
+            return Err(command::too_deep(at));
+        }
         self.packages.push(reader.offset().saturating_add(u64::from(size)));
         Ok(None)
     }

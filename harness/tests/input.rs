@@ -227,6 +227,33 @@ fn a_stream_cut_inside_its_description_is_a_finding() {
     assert!(told.contains("\naccepted: all "), "{told}");
 }
 
+/// A stream that is too long to be held as it is: bytes are where they are in the file.
+#[test]
+fn a_long_stream_is_explained_where_its_bytes_are() {
+    let short = stream(library().fixture("5.2", "pc-i440fx-2.4", "idle").expect("fixture"));
+    let end = short.windows(5).position(|bytes| bytes == b"\x03\0\0\0\x02").expect("END");
+    let mut part = b"\x02\0\0\0\x02\0\0\0\0\0\x10\0\x08\x06pc.ram".to_vec();
+    part.extend([7; 4096]);
+    part.extend(b"\0\0\0\0\0\0\0\x10\x7e\0\0\0\x02");
+    let parts = part.repeat((17 << 20) / part.len());
+    let long = [&short[..end], &parts, &short[end..]].concat();
+    let folder = tempfile::tempdir().expect("folder");
+    let asked = |bytes: &[u8]| {
+        let path = put(folder.path(), "file", bytes);
+        let output = crossload(&["explain", name(&path), "2.4.1"]);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        text(&output)
+    };
+    // Both are refused at the same subsection.
+    let at = |n: usize| (format!("byte {} of {}: ", 28_056 + n, short.len() + n), 28_056 + n);
+    for (bytes, n) in [(&short, 0), (&long, parts.len())] {
+        let (told, (cause, row)) = (asked(bytes), at(n));
+        assert!(told.contains(&cause), "{told}");
+        let marked = told.lines().find(|line| line.starts_with('>')).expect("a row");
+        assert!(marked.contains(&format!(" {row} | 05 14 63")), "{told}");
+    }
+}
+
 /// Runs the command with endless input, which it must leave by itself.
 fn endless(arguments: &[&str], head: &[u8], byte: u8) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_crossload"));
@@ -253,6 +280,9 @@ fn endless_input_is_left() {
     let output = endless(&["inspect", "-"], b"QEVM\0\0\0\x03", 0);
     assert!(text(&output).contains("bytes was not read"));
     assert_eq!(output.status.code(), Some(0));
+    let output = endless(&["inspect", "-"], b"QEVM", 0);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output).contains("format version 0, expected 3"), "{}", text(&output));
     let whole = real();
     let output = endless(&["inspect", "-"], &whole, 0);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
@@ -309,4 +339,33 @@ fn little_memory_is_enough(#[case] kind: &str) {
     child.stdout.take().expect("stdout").read_to_string(&mut told).expect("UTF-8");
     assert_eq!(child.wait().expect("ends").code(), Some(0), "{told}");
     assert!(told.ends_with(&format!("accepted: all {} bytes were read\n", bytes.len())), "{told}");
+}
+
+/// Many records of what a recorded channel may hold any number of: none is kept.
+#[cfg(target_os = "linux")]
+#[rstest::rstest]
+#[case::commands(b"", b"\x08\0\x02\0\x04\0\0\0\x01", 0)]
+#[case::packages(b"", b"\x08\0\x07\0\x04\0\0\0\x01\0", 0)]
+#[case::packages_in_packages(b"", b"\x08\0\x07\0\x04\xff\xff\xff\xff", 1)]
+#[case::postcopy(
+    b"\x08\0\x03\0\x10\0\0\0\0\0\0\x10\0\0\0\0\0\0\0\x10\0",
+    b"\x08\0\x06\0\x19\0\x06pc.ram\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10\0",
+    0
+)]
+#[case::parts(
+    b"\x01\0\0\0\x01\x03ram\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0\x10",
+    b"\x02\0\0\0\x01\0\0\0\0\0\0\0\x10",
+    0
+)]
+fn any_number_of_records_needs_little_memory(
+    #[case] head: &[u8],
+    #[case] record: &[u8],
+    #[case] status: i32,
+) {
+    let bytes = [b"QEVM\0\0\0\x03", head, &record.repeat(700_000), b"\0"].concat();
+    let folder = tempfile::tempdir().expect("folder");
+    let path = put(folder.path(), "file", &bytes);
+    let mut command = confined(48, &["inspect", name(&path)]);
+    let ended = command.stdout(Stdio::null()).status().expect("the command starts");
+    assert_eq!(ended.code(), Some(status));
 }

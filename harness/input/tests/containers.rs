@@ -217,13 +217,38 @@ fn wrappings_are_bounded() {
 fn a_stream_that_has_ended_is_not_followed_by_endless_zeros() {
     let endless = Cursor::new(stream()).chain(std::io::repeat(0));
     let copy = spool(endless, u64::MAX).expect("ends by itself");
-    assert!(copy.left && copy.len <= 2 << 20);
+    assert!(copy.left.is_some_and(|why| why.contains("zeros follow")) && copy.len <= 2 << 20);
     // One that has not ended, and one that anything else follows, are copied as far as allowed.
     let head = &stream()[..40];
     let endless = Cursor::new(head).chain(std::io::repeat(0));
     assert!(matches!(spool(endless, 5 << 20), Err(Failed::TooLong)));
     let other = Cursor::new(stream()).chain(std::io::repeat(7));
     assert!(matches!(spool(other, 5 << 20), Err(Failed::TooLong)));
+}
+
+/// What no loader gets beyond is not copied either, however long it is.
+#[rstest::rstest]
+#[case::format(b"QEVM", 0, "byte 0x4 ")]
+#[case::record(b"QEVM\0\0\0\x03", 0x41, "byte 0x8 ")]
+#[case::part(b"QEVM\0\0\0\x03\x02\0\0\0\x09", 0x41, "byte 0x8 ")]
+fn what_nobody_can_read_is_left(#[case] head: &[u8], #[case] then: u8, #[case] says: &str) {
+    let copy = spool(head.chain(std::io::repeat(then)), u64::MAX).expect("ends by itself");
+    let why = copy.left.expect("left");
+    assert!(why.contains(says) && copy.len <= 1 << 20, "{why}");
+}
+
+/// A bomb that holds nothing of use is known by the first bytes that come out.
+#[rstest::rstest]
+#[case(1)]
+#[case(2)]
+fn what_comes_out_is_looked_at_before_it_is_kept(#[case] times: usize) {
+    let mut bytes = vec![b'A'; 3 << 20];
+    for _ in 0..times {
+        bytes = pack("zstd", &bytes);
+    }
+    let options = Options { limit: 1 << 20, ..Options::default() };
+    let refused = open_bytes("file", bytes, &options).expect_err("must be refused").to_string();
+    assert!(refused.contains("magic 0x41414141"), "{refused}");
 }
 
 #[test]
@@ -233,7 +258,7 @@ fn a_copy_is_the_same_with_its_holes() {
     bytes.extend([7; 100_000]);
     bytes.resize(6 << 20, 0);
     let mut copy = spool(&bytes[..], u64::MAX).expect("copy");
-    assert!(!copy.left && copy.len == bytes.len() as u64);
+    assert!(copy.left.is_none() && copy.len == bytes.len() as u64);
     let mut all = Vec::new();
     copy.file.seek(SeekFrom::Start(0)).expect("seek");
     copy.file.read_to_end(&mut all).expect("read");

@@ -330,8 +330,8 @@ fn defaults(chosen: &[Chosen], of: &Destination) -> HashMap<u64, Vec<u8>> {
         let Some((entry, shelf)) = &chosen.entry else { continue };
         let Some(at) = place(of, index) else { continue };
         let payload = shelf.payload(entry);
-        let loaded = load_payload(of, at, entry.version_id, payload);
-        local.remember(&loaded.map, payload);
+        let loaded = load_payload(of, at, entry.version_id, &payload);
+        local.remember(&loaded.map, &payload);
     }
     local.items
 }
@@ -365,7 +365,7 @@ fn locals(
     for (index, chosen) in composed.chosen.iter_mut().enumerate() {
         let Some((entry, shelf)) = &chosen.entry else { continue };
         let Some(at) = place(default, index) else { continue };
-        let loaded = load_payload(default, at, entry.version_id, shelf.payload(entry));
+        let loaded = load_payload(default, at, entry.version_id, &shelf.payload(entry));
         let lists = loaded.map.spans().iter();
         let lists = lists.filter(|span| List::of(&span.name) == Some(List::Indexes));
         let other = |span: &Span<'_>| {

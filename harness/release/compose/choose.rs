@@ -8,6 +8,8 @@ use crate::vmstate::schema::{Body, Kind};
 
 /// Where a PCI device's configuration space begins in its payload: behind its version.
 const CONFIG: usize = 4;
+/// Bytes of a configuration space in which its capabilities are.
+const SPACE: u64 = 256;
 /// Vendor and device, and revision with class.
 const IDS: [std::ops::Range<usize>; 2] = [0..4, 8..12];
 /// The pointer to the first capability, and the capability of PCI Express.
@@ -28,13 +30,19 @@ pub struct Asked<'a> {
 /// The entry of a shelf that a section looks most like, among those that have its name.
 #[must_use]
 pub fn own<'s>(shelf: &'s Shelf, tables: &Tables, asked: &Asked<'_>) -> Option<&'s Entry> {
+    let best = plain(shelf, tables, asked)?;
+    Some(model(shelf, best, asked).unwrap_or(best))
+}
+
+/// The same without regard to models of processors: what a release has for one of the default model.
+#[must_use]
+pub fn plain<'s>(shelf: &'s Shelf, tables: &Tables, asked: &Asked<'_>) -> Option<&'s Entry> {
     let name = asked.sent.name();
     let entries = shelf.catalogue.entries.iter().filter(|e| e.section == name);
     let score = |entry: &&Entry| {
         (likeness(shelf, tables, entry, asked), std::cmp::Reverse(entry.payload.0))
     };
-    let best = entries.max_by_key(score)?;
-    Some(model(shelf, best, asked).unwrap_or(best))
+    entries.max_by_key(score)
 }
 
 /// The section of a processor. Which system registers it sends hangs on its model, and on what of the
@@ -56,8 +64,9 @@ pub fn is_model(entry: &Entry) -> bool {
 /// that is not the default one.
 fn model<'s>(shelf: &'s Shelf, base: &Entry, asked: &Asked<'_>) -> Option<&'s Entry> {
     let alike = |entry: &Entry| {
-        let (payload, sent) = (shelf.payload(entry), &asked.sent.payload);
-        if payload.len() == sent.len() { same_bytes(payload, sent) } else { 0 }
+        let sent = &asked.sent.payload;
+        let comparable = entry.payload.1 == sent.len() as u64;
+        if comparable { same_bytes(&shelf.payload(entry), sent) } else { 0 }
     };
     let other = |e: &&Entry| e.varied.starts_with(MODEL) || e.payload.1 != base.payload.1;
     let entries = shelf.catalogue.entries.iter();
@@ -109,26 +118,27 @@ pub fn same_device(one: &[u8], other: &[u8]) -> bool {
 
 /// How much an entry looks like a section.
 fn likeness(shelf: &Shelf, tables: &Tables, entry: &Entry, asked: &Asked<'_>) -> i64 {
-    let payload = shelf.payload(entry);
     let sent = &asked.sent.payload;
+    let as_long = entry.payload.1 == sent.len() as u64;
     let mut score = 0;
     if asked.sent.path(&entry.section).is_some() == entry.has_path {
         score += 2000;
     }
     score += 500 * i64::from(shelf.catalogue.is_on(entry, asked.machine));
     score += 200 * i64::from(entry.instance_id == asked.sent.instance_id);
-    score += 100 * i64::from(payload.len() == sent.len());
+    score += 100 * i64::from(as_long);
     // A changed property is in what was sent; here are the defaults that it is held against, on
     // this machine type. One was seen changed on a single one.
     score += 4000 * i64::from(entry.varied.is_empty());
     if entry.has_path {
         // What it is, and whether it is behind a port, tell more than where it was seen.
-        score += 1200 * i64::from(same_device(payload, sent));
-        score += 1000 * i64::from(express(payload) == express(sent));
+        let head = shelf.head(entry, CONFIG as u64 + SPACE);
+        score += 1200 * i64::from(same_device(&head, sent));
+        score += 1000 * i64::from(express(&head) == express(sent));
     }
-    if entry.section == PROCESSOR && payload.len() == sent.len() {
+    if entry.section == PROCESSOR && as_long {
         // Which registers there are, only they tell.
-        score += 300 * same_bytes(payload, sent) / (sent.len().max(1) as i64);
+        score += 300 * same_bytes(&shelf.payload(entry), sent) / (sent.len().max(1) as i64);
     }
     if let (Body::Vmsd(key), Some(body)) = (&entry.body, asked.body) {
         let told = described(tables, key, body);

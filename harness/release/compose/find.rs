@@ -55,10 +55,12 @@ pub(super) fn find(
             // name.
             Some(None) if gone => {
                 let sent = &asked.sent.payload;
-                let like = |e: &&Entry| e.has_path && choose::same_device(shelf.payload(e), sent);
+                let like = |e: &&Entry| e.has_path && choose::same_device(&shelf.head(e, 64), sent);
                 choose::own(&shelf, tables, asked).filter(like).cloned()
             }
-            Some(None) | None => choose::own(&shelf, tables, asked).cloned(),
+            Some(None) => choose::own(&shelf, tables, asked).cloned(),
+            None if from.is_some() => choose::plain(&shelf, tables, asked).cloned(),
+            None => choose::own(&shelf, tables, asked).cloned(),
         };
         if let Some(entry) = found {
             return Ok(Some((entry, shelf.clone())));

@@ -1,6 +1,8 @@
 //! What a stream tells of the machine that sent it.
 
 use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::dialect::Capabilities;
 use crate::dialect::machine::page_bits;
@@ -16,6 +18,11 @@ use crate::wire::{Feed, Map};
 
 /// Longest payload that is looked at, in bytes; only live sections are longer.
 const PAYLOAD: u64 = 16 << 20;
+/// Most items of a stream that is judged, pages in a row being one: each is kept, for the source and for a
+/// destination. A machine has some ten thousand, and three for each time that memory was gone through.
+const MOST_ITEMS: u64 = 1 << 20;
+/// Items that are counted in one go.
+const PIECE: usize = 1 << 10;
 
 /// A machine as its stream shows it.
 #[derive(Debug, Default)]
@@ -95,7 +102,17 @@ impl Machine {
         };
         source.seek(SeekFrom::Start(0))?;
         let (sections, parts, placed, blocks, capabilities, stopped) = {
-            let loaded = load_into(&own, source, &Feed::Bulk, Map::bounded(0));
+            let items = Arc::new(AtomicU64::new(0));
+            let map = Map::streamed(PIECE, {
+                let items = Arc::clone(&items);
+                move |map| {
+                    items.fetch_add(map.spans().len() as u64, Relaxed);
+                }
+            });
+            let loaded = load_into(&own, source, &Feed::Bulk, map);
+            if items.load(Relaxed) + loaded.map.spans().len() as u64 > MOST_ITEMS {
+                return Err(io::Error::other(format!("more than {MOST_ITEMS} items")));
+            }
             let further = loaded.sections.iter().filter(|s| {
                 let handler = own.handlers.get(s.handler);
                 matches!(s.record, record::PART | record::END)
@@ -154,4 +171,26 @@ fn body<'d>(description: &'d Description, sent: &Sent) -> Option<&'d vmdescripti
     let mut devices = description.devices.iter();
     let device = devices.find(|d| d.name == sent.idstr && d.instance_id == sent.instance_id)?;
     Some(&device.body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    /// Any number of commands may come: they are read, and no room is made for all of them.
+    #[test]
+    fn items_are_bounded() {
+        let pings = |count: u64| {
+            let one = [8, 0, 2, 0, 4, 0, 0, 0, 1];
+            let mut bytes = b"QEVM\0\0\0\x03".to_vec();
+            (0..count).for_each(|_| bytes.extend(one));
+            bytes.push(0);
+            Machine::of(&mut Cursor::new(bytes))
+        };
+        // The header and the end are items too.
+        assert_eq!(pings(MOST_ITEMS - 2).unwrap().stopped, None);
+        let refused = pings(MOST_ITEMS - 1).map(|_| ()).unwrap_err().to_string();
+        assert_eq!(refused, "more than 1048576 items");
+    }
 }

@@ -120,8 +120,7 @@ fn scenarios(library: &Library, release: &str, machine: &str) -> Result<Shelf, L
             let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
             let payload = sent.and_then(|s| stream.get(place(s.body)..place(s.end)));
             let payload = payload.unwrap_or(&[]);
-            let from = shelf.payloads.len() as u64;
-            shelf.payloads.extend(payload);
+            let from = shelf.payloads.push(payload);
             shelf.catalogue.entries.push(Entry {
                 device: String::new(),
                 place: String::new(),

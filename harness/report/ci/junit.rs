@@ -8,8 +8,8 @@
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use super::Told;
+use crate::matrix::sentence::sentence;
 use crate::matrix::{CellResult, Standing};
-use crate::report::sentence::sentence;
 use crate::trace::Verdict;
 
 /// The report.

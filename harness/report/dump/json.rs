@@ -52,8 +52,9 @@ impl Form {
     fn of(row: &Row<'_, '_>) -> Self {
         let span = row.span;
         match (span.info, span.name) {
-            ("s390-storage_attributes" | "s390-skeys", "records")
-            | ("spapr/htab", "entries")
+            // The state of pages, not what is in them.
+            ("s390-storage_attributes" | "s390-skeys", "records") => Form::Hex,
+            ("spapr/htab", "entries")
             | ("ram", "pages")
             | ("block" | "dirty-bitmap", _)
             | ("framing", "vmdescription") => Form::None,

@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::frame::{Page, Sheet, Topic, badge, data, face, filters, legend, sheet};
 use super::record::Readings;
 use super::strings::Strings;
+use crate::matrix::sentence::sentence;
 use crate::matrix::{Cell, CellResult, Config, Outcome, Run, Standing};
 use crate::report::beside::Row;
 use crate::report::findings::{Finding, findings, named};
-use crate::report::sentence::sentence;
 use crate::trace::Verdict;
 
 /// The platform of a machine type that names none.

@@ -241,3 +241,22 @@ fn capabilities_say_what_a_list_of_blocks_has() {
     assert_eq!(scanned(&stream("xbzrle", |b| b.be64(0x1000))), None);
     assert!(scanned(&stream("xbzrle", shared)).is_some());
 }
+
+/// Packages one after the other are of one depth; each in another, they would fill memory.
+#[test]
+fn packages_are_nested_a_few_times_only() {
+    let package = |bytes: Bytes, size| bytes.raw(&[8, 0, 7, 0, 4]).be32(size);
+    let mut beside = Bytes::stream();
+    for _ in 0..100 {
+        beside = package(beside, 1).end();
+    }
+    let scan = found(&beside.end(), Depth::All);
+    assert!(scan.stopped.is_none(), "{:?}", scan.stopped);
+    let mut inside = Bytes::stream();
+    for _ in 0..100 {
+        inside = package(inside, u32::MAX);
+    }
+    let stopped = found(&inside, Depth::All).stopped.expect("refused");
+    assert_eq!(stopped.offset, 8 + 4 * 9);
+    assert!(stopped.kind.to_string().contains("nested packages"), "{}", stopped.kind);
+}

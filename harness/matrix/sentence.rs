@@ -1,6 +1,6 @@
 //! The one sentence that says why a cell came out as it did.
 
-use crate::matrix::run::Outcome;
+use super::run::Outcome;
 use crate::trace::Verdict;
 pub use crate::trace::sentence::{judged_sentence, refusal};
 use crate::trace::sentence::{read, written};
