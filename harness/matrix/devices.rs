@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::config::{Config, KnownDevice};
 use super::policy::{Direction, Standing};
 use super::targets::Answer;
+use crate::dialect::Generation;
 use crate::release::catalogue::{Entry, Shelf};
 use crate::release::compose::{self, Kit, Machine, Shelves, machine::Sent};
 use crate::release::library::LibraryError;
@@ -203,11 +204,13 @@ fn judge(
     })))
 }
 
-/// How a row stands to the policy. What is not known breaks nothing here: `targets` tells it.
+/// How a row stands to the policy. What is not known breaks nothing here: `targets` tells it. Nor does
+/// what a machine type without a number comes to: it promises nothing from one release to another.
 #[must_use]
 pub fn standing(config: &Config, row: &Row) -> Standing {
     let verdict = row.answer.verdict();
-    if verdict == Verdict::Undetermined {
+    let promised = row.machines.iter().any(|machine| Generation::of(machine).is_some());
+    if verdict == Verdict::Undetermined || !promised {
         return Standing::Reported;
     }
     let known = || config.known_devices.iter().position(|known| known.names(row));
