@@ -179,7 +179,7 @@ pub fn origin(
         };
         match read(composed, &machine.condensed.bytes) {
             Ok(composed) => {
-                let missing = (composed.missing().len(), composed.strange);
+                let missing = (composed.foreign, composed.strange);
                 let likeness = composed.likeness();
                 found.push((composed, missing, likeness));
             }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::choose::{self, Asked};
 use super::fill::filled;
 use super::find::{
-    Found, RAM, find, first, lacks_device, lacks_machine, loaders, registers_otherwise, shelves_of,
+    Found, find, first, lacks_device, lacks_machine, registers_otherwise, shelves_of,
 };
 use super::machine::{Machine, Sent};
-use super::shelf::Shelves;
+use super::shelf::{RAM, Shelves};
 use super::transfer;
 use super::{kvm, memory};
 use crate::dialect::machine::{X86_64, architecture};
@@ -69,6 +69,9 @@ pub struct Composed {
     /// What was taken from the stream, because the destination is started with the same
     /// configuration, in words.
     pub assumptions: Vec<String>,
+    /// How many sections of the stream nothing of a source is known to send: neither its catalogue has
+    /// them, nor the dump of its device classes.
+    pub foreign: usize,
     /// How much of the stream's description a source calls otherwise; see [`choose::strange`].
     pub strange: usize,
     /// Sections whose layout was not recorded on this machine type, by idstr: where it was.
@@ -116,12 +119,17 @@ pub fn source(
     let more = more(shelves.library, kit, machine, true);
     let kit = &Kit { tables: more.as_ref().unwrap_or(kit.tables), ..*kit };
     let Kit { release, tables, .. } = *kit;
-    let mut strange = 0;
+    let (mut strange, mut foreign) = (0, 0);
+    let catalogue = shelves.catalogue_on(release, name)?;
+    let sends = |section: &str| {
+        let known = catalogue.iter().flat_map(|shelf| &shelf.catalogue.described);
+        known.into_iter().any(|described| described == section)
+    };
     let (brought, described) = machine.description.as_ref().map(brought).unwrap_or_default();
     let mut chosen = Vec::new();
     // As the machine is configured, and as the release has them by default.
     let (mut handlers, mut own) = (Vec::new(), Vec::new());
-    let loaders = loaders(shelves, release, name)?;
+    let loaders = shelves.loaders(release, name)?;
     for sent in &machine.sections {
         if let Some(known) = by_hand(sent, &loaders) {
             own.push(known.clone());
@@ -140,6 +148,7 @@ pub fn source(
             }
         }
         let missing = found.is_none().then(|| format!("section {} of {release}", sent.name()));
+        foreign += usize::from(found.is_none() && !sends(sent.name()));
         let mut answers = Answers::default();
         if let Some((entry, _)) = &found {
             answers = entry.answers.clone();
@@ -175,7 +184,7 @@ pub fn source(
     destination.dialect.description = machine.described;
     let defaults = defaults(&chosen, &plain);
     let (assumptions, elsewhere) = (Vec::new(), BTreeMap::new());
-    Ok(Ok(Composed { destination, assumptions, strange, elsewhere, chosen, defaults }))
+    Ok(Ok(Composed { destination, assumptions, foreign, strange, elsewhere, chosen, defaults }))
 }
 
 /// The destination that a build makes of a machine. `source` is the machine as it was sent, with
@@ -207,7 +216,7 @@ pub fn destination(
     let mut assumptions = Vec::new();
     let mut elsewhere = BTreeMap::new();
     let mut parts = Parts::default();
-    let loaders = loaders(shelves, release, &name)?;
+    let loaders = shelves.loaders(release, &name)?;
     for (sent, from) in machine.sections.iter().zip(&source.chosen) {
         if let Some(known) = by_hand(sent, &loaders) {
             parts.without_entry(known, None);
@@ -275,7 +284,9 @@ pub fn destination(
     let on = machine.capabilities.names();
     assumptions.extend(on.map(|name| format!("migration capability {name} on")));
     let defaults = HashMap::new();
-    let composed = Composed { destination, assumptions, strange: 0, elsewhere, chosen, defaults };
+    let (foreign, strange) = (0, 0);
+    let composed =
+        Composed { destination, assumptions, foreign, strange, elsewhere, chosen, defaults };
     let default = built(shelves, kit, &name, own)?;
     let gone = memory::board_without(shelves, &source.destination.release, release, &name)?;
     Ok(Ok(locals(composed, &default, machine, source, &gone)))
@@ -464,9 +475,9 @@ fn built(
         }
     }
     // What is sent in parts is no section of the stream's here.
-    let live = loaders(shelves, kit.release, machine)?;
-    let live = live.into_iter().filter(|own| sections.iter().all(|h| h.idstr != own.idstr));
-    let live: Vec<Handler> = live.collect();
+    let live = shelves.loaders(kit.release, machine)?;
+    let live = live.iter().filter(|own| sections.iter().all(|h| h.idstr != own.idstr));
+    let live: Vec<Handler> = live.cloned().collect();
     let ram = Handler {
         idstr: RAM.to_owned(),
         instance_id: 0,

@@ -6,13 +6,9 @@ use std::rc::Rc;
 use super::build::Lacking;
 use super::choose::{self, Asked};
 use super::shelf::Shelves;
-use crate::dialect::machine::{X86_64, architecture};
-use crate::release::catalogue::{Entry, Shelf, chipset};
+use crate::release::catalogue::{Entry, Shelf};
 use crate::release::library::LibraryError;
-use crate::vmstate::schema::{Body, Handler, Tables};
-
-/// The section of memory, which every machine has.
-pub(super) const RAM: &str = "ram";
+use crate::vmstate::schema::Tables;
 
 /// An entry, and the shelf where its payload is.
 pub(super) type Found = (Entry, Rc<Shelf>);
@@ -96,33 +92,6 @@ pub(super) fn shelves_of(
 ) -> Result<Vec<Rc<Shelf>>, LibraryError> {
     let mut all: Vec<Rc<Shelf>> = shelves.catalogue_on(release, machine)?.into_iter().collect();
     all.push(shelves.scenarios(release, machine)?);
-    Ok(all)
-}
-
-/// What a release loads on a chipset with functions of its own, live or not, beside `ram`: as its
-/// scenarios have it. A PC has none in the releases that describe their streams.
-pub(super) fn loaders(
-    shelves: &Shelves<'_>,
-    release: &str,
-    machine: &str,
-) -> Result<Vec<Handler>, LibraryError> {
-    let corpus = shelves.library.corpus();
-    let mut all: Vec<Handler> = Vec::new();
-    if architecture(machine) == X86_64 {
-        return Ok(all);
-    }
-    for (on, scenario) in corpus.destinations(release) {
-        if chipset(&on) != chipset(machine) {
-            continue;
-        }
-        let list = corpus.handlers(release, &on, &scenario)?;
-        for handler in list.into_iter().flat_map(|list| list.handlers) {
-            let known = all.iter().any(|h| h.idstr == handler.idstr);
-            if matches!(handler.body, Body::Loader(_)) && handler.idstr != RAM && !known {
-                all.push(handler);
-            }
-        }
-    }
     Ok(all)
 }
 

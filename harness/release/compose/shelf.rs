@@ -5,12 +5,12 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::dialect::machine::architecture;
-use crate::release::catalogue::{Catalogue, Entry, Shelf};
+use crate::dialect::machine::{X86_64, architecture};
+use crate::release::catalogue::{Catalogue, Entry, Shelf, chipset};
 use crate::release::corpus::CorpusError;
 use crate::release::library::{Library, LibraryError};
 use crate::stream::{load, record};
-use crate::vmstate::schema::Body;
+use crate::vmstate::schema::{Body, Handler};
 use crate::wire::Feed;
 
 /// Shelves of the releases that were asked for, each read once.
@@ -20,13 +20,20 @@ pub struct Shelves<'l> {
     pub library: &'l Library,
     catalogues: RefCell<BTreeMap<(String, String), Option<Rc<Shelf>>>>,
     scenarios: RefCell<BTreeMap<(String, String), Rc<Shelf>>>,
+    /// By release and chipset; see [`Shelves::loaders`].
+    loaders: RefCell<BTreeMap<(String, String), Rc<Vec<Handler>>>>,
 }
 
 impl<'l> Shelves<'l> {
     /// Nothing read yet.
     #[must_use]
     pub fn new(library: &'l Library) -> Self {
-        Shelves { library, catalogues: RefCell::default(), scenarios: RefCell::default() }
+        Shelves {
+            library,
+            catalogues: RefCell::default(),
+            scenarios: RefCell::default(),
+            loaders: RefCell::default(),
+        }
     }
 
     /// The catalogue of a release's binary of an architecture; `None` if it has none.
@@ -72,7 +79,39 @@ impl<'l> Shelves<'l> {
         self.scenarios.borrow_mut().insert(key, shelf.clone());
         Ok(shelf)
     }
+
+    /// What a release loads on a chipset with functions of its own, live or not, beside `ram`: as its
+    /// scenarios have it. A PC has none in the releases that describe their streams.
+    ///
+    /// # Errors
+    /// Files that cannot be read.
+    pub fn loaders(&self, release: &str, machine: &str) -> Result<Rc<Vec<Handler>>, LibraryError> {
+        let key = (release.to_owned(), chipset(machine).to_owned());
+        if let Some(known) = self.loaders.borrow().get(&key) {
+            return Ok(known.clone());
+        }
+        let corpus = self.library.corpus();
+        let mut all: Vec<Handler> = Vec::new();
+        for (on, scenario) in corpus.destinations(release) {
+            if architecture(machine) == X86_64 || chipset(&on) != chipset(machine) {
+                continue;
+            }
+            let list = corpus.handlers(release, &on, &scenario)?;
+            for handler in list.into_iter().flat_map(|list| list.handlers) {
+                let known = all.iter().any(|h| h.idstr == handler.idstr);
+                if matches!(handler.body, Body::Loader(_)) && handler.idstr != RAM && !known {
+                    all.push(handler);
+                }
+            }
+        }
+        let all = Rc::new(all);
+        self.loaders.borrow_mut().insert(key, all.clone());
+        Ok(all)
+    }
 }
+
+/// The section of memory, which every machine has.
+pub(super) const RAM: &str = "ram";
 
 fn scenarios(library: &Library, release: &str, machine: &str) -> Result<Shelf, LibraryError> {
     let mut shelf = Shelf {

@@ -27,6 +27,9 @@ const EXPRESS_CAPABILITY: u8 = 0x10;
 const HEADER: [usize; 9] = [0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0a, 0x0b, 0x0e];
 const STATUS: usize = 0x06;
 const STATUS_CAPABILITIES: u8 = 0x10;
+const HEADER_TYPE: usize = 0x0e;
+/// The header type of a bridge.
+const BRIDGE: u8 = 1;
 const BARS: usize = 0x10;
 const CAPABILITY_POINTER: usize = 0x34;
 
@@ -148,7 +151,9 @@ fn compared(local: &[u8], device: &str, release: Version) -> Mask {
     set(&mut mask, STATUS, STATUS_CAPABILITIES);
     set(&mut mask, CAPABILITY_POINTER, 0xff);
     let mut bar = 0;
-    while bar < 6 {
+    // Behind its two a bridge has the numbers of its buses, which whoever sets it up writes.
+    let bars = if byte(local, HEADER_TYPE) & 0x7f == BRIDGE { 2 } else { 6 };
+    while bar < bars {
         let at = BARS + 4 * bar;
         let low = byte(local, at);
         let known = BAR_SIZES.iter().find(|(name, index, _)| *name == device && *index == bar);

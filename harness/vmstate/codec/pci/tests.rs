@@ -65,6 +65,18 @@ fn masks_of_base_addresses(#[case] device: &str, #[case] expected: &str) {
     assert_eq!(shown.trim_end_matches("00"), expected.replace(' ', ""));
 }
 
+/// Where a device has its third base address, a bridge has the numbers of its buses.
+#[test]
+fn a_bridge_has_two_base_addresses() {
+    let compared = |header: u8| {
+        let mut space = space(&[]);
+        (space[0x0e], space[0x14], space[0x18]) = (header, 0x01, 0x03);
+        let mask = compared(&space, "pci_bridge", RELEASE);
+        (mask[0x14], mask[0x18])
+    };
+    assert_eq!((compared(0), compared(1), compared(0x81)), ((3, 3), (3, 0), (3, 0)));
+}
+
 /// What real binaries said; see `compared.txt`.
 #[test]
 fn masks_are_those_of_real_binaries() {
