@@ -4,20 +4,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use rayon::prelude::*;
+
 use super::config::{Config, KnownDevice};
 use super::policy::{Direction, Standing};
 use super::targets::Answer;
 use crate::dialect::Generation;
+use crate::dialect::machine::has_channels;
 use crate::release::catalogue::{Entry, Shelf};
-use crate::release::compose::{self, Kit, Machine, Shelves, machine::Sent};
+use crate::release::compose::{self, Composed, Kit, Machine, Shelves, machine::Sent};
 use crate::release::library::LibraryError;
 use crate::stream::load_payload;
 use crate::trace::verdict::reading;
 use crate::trace::{Judged, Verdict};
 use crate::vmstate::Local;
-
-/// The path that a device alone has in front of its section's name, where it has one.
-const PATH: &str = "0000:00:02.0";
 
 /// A device of one release into another.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ pub struct Row {
 /// Files that cannot be read.
 pub fn devices(
     shelves: &Shelves<'_>,
-    wanted: impl Fn(&str) -> bool,
+    wanted: impl Fn(&str) -> bool + Sync,
 ) -> Result<Vec<Row>, LibraryError> {
     devices_between(shelves, wanted, |_, _| true)
 }
@@ -57,33 +57,54 @@ pub fn devices(
 /// Files that cannot be read.
 pub fn devices_between(
     shelves: &Shelves<'_>,
-    wanted: impl Fn(&str) -> bool,
-    pair: impl Fn(&str, &str) -> bool,
+    wanted: impl Fn(&str) -> bool + Sync,
+    pair: impl Fn(&str, &str) -> bool + Sync,
 ) -> Result<Vec<Row>, LibraryError> {
     let library = shelves.library;
-    let mut known: Vec<(&str, &str, Rc<Shelf>)> = Vec::new();
+    let mut known: Vec<(&str, &str)> = Vec::new();
     for (release, _) in library.releases() {
         for architecture in library.corpus().architectures(release) {
-            if let Some(shelf) = shelves.catalogue(release, architecture)? {
-                known.push((architecture, release, shelf));
+            if shelves.catalogue(release, architecture)?.is_some() {
+                known.push((architecture, release));
             }
         }
     }
-    let mut rows = Vec::new();
-    for (architecture, source, from) in &known {
-        let mut entries: Vec<&Entry> = from.catalogue.entries.iter().collect();
-        entries.retain(|entry| !entry.device.is_empty() && wanted(&entry.device));
-        let others = known.iter().filter(|(of, name, _)| of == architecture && name != source);
-        for (_, destination, to) in others.filter(|(_, name, _)| pair(source, name)) {
-            for entry in &entries {
-                rows.extend(one(shelves, (source, from), (destination, to), entry)?);
-            }
-        }
-    }
+    let rows: Vec<Vec<Row>> = known
+        .par_iter()
+        .map(|&(architecture, source)| {
+            let others = known.iter().filter(|(of, name)| *of == architecture && *name != source);
+            let others = others.map(|(_, name)| *name).filter(|name| pair(source, name));
+            let others: Vec<&str> = others.collect();
+            sent_by(&Shelves::new(library), architecture, source, &others, &wanted)
+        })
+        .collect::<Result<_, _>>()?;
+    let mut rows: Vec<Row> = rows.into_iter().flatten().collect();
     rows.sort_by(|a, b| {
         let key = |r: &Row| (r.device.clone(), r.section.clone(), r.place.clone());
         key(a).cmp(&key(b))
     });
+    Ok(rows)
+}
+
+/// All devices of one release into these others.
+fn sent_by(
+    shelves: &Shelves<'_>,
+    architecture: &str,
+    source: &str,
+    others: &[&str],
+    wanted: impl Fn(&str) -> bool + Sync,
+) -> Result<Vec<Row>, LibraryError> {
+    let mut rows = Vec::new();
+    let Some(from) = shelves.catalogue(source, architecture)? else { return Ok(rows) };
+    let devices = from.catalogue.entries.iter();
+    for entry in devices.filter(|entry| !entry.device.is_empty() && wanted(&entry.device)) {
+        let mut senders = Senders::new();
+        for destination in others {
+            let Some(to) = shelves.catalogue(destination, architecture)? else { continue };
+            let to = (*destination, &to);
+            rows.extend(one(shelves, (source, &from), to, entry, &mut senders)?);
+        }
+    }
     Ok(rows)
 }
 
@@ -93,6 +114,7 @@ fn one(
     (source, from): (&str, &Rc<Shelf>),
     (destination, to): (&str, &Rc<Shelf>),
     entry: &Entry,
+    senders: &mut Senders,
 ) -> Result<Vec<Row>, LibraryError> {
     let on = from.catalogue.machines.iter().filter(|m| from.catalogue.is_on(entry, m));
     let both: Vec<&String> = on.filter(|m| to.catalogue.machines.contains(m)).collect();
@@ -114,7 +136,18 @@ fn one(
             let what = "was not recorded in the destination on the machine type";
             Answer::Undetermined(format!("{} {what}", entry.device))
         } else {
-            judge(shelves, source, destination, from, entry, machine)?
+            let sender = match senders.get(machine) {
+                Some(known) => known.clone(),
+                None => {
+                    let made = sender(shelves, source, from, entry, machine)?.map(Rc::new);
+                    senders.insert(machine.clone(), made.clone());
+                    made
+                }
+            };
+            match sender {
+                Ok(sender) => judge(shelves, destination, entry, &sender)?,
+                Err(answer) => answer,
+            }
         };
         rows.push(Row {
             device: entry.device.clone(),
@@ -130,47 +163,82 @@ fn one(
     Ok(rows)
 }
 
-fn judge(
+/// A section as its release sends it on a machine type.
+#[derive(Debug)]
+struct Sender {
+    machine: Machine,
+    composed: Composed,
+    payload: Vec<u8>,
+}
+
+/// Senders of one section by machine type, or why it cannot be told what is sent.
+type Senders = BTreeMap<String, Result<Rc<Sender>, Answer>>;
+
+fn sender(
     shelves: &Shelves<'_>,
     source: &str,
-    destination: &str,
     from: &Shelf,
     entry: &Entry,
     machine: &str,
-) -> Result<Answer, LibraryError> {
-    let payload = &from.payload(entry)[..];
+) -> Result<Result<Sender, Answer>, LibraryError> {
+    let payload = from.payload(entry);
     let section = &entry.section;
+    let path = path(entry, machine);
     let machine = Machine {
         machine: Some(machine.to_owned()),
         sections: vec![Sent {
-            idstr: if entry.has_path { format!("{PATH}/{section}") } else { section.clone() },
+            idstr: if entry.has_path { format!("{path}/{section}") } else { section.clone() },
             instance_id: entry.instance_id,
             version_id: entry.version_id,
-            payload: payload.to_vec(),
+            payload: payload.clone(),
             vmsd: Some(section.clone()),
             answers: entry.answers.clone(),
             ..Sent::default()
         }],
         ..Machine::default()
     };
-    let kits = (Kit::of(shelves.library, source), Kit::of(shelves.library, destination));
-    let (Some(own), Some(other)) = kits else {
-        return Ok(Answer::Undetermined("the corpus has no tables".to_owned()));
-    };
-    let mut sent = match compose::source(shelves, &own, &machine)? {
+    let Some(own) = Kit::of(shelves.library, source) else { return Ok(Err(no_tables())) };
+    let mut composed = match compose::source(shelves, &own, &machine)? {
         Ok(sent) => sent,
-        Err(lacking) => return Ok(lacking.into()),
+        Err(lacking) => return Ok(Err(lacking.into())),
     };
     let mut local = Local::default();
     {
-        let read = load_payload(&sent.destination, 1, entry.version_id, payload);
+        let read = load_payload(&composed.destination, 1, entry.version_id, &payload);
         if let Some(error) = &read.refused {
-            return Ok(Answer::Undetermined(format!("{source} itself: {error}")));
+            return Ok(Err(Answer::Undetermined(format!("{source} itself: {error}"))));
         }
-        local.remember(&read.map, payload);
+        local.remember(&read.map, &payload);
     }
-    sent.destination.local.items.extend(local.items);
-    let to = match compose::destination(shelves, &other, &machine, &sent)? {
+    composed.destination.local.items.extend(local.items);
+    Ok(Ok(Sender { machine, composed, payload }))
+}
+
+fn no_tables() -> Answer {
+    Answer::Undetermined("the corpus has no tables".to_owned())
+}
+
+/// A bus path like that of a section's device: it tells the transport of a virtio device.
+fn path(entry: &Entry, machine: &str) -> &'static str {
+    match () {
+        () if has_channels(machine) => "/fe.0.0001",
+        () if entry.device.starts_with("virtio-") && entry.device.ends_with("-device") => {
+            "virtio-mmio@000000000a000000"
+        }
+        () => "0000:00:02.0",
+    }
+}
+
+fn judge(
+    shelves: &Shelves<'_>,
+    destination: &str,
+    entry: &Entry,
+    sender: &Sender,
+) -> Result<Answer, LibraryError> {
+    let Sender { machine, composed: sent, payload } = sender;
+    let section = &entry.section;
+    let Some(other) = Kit::of(shelves.library, destination) else { return Ok(no_tables()) };
+    let to = match compose::destination(shelves, &other, machine, sent)? {
         Ok(to) => to,
         Err(lacking) => return Ok(lacking.into()),
     };

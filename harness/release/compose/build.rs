@@ -8,6 +8,7 @@ use super::find::{
     Found, find, first, lacks_device, lacks_machine, registers_otherwise, shelves_of,
 };
 use super::machine::{Machine, Sent};
+use super::recorded::{Recorded, place, recorded};
 use super::shelf::{RAM, Shelves};
 use super::transfer;
 use super::{kvm, memory};
@@ -15,12 +16,9 @@ use crate::dialect::machine::{X86_64, architecture};
 use crate::release::catalogue::Entry;
 use crate::release::described::brought;
 use crate::release::library::{Library, LibraryError};
-use crate::stream::{self, Destination, load_payload};
-use crate::vmstate::Local;
-use crate::vmstate::check::cpreg::List;
+use crate::stream::{self, Destination};
 use crate::vmstate::codec::slirp;
 use crate::vmstate::schema::{Answers, Body, Handler, Handlers, Tables};
-use crate::wire::Span;
 
 /// What composed destinations have in the place of a scenario's name.
 pub const COMPOSED: &str = "composed";
@@ -182,7 +180,7 @@ pub fn source(
     let mut destination = built(shelves, kit, name, handlers)?;
     let plain = built(shelves, kit, name, own)?;
     destination.dialect.description = machine.described;
-    let defaults = defaults(&chosen, &plain);
+    let defaults = recorded(&chosen, &plain).local.items;
     let (assumptions, elsewhere) = (Vec::new(), BTreeMap::new());
     Ok(Ok(Composed { destination, assumptions, foreign, strange, elsewhere, chosen, defaults }))
 }
@@ -199,13 +197,13 @@ pub fn destination(
     source: &Composed,
 ) -> Result<Result<Composed, Lacking>, LibraryError> {
     let name = source.destination.machine.clone();
+    if let Some(lacking) = lacks_machine(shelves, kit.release, &name)? {
+        return Ok(Err(lacking));
+    }
     let Some(kit) = &kit.on(shelves.library, &name) else { return Ok(Err(kit.lacks(&name))) };
     let more = more(shelves.library, kit, machine, kit.name == source.destination.release);
     let kit = &Kit { tables: more.as_ref().unwrap_or(kit.tables), ..*kit };
     let Kit { release, tables, .. } = *kit;
-    if let Some(lacking) = lacks_machine(shelves, release, &name)? {
-        return Ok(Err(lacking));
-    }
     let catalogue = shelves.catalogue_on(release, &name)?;
     // What PCs have in common, scenarios tell, too.
     let catalogued = catalogue.as_ref().is_some_and(|shelf| shelf.catalogue.has_board(&name));
@@ -333,27 +331,7 @@ impl Composed {
     }
 }
 
-/// Values by path identity as the recorded payloads have them. `of` has the layouts under which they
-/// were recorded, and no local values that a payload could be held against.
-fn defaults(chosen: &[Chosen], of: &Destination) -> HashMap<u64, Vec<u8>> {
-    let mut local = Local::default();
-    for (index, chosen) in chosen.iter().enumerate() {
-        let Some((entry, shelf)) = &chosen.entry else { continue };
-        let Some(at) = place(of, index) else { continue };
-        let payload = shelf.payload(entry);
-        let loaded = load_payload(of, at, entry.version_id, &payload);
-        local.remember(&loaded.map, &payload);
-    }
-    local.items
-}
-
-/// Where section number `index` of the stream has its handler: behind `ram`.
-fn place(of: &Destination, index: usize) -> Option<usize> {
-    let at = index + 1;
-    (at < of.handlers.len()).then_some(at)
-}
-
-/// Gives a destination its local values.
+/// Gives a destination its local values; `default` has the layouts under which they were recorded.
 fn locals(
     mut composed: Composed,
     default: &Destination,
@@ -363,43 +341,32 @@ fn locals(
 ) -> Composed {
     let sent = &source.destination.local.items;
     let before = &source.defaults;
-    let own = defaults(&composed.chosen, default);
-    let mut local = Local { from: Some(composed.destination.release.clone()), ..Local::default() };
-    for (identity, own) in own {
-        let value = match sent.get(&identity) {
-            Some(sent) => transfer::bytes(sent, before.get(&identity).map(Vec::as_slice), &own),
-            None => own,
-        };
-        local.items.insert(identity, value);
+    let Recorded { mut local, places, registers } = recorded(&composed.chosen, default);
+    local.from = Some(composed.destination.release.clone());
+    for (identity, own) in &mut local.items {
+        if let Some(sent) = sent.get(identity) {
+            let before = before.get(identity).filter(|_| !places.contains(identity));
+            *own = transfer::bytes(sent, before.map(Vec::as_slice), own);
+        }
     }
-    let mut subsections = BTreeSet::new();
-    for (index, chosen) in composed.chosen.iter_mut().enumerate() {
-        let Some((entry, shelf)) = &chosen.entry else { continue };
-        let Some(at) = place(default, index) else { continue };
-        let loaded = load_payload(default, at, entry.version_id, &shelf.payload(entry));
-        let lists = loaded.map.spans().iter();
-        let lists = lists.filter(|span| List::of(&span.name) == Some(List::Indexes));
-        let other = |span: &Span<'_>| {
-            let sent = sent.get(&span.identity);
-            sent.is_some_and(|sent| before.get(&span.identity).is_some_and(|own| own != sent))
-        };
-        if lists.into_iter().any(other) {
-            // The machine's registers are those of no model that was recorded.
-            let release = &composed.destination.release;
-            let what = format!("system registers of this model of processor in {release}");
-            if let Some(handler) = composed.destination.handlers.get_mut(at) {
-                handler.body = stream::Body::Unknown(what.clone());
-            }
+    for (index, identity) in registers {
+        let (sent, before) = (sent.get(&identity), before.get(&identity));
+        if sent.zip(before).is_none_or(|(sent, before)| sent == before) {
+            continue;
+        }
+        // The machine's registers are those of no model that was recorded.
+        let what = format!(
+            "system registers of this model of processor in {}",
+            composed.destination.release
+        );
+        let at = place(&composed.destination, index);
+        if let Some(handler) = at.and_then(|at| composed.destination.handlers.get_mut(at)) {
+            handler.body = stream::Body::Unknown(what.clone());
+        }
+        if let Some(chosen) = composed.chosen.get_mut(index) {
             chosen.missing = Some(what);
         }
-        for span in loaded.map.spans().iter().filter(|span| span.info == "subsection") {
-            subsections.insert((loaded.map.path(span), span.name.to_string()));
-        }
-        if let Some(handler) = default.handlers.get(at) {
-            local.sections.insert(handler.device.clone());
-        }
     }
-    local.subsections = subsections.into_iter().collect();
     local.blocks = memory::blocks(&mut composed, machine, source, gone);
     composed.destination.local = local;
     composed

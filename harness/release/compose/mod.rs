@@ -16,6 +16,7 @@
 //! | [`find`] | what a release has for a section, or why it has nothing |
 //! | [`transfer`] | what a destination has, from what was seen of both releases and what was sent |
 //! | [`fill`] | what tables leave open and a stream tells |
+//! | `recorded` | local values as they were recorded |
 //! | [`memory`] | RAM blocks of a destination |
 //! | [`kvm`] | what machines have under KVM only |
 //! | [`build`] | handlers and local values of source and destination |
@@ -31,6 +32,7 @@ pub mod find;
 pub mod kvm;
 pub mod machine;
 pub mod memory;
+mod recorded;
 pub mod shelf;
 pub mod transfer;
 
