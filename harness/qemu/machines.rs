@@ -149,8 +149,12 @@ fn started(real: &Real) -> bool {
 fn argument_refused(said: &str) -> bool {
     let words =
         ["' not found", "is not a valid device model name", ": invalid option", "' expects "];
-    let at_fault = said.lines().filter(|line| line.contains(": -"));
-    at_fault.into_iter().any(|line| words.iter().any(|word| line.contains(word)))
+    let of_a_device = |line: &str| line.contains(": -") && words.iter().any(|w| line.contains(w));
+    let of_the_machine = |line: &str| {
+        line.contains("unable to find CPU model")
+            || line.contains("-machine.") && line.contains("' not found")
+    };
+    said.lines().any(|line| of_a_device(line) || of_the_machine(line))
 }
 
 fn standing(row: &Row, real: &Real) -> Standing {
@@ -306,7 +310,7 @@ fn sample(
         wanted.push((device, varied(random, device)));
     }
     let has = |name: &str| types.iter().any(|t| t.name == name);
-    let Filled { rack, .. } = Rack::new(&wanted, board, placing, has);
+    let Filled { rack, .. } = Rack::filled(&wanted, board, placing, has);
     // A PC takes more options than it is recorded with.
     let pc = architecture(machine) == X86_64 && placing != Placing::Nowhere;
     let options = if pc { &OPTIONS[..] } else { board.varied };
@@ -355,6 +359,8 @@ mod tests {
     const NO_PROPERTY: &str = "qemu: -device nic,x=1: Property 'nic.x' not found";
     const NO_VALUE: &str = "qemu: -device nic,rombar=-2: Parameter 'rombar' expects uint32_t";
     const NO_OPTION: &str = "qemu: -no-hpet: invalid option";
+    const NO_BOARD_OPTION: &str = "qemu: Property 'virt-machine.aia' not found";
+    const NO_MODEL: &str = "qemu: unable to find CPU model 'max'";
     const NO_MACHINE: &str = "qemu: unsupported machine type: \"pc-i440fx-2.4\"";
     const CRASHED: &str = "qemu: -device nic: failed to find romfile \"nic.rom\"";
 
@@ -381,6 +387,8 @@ mod tests {
     #[case(NO_PROPERTY, true)]
     #[case(NO_VALUE, true)]
     #[case(NO_OPTION, true)]
+    #[case(NO_BOARD_OPTION, true)]
+    #[case(NO_MODEL, true)]
     #[case(NO_MACHINE, false)]
     #[case(CRASHED, false)]
     fn a_binary_that_lacks_an_option_did_not_start(#[case] said: &str, #[case] lacks: bool) {

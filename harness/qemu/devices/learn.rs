@@ -221,7 +221,7 @@ fn several(
     let mut wanted = wanted.to_vec();
     while !wanted.is_empty() {
         let has = |name: &str| types.iter().any(|t| t.name == name);
-        let Filled { rack, full, no_bus } = Rack::new(&wanted, board, placing, has);
+        let Filled { rack, full, no_bus } = Rack::filled(&wanted, board, placing, has);
         let hints = &all.hints;
         let tried = Bench { binary, machine, common: &common, limit, hints }.record(&rack)?;
         let recorded = tried.recorded.into_iter();

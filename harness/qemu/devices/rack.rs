@@ -141,7 +141,7 @@ pub struct Rack {
 impl Rack {
     /// Puts devices, each with values of properties for it, into a machine.
     #[must_use]
-    pub fn new<'d>(
+    pub fn filled<'d>(
         devices: &[(&'d DeviceType, String)],
         board: &Board,
         placing: Placing,

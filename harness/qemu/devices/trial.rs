@@ -340,7 +340,7 @@ mod tests {
     fn culprits_are_named(#[case] said: &str, #[case] index: Option<usize>) {
         let nic =
             DeviceType { name: "nic".into(), bus: Some("PCI".into()), properties: Some(vec![]) };
-        let Filled { rack, .. } = Rack::new(
+        let Filled { rack, .. } = Rack::filled(
             &[(&nic, String::new()), (&nic, String::new())],
             &PC,
             Placing::Bridge,

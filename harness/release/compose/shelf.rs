@@ -13,15 +13,18 @@ use crate::stream::{load, record};
 use crate::vmstate::schema::{Body, Handler};
 use crate::wire::Feed;
 
+/// What was read once, by release and what else it is of.
+type Cache<T> = RefCell<BTreeMap<(String, String), T>>;
+
 /// Shelves of the releases that were asked for, each read once.
 #[derive(Debug)]
 pub struct Shelves<'l> {
     /// The corpus that they are from.
     pub library: &'l Library,
-    catalogues: RefCell<BTreeMap<(String, String), Option<Rc<Shelf>>>>,
-    scenarios: RefCell<BTreeMap<(String, String), Rc<Shelf>>>,
+    catalogues: Cache<Option<Rc<Shelf>>>,
+    scenarios: Cache<Rc<Shelf>>,
     /// By release and chipset; see [`Shelves::loaders`].
-    loaders: RefCell<BTreeMap<(String, String), Rc<Vec<Handler>>>>,
+    loaders: Cache<Rc<Vec<Handler>>>,
 }
 
 impl<'l> Shelves<'l> {

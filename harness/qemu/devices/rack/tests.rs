@@ -22,7 +22,7 @@ fn each_device_has_a_path_that_is_known_beforehand() {
         (Placing::Port, "0000:00:03.0:00.0", "0000:00:03.1:00.0/1"),
         (Placing::Slot("pci.0"), "0000:00:03.0", "0000:00:04.0/1"),
     ] {
-        let Filled { rack, no_bus, .. } = Rack::new(&wanted, &PC, placing, |_| true);
+        let Filled { rack, no_bus, .. } = Rack::filled(&wanted, &PC, placing, |_| true);
         let paths: Vec<_> = rack.devices.iter().map(|d| d.path.as_deref()).collect();
         assert_eq!(paths, [Some(nic), Some(mouse), None]);
         assert_eq!(no_bus[0].1, "xen-bus");
@@ -46,7 +46,7 @@ fn a_section_is_of_the_device_with_its_path(#[case] idstr: &str, #[case] owner: 
     let all = [("disk", "usb-bus"), ("net", "usb-bus"), ("nic", "PCI")];
     let all = all.map(|(name, bus)| device(name, Some(bus)));
     let wanted: Vec<_> = all.iter().map(|d| (d, String::new())).collect();
-    let Filled { rack, .. } = Rack::new(&wanted, &PC, Placing::Bridge, |_| true);
+    let Filled { rack, .. } = Rack::filled(&wanted, &PC, Placing::Bridge, |_| true);
     assert_eq!(rack.owner(&rack.devices.iter().collect::<Vec<_>>(), idstr), owner);
 }
 
@@ -82,7 +82,7 @@ fn a_board_has_addresses_of_its_own(
     let board = board::of(machine).expect("board");
     let one = device("x", Some(bus));
     let wanted = [(&one, String::new()), (&one, String::new())];
-    let Filled { rack, full, no_bus } = Rack::new(&wanted, board, board.placings[0], |_| true);
+    let Filled { rack, full, no_bus } = Rack::filled(&wanted, board, board.placings[0], |_| true);
     assert_eq!((rack.devices.get(1).and_then(|d| d.path.as_deref()), full.len()), (path, 0));
     match path {
         Some(_) => {
@@ -98,7 +98,7 @@ fn what_has_no_room_is_left_for_another_machine() {
     let one = device("x", Some("virtio-bus"));
     let wanted = vec![(&one, String::new()); 11];
     let board = board::of("riscv64/virt").expect("board");
-    let Filled { rack, full, no_bus } = Rack::new(&wanted, board, Placing::Root, |_| true);
+    let Filled { rack, full, no_bus } = Rack::filled(&wanted, board, Placing::Root, |_| true);
     assert_eq!((rack.devices.len(), full.len(), no_bus.len()), (8, 3, 0));
 }
 
@@ -107,7 +107,7 @@ fn a_slot_is_given_out_once() {
     let nic = device("nic", Some("PCI"));
     let wanted = vec![(&nic, String::new()); 150];
     for placing in [Placing::Bridge, Placing::Root, Placing::Port] {
-        let Filled { rack, .. } = Rack::new(&wanted, &PC, placing, |_| true);
+        let Filled { rack, .. } = Rack::filled(&wanted, &PC, placing, |_| true);
         let paths: std::collections::BTreeSet<_> = rack.devices.iter().map(|d| &d.path).collect();
         assert_eq!(paths.len(), 150, "{placing:?}");
     }
