@@ -138,7 +138,8 @@ fn likeness(shelf: &Shelf, tables: &Tables, entry: &Entry, asked: &Asked<'_>) ->
     }
     if entry.section == PROCESSOR && as_long {
         // Which registers there are, only they tell.
-        score += 300 * same_bytes(&shelf.payload(entry), sent) / (sent.len().max(1) as i64);
+        let other = sent.len() as i64 - same_bytes(&shelf.payload(entry), sent);
+        score += 300 - other.min(300);
     }
     if let (Body::Vmsd(key), Some(body)) = (&entry.body, asked.body) {
         let told = described(tables, key, body);
