@@ -186,7 +186,7 @@ pub fn source(
 }
 
 /// The destination that a build makes of a machine. `source` is the machine as it was sent, with
-/// the values that its own load read ([`Local::items`]).
+/// the values that its own load read ([`crate::vmstate::Local::items`]).
 ///
 /// # Errors
 /// Files that cannot be read. `Err` inside: why there is no such destination.
