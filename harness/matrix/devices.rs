@@ -334,7 +334,7 @@ mod tests {
             section: "nic".to_owned(),
             source: source.to_owned(),
             destination: destination.to_owned(),
-            machines: Vec::new(),
+            machines: vec!["pc-q35-7.2".to_owned()],
             answer,
         }
     }
@@ -379,6 +379,10 @@ reason = "a field moved"
 reference = "a commit"
 "#;
         let config = Config::parse("matrix.toml", text).unwrap();
-        assert_eq!(standing(&config, &row(source, destination, judged(verdict))), expected);
+        let mut row = row(source, destination, judged(verdict));
+        assert_eq!(standing(&config, &row), expected);
+        // A machine type without a number promises nothing.
+        row.machines = vec!["riscv64/virt".to_owned()];
+        assert_eq!(standing(&config, &row), Standing::Reported);
     }
 }
