@@ -218,14 +218,17 @@ fn no_tables() -> Answer {
     Answer::Undetermined("the corpus has no tables".to_owned())
 }
 
+/// Bus paths of devices alone: on PCI, on a channel, at a fixed address.
+pub const PATHS: [&str; 3] = ["0000:00:02.0", "/fe.0.0001", "virtio-mmio@000000000a000000"];
+
 /// A bus path like that of a section's device: it tells the transport of a virtio device.
 fn path(entry: &Entry, machine: &str) -> &'static str {
-    match () {
-        () if has_channels(machine) => "/fe.0.0001",
-        () if entry.device.starts_with("virtio-") && entry.device.ends_with("-device") => {
-            "virtio-mmio@000000000a000000"
-        }
-        () => "0000:00:02.0",
+    let [pci, channel, mmio] = PATHS;
+    let transport = entry.device.starts_with("virtio-") && entry.device.ends_with("-device");
+    match transport {
+        _ if has_channels(machine) => channel,
+        true => mmio,
+        false => pci,
     }
 }
 

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::targets::answer_sentence;
+use crate::dialect::Generation;
 use crate::matrix::config::Config;
-use crate::matrix::devices::Row;
+use crate::matrix::devices::{PATHS, Row};
 use crate::matrix::policy::Standing;
 use crate::trace::Verdict;
 
@@ -147,7 +148,14 @@ fn cause(row: &Row) -> String {
         Verdict::Misparsed => sentence.split(" was read as ").last().unwrap_or(sentence),
         _ => sentence,
     };
-    sentence
-        .replace(&row.device, "DEVICE")
-        .replace(&format!("0000:00:02.0/{}", row.section), "its section")
+    let mut cause = sentence.to_owned();
+    for path in PATHS {
+        cause = cause.replace(&format!("{path}/{}", row.section), "its section");
+    }
+    cause = cause.replace(&row.device, "DEVICE");
+    // It is as if it were another machine in each release.
+    match row.machines.first().filter(|machine| Generation::of(machine).is_none()) {
+        Some(machine) => format!("{cause} ({machine})"),
+        None => cause,
+    }
 }
