@@ -51,7 +51,13 @@ pub(super) fn find(
             // name.
             Some(None) if gone => {
                 let sent = &asked.sent.payload;
-                let like = |e: &&Entry| e.has_path && choose::same_device(&shelf.head(e, 64), sent);
+                // A name that the sender has, too, is of another device.
+                let renamed = |e: &Entry| {
+                    from.is_none_or(|(_, own)| !own.catalogue.types.contains_key(&e.device))
+                };
+                let like = |e: &&Entry| {
+                    e.has_path && renamed(e) && choose::same_device(&shelf.head(e, 64), sent)
+                };
                 choose::own(&shelf, tables, asked).filter(like).cloned()
             }
             Some(None) => choose::own(&shelf, tables, asked).cloned(),
