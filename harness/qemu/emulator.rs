@@ -80,7 +80,7 @@ const TRACE_LIMIT: u64 = 256 << 20;
 const SAVE_LIMIT: usize = 256 << 20;
 
 /// Option ROMs that the devices of a scenario ask for by name.
-const ROMS: [&str; 24] = [
+const ROMS: [&str; 25] = [
     "efi-e1000.rom",
     "efi-e1000e.rom",
     "efi-eepro100.rom",
@@ -94,6 +94,7 @@ const ROMS: [&str; 24] = [
     "linuxboot_dma.bin",
     "multiboot.bin",
     "pxe-e1000.bin",
+    "pxe-eepro100.rom",
     "pxe-ne2k_pci.bin",
     "pxe-pcnet.bin",
     "pxe-rtl8139.bin",
