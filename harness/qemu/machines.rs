@@ -23,6 +23,7 @@ use super::verify::Known;
 use crate::dialect::Generation;
 use crate::dialect::machine::{X86_64, architecture};
 use crate::matrix::targets::{Answer, Asked, Origin, Row, TargetsError, ask, origin};
+use crate::release::catalogue::Catalogue;
 use crate::release::compose::{Kit, Shelves};
 use crate::release::library::Library;
 use crate::release::observed::ObservedVerdict;
@@ -236,6 +237,14 @@ fn varied(random: &mut Random, device: &DeviceType) -> String {
 /// What each binary did with a machine, or why it could not be saved.
 pub type Outcome = Result<Vec<Held>, String>;
 
+/// What machines are drawn from: a binary, those of its device types that are catalogued, and the
+/// catalogue.
+struct Drawn<'a> {
+    known: &'a Known,
+    types: Vec<DeviceType>,
+    catalogue: Catalogue,
+}
+
 /// Machines drawn from what the catalogues of these releases have, each saved by one binary and held
 /// against all.
 ///
@@ -246,7 +255,7 @@ pub fn random(
     binaries: &[Known],
     draw: &Draw,
 ) -> Result<Vec<(Sample, Outcome)>, QemuError> {
-    let mut known: Vec<(&Known, Vec<DeviceType>)> = Vec::new();
+    let mut known: Vec<Drawn<'_>> = Vec::new();
     for one in binaries {
         let Some(catalogue) = library.corpus().catalogue(&one.release, &one.binary.architecture)?
         else {
@@ -254,7 +263,7 @@ pub fn random(
         };
         let is_known = |d: &DeviceType| catalogue.types.get(&d.name).is_some_and(String::is_empty);
         let types = types::list(&one.binary)?.into_iter().filter(is_known).collect();
-        known.push((one, types));
+        known.push(Drawn { known: one, types, catalogue });
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(draw.jobs).build();
     let pool = pool.map_err(|e| QemuError::files(std::io::Error::other(e)))?;
@@ -278,21 +287,22 @@ pub fn random(
 /// One machine, as its source saved it; `None` if nothing that was drawn would start.
 fn sample(
     random: &mut Random,
-    known: &[(&Known, Vec<DeviceType>)],
+    known: &[Drawn<'_>],
     number: usize,
     limit: Duration,
 ) -> Result<Option<Sample>, QemuError> {
-    let Some((source, types)) = random.pick(known) else { return Ok(None) };
+    let Some(drawn) = random.pick(known) else { return Ok(None) };
+    let Drawn { known: source, types, catalogue } = drawn;
     let machines: Vec<&str> = source
         .binary
         .machines
         .iter()
         .map(|m| m.name.as_str())
-        .filter(|name| board::of(name).is_some())
+        .filter(|name| board::of(name).is_some() && catalogue.has_board(name))
         .filter(|name| Generation::of(name).is_none_or(|g| g >= Generation::new(2, 4)))
         // Others have it, too, where there are others.
         .filter(|name| {
-            known.len() == 1 || known.iter().filter(|(one, _)| one.binary.has(name)).count() > 1
+            known.len() == 1 || known.iter().filter(|one| one.known.binary.has(name)).count() > 1
         })
         .collect();
     let Some(machine) = random.pick(&machines).copied() else { return Ok(None) };
