@@ -41,9 +41,21 @@ pub fn has_channels(machine: &str) -> bool {
 /// processors may have smaller pages (`minimum_page_bits`, which `virt` sets since 2.8).
 #[must_use]
 pub fn page_bits(machine: &str) -> u32 {
-    let small = bare(machine).starts_with("virt-")
-        && Generation::of(machine).is_some_and(|own| own < Generation::new(2, 8));
-    if small { 10 } else { 12 }
+    let old = Generation::of(machine).is_some_and(|own| own < Generation::new(2, 8));
+    if old && is_numbered_virt(machine) { 10 } else { 12 }
+}
+
+/// Page bits that are taken to be sent where none are: the fewest that the target may have
+/// (`qemu_target_page_bits_min`). ARM alone has processors with smaller pages, and it alone has a `virt`
+/// with a number, which tells it where no architecture is said.
+#[must_use]
+pub fn fewest_page_bits(machine: &str) -> u32 {
+    let arm = matches!(architecture(machine), "aarch64" | "arm") || is_numbered_virt(machine);
+    if arm { 10 } else { 12 }
+}
+
+fn is_numbered_virt(machine: &str) -> bool {
+    bare(machine).starts_with("virt-")
 }
 
 /// A machine type as somebody wrote it, with or without the architecture that needs none.

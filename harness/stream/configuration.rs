@@ -2,7 +2,7 @@
 
 use super::load::Load;
 use super::record;
-use crate::dialect::machine::{self, architecture, bare};
+use crate::dialect::machine::{self, bare};
 use crate::vmstate::flow::SUBSECTION;
 use crate::wire::{Error, Kind, Refill, Result};
 
@@ -10,18 +10,6 @@ use crate::wire::{Error, Kind, Refill, Result};
 const NAME: &str = "configuration";
 /// Longest machine name that is held; the rest of a longer one is passed over.
 const MAX_NAME: u64 = 256;
-
-/// Page bits that are taken to be sent when the subsection is absent: the fewest that the target may
-/// have (`qemu_target_page_bits_min`). ARM alone has processors with smaller pages, and it alone has a
-/// `virt` with a number, which tells it where no architecture is said.
-fn fewest_page_bits(machine: &str) -> u32 {
-    let numbered = bare(machine).starts_with("virt-");
-    match architecture(machine) {
-        "aarch64" | "arm" => 10,
-        _ if numbered => 10,
-        _ => 12,
-    }
-}
 
 /// Reads the section where the local switch is on; otherwise nothing, so that its type byte meets
 /// the main loop.
@@ -41,7 +29,7 @@ pub(super) fn load(load: &mut Load<'_, '_>) -> Result<()> {
     let name = machine_name(load)?;
     load.framing("configuration", at);
     let mut capabilities = Vec::new();
-    let mut page_bits = rules.page_bits.then(|| (fewest_page_bits(&load.to.machine), at));
+    let mut page_bits = rules.page_bits.then(|| (machine::fewest_page_bits(&load.to.machine), at));
     while let Some((found, at)) = subsection(load)? {
         let known = match found.as_str() {
             "configuration/target-page-bits" => rules.page_bits,
