@@ -393,6 +393,18 @@ impl Field {
 }
 
 impl Vmsd {
+    /// A description of version 1 without anything but fields.
+    #[must_use]
+    pub fn plain(name: &str, fields: Vec<Field>) -> Self {
+        Vmsd {
+            name: name.to_owned(),
+            version_id: 1,
+            minimum_version_id: 1,
+            fields,
+            ..Vmsd::default()
+        }
+    }
+
     /// The name by which a VMDESCRIPTION calls field number `index`: with `[k]` where it is the
     /// `k`th of several fields of one name (`vmfield_get_type_name`, 2.3 on).
     #[must_use]

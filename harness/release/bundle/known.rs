@@ -80,14 +80,7 @@ pub fn subsections(draft: &Draft, release: Version) -> impl Iterator<Item = Vmsd
     known.map(|known| {
         let (name, info, size) = known.field;
         let kind = Kind::Leaf { info: info.to_owned(), size: Size::Fixed(size) };
-        let field = Field::plain(name, kind, Count::One);
-        Vmsd {
-            name: known.name.to_owned(),
-            version_id: 1,
-            minimum_version_id: 1,
-            fields: vec![field],
-            ..Vmsd::default()
-        }
+        Vmsd::plain(known.name, vec![Field::plain(name, kind, Count::One)])
     })
 }
 

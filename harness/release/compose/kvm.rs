@@ -33,13 +33,7 @@ pub fn with_clock(tables: &Tables, machine: &Machine, release: Version) -> Optio
 
 fn described(name: &str, field: &str, info: &str, width: u32) -> Vmsd {
     let kind = Kind::Leaf { info: info.to_owned(), size: Size::Fixed(width) };
-    Vmsd {
-        name: name.to_owned(),
-        version_id: 1,
-        minimum_version_id: 1,
-        fields: vec![Field::plain(field, kind, Count::default())],
-        ..Vmsd::default()
-    }
+    Vmsd::plain(name, vec![Field::plain(field, kind, Count::default())])
 }
 
 #[cfg(test)]

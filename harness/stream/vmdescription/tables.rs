@@ -142,9 +142,9 @@ impl Builder {
             Field::plain(name, kind, Count::One)
         };
         let path = ["in_use", "type", "is_virtual"].map(byte).to_vec();
-        let path = self.insert(known("s390_chp_info", path));
+        let path = self.insert(Vmsd::plain("s390_chp_info", path));
         let paths = Field::plain("chpids", Kind::Struct { vmsd: path }, Count::Fixed(256));
-        let image = self.insert(known("s390_css_img", vec![paths]));
+        let image = self.insert(Vmsd::plain("s390_css_img", vec![paths]));
         let count = Count::Fixed(entry.array_len.unwrap_or(1));
         let field = Field::plain("css", Kind::Struct { vmsd: image }, count);
         Some(Field { array_of_pointer: true, ..field })
@@ -246,11 +246,6 @@ impl Builder {
             info => Kind::Nested { info: info.to_owned(), vmsd, key: None },
         }
     }
-}
-
-/// A description of version 1 that no stream described.
-fn known(name: &str, fields: Vec<Field>) -> Vmsd {
-    Vmsd { name: name.to_owned(), version_id: 1, minimum_version_id: 1, fields, ..Vmsd::default() }
 }
 
 /// Whether an entry is about a NULL element, in the notation up to 9.2: an empty struct, or the codec
