@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::local;
 use super::old;
 use super::presence::{self, Predicate};
+use super::processor;
 use super::rename::Renames;
 use super::schema::{self, Answers};
 use crate::dialect::{Dialect, Version};
@@ -378,7 +379,7 @@ impl Set {
             minimum_version_id: source.minimum_version_id,
             old,
             unmigratable: source.unmigratable,
-            untold: untold(source),
+            untold: processor::untold(source),
             fields,
             subsections,
         })
@@ -480,22 +481,6 @@ impl Set {
             auto_alloc: field.auto_alloc,
         })
     }
-}
-
-/// Subsections of a PC's processor that no dump has, as it is of no device class, and no table on record:
-/// two of KVM's, and what came with 9.1, 10.0 and 11.0 (target/i386/machine.c).
-const PROCESSOR: [&str; 5] =
-    ["cpu/kvm_nested_state", "cpu/xen_vcpu", "cpu/fred", "cpu/msr_hwcr", "cpu/cet"];
-
-/// What is open of a description.
-fn untold(source: &schema::Vmsd) -> schema::Untold {
-    let is_pc = source.name == "cpu" && source.fields.iter().any(|field| field.name == "env.eip");
-    if !is_pc || source.untold.subsections {
-        return source.untold.clone();
-    }
-    let has = |name: &&&str| source.subsections.iter().any(|own| own.vmsd == **name);
-    let among = PROCESSOR.iter().filter(|name| !has(name)).map(|name| (*name).to_owned());
-    schema::Untold { subsections: true, among: among.collect(), ..source.untold.clone() }
 }
 
 /// The predicate of a field: by its hook's symbol, or as it was seen on this destination.

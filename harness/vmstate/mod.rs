@@ -5,6 +5,7 @@
 //! | [`schema`] | descriptions as they are kept in the corpus |
 //! | [`compile`] | descriptions with names resolved, for one destination |
 //! | [`presence`] | the presence predicates (`field_exists` hooks) |
+//! | `processor` | what is open of a description that no dump has |
 //! | [`local`] | what a destination has in memory before a load |
 //! | [`rename`] | fields that two releases call differently |
 //! | [`flow`] | the two directions: [`flow::Loader`] and [`flow::Saver`] |
@@ -25,6 +26,7 @@ pub mod guest;
 pub mod local;
 pub mod old;
 pub mod presence;
+mod processor;
 pub mod rename;
 pub mod schema;
 #[cfg(test)]
