@@ -127,6 +127,16 @@ pub struct Filled<'d> {
     pub no_bus: Vec<(&'d DeviceType, String)>,
 }
 
+impl<'d> Filled<'d> {
+    /// Leaves a device out: its bus is full, or else there is none.
+    fn leave(&mut self, full: bool, device: &'d DeviceType, varied: &str, bus: &str) {
+        match full {
+            true => self.full.push((device, varied.to_owned())),
+            false => self.no_bus.push((device, bus.to_owned())),
+        }
+    }
+}
+
 /// Devices with their places in one machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rack {
@@ -148,8 +158,7 @@ impl Rack {
         has: impl Fn(&str) -> bool,
     ) -> Filled<'d> {
         let mut slots = Slots::new(board, placing);
-        let mut rack = Rack::default();
-        let (mut full, mut no_bus) = (Vec::new(), Vec::new());
+        let mut out = Filled { rack: Rack::default(), full: Vec::new(), no_bus: Vec::new() };
         // By kind of bus: the controller's number and id, and what is used of it.
         let mut controllers: BTreeMap<&str, (usize, String, usize)> = BTreeMap::new();
         for (number, (device, varied)) in devices.iter().enumerate() {
@@ -161,11 +170,7 @@ impl Rack {
                 Some(bus) if BOARD.contains(&bus) => match slots.next(bus) {
                     Some((place, path)) => (place, Some(path)),
                     None => {
-                        if slots.has(bus) {
-                            full.push((*device, varied.clone()));
-                        } else {
-                            no_bus.push((*device, bus.to_owned()));
-                        }
+                        out.leave(slots.has(bus), device, varied, bus);
                         continue;
                     }
                 },
@@ -174,12 +179,12 @@ impl Rack {
                     let name = known.map(|c| c.device.replace("{}", board.virtio));
                     let Some((known, name)) = known.zip(name.filter(|name| has(type_name(name))))
                     else {
-                        no_bus.push((*device, bus.to_owned()));
+                        out.leave(false, device, varied, bus);
                         continue;
                     };
                     let room = known.from.saturating_add(known.room);
                     if controllers.get(bus).is_none_or(|(.., used)| *used >= room) {
-                        let number = rack.controllers.len();
+                        let number = out.rack.controllers.len();
                         let id = format!("hc{number}");
                         let above = bus_of(&name);
                         let at = match above {
@@ -187,25 +192,21 @@ impl Rack {
                             // On a USB controller of its own, which takes no part in a path.
                             "usb-bus" => slots.next("PCI").map(|(at, _)| {
                                 let host = format!("qemu-xhci,id=host{number}{at}");
-                                rack.frame.extend(["-device".to_owned(), host]);
+                                out.rack.frame.extend(["-device".to_owned(), host]);
                                 (format!(",bus=host{number}.0"), String::new())
                             }),
                             above => slots.next(above),
                         };
                         let Some((place, path)) = at else {
-                            if slots.has(above) {
-                                full.push((*device, varied.clone()));
-                            } else {
-                                no_bus.push((*device, bus.to_owned()));
-                            }
+                            out.leave(slots.has(above), device, varied, bus);
                             continue;
                         };
-                        rack.controllers.push((format!("{name},id={id}{place}"), path));
+                        out.rack.controllers.push((format!("{name},id={id}{place}"), path));
                         controllers.insert(known.bus, (number, id, known.from));
                     }
                     let Some((controller, id, used)) = controllers.get_mut(bus) else { continue };
                     behind = Some(*controller);
-                    let above = rack.controllers.get(*controller).map_or("", |c| c.1.as_str());
+                    let above = out.rack.controllers.get(*controller).map_or("", |c| c.1.as_str());
                     let at = used.to_string();
                     *used += 1;
                     let here = known.address.replace("{}", &at);
@@ -225,7 +226,7 @@ impl Rack {
             let text = |more: &str| format!("{},id={id}{place}{mac}{more}{varied}", device.name);
             backed.extend(["-device".to_owned(), text(&properties)]);
             let bare = vec!["-device".to_owned(), text("")];
-            rack.devices.push(Plugged {
+            out.rack.devices.push(Plugged {
                 device: device.name.clone(),
                 id,
                 path,
@@ -235,8 +236,8 @@ impl Rack {
                 behind,
             });
         }
-        rack.frame.splice(0..0, slots.frame);
-        Filled { rack, full, no_bus }
+        out.rack.frame.splice(0..0, slots.frame);
+        out
     }
 
     /// Arguments of the machine with these of its devices; `backed` are those that have something
