@@ -64,7 +64,7 @@ pub fn devices_between(
     let mut known: Vec<(&str, &str)> = Vec::new();
     for (release, _) in library.releases() {
         for architecture in library.corpus().architectures(release) {
-            if shelves.catalogue(release, architecture)?.is_some() {
+            if library.corpus().has_catalogue(release, architecture) {
                 known.push((architecture, release));
             }
         }
@@ -168,7 +168,6 @@ fn one(
 struct Sender {
     machine: Machine,
     composed: Composed,
-    payload: Vec<u8>,
 }
 
 /// Senders of one section by machine type, or why it cannot be told what is sent.
@@ -190,7 +189,7 @@ fn sender(
             idstr: if entry.has_path { format!("{path}/{section}") } else { section.clone() },
             instance_id: entry.instance_id,
             version_id: entry.version_id,
-            payload: payload.clone(),
+            payload,
             vmsd: Some(section.clone()),
             answers: entry.answers.clone(),
             ..Sent::default()
@@ -204,14 +203,20 @@ fn sender(
     };
     let mut local = Local::default();
     {
-        let read = load_payload(&composed.destination, 1, entry.version_id, &payload);
+        let payload = sent_payload(&machine);
+        let read = load_payload(&composed.destination, 1, entry.version_id, payload);
         if let Some(error) = &read.refused {
             return Ok(Err(Answer::Undetermined(format!("{source} itself: {error}"))));
         }
-        local.remember(&read.map, &payload);
+        local.remember(&read.map, payload);
     }
     composed.destination.local.items.extend(local.items);
-    Ok(Ok(Sender { machine, composed, payload }))
+    Ok(Ok(Sender { machine, composed }))
+}
+
+/// What the only section of a machine holds.
+fn sent_payload(machine: &Machine) -> &[u8] {
+    machine.sections.first().map_or(&[], |sent| &sent.payload)
 }
 
 fn no_tables() -> Answer {
@@ -238,7 +243,8 @@ fn judge(
     entry: &Entry,
     sender: &Sender,
 ) -> Result<Answer, LibraryError> {
-    let Sender { machine, composed: sent, payload } = sender;
+    let Sender { machine, composed: sent } = sender;
+    let payload = sent_payload(machine);
     let section = &entry.section;
     let Some(other) = Kit::of(shelves.library, destination) else { return Ok(no_tables()) };
     let to = match compose::destination(shelves, &other, machine, sent)? {

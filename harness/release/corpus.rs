@@ -187,6 +187,12 @@ impl Corpus {
         Ok(Some(tables))
     }
 
+    /// Whether the corpus has a catalogue of a release's binary of an architecture.
+    #[must_use]
+    pub fn has_catalogue(&self, release: &str, architecture: &str) -> bool {
+        self.paths.contains(&Catalogue::path(release, architecture))
+    }
+
     /// The devices of a release's binary of an architecture; `None` if the corpus has no catalogue
     /// of them.
     pub fn catalogue(

@@ -14,7 +14,6 @@ use super::transfer;
 use super::{kvm, memory};
 use crate::dialect::machine::{X86_64, architecture};
 use crate::release::catalogue::Entry;
-use crate::release::described::brought;
 use crate::release::library::{Library, LibraryError};
 use crate::stream::{self, Destination};
 use crate::vmstate::codec::slirp;
@@ -123,7 +122,7 @@ pub fn source(
         let known = catalogue.iter().flat_map(|shelf| &shelf.catalogue.described);
         known.into_iter().any(|described| described == section)
     };
-    let (brought, described) = machine.description.as_ref().map(brought).unwrap_or_default();
+    let (brought, described) = &machine.brought;
     let mut chosen = Vec::new();
     // As the machine is configured, and as the release has them by default.
     let (mut handlers, mut own) = (Vec::new(), Vec::new());
@@ -173,7 +172,7 @@ pub fn source(
     let mut extended = None;
     if chosen.iter().any(|chosen: &Chosen| chosen.missing.is_some()) {
         let mut tables = tables.clone();
-        tables.vmsd.extend(brought.vmsd);
+        tables.vmsd.extend(brought.vmsd.clone());
         extended = Some(tables);
     }
     let kit = &Kit { tables: extended.as_ref().unwrap_or(tables), ..*kit };
@@ -388,8 +387,7 @@ fn handler(entry: &Entry, idstr: String, instance_id: u32, answers: Answers) -> 
 /// The tables of a release with what they lack and the machine's stream has, of the release that sent it
 /// also what only the stream tells; `None` if that is nothing.
 fn more(library: &Library, kit: &Kit<'_>, machine: &Machine, sent: bool) -> Option<Tables> {
-    let told = machine.description.as_ref().filter(|_| sent);
-    let told = told.and_then(|description| filled(kit.tables, description));
+    let told = sent.then(|| filled(kit.tables, &machine.brought.0)).flatten();
     let version = library.version(kit.release).ok()?;
     kvm::with_clock(told.as_ref().unwrap_or(kit.tables), machine, version).or(told)
 }

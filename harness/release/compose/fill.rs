@@ -1,19 +1,14 @@
 //! What the tables of a release leave open, and the stream of a machine of its own tells: a field that
 //! no stream on record carries is described by one that does.
 
-use crate::release::described::brought;
-use crate::stream::vmdescription::Description;
 use crate::vmstate::schema::{Field, Kind, Tables, Vmsd};
 
-/// The tables with fields of an unknown kind as `description` has them; `None` if it tells of none.
-/// It is of the same release: there a name and a version mean the same.
+/// The tables with fields of an unknown kind as `told` has them, which a stream's description says
+/// ([`crate::release::described::brought`]); `None` if it tells of none. It is of the same release:
+/// there a name and a version mean the same.
 #[must_use]
-pub fn filled(tables: &Tables, description: &Description) -> Option<Tables> {
+pub fn filled(tables: &Tables, told: &Tables) -> Option<Tables> {
     let open = |vmsd: &Vmsd| vmsd.fields.iter().any(is_open);
-    if !tables.vmsd.values().any(open) {
-        return None;
-    }
-    let (told, _) = brought(description);
     let mut changed: Vec<(String, Vmsd)> = Vec::new();
     for (key, vmsd) in tables.vmsd.iter().filter(|(_, vmsd)| open(vmsd)) {
         let same = |other: &&Vmsd| other.name == vmsd.name && other.version_id == vmsd.version_id;
@@ -39,7 +34,7 @@ pub fn filled(tables: &Tables, description: &Description) -> Option<Tables> {
         return None;
     }
     let mut tables = tables.clone();
-    tables.vmsd.extend(told.vmsd);
+    tables.vmsd.extend(told.vmsd.clone());
     tables.vmsd.extend(changed);
     Some(tables)
 }
@@ -51,6 +46,7 @@ fn is_open(field: &Field) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::release::described::brought;
     use crate::stream::vmdescription::parse;
 
     const TABLES: &str = r#"{"release": "10.0", "vmsd": {"d": {"name": "d", "version_id": 2,
@@ -78,7 +74,7 @@ mod tests {
     ) {
         let tables: Tables = serde_json::from_str(TABLES).expect("tables");
         let description = parse(described(version, name).as_bytes()).expect("description");
-        let filled = filled(&tables, &description);
+        let filled = filled(&tables, &brought(&description).0);
         assert_eq!(filled.is_some(), told);
         let Some(filled) = filled else { return };
         let field = &filled.vmsd["d"].fields[1];

@@ -13,7 +13,7 @@ use crate::stream::frames::{Depth, scan};
 use crate::stream::vmdescription::{self, Description};
 use crate::stream::{Destination, load_into, record};
 use crate::vmstate::flow::c_string;
-use crate::vmstate::schema::Answers;
+use crate::vmstate::schema::{Answers, Handler, Tables};
 use crate::wire::{Feed, Map};
 
 /// Longest payload that is looked at, in bytes; only live sections are longer.
@@ -39,6 +39,8 @@ pub struct Machine {
     pub described: bool,
     /// Its description.
     pub description: Option<Description>,
+    /// The same as descriptions and handlers; see [`brought`](described::brought).
+    pub brought: (Tables, Vec<Handler>),
     /// The stream without pages that make no difference.
     pub condensed: Condensed,
     /// Why not all of the stream could be looked through.
@@ -156,6 +158,7 @@ impl Machine {
             sent.vmsd = description.as_ref().and_then(|d| body(d, &sent)?.vmsd_name.clone());
             machine.sections.push(sent);
         }
+        machine.brought = description.as_ref().map(described::brought).unwrap_or_default();
         machine.description = description;
         Ok(machine)
     }
