@@ -98,7 +98,7 @@ pub const BOARDS: [Board; 7] = [
     Board {
         chipset: "ppc64/pseries",
         root: "pci@800000020000000",
-        // On by default up to pseries-2.12.
+        // On by default for old machine types, which do not start with it.
         needed: &["-machine", "cap-htm=off"],
         common: &["-m", "256,slots=16,maxmem=16G"],
         memory: "256M",
