@@ -30,6 +30,13 @@ pub struct Catalogue {
     /// Names of all descriptions of device classes (`-dump-vmstate`): what is not among them, no
     /// device type of the binary sends.
     pub described: Vec<String>,
+    /// Sections without a path that every device of a machine registers under the same instance
+    /// (`vmstate_register` with a number, not `VMSTATE_INSTANCE_ID_ANY`), as machines with two of a
+    /// type showed: whatever other instance a stream has of them is not found. With what the binary
+    /// says to a second one, where it does not start then (since 9.0,
+    /// `savevm_state_handler_insert`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub alike: BTreeMap<String, String>,
     /// The entries, by device type.
     pub entries: Vec<Entry>,
 }

@@ -84,6 +84,8 @@ pub const BOARDS: [Board; 7] = [
             "-machine secure=on",
             "-machine iommu=smmuv3",
             "-machine highmem=off",
+            "-machine acpi=off",
+            "-machine gic-version=3,virtualization=on",
             "-cpu cortex-a53",
             "-cpu cortex-a72",
             "-cpu cortex-a76",
@@ -92,6 +94,8 @@ pub const BOARDS: [Board; 7] = [
             "-cpu cortex-a72 -machine gic-version=3",
             "-cpu neoverse-n1 -machine gic-version=3",
             "-cpu max -machine gic-version=3",
+            "-cpu cortex-a57 -machine virtualization=on",
+            "-cpu max -machine virtualization=on",
         ],
         ..PC
     },

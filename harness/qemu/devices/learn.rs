@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::super::QemuError;
 use super::super::binary::Binary;
-use super::board::{self, BOARDS};
+use super::board::{self, BOARDS, Board};
 use super::rack::{Filled, Rack, on_board};
 use super::slots::Placing;
 use super::trial::{Bench, Hints, Recorded};
@@ -31,6 +31,8 @@ pub struct Learnt {
     pub types: BTreeMap<String, String>,
     /// Machines that were recorded.
     pub recordings: Vec<Recording>,
+    /// Sections of which a machine has one at most, and what the binary says to a second one.
+    pub alike: BTreeMap<String, String>,
     /// Machine types on which nothing could be recorded, and devices that are recorded on others only
     /// (`DEVICE on MACHINE`), and why.
     pub silent: BTreeMap<String, String>,
@@ -78,7 +80,8 @@ pub fn learn(
             hints.insert(*placing, one.hints);
         }
         // What has no path in a machine with others is told apart in a machine of its own, of each
-        // chipset, as one may have on board what the other has not.
+        // chipset, as one may have on board what the other has not. How several of its type are
+        // numbered, a machine with two shows.
         let pathless: Vec<&str> = (types.iter())
             .filter(|t| good.contains(&t.name) && on_board(t))
             .map(|t| t.name.as_str())
@@ -89,6 +92,15 @@ pub fn learn(
                 .map(|device| record(at, hints, &|name| name == *device))
                 .collect::<Result<_, _>>()?;
             let alone = alone.into_iter().flat_map(|one| one.recordings);
+            let twice: Vec<_> = (pathless.par_iter())
+                .map(|device| twice(binary, &types, device, *at, hints, limit))
+                .collect::<Result<_, _>>()?;
+            let (twice, failed): (Vec<_>, Vec<_>) = twice.into_iter().partition(Result::is_ok);
+            let said = failed.into_iter().filter_map(Result::err);
+            learnt
+                .alike
+                .extend(said.filter_map(|said| Some((registered(&said)?.to_owned(), said))));
+            let alone = alone.chain(twice.into_iter().flatten());
             let place = || ALONE.to_owned();
             learnt.recordings.extend(alone.map(|one| Recording { place: place(), ..one }));
         }
@@ -216,8 +228,7 @@ fn several(
 ) -> Result<One, QemuError> {
     let mut all = One { recordings: Vec::new(), left_out: BTreeMap::new(), hints: hints.clone() };
     let Some(board) = board::of(machine) else { return Ok(all) };
-    let common = board.needed.iter().chain(board.common);
-    let common: Vec<String> = common.map(|option| (*option).to_owned()).collect();
+    let common = options(board);
     let mut wanted = wanted.to_vec();
     while !wanted.is_empty() {
         let has = |name: &str| types.iter().any(|t| t.name == name);
@@ -239,6 +250,35 @@ fn several(
         };
     }
     Ok(all)
+}
+
+/// The section that a binary says it has already (`savevm_state_handler_insert`, since 9.0).
+fn registered(said: &str) -> Option<&str> {
+    let (_, name) = said.split_once("duplicate SaveStateEntry: id=")?;
+    name.split(',').next()
+}
+
+/// Two of a device type and nothing else in one machine; what the binary said, if that cannot be.
+fn twice(
+    binary: &Binary,
+    types: &[DeviceType],
+    device: &str,
+    (machine, placing): (&str, Placing),
+    hints: &Hints,
+    limit: Duration,
+) -> Result<Result<Recording, String>, QemuError> {
+    let device = types.iter().find(|t| t.name == device).zip(board::of(machine));
+    let Some((device, board)) = device else { return Ok(Err("no such board".to_owned())) };
+    let common = options(board);
+    let two = [(device, String::new()), (device, String::new())];
+    let rack = Rack::filled(&two, board, placing, |_| false).rack;
+    let bench = Bench { binary, machine, common: &common, limit, hints };
+    Ok(bench.whole(&rack)?.map(|recorded| recording(machine, placing, recorded)))
+}
+
+/// Options of every machine with devices.
+fn options(board: &Board) -> Vec<String> {
+    board.needed.iter().chain(board.common).map(|option| (*option).to_owned()).collect()
 }
 
 fn recording(machine: &str, placing: Placing, recorded: Recorded) -> Recording {
@@ -269,7 +309,7 @@ fn board(
     let common: Vec<String> = common.map(str::to_owned).collect();
     let hints = &Hints::default();
     let bench = Bench { binary, machine, common: &common, limit, hints };
-    let result = bench.bare()?.map(|recorded| Recording {
+    let result = bench.whole(&Rack::default())?.map(|recorded| Recording {
         varied: options.to_owned(),
         place: String::new(),
         ..recording(machine, Placing::Bridge, recorded)
@@ -291,7 +331,18 @@ pub fn dump(binary: &Binary, limit: Duration) -> Result<String, QemuError> {
 
 #[cfg(test)]
 mod tests {
-    use super::spread;
+    use super::{registered, spread};
+
+    #[rstest::rstest]
+    #[case(
+        "qemu: -device bmc,id=b1: savevm_state_handler_insert: Detected duplicate SaveStateEntry: \
+         id=ipmi-bmc-sim, instance_id=0x0",
+        Some("ipmi-bmc-sim")
+    )]
+    #[case("qemu: -device vmgenid: at most one vmgenid device is permitted", None)]
+    fn a_section_that_is_registered_already(#[case] said: &str, #[case] section: Option<&str>) {
+        assert_eq!(registered(said), section);
+    }
 
     #[test]
     fn the_last_of_each_major_number_the_oldest_and_the_newest() {

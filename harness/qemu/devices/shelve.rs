@@ -69,12 +69,13 @@ pub fn shelve(order: &Order<'_>) -> Result<Shelved, QemuError> {
     let held = Held::take(order.corpus, "add --devices")?;
     let corpus = Corpus::open(order.corpus)?;
     let library = Library::open(corpus.clone())?;
-    let Learnt { types, recordings, silent } =
+    let Learnt { types, recordings, alike, silent } =
         learn(order.binary, order.machines, order.jobs, order.limit)?;
     let told = Told {
         about: order.binary.about.clone(),
         all_machines: order.binary.machines.iter().map(|m| m.name.clone()).collect(),
         types,
+        alike,
         dump: dump(order.binary, order.limit)?,
         recordings,
     };

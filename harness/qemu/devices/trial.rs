@@ -134,14 +134,13 @@ impl Bench<'_> {
         Ok(tried)
     }
 
-    /// Records the machine without any device; what the binary said, if that cannot be.
+    /// Records the machine with all devices of a rack; what the binary said, if that cannot be.
     ///
     /// # Errors
     /// As [`Bench::record`].
-    pub fn bare(&self) -> Result<Result<Recorded, String>, QemuError> {
-        let rack = Rack::default();
-        let mut trial = Trial::new(*self, &rack);
-        Ok(match trial.run(&[])? {
+    pub fn whole(&self, rack: &Rack) -> Result<Result<Recorded, String>, QemuError> {
+        let mut trial = Trial::new(*self, rack);
+        Ok(match trial.run(&rack.devices.iter().collect::<Vec<_>>())? {
             Outcome::Recorded(recorded) => Ok(recorded),
             Outcome::Failed(said) => Err(said),
         })

@@ -41,7 +41,8 @@ pub struct Recording {
     pub trace: String,
 }
 
-/// The place of a device that is alone in its machine, with no bridge or controller for it.
+/// The place of a device that is alone in its machine, with no bridge or controller for it, or with
+/// nothing but a second of its type.
 pub const ALONE: &str = "alone";
 
 /// The path before the name of a section, and that name, if the section is behind a path. Of one that
@@ -78,6 +79,8 @@ pub struct Told {
     pub all_machines: Vec<String>,
     /// Every device type: empty, or why it was not recorded.
     pub types: BTreeMap<String, String>,
+    /// Sections of which it starts with one at most; see [`Catalogue::alike`].
+    pub alike: BTreeMap<String, String>,
     /// `-dump-vmstate`, as JSON text.
     pub dump: String,
     /// The machines.
@@ -195,6 +198,7 @@ impl Shelving {
             all_machines: told.all_machines.clone(),
             types: told.types.clone(),
             described: described.into_iter().cloned().collect(),
+            alike: told.alike.clone(),
             entries: Vec::new(),
         };
         Shelving {
@@ -209,10 +213,13 @@ impl Shelving {
     }
 
     fn put(&mut self, recording: &Recording, list: &Handlers, to: &Destination) {
-        let Some((sections, blocks)) = outline(&recording.stream) else {
+        let Some(Outline { sections, blocks, alike }) = outline(&recording.stream) else {
             self.notes.push(Note::at(&recording.machine, "its stream does not describe itself"));
             return;
         };
+        for section in alike {
+            self.catalogue.alike.entry(section).or_default();
+        }
         let mut used = BTreeSet::new();
         for (index, handler) in list.handlers.iter().enumerate() {
             let named = (handler.idstr.clone(), handler.instance_id);
@@ -287,7 +294,7 @@ impl Shelving {
         if path.is_some() || plain(&handler.instance_id) {
             return None;
         }
-        if let ([alone], ALONE) = (&recording.devices[..], recording.place.as_str()) {
+        if let ([alone, ..], ALONE) = (&recording.devices[..], recording.place.as_str()) {
             self.claimed.insert((idstr.to_owned(), alone.device.clone()));
             return Some((alone.clone(), idstr.to_owned(), None));
         }
@@ -376,9 +383,15 @@ impl Shelving {
     }
 }
 
-/// Where each section of a stream that describes itself lies, by name and instance, and its RAM
-/// blocks.
-type Outline = (BTreeMap<(String, u32), (usize, usize)>, Vec<(String, u64)>);
+/// What a stream that describes itself is made of.
+struct Outline {
+    /// Where each section lies, by name and instance.
+    sections: BTreeMap<(String, u32), (usize, usize)>,
+    /// RAM blocks with their lengths.
+    blocks: Vec<(String, u64)>,
+    /// Sections of which there are several under one instance.
+    alike: BTreeSet<String>,
+}
 
 fn outline(stream: &[u8]) -> Option<Outline> {
     let (from, len) = locate(stream)?;
@@ -386,14 +399,17 @@ fn outline(stream: &[u8]) -> Option<Outline> {
     let described = Described::new(stream.get(from..from + len)?, &framing).ok()?;
     let loaded = load(&described.destination, &mut &stream[..], &Feed::Bulk);
     let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-    let full = loaded.sections.iter().filter(|s| s.record == record::FULL);
-    let sections = full.map(|s| {
-        let name = String::from_utf8_lossy(&s.idstr).into_owned();
-        ((name, s.instance_id), (place(s.body), place(s.end)))
-    });
+    let (mut sections, mut alike) = (BTreeMap::new(), BTreeSet::new());
+    for section in loaded.sections.iter().filter(|s| s.record == record::FULL) {
+        let name = String::from_utf8_lossy(&section.idstr).into_owned();
+        let at = (place(section.body), place(section.end));
+        if sections.insert((name.clone(), section.instance_id), at).is_some() {
+            alike.insert(name);
+        }
+    }
     let blocks = loaded.blocks.iter();
     let blocks = blocks.map(|(name, len)| (String::from_utf8_lossy(name).into_owned(), *len));
-    Some((sections.collect(), blocks.collect()))
+    Some(Outline { sections, blocks: blocks.collect(), alike })
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::build::Lacking;
 use super::choose::{self, Asked};
+use super::composed::Lacking;
 use super::shelf::Shelves;
 use crate::release::catalogue::{Entry, Shelf};
 use crate::release::library::LibraryError;
@@ -56,7 +56,7 @@ pub(super) fn find(
                     from.is_none_or(|(_, own)| !own.catalogue.types.contains_key(&e.device))
                 };
                 let like = |e: &&Entry| {
-                    e.has_path && renamed(e) && choose::same_device(&shelf.head(e, 64), sent)
+                    e.has_path && renamed(e) && choose::same_device(&shelf.head(e, HEAD), sent)
                 };
                 choose::own(&shelf, tables, asked).filter(like).cloned()
             }
@@ -70,6 +70,33 @@ pub(super) fn find(
     }
     Ok(None)
 }
+
+/// What a section is taken for: another device type of its release that looks the same in every way,
+/// if a destination lacks this one and has that. Nothing in a stream tells a tablet of virtio from a
+/// multitouch screen, or an eMMC from an SD card.
+pub(super) fn with_twin(own: &Found, destination: Option<&Shelf>) -> Found {
+    let (entry, shelf) = own;
+    let Some(types) = destination.map(|shelf| &shelf.catalogue.types) else { return own.clone() };
+    let has = |device: &str| types.get(device).is_some_and(String::is_empty);
+    if entry.device.is_empty() || types.contains_key(&entry.device) {
+        return own.clone();
+    }
+    let head = shelf.head(entry, HEAD);
+    let looks = |e: &Entry| {
+        let (device, machines) = (String::new(), Vec::new());
+        Entry { device, machines, payload: (0, e.payload.1), ..e.clone() }
+    };
+    let twin = shelf.catalogue.entries.iter().find(|e| {
+        e.section == entry.section
+            && has(&e.device)
+            && looks(e) == looks(entry)
+            && (!e.has_path || choose::same_device(&shelf.head(e, HEAD), &head))
+    });
+    twin.map_or_else(|| own.clone(), |twin| (twin.clone(), shelf.clone()))
+}
+
+/// Bytes of a PCI device's payload in which it says what it is.
+const HEAD: u64 = 64;
 
 /// Whether a release has the device type that a section is of, catalogued with sections of other
 /// names than this one's.
@@ -159,4 +186,51 @@ pub fn lacks_machine(
         true => none(),
         false => Lacking::Unknown(format!("{release} was not recorded on {machine}")),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::with_twin;
+    use crate::release::catalogue::{Entry, Shelf};
+
+    /// A shelf with these device types; each sends a section `input` that begins with some bytes.
+    fn shelf(types: &[(&str, [u8; 16])]) -> Rc<Shelf> {
+        let mut shelf = Shelf::default();
+        for (device, payload) in types {
+            let from = shelf.payloads.push(payload);
+            let text = format!(
+                r#"{{"device": "{device}", "section": "input", "has_path": true, "instance_id": 0,
+                "alias_id": -1, "version_id": 1, "body": {{"vmsd": "input"}}, "machines": [],
+                "payload": [{from}, 16]}}"#
+            );
+            let entry: Entry = serde_json::from_str(&text).expect("entry");
+            shelf.catalogue.types.insert((*device).to_owned(), String::new());
+            shelf.catalogue.entries.push(entry);
+        }
+        Rc::new(shelf)
+    }
+
+    const INPUT: [u8; 16] = [0, 0, 0, 2, 0xf4, 0x1a, 0x52, 0x10, 0, 0, 0, 0, 1, 0, 0x80, 9];
+    const OTHER: [u8; 16] = [0, 0, 0, 2, 0xf4, 0x1a, 0x53, 0x10, 0, 0, 0, 0, 1, 0, 0x80, 9];
+
+    #[rstest::rstest]
+    // The destination has a device that looks the same: it is taken for that.
+    #[case(&[("touch", INPUT), ("tablet", INPUT)], &[("tablet", INPUT)], "tablet")]
+    // It has both.
+    #[case(&[("touch", INPUT), ("tablet", INPUT)], &[("tablet", INPUT), ("touch", INPUT)], "touch")]
+    // What it has says that it is another.
+    #[case(&[("touch", INPUT), ("tablet", OTHER)], &[("tablet", OTHER)], "touch")]
+    #[case(&[("touch", INPUT)], &[("tablet", INPUT)], "touch")]
+    fn a_device_that_a_release_lacks_may_be_one_that_looks_the_same(
+        #[case] source: &[(&str, [u8; 16])],
+        #[case] destination: &[(&str, [u8; 16])],
+        #[case] expected: &str,
+    ) {
+        let from = shelf(source);
+        let entry = from.catalogue.entries[0].clone();
+        let (twin, _) = with_twin(&(entry, from), Some(&shelf(destination)));
+        assert_eq!(twin.device, expected);
+    }
 }

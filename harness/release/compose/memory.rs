@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::build::Composed;
+use super::composed::Composed;
 use super::machine::Machine;
 use super::shelf::Shelves;
 use crate::release::library::LibraryError;

@@ -19,14 +19,19 @@
 //! | `recorded` | local values as they were recorded |
 //! | [`memory`] | RAM blocks of a destination |
 //! | [`kvm`] | what machines have under KVM only |
-//! | [`build`] | handlers and local values of source and destination |
+//! | [`composed`] | what is composed, from what, and why it may not be |
+//! | [`mod@source`] | the machine as its release sent it |
+//! | [`mod@destination`] | what another release makes of it |
+//! | `build` | handlers of both, and a destination of them |
 //!
 //! One rule decides every local value ([`transfer`]): where the stream has what the source has by
 //! default, the destination has what *it* has by default; where the stream differs, the machine is
 //! configured so, and the destination is too.
 
-pub mod build;
+mod build;
 pub mod choose;
+pub mod composed;
+pub mod destination;
 pub mod fill;
 pub mod find;
 pub mod kvm;
@@ -34,9 +39,12 @@ pub mod machine;
 pub mod memory;
 mod recorded;
 pub mod shelf;
+pub mod source;
 pub mod transfer;
 
-pub use build::{Composed, Kit, Lacking, destination, source};
+pub use composed::{Composed, Kit, Lacking};
+pub use destination::destination;
 pub use find::{lacks_machine, machine_types};
 pub use machine::Machine;
 pub use shelf::Shelves;
+pub use source::source;

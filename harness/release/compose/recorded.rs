@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::build::Chosen;
+use super::composed::Chosen;
 use crate::stream::{Destination, load_payload};
 use crate::vmstate::Local;
 use crate::vmstate::check::cpreg::List;

@@ -1,0 +1,205 @@
+//! The destination that a release makes of a machine.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::build::{built, by_hand, handler, more, unknown};
+use super::choose::Asked;
+use super::composed::{Chosen, Composed, Kit, Lacking};
+use super::find::{find, first, lacks_device, lacks_machine, registers_otherwise, with_twin};
+use super::machine::{Machine, Sent};
+use super::memory;
+use super::recorded::{Recorded, place, recorded};
+use super::shelf::Shelves;
+use super::transfer;
+use crate::release::library::LibraryError;
+use crate::stream::{self, Destination};
+use crate::vmstate::schema::{Answers, Handler};
+
+/// The destination that a build makes of a machine. `source` is the machine as it was sent, with
+/// the values that its own load read ([`crate::vmstate::Local::items`]).
+///
+/// # Errors
+/// Files that cannot be read. `Err` inside: why there is no such destination.
+pub fn destination(
+    shelves: &Shelves<'_>,
+    kit: &Kit<'_>,
+    machine: &Machine,
+    source: &Composed,
+) -> Result<Result<Composed, Lacking>, LibraryError> {
+    let name = source.destination.machine.clone();
+    if let Some(lacking) = lacks_machine(shelves, kit.release, &name)? {
+        return Ok(Err(lacking));
+    }
+    let Some(kit) = &kit.on(shelves.library, &name) else { return Ok(Err(kit.lacks(&name))) };
+    let more = more(shelves.library, kit, machine, kit.name == source.destination.release);
+    let kit = &Kit { tables: more.as_ref().unwrap_or(kit.tables), ..*kit };
+    let Kit { release, tables, .. } = *kit;
+    let catalogue = shelves.catalogue_on(release, &name)?;
+    // What PCs have in common, scenarios tell, too.
+    let catalogued = catalogue.as_ref().is_some_and(|shelf| shelf.catalogue.has_board(&name));
+    if !name.starts_with("pc-") && !catalogued {
+        let what = format!("what {release} has on boards like {name} beyond its scenarios");
+        return Ok(Err(Lacking::Unknown(what)));
+    }
+    let mut assumptions = Vec::new();
+    let mut elsewhere = BTreeMap::new();
+    let mut parts = Parts::default();
+    let loaders = shelves.loaders(release, &name)?;
+    for (sent, from) in machine.sections.iter().zip(&source.chosen) {
+        let sender = from.entry.as_ref().map(|own| with_twin(own, catalogue.as_deref()));
+        if let Some(known) = by_hand(sent, &loaders) {
+            parts.without_entry(known, None);
+            continue;
+        }
+        let body = machine.body(sent);
+        let asked = Asked { sent, body, machine: &name };
+        let found = find(shelves, release, &name, sender.as_ref(), &asked, tables)?;
+        if let (None, Some((entry, _)), Some(shelf)) = (&found, &sender, &catalogue)
+            && let Some(why) = lacks_device(&shelf.catalogue.types, &entry.device)
+        {
+            match why {
+                None => {
+                    let what = format!("{release} has no device {}", entry.device);
+                    return Ok(Err(Lacking::Type(what)));
+                }
+                Some(why) => {
+                    let what = format!("device {} of {release}: {why}", entry.device);
+                    parts.without_entry(unknown(sent, &what), Some(what));
+                    continue;
+                }
+            }
+        }
+        if found.is_none() && registers_otherwise(sender.as_ref(), catalogue.as_deref()) {
+            // Its device registers no section of this name: none is found.
+            let what = format!("{release} registers no section {}", sent.name());
+            assumptions.push(what.clone());
+            parts.nobody(sent, &what);
+            continue;
+        }
+        let Some((entry, shelf)) = found else {
+            let what = format!("section {} in {release}", sent.name());
+            parts.without_entry(unknown(sent, &what), Some(what));
+            continue;
+        };
+        let idstr = match (entry.has_path, sent.path(sent.name())) {
+            (true, Some(path)) => format!("{path}/{}", entry.section),
+            _ => entry.section.clone(),
+        };
+        let before = sender.as_ref().map(|(entry, _)| entry);
+        if let Some((of, twin)) = from.entry.as_ref().map(|(own, _)| own).zip(before)
+            && of.device != twin.device
+        {
+            let what = format!("{}: it is a {}, not a {}", sent.idstr, twin.device, of.device);
+            assumptions.push(what);
+        }
+        // Releases may count from another number; from there on they count alike.
+        let base = before.map_or(0, |before| first(sender.as_ref(), before));
+        let own_base = first(Some(&(entry.clone(), shelf.clone())), &entry);
+        let further = sent.instance_id.wrapping_sub(base);
+        let again = further > 0 || parts.own.iter().any(|h| h.idstr == idstr);
+        let alike = shelf.catalogue.alike.get(&entry.section).filter(|_| again);
+        if let Some(said) = alike.filter(|said| !said.is_empty()) {
+            let what = format!("{release} has one {} at most: {said}", entry.section);
+            return Ok(Err(Lacking::Type(what)));
+        }
+        if further > 0 && alike.is_some() {
+            let what = format!("{release} registers every {} as {own_base}", entry.section);
+            assumptions.push(what.clone());
+            parts.nobody(sent, &what);
+            continue;
+        }
+        let instance_id = own_base.wrapping_add(further);
+        let default = before.map(|before| &before.answers);
+        let mut defaults = entry.answers.clone();
+        if sent.version_id != entry.version_id {
+            // A hook of which the sender knows nothing may go by the version, and was seen for another.
+            defaults.present.retain(|path, _| from.answers.present.contains_key(path));
+        }
+        let (answers, taken) = transfer::answers(&from.answers, default, &defaults);
+        if !shelf.catalogue.is_on(&entry, &name) {
+            elsewhere.insert(idstr.clone(), entry.machines.join(", "));
+        }
+        assumptions.extend(taken.into_iter().map(|what| format!("{}: {what}", sent.idstr)));
+        parts.own.push(handler(&entry, idstr.clone(), instance_id, entry.answers.clone()));
+        parts.handlers.push(handler(&entry, idstr, instance_id, answers.clone()));
+        parts.chosen.push(Chosen { entry: Some((entry, shelf)), answers, missing: None });
+    }
+    let Parts { own, handlers, chosen } = parts;
+    let mut destination = built(shelves, kit, &name, handlers)?;
+    destination.dialect.description = machine.described;
+    destination.dialect.capabilities = Some(machine.capabilities);
+    let on = machine.capabilities.names();
+    assumptions.extend(on.map(|name| format!("migration capability {name} on")));
+    let defaults = HashMap::new();
+    let (foreign, strange) = (0, 0);
+    let composed =
+        Composed { destination, assumptions, foreign, strange, elsewhere, chosen, defaults };
+    let default = built(shelves, kit, &name, own)?;
+    let gone = memory::board_without(shelves, &source.destination.release, release, &name)?;
+    Ok(Ok(locals(composed, &default, machine, source, &gone)))
+}
+
+/// A destination in the making: for each section of the stream its handler as the release has it by
+/// default, the same as the machine is configured, and what it is.
+#[derive(Debug, Default)]
+struct Parts {
+    own: Vec<Handler>,
+    handlers: Vec<Handler>,
+    chosen: Vec<Chosen>,
+}
+
+impl Parts {
+    /// A section that nothing registers: it is not found.
+    fn nobody(&mut self, sent: &Sent, why: &str) {
+        let nobody = Sent { idstr: String::new(), ..sent.clone() };
+        self.without_entry(unknown(&nobody, why), None);
+    }
+
+    /// A section that no entry is of.
+    fn without_entry(&mut self, handler: Handler, missing: Option<String>) {
+        self.own.push(handler.clone());
+        self.handlers.push(handler);
+        self.chosen.push(Chosen { entry: None, answers: Answers::default(), missing });
+    }
+}
+
+/// Gives a destination its local values; `default` has the layouts under which they were recorded.
+fn locals(
+    mut composed: Composed,
+    default: &Destination,
+    machine: &Machine,
+    source: &Composed,
+    gone: &BTreeSet<Vec<u8>>,
+) -> Composed {
+    let sent = &source.destination.local.items;
+    let before = &source.defaults;
+    let Recorded { mut local, places, registers } = recorded(&composed.chosen, default);
+    local.from = Some(composed.destination.release.clone());
+    for (identity, own) in &mut local.items {
+        if let Some(sent) = sent.get(identity) {
+            let before = before.get(identity).filter(|_| !places.contains(identity));
+            *own = transfer::bytes(sent, before.map(Vec::as_slice), own);
+        }
+    }
+    for (index, identity) in registers {
+        let (sent, before) = (sent.get(&identity), before.get(&identity));
+        if sent.zip(before).is_none_or(|(sent, before)| sent == before) {
+            continue;
+        }
+        // The machine's registers are those of no model that was recorded.
+        let what = format!(
+            "system registers of this model of processor in {}",
+            composed.destination.release
+        );
+        let at = place(&composed.destination, index);
+        if let Some(handler) = at.and_then(|at| composed.destination.handlers.get_mut(at)) {
+            handler.body = stream::Body::Unknown(what.clone());
+        }
+        if let Some(chosen) = composed.chosen.get_mut(index) {
+            chosen.missing = Some(what);
+        }
+    }
+    local.blocks = memory::blocks(&mut composed, machine, source, gone);
+    composed.destination.local = local;
+    composed
+}

@@ -1,0 +1,98 @@
+//! A machine as the release that wrote it sent it.
+
+use std::collections::BTreeMap;
+
+use super::build::{built, by_hand, handler, more, unknown};
+use super::choose::{self, Asked};
+use super::composed::{Chosen, Composed, Kit, Lacking};
+use super::find::shelves_of;
+use super::machine::Machine;
+use super::recorded::recorded;
+use super::shelf::Shelves;
+use crate::release::library::LibraryError;
+use crate::vmstate::schema::{Answers, Body, Handler};
+
+/// A machine as a build sent it. Layouts are the release's; what its configuration decides is what
+/// the stream's description says, or the recorded values without one.
+///
+/// # Errors
+/// Files that cannot be read. `Err` inside: why the release cannot have sent it.
+pub fn source(
+    shelves: &Shelves<'_>,
+    kit: &Kit<'_>,
+    machine: &Machine,
+) -> Result<Result<Composed, Lacking>, LibraryError> {
+    let Some(name) = &machine.machine else {
+        return Ok(Err(Lacking::Unknown("the stream does not say its machine type".to_owned())));
+    };
+    let Some(kit) = &kit.on(shelves.library, name) else { return Ok(Err(kit.lacks(name))) };
+    let more = more(shelves.library, kit, machine, true);
+    let kit = &Kit { tables: more.as_ref().unwrap_or(kit.tables), ..*kit };
+    let Kit { release, tables, .. } = *kit;
+    let (mut strange, mut foreign) = (0, 0);
+    let catalogue = shelves.catalogue_on(release, name)?;
+    let sends = |section: &str| {
+        let known = catalogue.iter().flat_map(|shelf| &shelf.catalogue.described);
+        known.into_iter().any(|described| described == section)
+    };
+    let (brought, described) = &machine.brought;
+    let mut chosen = Vec::new();
+    // As the machine is configured, and as the release has them by default.
+    let (mut handlers, mut own) = (Vec::new(), Vec::new());
+    let loaders = shelves.loaders(release, name)?;
+    for sent in &machine.sections {
+        if let Some(known) = by_hand(sent, &loaders) {
+            own.push(known.clone());
+            handlers.push(known);
+            chosen.push(Chosen { entry: None, answers: Answers::default(), missing: None });
+            continue;
+        }
+        let body = machine.body(sent);
+        let asked = Asked { sent, body, machine: name };
+        let mut found = None;
+        for shelf in shelves_of(shelves, release, name)? {
+            found =
+                choose::own(&shelf, tables, &asked).cloned().map(|entry| (entry, shelf.clone()));
+            if found.is_some() {
+                break;
+            }
+        }
+        let missing = found.is_none().then(|| format!("section {} of {release}", sent.name()));
+        foreign += usize::from(found.is_none() && !sends(sent.name()));
+        let mut answers = Answers::default();
+        if let Some((entry, _)) = &found {
+            answers = entry.answers.clone();
+            answers.extend(&sent.answers);
+            strange += usize::from(entry.version_id != sent.version_id);
+            if let (Body::Vmsd(key), Some(body)) = (&entry.body, body) {
+                strange += choose::strange(tables, key, body);
+                answers.extend(&choose::described(tables, key, body));
+            }
+            let (idstr, id) = (|| sent.idstr.clone(), sent.instance_id);
+            handlers.push(handler(entry, idstr(), id, answers.clone()));
+            own.push(handler(entry, idstr(), id, entry.answers.clone()));
+        } else {
+            // It is read as it describes itself.
+            let same = |h: &&Handler| h.idstr == sent.idstr && h.instance_id == sent.instance_id;
+            let what = missing.as_deref().unwrap_or_default();
+            let described = described.iter().find(same).cloned();
+            let described = described.unwrap_or_else(|| unknown(sent, what));
+            own.push(described.clone());
+            handlers.push(described);
+        }
+        chosen.push(Chosen { entry: found, answers, missing });
+    }
+    let mut extended = None;
+    if chosen.iter().any(|chosen: &Chosen| chosen.missing.is_some()) {
+        let mut tables = tables.clone();
+        tables.vmsd.extend(brought.vmsd.clone());
+        extended = Some(tables);
+    }
+    let kit = &Kit { tables: extended.as_ref().unwrap_or(tables), ..*kit };
+    let mut destination = built(shelves, kit, name, handlers)?;
+    let plain = built(shelves, kit, name, own)?;
+    destination.dialect.description = machine.described;
+    let defaults = recorded(&chosen, &plain).local.items;
+    let (assumptions, elsewhere) = (Vec::new(), BTreeMap::new());
+    Ok(Ok(Composed { destination, assumptions, foreign, strange, elsewhere, chosen, defaults }))
+}
