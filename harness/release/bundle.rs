@@ -26,7 +26,7 @@ pub mod recording;
 mod settle;
 #[cfg(test)]
 mod tests;
-mod trace_log;
+pub mod trace_log;
 mod whole;
 
 use std::collections::BTreeSet;
@@ -36,7 +36,7 @@ use crate::stream::vmdescription::{self, Description, DescriptionError};
 use crate::vmstate::schema::{Answers, Body, Handler, Handlers, Tables};
 use draft::{Drafts, Id};
 use handlers::Sent;
-use trace_log::TraceLog;
+pub use trace_log::TraceLog;
 
 /// `Handlers::origin` of what this importer makes.
 pub const ORIGIN: &str = "bundle";
@@ -66,8 +66,8 @@ pub struct BundleMachine {
 pub struct BundleScenario {
     /// Scenario.
     pub scenario: String,
-    /// Trace log of a self-load.
-    pub trace: Option<String>,
+    /// What the trace of a self-load says.
+    pub trace: Option<TraceLog>,
     /// The captured stream.
     pub stream: Vec<u8>,
 }
@@ -118,8 +118,9 @@ struct Told {
 /// # Errors
 /// When a trace log, a dump or a VMDESCRIPTION does not have its form, or a self-load failed.
 /// What is missing is no error: it is noted.
-pub fn import_bundle(input: &BundleInput, pool: &Pool) -> Result<Imported, BundleError> {
-    let (dump, mut told) = parse(input)?;
+pub fn import_bundle(input: BundleInput, pool: &Pool) -> Result<Imported, BundleError> {
+    let release = input.release;
+    let (dump, mut told) = parse(input.machines)?;
     let mut drafts = Drafts::new(dump);
     for scenario in &mut told {
         scenario.adopt(&mut drafts);
@@ -128,8 +129,8 @@ pub fn import_bundle(input: &BundleInput, pool: &Pool) -> Result<Imported, Bundl
     for scenario in &mut told {
         scenario.describe(&mut drafts);
     }
-    let heritage = inherit::Heritage::new(pool, &input.release);
-    let mut finisher = finish::Finisher::new(&input.release, &drafts, &heritage);
+    let heritage = inherit::Heritage::new(pool, &release);
+    let mut finisher = finish::Finisher::new(&release, &drafts, &heritage);
     let mut handlers = Vec::new();
     let mut notes = Vec::new();
     for scenario in &mut told {
@@ -140,7 +141,7 @@ pub fn import_bundle(input: &BundleInput, pool: &Pool) -> Result<Imported, Bundl
             continue;
         }
         let mut list = Handlers {
-            release: input.release.clone(),
+            release: release.clone(),
             machine: scenario.machine.clone(),
             scenario: scenario.scenario.clone(),
             origin: ORIGIN.to_owned(),
@@ -174,27 +175,34 @@ pub fn import_bundle(input: &BundleInput, pool: &Pool) -> Result<Imported, Bundl
     Ok(Imported { tables: finisher.into_tables(), handlers, notes })
 }
 
-fn parse(input: &BundleInput) -> Result<(dump::Dump, Vec<Told>), BundleError> {
+/// Reads the text of a trace, called `file`, that a scenario has.
+///
+/// # Errors
+/// When it does not have its form, or the self-load failed.
+pub fn traced(file: &str, text: &str) -> Result<TraceLog, BundleError> {
+    trace_log::parse(text).map_err(|source| BundleError::Trace { file: file.to_owned(), source })
+}
+
+fn parse(machines: Vec<BundleMachine>) -> Result<(dump::Dump, Vec<Told>), BundleError> {
     let mut dump = dump::Dump::default();
     let mut told = Vec::new();
-    for machine in &input.machines {
+    for machine in machines {
         if let Some(json) = &machine.dump {
             let file = machine.machine.clone();
             dump.add(json).map_err(|source| BundleError::Dump { file, source })?;
         }
-        for scenario in &machine.scenarios {
-            let file = || format!("{}.{}", machine.machine, scenario.scenario);
-            let trace = scenario.trace.as_deref().map(trace_log::parse).transpose();
-            let trace = trace.map_err(|source| BundleError::Trace { file: file(), source })?;
+        for scenario in machine.scenarios {
             let json = vmdescription::locate(&scenario.stream)
                 .and_then(|(start, len)| scenario.stream.get(start..)?.get(..len));
             let description = json.map(vmdescription::parse).transpose();
-            let description =
-                description.map_err(|source| BundleError::Description { file: file(), source })?;
+            let description = description.map_err(|source| {
+                let file = format!("{}.{}", machine.machine, scenario.scenario);
+                BundleError::Description { file, source }
+            })?;
             told.push(Told {
                 machine: machine.machine.clone(),
-                scenario: scenario.scenario.clone(),
-                trace,
+                scenario: scenario.scenario,
+                trace: scenario.trace,
                 description,
                 sections: Vec::new(),
             });

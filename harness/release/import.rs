@@ -301,7 +301,7 @@ impl Run<'_> {
             machine.scenarios.retain(|one| !lacking.contains(&stem(&one.scenario)));
         }
         input.machines.retain(|machine| lacking.is_empty() || !machine.scenarios.is_empty());
-        let mut imported = import_bundle(&input, &pool).map_err(|source| ImportError::Bundle {
+        let mut imported = import_bundle(input, &pool).map_err(|source| ImportError::Bundle {
             release: release.to_owned(),
             source: Box::new(source),
         })?;

@@ -53,7 +53,7 @@ fn imported(release: &str) -> Imported {
     let corpus = library().corpus();
     let input =
         bundle_input(&folder(), release, X86_64, corpus).expect("bundle").expect("a bundle");
-    import_bundle(&input, &bundle_pool(corpus, release, X86_64).expect("tables")).expect("import")
+    import_bundle(input, &bundle_pool(corpus, release, X86_64).expect("tables")).expect("import")
 }
 
 #[rstest]

@@ -5,7 +5,9 @@ use crate::dialect::Version;
 use crate::fuzzing::counters::Counts;
 use crate::fuzzing::{Failure, Outcome};
 use crate::matrix::config::Config;
-use crate::release::bundle::{BundleInput, BundleMachine, BundleScenario, Pool, import_bundle};
+use crate::release::bundle::{
+    BundleInput, BundleMachine, BundleScenario, Pool, import_bundle, traced,
+};
 use crate::release::provenance::Fixture;
 use crate::release::{debugger, json, library};
 use crate::vmstate::Renames;
@@ -81,18 +83,15 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
 
 /// Imports a bundle that consists of one text.
 fn bundle(trace: Option<&str>, dump: Option<&str>, counts: &mut Counts) -> bool {
-    let scenario = BundleScenario {
-        scenario: "idle".to_string(),
-        trace: trace.map(str::to_string),
-        stream: Vec::new(),
-    };
+    let Ok(trace) = trace.map(|text| traced("input", text)).transpose() else { return false };
+    let scenario = BundleScenario { scenario: "idle".to_string(), trace, stream: Vec::new() };
     let machine = BundleMachine {
         machine: "pc".to_string(),
         dump: dump.map(str::to_string),
         scenarios: vec![scenario],
     };
     let input = BundleInput { release: "2.8.1".to_string(), machines: vec![machine] };
-    match import_bundle(&input, &Pool::default()) {
+    match import_bundle(input, &Pool::default()) {
         Ok(imported) => {
             for handlers in &imported.handlers {
                 compiles(&imported.tables, handlers, counts);

@@ -142,5 +142,6 @@ fn traced(
     if own.verdict != ObservedVerdict::Accepted {
         return Err(QemuError::OwnRefused { what: fixture.id(), why: own.stderr });
     }
-    Ok(BundleScenario { scenario: fixture.scenario.clone(), trace: Some(own.trace), stream })
+    let trace = super::trial::log(&fixture.id(), &own.trace)?;
+    Ok(BundleScenario { scenario: fixture.scenario.clone(), trace: Some(trace), stream })
 }

@@ -16,6 +16,7 @@ use super::super::monitor;
 use super::super::process::{Deadline, ProcessError};
 use super::super::qmp::QmpError;
 use super::rack::{Plugged, Rack};
+use crate::release::bundle::{TraceLog, traced};
 use crate::release::observed::ObservedVerdict;
 use crate::wire::Feed;
 
@@ -34,8 +35,8 @@ pub struct Recorded {
     pub arguments: Vec<String>,
     /// Its stream.
     pub stream: Vec<u8>,
-    /// The trace of its load.
-    pub trace: String,
+    /// What the trace of its load says.
+    pub trace: TraceLog,
 }
 
 /// What came of a rack: machines that could be recorded, and why a device is in none.
@@ -248,7 +249,7 @@ impl<'a> Trial<'a> {
                 devices: devices.iter().map(|d| (*d).clone()).collect(),
                 arguments: setup.arguments,
                 stream,
-                trace: own.trace,
+                trace: log(machine, &own.trace)?,
             }),
             ObservedVerdict::Refused => Outcome::Failed(own.stderr),
             ObservedVerdict::Hang => {
@@ -256,6 +257,11 @@ impl<'a> Trial<'a> {
             }
         })
     }
+}
+
+/// What the trace of a load says. The text, of megabytes, is not kept.
+pub(super) fn log(of: &str, trace: &str) -> Result<TraceLog, QemuError> {
+    traced(of, trace).map_err(|why| QemuError::Recordings { why: Box::new(why) })
 }
 
 /// Runs a machine until its guest halts, and saves it.

@@ -11,6 +11,7 @@
 //! the configuration, and nothing is decided.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::trace_log::Load;
 use crate::dialect::Version;
@@ -159,7 +160,8 @@ impl Told<'_> {
             Kind::Nested { vmsd, key: None, .. } => vmsd,
             Kind::Nested { .. } | Kind::Leaf { .. } | Kind::Unknown { .. } => return,
         };
-        let loads: Vec<_> = traced.iter().flat_map(|field| &field.loads).collect();
+        let loads: Vec<_> =
+            traced.iter().flat_map(|field| field.loads.iter().map(Arc::as_ref)).collect();
         let bodies: Vec<_> = entries()
             .flat_map(|entry| entry.body.iter().chain(&entry.more))
             .filter(|body| body.vmsd_name.is_some())

@@ -5,6 +5,7 @@
 //! descriptions ([`Drafts::complete`]), then the VMDESCRIPTIONs (`describe`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::dump::{Described, Dump};
 use super::trace_log::Load;
@@ -166,7 +167,14 @@ impl Drafts {
             None => self.add(&load.name, load.version, fields),
         };
         for (index, seen) in load.fields.iter().enumerate() {
-            let nested: Vec<Id> = seen.loads.iter().map(|l| self.adopt(l, tells_hooks)).collect();
+            let mut nested: Vec<Id> = Vec::new();
+            for (at, load) in seen.loads.iter().enumerate() {
+                // One that is the element before is adopted already.
+                let before = at.checked_sub(1).and_then(|before| seen.loads.get(before));
+                if before.is_none_or(|before| !Arc::ptr_eq(before, load)) {
+                    nested.push(self.adopt(load, tells_hooks));
+                }
+            }
             let field = self.list.get_mut(id).and_then(|draft| draft.fields.get_mut(index));
             let Some(field) = field else { continue };
             field.ever_absent |= !seen.exists;

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{
-    BundleError, BundleInput, BundleMachine, BundleScenario, Imported, Pool, import_bundle,
+    BundleError, BundleInput, BundleMachine, BundleScenario, Imported, Pool, TraceLog,
+    import_bundle,
 };
 use crate::release::catalogue::{Catalogue, Entry, chipset};
 use crate::release::described::Described;
@@ -37,8 +38,8 @@ pub struct Recording {
     pub devices: Vec<Found>,
     /// Its stream.
     pub stream: Vec<u8>,
-    /// The trace of its load by the same binary.
-    pub trace: String,
+    /// What the trace of its load by the same binary says.
+    pub trace: TraceLog,
 }
 
 /// The place of a device that is alone in its machine, with no bridge or controller for it, or with
@@ -100,7 +101,6 @@ pub fn import_recordings(
 ) -> Result<(Imported, Catalogue, Vec<u8>), BundleError> {
     let mut all = input;
     for (number, recording) in told.recordings.iter_mut().enumerate() {
-        // There are hundreds, with megabytes of trace each: no second copy.
         let trace = std::mem::take(&mut recording.trace);
         all.machines.push(BundleMachine {
             machine: recording.machine.clone(),
@@ -112,9 +112,8 @@ pub fn import_recordings(
             }],
         });
     }
-    let mut imported = import_bundle(&all, pool)?;
     let release = all.release.clone();
-    drop(all);
+    let mut imported = import_bundle(all, pool)?;
     let (recorded, handlers) =
         imported.handlers.into_iter().partition(|list| list.scenario.starts_with(SCENARIO));
     imported.handlers = handlers;
@@ -426,7 +425,7 @@ mod tests {
             varied: String::new(),
             devices: devices.iter().map(found).collect(),
             stream: Vec::new(),
-            trace: String::new(),
+            trace: TraceLog::default(),
         }
     }
 

@@ -51,7 +51,8 @@ fn stream() -> Vec<u8> {
 }
 
 fn scenario(name: &str, trace: Option<&str>, stream: Vec<u8>) -> BundleScenario {
-    BundleScenario { scenario: name.to_owned(), trace: trace.map(str::to_owned), stream }
+    let trace = trace.map(|text| traced(name, text).expect("trace"));
+    BundleScenario { scenario: name.to_owned(), trace, stream }
 }
 
 fn bundle(scenarios: Vec<BundleScenario>) -> BundleInput {
@@ -115,7 +116,7 @@ fn pool() -> Pool {
 
 #[test]
 fn the_sources_together_make_a_table() {
-    let done = import_bundle(&whole(), &Pool::default()).unwrap();
+    let done = import_bundle(whole(), &Pool::default()).unwrap();
     let d = &done.tables.vmsd["d"];
     assert_eq!((d.version_id, d.minimum_version_id), (2, 1));
     assert_eq!(d.fields[0].kind, Kind::Struct { vmsd: "n".to_owned() });
@@ -132,7 +133,7 @@ fn the_sources_together_make_a_table() {
 
 #[test]
 fn handlers_are_those_of_the_trace_with_compat_names() {
-    let done = import_bundle(&whole(), &Pool::default()).unwrap();
+    let done = import_bundle(whole(), &Pool::default()).unwrap();
     let list = &done.handlers[0];
     assert_eq!((list.machine.as_str(), list.origin.as_str()), ("m", ORIGIN));
     assert_eq!(list.handlers[0].body, Body::Loader("ram_load".to_owned()));
@@ -145,7 +146,7 @@ fn handlers_are_those_of_the_trace_with_compat_names() {
 
 #[test]
 fn open_questions_are_inherited_with_a_mark() {
-    let done = import_bundle(&whole(), &pool()).unwrap();
+    let done = import_bundle(whole(), &pool()).unwrap();
     let d = &done.tables.vmsd["d"];
     let h = &d.fields[1];
     assert_eq!(h.exists, Some(Presence::Hook("is_version_1".to_owned())));
@@ -163,7 +164,7 @@ fn nothing_is_inherited_against_the_memory_size() {
     let mut pool = pool();
     let x = &mut pool.releases[0].0.vmsd.get_mut("vmstate_d_s").unwrap().fields[0];
     *x = field("x", "uint32", 4);
-    let done = import_bundle(&whole(), &pool).unwrap();
+    let done = import_bundle(whole(), &pool).unwrap();
     assert!(matches!(done.tables.vmsd["d/s"].fields[0].kind, Kind::Unknown { .. }));
 }
 
@@ -171,8 +172,8 @@ fn nothing_is_inherited_against_the_memory_size() {
 fn tables_of_the_same_release_are_passed_over() {
     let mut pool = pool();
     pool.releases[0].0.release = "5.0".to_owned();
-    let alone = import_bundle(&whole(), &Pool::default()).unwrap();
-    assert_eq!(import_bundle(&whole(), &pool).unwrap().tables, alone.tables);
+    let alone = import_bundle(whole(), &Pool::default()).unwrap();
+    assert_eq!(import_bundle(whole(), &pool).unwrap().tables, alone.tables);
 }
 
 #[test]
@@ -182,7 +183,7 @@ fn a_scenario_without_description_learns_from_another() {
         scenario("untraced", None, stream()),
         scenario("nothing", None, vec![]),
     ]);
-    let done = import_bundle(&input, &Pool::default()).unwrap();
+    let done = import_bundle(input, &Pool::default()).unwrap();
     assert_eq!(done.tables.vmsd["n"].fields[0].kind, field("a", "uint16", 2).kind);
     let names: Vec<_> = done.handlers.iter().map(|list| list.scenario.as_str()).collect();
     assert_eq!(names, ["old", "untraced"]);
@@ -192,11 +193,10 @@ fn a_scenario_without_description_learns_from_another() {
 
 #[test]
 fn errors_name_the_part() {
-    let garbled = bundle(vec![scenario("idle", Some("vmstate_load_state d"), vec![])]);
-    let text = import_bundle(&garbled, &Pool::default()).unwrap_err().to_string();
+    let text = traced("m.idle", "vmstate_load_state d").unwrap_err().to_string();
     assert!(text.starts_with("m.idle: trace log, line 1: expected"), "{text}");
     let mut input = whole();
     input.machines[0].dump = Some("[]".to_owned());
-    let text = import_bundle(&input, &Pool::default()).unwrap_err().to_string();
+    let text = import_bundle(input, &Pool::default()).unwrap_err().to_string();
     assert!(text.starts_with("m: -dump-vmstate: "), "{text}");
 }

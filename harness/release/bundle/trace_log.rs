@@ -15,6 +15,8 @@
 //!
 //! Every line may have a `PID@TIME:` prefix. Other lines are skipped.
 
+use std::sync::Arc;
+
 /// A self-load.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TraceLog {
@@ -61,8 +63,9 @@ pub struct FieldLoad {
     pub hook: Option<u32>,
     /// How many elements it had.
     pub count: Option<u32>,
-    /// The vmsds entered for its elements, in order.
-    pub loads: Vec<Load>,
+    /// The vmsds entered for its elements, in order. Most arrays have elements that are all loaded
+    /// alike, a thousand queues for one: those share what is told of them.
+    pub loads: Vec<Arc<Load>>,
 }
 
 /// A line that does not fit.
@@ -242,7 +245,10 @@ impl Parser {
         match self.open.last_mut() {
             Some(parent) if parent.in_subsections => parent.load.subsections.push(done.load),
             Some(parent) => match parent.load.fields.last_mut() {
-                Some(field) => field.loads.push(done.load),
+                Some(field) => {
+                    let alike = field.loads.last().filter(|last| ***last == done.load).cloned();
+                    field.loads.push(alike.unwrap_or_else(|| Arc::new(done.load)));
+                }
                 None => return Err("a field before a nested vmsd".to_owned()),
             },
             // What a hand-written loader enters, and the configuration, belong to no section.

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{ImportError, packed_text};
 use crate::dialect::Version;
 use crate::dialect::machine::architecture;
-use crate::release::bundle::{BundleInput, BundleMachine, BundleScenario, Pool};
+use crate::release::bundle::{BundleInput, BundleMachine, BundleScenario, Pool, traced};
 use crate::release::corpus::{Corpus, CorpusError, oldest_first};
 use crate::release::provenance::Fixture;
 use crate::release::{debugger, files};
@@ -56,7 +56,14 @@ pub fn bundle_input(
     for fixture in corpus.fixtures()?.iter().filter(own) {
         let stem = format!("{}.{}", fixture.machine, fixture.scenario);
         let trace = match traces.remove(stem.as_str()) {
-            true => Some(packed_text(dir, &format!("{folder}/{stem}{TRACE}"))?),
+            true => {
+                let file = format!("{folder}/{stem}{TRACE}");
+                let told = traced(&file, &packed_text(dir, &file)?);
+                Some(told.map_err(|source| ImportError::Bundle {
+                    release: release.to_owned(),
+                    source: Box::new(source),
+                })?)
+            }
             false => None,
         };
         machine_of(&mut machines, &fixture.machine).scenarios.push(BundleScenario {
