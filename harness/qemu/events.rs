@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::stream::{Body, Destination, Loaded};
-use crate::vmstate::compile::{Amount, Codec, Kind};
+use crate::vmstate::compiled::{Amount, Codec, Kind};
 use crate::vmstate::flow::c_string;
 use crate::wire::map::Span;
 

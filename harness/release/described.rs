@@ -12,7 +12,7 @@ use crate::stream::vmdescription::{Description, DescriptionError, locate, parse,
 use crate::stream::{Body, Destination, Handler, Loaded, record};
 use crate::vmstate::Renames;
 use crate::vmstate::codec;
-use crate::vmstate::compile::{Amount, Codec, Kind};
+use crate::vmstate::compiled::{Amount, Codec, Kind};
 use crate::vmstate::flow::c_string;
 use crate::vmstate::schema::{self, Tables};
 

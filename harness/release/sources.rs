@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::dialect::OldVersions;
 use crate::stream::destination::{Body, Destination, Handler};
 use crate::vmstate::Set;
-use crate::vmstate::compile::{Codec, Field, Kind, Old, Vmsd};
+use crate::vmstate::compiled::{Codec, Field, Kind, Old, Vmsd};
 
 /// What two accounts say differently.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::dialect::{Dialect, Version};
 use crate::stream::{Body, Destination};
 use crate::vmstate::Renames;
-use crate::vmstate::compile::{Amount, Codec, Count, Field, Kind, Set, Target, Vmsd};
+use crate::vmstate::compile::Target;
+use crate::vmstate::compiled::{Amount, Codec, Count, Field, Kind, Set, Vmsd};
 use crate::vmstate::presence::Predicate;
 use crate::vmstate::schema::Tables;
 

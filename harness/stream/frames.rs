@@ -17,7 +17,7 @@ use super::load::{End, Load};
 use super::platform::{self, Platform};
 use super::{block, ram, record};
 use crate::dialect::{Dialect, Subsections, Version};
-use crate::vmstate::compile::{Amount, Codec, Count, Field, Kind as FieldKind, Vmsd};
+use crate::vmstate::compiled::{Amount, Codec, Count, Field, Kind as FieldKind, Vmsd};
 use crate::vmstate::flow::c_string;
 use crate::vmstate::schema::Untold;
 use crate::vmstate::{Local, Set};

@@ -10,7 +10,7 @@ use crate::dialect::Generation;
 use crate::vmstate::codec::{clock, slirp, virtio};
 use crate::vmstate::flow::{Name, SUBSECTION};
 use crate::vmstate::walk::Scene;
-use crate::vmstate::{Saver, Values, Walk, compile};
+use crate::vmstate::{Saver, Values, Walk, compiled};
 use crate::wire::map::Item;
 use crate::wire::{Error, Kind, Map, Result, Writer};
 
@@ -174,7 +174,11 @@ impl Values for Recorded<'_, '_> {
         })
     }
 
-    fn subsection(&mut self, map: &Map<'_>, owner: &compile::Vmsd) -> Result<Option<(usize, u32)>> {
+    fn subsection(
+        &mut self,
+        map: &Map<'_>,
+        owner: &compiled::Vmsd,
+    ) -> Result<Option<(usize, u32)>> {
         let Some(span) = self.map.spans().get(self.at) else { return Ok(None) };
         if span.info != "subsection" || span.identity != map.identity(span.name) {
             return Ok(None);

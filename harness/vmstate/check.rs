@@ -10,7 +10,7 @@ pub mod pvr;
 use self::ahci::Ahci;
 use self::cpreg::Registers;
 use self::pvr::Model;
-use super::compile::Vmsd;
+use super::compiled::Vmsd;
 use super::flow::c_string;
 use super::guest::Guest;
 use super::local::{self, Local};

@@ -10,7 +10,7 @@ mod save;
 pub use load::{Loader, c_string};
 pub use save::{Saver, Values};
 
-use super::compile::{Set, Vmsd};
+use super::compiled::{Set, Vmsd};
 use crate::wire::map::Item;
 use crate::wire::{Error, Kind, Map, Result};
 

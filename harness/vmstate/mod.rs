@@ -3,7 +3,8 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`schema`] | descriptions as they are kept in the corpus |
-//! | [`compile`] | descriptions with names resolved, for one destination |
+//! | [`compiled`] | descriptions with names resolved, for one destination |
+//! | [`compile`] | how they come to be |
 //! | [`presence`] | the presence predicates (`field_exists` hooks) |
 //! | `processor` | what is open of a description that no dump has |
 //! | [`local`] | what a destination has in memory before a load |
@@ -21,6 +22,7 @@
 pub mod check;
 pub mod codec;
 pub mod compile;
+pub mod compiled;
 pub mod flow;
 pub mod guest;
 pub mod local;
@@ -33,7 +35,7 @@ pub mod schema;
 mod tests;
 pub mod walk;
 
-pub use compile::Set;
+pub use compiled::Set;
 pub use flow::{Flow, Loader, Saver, Values};
 pub use local::Local;
 pub use rename::Renames;

@@ -8,7 +8,7 @@
 
 use super::check::{self, Memory};
 use super::codec;
-use super::compile::{Amount, Count, Field, Kind as FieldKind, Old, Set, Vmsd};
+use super::compiled::{Amount, Count, Field, Kind as FieldKind, Old, Set, Vmsd};
 use super::flow::{Flow, Name};
 use super::local::Local;
 use crate::dialect::{Dialect, Generation, OldVersions, PointerMarkers, Version};

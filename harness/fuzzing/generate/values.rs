@@ -5,7 +5,7 @@ use super::{Feature, Features};
 use crate::fuzzing::dice::Dice;
 use crate::vmstate::flow::{NULL, Name, SUBSECTION};
 use crate::vmstate::schema::Tables;
-use crate::vmstate::{Set, Values, compile};
+use crate::vmstate::{Set, Values, compiled};
 use crate::wire::{Map, Result, Writer};
 
 /// Bytes that mean something to a loader: subsection, end, footer, record types, pointer markers.
@@ -115,7 +115,11 @@ impl Values for Generated<'_, '_> {
         self.dice.below(2) == 1
     }
 
-    fn subsection(&mut self, map: &Map<'_>, owner: &compile::Vmsd) -> Result<Option<(usize, u32)>> {
+    fn subsection(
+        &mut self,
+        map: &Map<'_>,
+        owner: &compiled::Vmsd,
+    ) -> Result<Option<(usize, u32)>> {
         if owner.subsections.is_empty() {
             return Ok(None);
         }

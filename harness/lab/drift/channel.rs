@@ -245,7 +245,7 @@ mod tests {
     use super::*;
     use crate::release::library::build;
     use crate::stream::{Destination, Section, load_bytes, record, save};
-    use crate::vmstate::compile::Vmsd;
+    use crate::vmstate::compiled::Vmsd;
     use crate::vmstate::flow::Name;
     use crate::vmstate::schema::{Handlers, Tables};
     use crate::vmstate::{Renames, Saver, Values};

@@ -2,7 +2,7 @@
 //! one. Two such lists answer whether the one can read what the other writes.
 
 use crate::vmstate::Set;
-use crate::vmstate::compile::{Amount, Codec, Count, Field, Kind, Vmsd};
+use crate::vmstate::compiled::{Amount, Codec, Count, Field, Kind, Vmsd};
 use crate::vmstate::presence::Predicate;
 
 /// An item of a layout.

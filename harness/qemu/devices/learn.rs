@@ -104,12 +104,9 @@ pub fn learn(
             let place = || ALONE.to_owned();
             learnt.recordings.extend(alone.map(|one| Recording { place: place(), ..one }));
         }
-        if let Some((machine, placing)) = first.last() {
-            let placed: BTreeSet<&str> = (learnt.recordings.iter())
-                .filter(|r| r.machine == *machine && r.place == placing.name())
-                .flat_map(|r| r.devices.iter().filter(|found| found.path.is_some()))
-                .map(|found| found.device.as_str())
-                .collect();
+        // Properties are varied where most devices have a path.
+        let most = first.iter().map(|at| (placed(&learnt.recordings, *at), at));
+        if let Some((placed, (machine, placing))) = most.max_by_key(|(placed, _)| placed.len()) {
             let placed: Vec<_> = types.iter().filter(|t| placed.contains(&*t.name)).collect();
             let hints = hints.get(placing).unwrap_or(&none);
             let found: Vec<_> = (variants(&placed).par_chunks(RACK))
@@ -148,6 +145,13 @@ pub fn learn(
         }
         Ok(learnt)
     })
+}
+
+/// Types of devices with a path that were recorded on a machine type with PCI devices in these places.
+fn placed(recordings: &[Recording], (machine, placing): (&str, Placing)) -> BTreeSet<String> {
+    let here = recordings.iter().filter(|r| r.machine == machine && r.place == placing.name());
+    let devices = here.flat_map(|r| r.devices.iter().filter(|found| found.path.is_some()));
+    devices.map(|found| found.device.clone()).collect()
 }
 
 /// Machine types of a binary with the places that PCI devices have there: those that were asked for;

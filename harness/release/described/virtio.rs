@@ -9,7 +9,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use super::{Described, destination};
 use crate::stream::frames::{Scan, opaque};
 use crate::stream::{Body, Destination, Loaded, load, load_into, record};
-use crate::vmstate::compile::{Amount, Kind, Vmsd};
+use crate::vmstate::compiled::{Amount, Kind, Vmsd};
 use crate::wire::{Feed, Map};
 
 /// Releases whose layouts are tried, newest first. Between two of them nothing changed that is

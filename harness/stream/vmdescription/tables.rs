@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Body, DescField, Description};
 use crate::stream::platform::Platform;
-use crate::vmstate::compile::Codec;
+use crate::vmstate::compiled::Codec;
 use crate::vmstate::schema::{
     self, Answers, Count, Field, Handler, Handlers, Key, Kind, Size, Subsection, Tables, Vmsd,
 };

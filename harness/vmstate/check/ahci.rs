@@ -4,7 +4,7 @@
 //! it was.
 
 use super::value;
-use crate::vmstate::compile::Vmsd;
+use crate::vmstate::compiled::Vmsd;
 use crate::wire::Kind;
 
 /// The port's command engine is to run, it runs; the same of its receive engine.

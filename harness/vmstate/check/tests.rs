@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use super::super::compile::{Amount, Codec, Count, Field, Kind as FieldKind, Vmsd};
+use super::super::compiled::{Amount, Codec, Count, Field, Kind as FieldKind, Vmsd};
 use super::super::local::{self, Local};
 use super::{Around, Memory, post_load};
 use crate::release::corpus::Corpus;

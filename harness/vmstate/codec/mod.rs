@@ -22,7 +22,7 @@ mod usb_redir;
 pub mod virtio;
 
 use super::check::cpreg::List;
-use super::compile::Codec;
+use super::compiled::Codec;
 use super::flow::{Flow, Name};
 use super::walk::Walk;
 use crate::dialect::Version;

@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::dialect::Dialect;
-use crate::vmstate::compile::{Set, Vmsd};
+use crate::vmstate::compiled::{Set, Vmsd};
 use crate::vmstate::walk::Scene;
 use crate::vmstate::{Loader, Local, Saver, Values};
 use crate::wire::{Feed, Map, Reader};

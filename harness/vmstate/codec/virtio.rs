@@ -34,7 +34,8 @@ mod transport;
 
 use std::ops::RangeInclusive;
 
-use super::super::compile::{Set, Target};
+use super::super::compile::Target;
+use super::super::compiled::Set;
 use super::super::flow::{Flow, Name};
 use super::super::local::COMPARED;
 use super::super::walk::Walk;

@@ -2,7 +2,7 @@
 
 use super::{Flow, NULL, Name, SUBSECTION};
 use crate::dialect::{Dialect, Subsections};
-use crate::vmstate::compile::{Set, Vmsd};
+use crate::vmstate::compiled::{Set, Vmsd};
 use crate::vmstate::guest::Guest;
 use crate::wire::map::Item;
 use crate::wire::{Error, Fault, Kind, Map, Reader, Result, planted};

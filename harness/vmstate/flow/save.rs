@@ -1,7 +1,7 @@
 //! Into a writer: values come from somewhere, and the map of what was written is the truth.
 
 use super::{Flow, Name, SUBSECTION};
-use crate::vmstate::compile::{Set, Vmsd};
+use crate::vmstate::compiled::{Set, Vmsd};
 use crate::wire::map::Item;
 use crate::wire::{Error, Fault, Map, Result, Writer, planted};
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::release::library;
 use crate::stream::{Destination, Loaded, load_bytes};
-use crate::vmstate::compile::Vmsd;
+use crate::vmstate::compiled::Vmsd;
 use crate::vmstate::flow::{NULL, Name};
 use crate::vmstate::walk::Scene;
 use crate::vmstate::{Local, Renames, Saver, Values, Walk};

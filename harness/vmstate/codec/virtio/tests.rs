@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::dialect::Dialect;
-use crate::vmstate::compile::Vmsd;
+use crate::vmstate::compiled::Vmsd;
 use crate::vmstate::walk::Scene;
 use crate::vmstate::{Loader, Local, Renames, Saver, Values};
 use crate::wire::{Error, Feed, Map, Reader};
