@@ -23,7 +23,7 @@ mod handlers;
 mod inherit;
 mod known;
 pub mod recording;
-mod settle;
+mod resolve;
 #[cfg(test)]
 mod tests;
 pub mod trace_log;

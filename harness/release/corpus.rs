@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use super::archive::Archive;
 use super::catalogue::Catalogue;
 use super::files::{self, FileError, LIMIT};
-use super::held::{HeldError, settle};
+use super::held::{HeldError, recover};
 use super::provenance::{Fixture, is_machine, is_name, machine_scenario};
 use crate::dialect::Version;
 use crate::dialect::machine::X86_64;
@@ -134,7 +134,7 @@ impl Corpus {
         if !folder.is_dir() {
             return Err(CorpusError::NoFolder(folder.to_owned()));
         }
-        settle(folder).map_err(Box::new)?;
+        recover(folder).map_err(Box::new)?;
         let (source, paths) = (Source::Folder(folder.to_owned()), files::walk(folder)?);
         Ok(Corpus { source, paths, unpacked: Arc::default() })
     }

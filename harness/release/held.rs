@@ -133,7 +133,7 @@ impl Drop for Held {
 ///
 /// # Errors
 /// When there is something to finish that cannot be.
-pub fn settle(folder: &Path) -> Result<(), HeldError> {
+pub fn recover(folder: &Path) -> Result<(), HeldError> {
     if !folder.join(PENDING).join(COMMIT).is_file() {
         return Ok(());
     }
@@ -315,7 +315,7 @@ mod tests {
         let held = Held::take(folder.path(), "first").unwrap();
         let error = Held::take(folder.path(), "second").unwrap_err().to_string();
         assert!(error.contains("crossload first (process "), "{error}");
-        settle(folder.path()).unwrap();
+        recover(folder.path()).unwrap();
         drop(held);
         let held = Held::take(folder.path(), "second").unwrap();
         assert_eq!(held.stale(), None);
@@ -337,7 +337,7 @@ mod tests {
         let pending = folder.path().join(PENDING);
         fs::create_dir(&pending).unwrap();
         fs::write(pending.join("0"), "half").unwrap();
-        settle(folder.path()).unwrap();
+        recover(folder.path()).unwrap();
         assert_eq!(everything(folder.path()), [PENDING], "a reader touches nothing");
         drop(Held::take(folder.path(), "test").unwrap());
         assert_eq!(everything(folder.path()), Vec::<String>::new());
@@ -351,7 +351,7 @@ mod tests {
         let changes = [file("x/a", "one"), file("x/b", "two")];
         stage(folder.path(), &changes, &mut made).unwrap();
         fs::rename(folder.path().join(PENDING).join("0"), folder.path().join("x/a")).unwrap();
-        settle(folder.path()).unwrap();
+        recover(folder.path()).unwrap();
         assert_eq!(everything(folder.path()), ["x"]);
         assert_eq!(fs::read(folder.path().join("x/b")).unwrap(), b"two");
     }

@@ -11,7 +11,7 @@ use crate::dialect::machine::Generation;
 use crate::dialect::{Capabilities, Dialect, PartLookup};
 use crate::vmstate::codec::{clock, slirp, virtio};
 use crate::vmstate::flow::c_string;
-use crate::vmstate::walk::Scene;
+use crate::vmstate::walk::Context;
 use crate::vmstate::{Loader, Walk};
 use crate::wire::map::Item;
 use crate::wire::{Error, Fault, Feed, Kind, Map, Reader, Result, Span, planted};
@@ -416,7 +416,7 @@ impl<'s, 'd> Load<'s, 'd> {
     }
 
     fn body(&mut self, handler: &'d Handler, version_id: u32) -> Result<()> {
-        let scene = Scene {
+        let context = Context {
             set: &self.to.set,
             dialect: &self.to.dialect,
             release: self.to.version,
@@ -426,17 +426,17 @@ impl<'s, 'd> Load<'s, 'd> {
         };
         match &handler.body {
             Body::Vmsd(index) => {
-                Walk::new(scene, &handler.device, &mut self.io).vmsd(*index, version_id)
+                Walk::new(context, &handler.device, &mut self.io).vmsd(*index, version_id)
             }
             Body::Virtio => {
-                let mut walk = Walk::new(scene, &handler.device, &mut self.io);
+                let mut walk = Walk::new(context, &handler.device, &mut self.io);
                 virtio::section(&mut walk, version_id)
             }
             Body::Nothing => Ok(()),
             Body::Slirp => {
-                slirp::section(&mut Walk::new(scene, &handler.device, &mut self.io), version_id)
+                slirp::section(&mut Walk::new(context, &handler.device, &mut self.io), version_id)
             }
-            Body::Clock => clock::section(&mut Walk::new(scene, &handler.device, &mut self.io)),
+            Body::Clock => clock::section(&mut Walk::new(context, &handler.device, &mut self.io)),
             Body::Platform(which) => platform::load(self, *which, version_id),
             Body::Ram => ram::load(self, version_id),
             Body::Block => block::load(&mut self.io, self.to.version),

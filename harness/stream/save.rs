@@ -9,7 +9,7 @@ use super::{FORMAT, MAGIC, record};
 use crate::dialect::Generation;
 use crate::vmstate::codec::{clock, slirp, virtio};
 use crate::vmstate::flow::{Name, SUBSECTION};
-use crate::vmstate::walk::Scene;
+use crate::vmstate::walk::Context;
 use crate::vmstate::{Saver, Values, Walk, compiled};
 use crate::wire::map::Item;
 use crate::wire::{Error, Kind, Map, Result, Writer};
@@ -49,7 +49,7 @@ pub fn payload<'d, V: Values>(
     let Some(handler) = by.handlers.get(section.handler) else {
         return Err(Kind::Undetermined(format!("handler {}", section.handler)).at(section.body));
     };
-    let scene = Scene {
+    let context = Context {
         set: &by.set,
         dialect: &by.dialect,
         release: by.version,
@@ -61,7 +61,7 @@ pub fn payload<'d, V: Values>(
     saver.map.top();
     saver.map.set_section(Some(&handler.idstr));
     saver.map.enter(&handler.device, &handler.device, index);
-    let mut walk = Walk::new(scene, &handler.device, saver);
+    let mut walk = Walk::new(context, &handler.device, saver);
     match &handler.body {
         Body::Vmsd(vmsd) => walk.vmsd(*vmsd, section.version_id)?,
         Body::Virtio => virtio::section(&mut walk, section.version_id)?,

@@ -146,7 +146,7 @@ pub fn post_load(
         }
         // Of a PowerPC processor.
         "cpu" if vmsd.fields.iter().any(|f| f.name == "env.spr") => {
-            std::mem::take(&mut memory.model).settle(release)
+            std::mem::take(&mut memory.model).check(release)
         }
         // The timer of FEAT_WFxT (target/arm/cpu.c, 9.1 on): a processor that has it sends it always,
         // and one that has it not is asked for its memory by an assertion.
@@ -155,7 +155,7 @@ pub fn post_load(
         }
         // Of an ARM processor.
         "cpu" if vmsd.fields.iter().any(|f| f.name == "cpreg_vmstate_array_len") => {
-            std::mem::take(&mut memory.registers).settle(release)
+            std::mem::take(&mut memory.registers).check(release)
         }
         // cpu_post_load: a build with KVM (4.1 on, also where it emulates) wants a processor that is in
         // a nested guest to have the kernel's state of it, which no stream of an emulated one has.

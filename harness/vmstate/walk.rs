@@ -36,7 +36,7 @@ pub fn most_steps(bytes: u64) -> u64 {
 
 /// What a walk reads from and never changes.
 #[derive(Debug, Clone, Copy)]
-pub struct Scene<'d> {
+pub struct Context<'d> {
     /// Descriptions.
     pub set: &'d Set,
     /// Framing rules.
@@ -55,7 +55,7 @@ pub struct Scene<'d> {
 #[derive(Debug)]
 pub struct Walk<'d, 'f, F> {
     /// What it reads from.
-    pub scene: Scene<'d>,
+    pub context: Context<'d>,
     /// The direction.
     pub flow: &'f mut F,
     /// Last path component of the section's idstr: which device a codec is in.
@@ -72,9 +72,9 @@ pub struct Walk<'d, 'f, F> {
 
 impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     /// A walk for one section of `device`.
-    pub fn new(scene: Scene<'d>, device: &'d str, flow: &'f mut F) -> Self {
+    pub fn new(context: Context<'d>, device: &'d str, flow: &'f mut F) -> Self {
         Walk {
-            scene,
+            context,
             flow,
             device,
             values: Vec::new(),
@@ -90,7 +90,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     /// # Errors
     /// Whatever the destination refuses, and [`Kind::Undetermined`] where the tables do not say.
     pub fn vmsd(&mut self, index: usize, version: u32) -> Result<()> {
-        let Some(vmsd) = self.scene.set.get(index) else {
+        let Some(vmsd) = self.context.set.get(index) else {
             return Err(self.undetermined(format!("description {index}")));
         };
         if version > vmsd.version_id {
@@ -112,9 +112,12 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         }
         self.depth += 1;
         let base = self.fields(vmsd, version)?;
-        while let Some((subsection, version)) = self.flow.subsection(self.scene.set, vmsd)? {
-            let (name, most) =
-                self.scene.set.get(subsection).map_or(("", 0), |v| (v.name.as_str(), v.version_id));
+        while let Some((subsection, version)) = self.flow.subsection(self.context.set, vmsd)? {
+            let (name, most) = self
+                .context
+                .set
+                .get(subsection)
+                .map_or(("", 0), |v| (v.name.as_str(), v.version_id));
             let version = match planted(Fault::SubsectionVersionUnchecked) {
                 true => version.min(most),
                 false => version,
@@ -128,9 +131,9 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         if self.flow.loads() {
             let at = self.flow.offset();
             let values = self.values.get(base..).unwrap_or(&[]);
-            let (flow, known) = (&*self.flow, self.scene.local);
+            let (flow, known) = (&*self.flow, self.context.local);
             let around = check::Around {
-                release: self.scene.release,
+                release: self.context.release,
                 local: known,
                 scalar: &|name| known.scalar(flow.made().identity(name)),
                 guest: &|address| flow.guest_byte(address),
@@ -153,12 +156,12 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             minimum: vmsd.minimum_version_id,
         };
         let usable = |old: &&Old| version >= old.minimum_version_id;
-        match (self.scene.dialect.old_versions, vmsd.old.as_ref().filter(usable)) {
+        match (self.context.dialect.old_versions, vmsd.old.as_ref().filter(usable)) {
             (OldVersions::Never, _) | (_, None) => Err(self.fail(refused, "")),
             (
                 OldVersions::Always | OldVersions::WithHook,
                 Some(Old { load: Some(hook), layouts, .. }),
-            ) => match layouts.get(&version).and_then(|i| self.scene.set.get(*i)) {
+            ) => match layouts.get(&version).and_then(|i| self.context.set.get(*i)) {
                 Some(layout) => {
                     let base = self.fields(layout, version)?;
                     self.values.truncate(base);
@@ -218,7 +221,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             if field.exists.is_none() {
                 self.flow.absent(&field.name);
             }
-            if field.must_exist && self.scene.dialect.validates && self.flow.loads() {
+            if field.must_exist && self.context.dialect.validates && self.flow.loads() {
                 return Err(self.fail(Kind::MustExist, &field.name));
             }
             return Ok(());
@@ -290,7 +293,8 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         outer: u32,
     ) -> Result<u64> {
         let name = |info| field_name(field, info);
-        let marked = field.auto_alloc && self.scene.dialect.pointers == PointerMarkers::NullOrValid;
+        let marked =
+            field.auto_alloc && self.context.dialect.pointers == PointerMarkers::NullOrValid;
         let pointers = field.array_of_pointer && !field.auto_alloc && indexed;
         if let FieldKind::Leaf(leaf, info, size) = &field.kind
             && !marked
@@ -348,7 +352,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         let first = u32::try_from(count).unwrap_or(u32::MAX).min(MAX_KNOWN);
         let mut is_null = |i| {
             self.flow.map().enter(&field.name, &field.canonical, Some(i));
-            let null = self.scene.local.items.contains_key(&self.flow.map().identity(POINTER));
+            let null = self.context.local.items.contains_key(&self.flow.map().identity(POINTER));
             self.flow.map().leave();
             null
         };
@@ -361,7 +365,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     /// byte says, as a destination that is configured as its source has the same.
     fn null(&mut self, field: &'d Field, i: u64, known: Option<bool>) -> Result<bool> {
         let name = Name::plain(POINTER, "nullptr");
-        let (loads, markers) = (self.flow.loads(), self.scene.dialect.pointers);
+        let (loads, markers) = (self.flow.loads(), self.context.dialect.pointers);
         let index = Some(u32::try_from(i).unwrap_or(u32::MAX));
         self.flow.map().enter(&field.name, &field.canonical, index);
         let at = self.flow.offset();
@@ -418,7 +422,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         vmsd: usize,
         version: Option<u32>,
     ) -> Result<()> {
-        let own = self.scene.set.get(vmsd).map_or(0, |v| v.version_id);
+        let own = self.context.set.get(vmsd).map_or(0, |v| v.version_id);
         self.flow.map().enter(&field.name, &field.canonical, index);
         self.vmsd(vmsd, version.unwrap_or(own))?;
         self.flow.map().leave();
@@ -460,7 +464,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     /// The local value of item `name` of the current node, if known.
     pub fn local_value(&mut self, name: &str) -> Option<u64> {
         let identity = self.flow.map().identity(name);
-        self.scene.local.scalar(identity)
+        self.context.local.scalar(identity)
     }
 
     /// An error at the present offset.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::draft::{Draft, DraftField, Drafts, Form, Id};
 use super::inherit::{Heritage, Inherited, has_size};
 use super::known;
-use super::settle::{Ancestors, count, leaf_size, presence};
+use super::resolve::{Ancestors, count, leaf_size, presence};
 use super::whole;
 use crate::dialect::Version;
 use crate::release::notes::Note;

@@ -65,7 +65,7 @@ impl Registers {
     ///
     /// # Errors
     /// The register that is refused.
-    pub fn settle(self, release: Version) -> Result<(), Kind> {
+    pub fn check(self, release: Version) -> Result<(), Kind> {
         let Some(indexes) = self.indexes else { return Ok(()) };
         let Lists { received, own } = &indexes;
         let mut mine = own.iter().enumerate().peekable();
@@ -201,14 +201,14 @@ mod tests {
     const TTBR0: u64 = 0x6030_0000_0013_c100;
     const PAR: u64 = 0x4020_0000_200f_3a00;
 
-    fn settle(release: &str, received: &[(u64, u64)], own: &[(u64, u64)]) -> Result<(), Kind> {
+    fn check(release: &str, received: &[(u64, u64)], own: &[(u64, u64)]) -> Result<(), Kind> {
         let mut registers = Registers::default();
         let bytes = |list: &[u64]| list.iter().flat_map(|n| n.to_be_bytes()).collect::<Vec<u8>>();
         let of = |list: &[(u64, u64)]| -> (Vec<u64>, Vec<u64>) { list.iter().copied().unzip() };
         let ((indexes, values), (own_indexes, own_values)) = (of(received), of(own));
         registers.take(List::Indexes, indexes, &bytes(&own_indexes));
         registers.take(List::Values, values, &bytes(&own_values));
-        registers.settle(release.parse().unwrap())
+        registers.check(release.parse().unwrap())
     }
 
     #[rstest::rstest]
@@ -220,14 +220,14 @@ mod tests {
     #[case(&[(TTBR0, 7)], &[(TTBR0, 0)])]
     fn lists_that_fit(#[case] received: &[(u64, u64)], #[case] own: &[(u64, u64)]) {
         for release in ["7.2.22", "10.0.13", "11.1.3"] {
-            assert_eq!(settle(release, received, own), Ok(()));
+            assert_eq!(check(release, received, own), Ok(()));
         }
     }
 
     #[test]
     fn a_register_that_the_loader_has_not_is_named() {
         for release in ["7.2.22", "10.0.13", "11.1.3"] {
-            let refused = settle(release, &[(PAR, 0), (SCTLR, 0)], &[(SCTLR, 0)]).unwrap_err();
+            let refused = check(release, &[(PAR, 0), (SCTLR, 0)], &[(SCTLR, 0)]).unwrap_err();
             let text = "register p15, 0, c7, c4, 0, non-secure (0x40200000200f3a00): the loader has \
                         no such register";
             assert_eq!(refused, Kind::Check(text.into()));
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn behind_the_last_of_the_loader_old_releases_do_not_ask() {
-        let with = |release| settle(release, &[(PAR, 0), (TTBR0, 0)], &[(PAR, 0), (SCTLR, 0)]);
+        let with = |release| check(release, &[(PAR, 0), (TTBR0, 0)], &[(PAR, 0), (SCTLR, 0)]);
         assert_eq!(with("10.0.13"), Ok(()));
         assert!(matches!(with("10.2.0"), Err(Kind::Undetermined(_))));
         let Err(Kind::Check(text)) = with("11.1.3") else { panic!("accepted") };
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn what_a_processor_is_cannot_change() {
-        let refused = settle("10.0.13", &[(ID_DFR0, 6)], &[(ID_DFR0, 7)]).unwrap_err();
+        let refused = check("10.0.13", &[(ID_DFR0, 6)], &[(ID_DFR0, 7)]).unwrap_err();
         let text = "register S3_0_C0_C1_2 (0x603000000013c00a): it is 0x6, and the loader's is 0x7 \
                     and cannot change";
         assert_eq!(refused, Kind::Check(text.into()));

@@ -28,7 +28,7 @@ impl Model {
     /// # Errors
     /// Another model; [`Kind::Undetermined`] for two of a family of which it is not known which count
     /// as the same.
-    pub fn settle(self, release: Version) -> Result<(), Kind> {
+    pub fn check(self, release: Version) -> Result<(), Kind> {
         let Some((came, own)) = self.versions.filter(|(came, own)| came != own) else {
             return Ok(());
         };
@@ -71,19 +71,19 @@ mod tests {
         #[case] same: bool,
     ) {
         let model = Model { versions: Some((came, own)), compat: 0 };
-        let settled = model.settle(release.parse().unwrap());
-        assert_eq!(settled.is_ok(), same);
-        assert!(matches!(settled, Ok(()) | Err(Kind::Check(_))));
+        let checked = model.check(release.parse().unwrap());
+        assert_eq!(checked.is_ok(), same);
+        assert!(matches!(checked, Ok(()) | Err(Kind::Check(_))));
     }
 
     #[test]
     fn what_is_not_known() {
-        let settle = |model: Model| model.settle(Version::new(10, 0, 13));
-        assert!(settle(Model::default()).is_ok());
+        let check = |model: Model| model.check(Version::new(10, 0, 13));
+        assert!(check(Model::default()).is_ok());
         let other = Some((0x801201, 0x801200));
         let power10 = Model { versions: other, compat: 0 };
-        assert!(matches!(settle(power10), Err(Kind::Undetermined(_))));
+        assert!(matches!(check(power10), Err(Kind::Undetermined(_))));
         let compat = Model { versions: Some((0x4e1200, 0x4e1202)), compat: 0x0f00_0004 };
-        assert!(matches!(settle(compat), Err(Kind::Undetermined(_))));
+        assert!(matches!(check(compat), Err(Kind::Undetermined(_))));
     }
 }

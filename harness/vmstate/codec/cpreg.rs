@@ -28,7 +28,7 @@ pub fn list<'d, F: Flow<'d>>(
             received.push(number);
         }
     })?;
-    if let Some(own) = walk.scene.local.bytes(identity).filter(|_| walk.flow.loads()) {
+    if let Some(own) = walk.context.local.bytes(identity).filter(|_| walk.flow.loads()) {
         walk.memory.registers.take(list, received, own);
     }
     Ok(value)
@@ -53,7 +53,7 @@ pub fn special<'d, F: Flow<'d>>(
         }
         at += 1;
     })?;
-    let own = walk.scene.local.bytes(identity).filter(|_| walk.flow.loads());
+    let own = walk.context.local.bytes(identity).filter(|_| walk.flow.loads());
     let own = own.and_then(|own| own.chunks_exact(width as usize).nth(PVR));
     let own = own.map(|own| own.iter().fold(0, |n, byte| n << 8 | u64::from(*byte)));
     walk.memory.model.versions = version.zip(own);
@@ -66,7 +66,7 @@ pub fn special<'d, F: Flow<'d>>(
 /// # Errors
 /// [`Kind::Abort`] where the loader's own stream is known and has none.
 pub fn timer<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>) -> Result<()> {
-    let local = walk.scene.local;
+    let local = walk.context.local;
     let has = local.subsections.iter().any(|(_, sent)| sent == "cpu/wfxt-timer");
     if walk.flow.loads() && local.from.is_some() && !has {
         let text = "a timer that this processor does not have".to_string();

@@ -181,8 +181,8 @@ fn less_or_equal<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>) ->
     };
     let value = received as u32 as i32;
     // 2.0.0 had the sense right but let negative values pass.
-    let negative_passes =
-        walk.scene.release == Version::new(2, 0, 0) || walk.scene.release == Version::new(2, 0, 1);
+    let negative_passes = walk.context.release == Version::new(2, 0, 0)
+        || walk.context.release == Version::new(2, 0, 1);
     if value <= local && (value >= 0 || negative_passes) {
         outcome.map(|()| received)
     } else {

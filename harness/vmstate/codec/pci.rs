@@ -73,7 +73,7 @@ pub fn config<'d, F: Flow<'d>>(
     walk.flow.buffer(name, received)?;
     let mut item = |name: &str| {
         let identity = walk.flow.map().identity(name);
-        walk.scene.local.bytes(identity)
+        walk.context.local.bytes(identity)
     };
     let (local, rest) = (item(name.canonical), item(EXTENDED));
     let express = match local {
@@ -87,7 +87,7 @@ pub fn config<'d, F: Flow<'d>>(
     let local = local.map(|local| [local, rest.filter(|_| extended).unwrap_or(&[])].concat());
     walk.memory.msix_vectors = msix_vectors(local.as_deref().unwrap_or(&space));
     let Some(local) = local.filter(|_| walk.flow.loads()) else { return Ok(0) };
-    let mask = compared(&local, walk.device, walk.scene.release);
+    let mask = compared(&local, walk.device, walk.context.release);
     for (i, ((own, got), mask)) in local.iter().zip(space.iter()).zip(&mask).enumerate() {
         if (own ^ got) & mask != 0 {
             let kind = Kind::PciConfig { at: i as u32, received: *got, local: *own };

@@ -5,7 +5,7 @@ use rstest::rstest;
 use super::*;
 use crate::dialect::Dialect;
 use crate::vmstate::compiled::{Set, Vmsd};
-use crate::vmstate::walk::Scene;
+use crate::vmstate::walk::Context;
 use crate::vmstate::{Loader, Local, Saver, Values};
 use crate::wire::{Feed, Map, Reader};
 
@@ -25,12 +25,12 @@ impl Values for Same {
 }
 
 /// What `each` needs: a release that has `local` in the item `name`, and nothing else.
-fn on<T>(release: &str, name: Name<'_>, local: i32, each: impl FnOnce(Scene<'_>) -> T) -> T {
+fn on<T>(release: &str, name: Name<'_>, local: i32, each: impl FnOnce(Context<'_>) -> T) -> T {
     let release: Version = release.parse().unwrap();
     let (set, dialect) = (Set::new(), Dialect::of(release, "pc"));
     let mut known = Local::default();
     known.items.insert(Map::new().identity(name.canonical), local.to_be_bytes().to_vec());
-    each(Scene {
+    each(Context {
         set: &set,
         dialect: &dialect,
         release,
@@ -63,11 +63,11 @@ fn what_must_fit_the_local_value(
     #[case] expected: &str,
 ) {
     let name = Name::plain(shown, info);
-    on(release, name, 5, |scene| {
+    on(release, name, 5, |context| {
         let bytes = received.to_be_bytes();
         let mut source = &bytes[..];
-        let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), scene.dialect);
-        let outcome = leaf(&mut Walk::new(scene, "", &mut flow), Codec::of(info), name, 4, 1);
+        let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), context.dialect);
+        let outcome = leaf(&mut Walk::new(context, "", &mut flow), Codec::of(info), name, 4, 1);
         let text = outcome.map_or_else(|e| e.kind.to_string(), |_| String::new());
         assert_eq!(text, expected);
     });
@@ -85,10 +85,10 @@ fn lists_of_a_redirected_device(#[case] info: &str, #[case] bytes: &str, #[case]
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
     let bytes: Vec<u8> = digits.chunks(2).map(byte).collect();
     let name = Name::plain("x", info);
-    on("10.0", name, 0, |scene| {
+    on("10.0", name, 0, |context| {
         let mut source = &bytes[..];
-        let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), scene.dialect);
-        leaf(&mut Walk::new(scene, "", &mut flow), Codec::of(info), name, 0, 1).unwrap();
+        let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), context.dialect);
+        leaf(&mut Walk::new(context, "", &mut flow), Codec::of(info), name, 0, 1).unwrap();
         assert_eq!(flow.offset(), taken);
     });
 }
@@ -99,10 +99,10 @@ fn lists_of_a_redirected_device(#[case] info: &str, #[case] bytes: &str, #[case]
 #[case("int32 le")]
 fn what_is_saved_is_not_compared(#[case] info: &str) {
     let name = Name::plain("x", info);
-    on("10.0", name, 5, |scene| {
+    on("10.0", name, 5, |context| {
         let mut values = Same(6);
         let mut flow = Saver::new(&mut values);
-        leaf(&mut Walk::new(scene, "", &mut flow), Codec::of(info), name, 4, 1).unwrap();
+        leaf(&mut Walk::new(context, "", &mut flow), Codec::of(info), name, 4, 1).unwrap();
         assert_eq!(flow.writer.into_bytes(), [0, 0, 0, 6]);
     });
 }
@@ -111,11 +111,12 @@ fn what_is_saved_is_not_compared(#[case] info: &str) {
 #[test]
 fn the_text_of_globalstate_ends_in_flags() {
     let name = Name::plain("runstate", "buffer");
-    on("10.0", name, 0, |scene| {
+    on("10.0", name, 0, |context| {
         let bytes = [0; 100];
         let mut source = &bytes[..];
-        let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), scene.dialect);
-        leaf(&mut Walk::new(scene, "globalstate", &mut flow), Codec::Buffer, name, 100, 1).unwrap();
+        let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), context.dialect);
+        leaf(&mut Walk::new(context, "globalstate", &mut flow), Codec::Buffer, name, 100, 1)
+            .unwrap();
         let found: Vec<_> = flow.map.spans().iter().map(|s| (s.identity, s.len)).collect();
         let parts = [
             ("runstate", 32),
@@ -139,11 +140,11 @@ fn the_text_of_globalstate_ends_in_flags() {
 #[case("slbe", 16)]
 fn registers_have_their_length(#[case] info: &str, #[case] len: u64) {
     let name = Name::plain("x", info);
-    on("10.0", name, 0, |scene| {
+    on("10.0", name, 0, |context| {
         let bytes = [7; 40];
         let mut source = &bytes[..];
-        let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), scene.dialect);
-        leaf(&mut Walk::new(scene, "cpu", &mut flow), Codec::of(info), name, len, 2).unwrap();
+        let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), context.dialect);
+        leaf(&mut Walk::new(context, "cpu", &mut flow), Codec::of(info), name, len, 2).unwrap();
         assert_eq!(flow.reader.offset(), 2 * len);
     });
 }
@@ -152,12 +153,12 @@ fn registers_have_their_length(#[case] info: &str, #[case] len: u64) {
 #[test]
 fn every_marker_of_a_run_is_looked_at() {
     let name = Name::plain("x", "nullptr");
-    on("10.0", name, 0, |scene| {
+    on("10.0", name, 0, |context| {
         let load = |bytes: &[u8]| {
             let mut source = bytes;
-            let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), scene.dialect);
+            let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), context.dialect);
             let outcome =
-                leaf(&mut Walk::new(scene, "", &mut flow), Codec::NullPointer, name, 1, 3);
+                leaf(&mut Walk::new(context, "", &mut flow), Codec::NullPointer, name, 1, 3);
             (outcome.err().map(|e| (e.offset, e.kind.to_string())), flow.reader.offset())
         };
         assert_eq!(load(b"0000"), (None, 3));

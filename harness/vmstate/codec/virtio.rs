@@ -115,7 +115,7 @@ pub fn described_parts(set: &Set) -> Option<usize> {
 pub fn device<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<u64> {
     let device = known(walk)?;
     // The description takes the newest version only.
-    let version_id = *device.versions(walk.scene.release).end();
+    let version_id = *device.versions(walk.context.release).end();
     parts(walk, device, version_id)?;
     Ok(0)
 }
@@ -126,7 +126,7 @@ pub fn device<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<u64> {
 /// The reader's, a failed check, or [`Kind::Undetermined`] for a device that is not modelled.
 pub fn section<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, version_id: u32) -> Result<()> {
     let device = known(walk)?;
-    let versions = device.versions(walk.scene.release);
+    let versions = device.versions(walk.context.release);
     let vmsd = || walk.device.to_string();
     let kind = if version_id > *versions.end() {
         Kind::VersionTooNew { vmsd: vmsd(), version_id, supported: *versions.end() }
@@ -163,19 +163,19 @@ fn parts<'d, F: Flow<'d>>(
     }
     if device == Device::Net {
         net::late(walk, &common)?;
-        net::settle(walk, &common)?;
+        net::check(walk, &common)?;
     }
     Ok(())
 }
 
 /// Whether the loader is of release `major.minor` or later.
 fn from<'d, F: Flow<'d>>(walk: &Walk<'d, '_, F>, major: u32, minor: u32) -> bool {
-    walk.scene.release >= Version::new(major, minor, 0)
+    walk.context.release >= Version::new(major, minor, 0)
 }
 
 /// Walks a built-in description at its own version, in the current node.
 fn described<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, key: &str) -> Result<()> {
-    let set = walk.scene.set;
+    let set = walk.context.set;
     match set.index_of(key).and_then(|index| Some((index, set.get(index)?.version_id))) {
         Some((index, version_id)) => walk.vmsd(index, version_id),
         None => Err(walk.fail(Kind::Undetermined(format!("description {key}")), "")),

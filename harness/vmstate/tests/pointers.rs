@@ -17,7 +17,7 @@ use crate::release::library;
 use crate::stream::{Destination, Loaded, load_bytes};
 use crate::vmstate::compiled::Vmsd;
 use crate::vmstate::flow::{NULL, Name};
-use crate::vmstate::walk::Scene;
+use crate::vmstate::walk::Context;
 use crate::vmstate::{Local, Renames, Saver, Values, Walk};
 use crate::wire::{Feed, Map, Result};
 
@@ -109,7 +109,7 @@ fn written(of: &Destination, pointers: [Option<u16>; 4]) -> std::result::Result<
     let mut values = Pointers { left: pointers.into(), markers, marked: false };
     let mut saver = Saver::new(&mut values);
     let none = Local::default();
-    let scene = Scene {
+    let context = Context {
         set: &of.set,
         dialect: &of.dialect,
         release: of.version,
@@ -118,7 +118,7 @@ fn written(of: &Destination, pointers: [Option<u16>; 4]) -> std::result::Result<
         local: &none,
     };
     let index = of.set.index_of("dev").unwrap();
-    Walk::new(scene, "dev", &mut saver).vmsd(index, 1).map_err(|e| e.kind.to_string())?;
+    Walk::new(context, "dev", &mut saver).vmsd(index, 1).map_err(|e| e.kind.to_string())?;
     Ok(saver.writer.into_bytes())
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::super::flow::{Flow, Name};
 use super::super::super::local::COMPARED;
-use super::super::super::walk::{Scene, Walk};
+use super::super::super::walk::{Context, Walk};
 use super::super::pci;
 use super::transport::{self, Transport};
 use super::{compared, from, net, refuse_if, scalar, within};
@@ -72,7 +72,7 @@ fn parts<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &mut Common) -> Re
         && walk.flow.loads()
     {
         let at = error.offset;
-        net::none(walk.scene.release).map_err(|kind| walk.flow.fail(kind, at, "num_queues"))?;
+        net::none(walk.context.release).map_err(|kind| walk.flow.fail(kind, at, "num_queues"))?;
     }
     read
 }
@@ -96,7 +96,7 @@ fn by_hand<'d, F: Flow<'d>>(
     scalar(walk, "isr", 1)?;
     let at = walk.flow.offset();
     let selected = scalar(walk, "queue_sel", 2)?;
-    let (most, checked) = queue_limit(walk.scene.release);
+    let (most, checked) = queue_limit(walk.context.release);
     refuse_if(walk, checked && selected >= most, at, "queue_sel", || {
         format!("queue {selected} is selected, expected below {most}")
     })?;
@@ -138,7 +138,7 @@ fn config<'d, F: Flow<'d>>(
     status: u64,
 ) -> Result<()> {
     let identity = walk.flow.map().identity("config");
-    let local = walk.scene.local.bytes(identity);
+    let local = walk.context.local.bytes(identity);
     let len = scalar(walk, "config_len", 4)?;
     let name = Name::plain("config", COMPARED);
     let mut space = [0u8; KEPT];
@@ -146,12 +146,12 @@ fn config<'d, F: Flow<'d>>(
         Some(received) => {
             walk.flow.buffer(name, received)?;
             common.config = local.unwrap_or(received).to_vec();
-            common.order = order(walk.scene, status, local.is_none_or(|own| own == received));
+            common.order = order(walk.context, status, local.is_none_or(|own| own == received));
         }
         None => {
             walk.flow.bytes(name, len)?;
             common.config = local.unwrap_or(&[]).to_vec();
-            common.order = order(walk.scene, status, false);
+            common.order = order(walk.context, status, false);
         }
     }
     Ok(())
@@ -160,8 +160,8 @@ fn config<'d, F: Flow<'d>>(
 /// The order of numbers in a configuration space (`virtio_access_is_big_endian`): that of the machine,
 /// but the lowest first once the driver has negotiated virtio 1. Only such a driver sets FEATURES_OK,
 /// which counts where `same` says that the status is that of the device whose space it is.
-fn order(scene: Scene<'_>, status: u64, same: bool) -> Option<Order> {
-    match is_big_endian(scene.machine) {
+fn order(context: Context<'_>, status: u64, same: bool) -> Option<Order> {
+    match is_big_endian(context.machine) {
         false => Some(Order::Little),
         true if same && status & FEATURES_OK != 0 => Some(Order::Little),
         true => same.then_some(Order::Big),
@@ -178,7 +178,7 @@ fn queues<'d, F: Flow<'d>>(
     let (count, local) = compared(walk, "num_queues", 4)?;
     common.queues = local.unwrap_or(count);
     common.received = count;
-    let (most, checked) = queue_limit(walk.scene.release);
+    let (most, checked) = queue_limit(walk.context.release);
     if count > most && walk.flow.loads() {
         let text = format!("{count} queues, expected at most {most}");
         let kind = if checked {
@@ -189,7 +189,7 @@ fn queues<'d, F: Flow<'d>>(
         return Err(walk.flow.fail(kind, at, "num_queues"));
     }
     if walk.device == "virtio-net" && count == 0 && walk.flow.loads() {
-        net::none(walk.scene.release).map_err(|kind| walk.flow.fail(kind, at, "num_queues"))?;
+        net::none(walk.context.release).map_err(|kind| walk.flow.fail(kind, at, "num_queues"))?;
     }
     for i in 0..count {
         let entries = within(walk, "vq", Some(i), |walk| {
@@ -214,7 +214,7 @@ fn queue<'d, F: Flow<'d>>(
     // long as the guest there did not choose a smaller one.
     let net = walk.device == "virtio-net";
     let moved =
-        local.and_then(|_| net::allocated(walk.scene.release, index, count)).filter(|_| net);
+        local.and_then(|_| net::allocated(walk.context.release, index, count)).filter(|_| net);
     let most = moved.or(local).filter(|_| from(walk, 11, 1)).unwrap_or(u64::MAX);
     refuse_if(walk, entries > most, at, "num", || {
         format!("queue {index} has {entries} entries, local at most {most}")

@@ -61,7 +61,7 @@ pub fn transfer<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<()> {
                     let at = walk.flow.offset();
                     return Err(walk.flow.fail(Kind::Undefined(what), at, PICTURE[0]));
                 }
-                let pictured = walk.scene.generation.is_none_or(|g| g >= PICTURED);
+                let pictured = walk.context.generation.is_none_or(|g| g >= PICTURED);
                 if from(walk, 9, 0) && pictured {
                     PICTURE.into_iter().try_for_each(|name| scalar(walk, name, 4).map(|_| ()))?;
                 }

@@ -21,7 +21,7 @@ const MOST: u64 = 1 << 23;
 /// The reader's; [`Kind::Undetermined`] for sizes that make no number of blocks.
 pub fn transfer<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<()> {
     within(walk, "mem", None, |walk| {
-        let early = from(walk, 8, 1) && walk.scene.generation.is_none_or(|g| g >= EARLY);
+        let early = from(walk, 8, 1) && walk.context.generation.is_none_or(|g| g >= EARLY);
         let mut blocks = 0;
         if !early {
             scalar(walk, "addr", 8)?;

@@ -66,12 +66,12 @@ pub fn late<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Res
 /// # Errors
 /// [`Kind::Abort`] where they are not there, [`Kind::Undefined`] for more pairs than the device has
 /// memory for.
-pub fn settle<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Result<()> {
+pub fn check<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Result<()> {
     if !walk.flow.loads() || !from(walk, 2, 5) {
         return Ok(());
     }
     let Common { used, received, queues, .. } = *common;
-    let first = fits_queues_first(walk.scene.release);
+    let first = fits_queues_first(walk.context.release);
     // Without them the section was not read as far as this.
     let most = 2 * pairs(common).unwrap_or(1) + 1;
     let count = match used < received {
@@ -162,7 +162,7 @@ fn filters<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, version_id: u32) -> Resu
         // More addresses than the table holds are passed over: the same bytes. Since there is a
         // description (2.9) their number is an int then, and none if it is negative.
         let used = scalar(walk, "mac_table.in_use", 4)?;
-        let int = walk.scene.release >= Version::new(2, 9, 0);
+        let int = walk.context.release >= Version::new(2, 9, 0);
         let macs = if int && (used as u32 as i32) < 0 { 0 } else { used };
         walk.flow.bytes(Name::plain("mac_table.macs", "buffer"), macs * MAC)?;
     }

@@ -32,7 +32,7 @@ fn ports_map<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<Vec<u32>> {
     // Of a device of before virtio 1 on a big-endian machine the number is in the order of its
     // configuration space, and so swapped on the way (`get_config` of virtio-serial); no device has
     // as many ports as would be read the other way.
-    let big_endian = is_big_endian(walk.scene.machine);
+    let big_endian = is_big_endian(walk.context.machine);
     let number = |n: u64| match big_endian && n > u64::from(u16::MAX) {
         true => u64::from((n as u32).swap_bytes()),
         false => n,

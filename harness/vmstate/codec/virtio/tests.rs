@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::dialect::Dialect;
 use crate::vmstate::compiled::Vmsd;
-use crate::vmstate::walk::Scene;
+use crate::vmstate::walk::Context;
 use crate::vmstate::{Loader, Local, Renames, Saver, Values};
 use crate::wire::{Error, Feed, Map, Reader};
 
@@ -102,8 +102,8 @@ impl Release {
         self
     }
 
-    fn scene(&self) -> Scene<'_> {
-        Scene {
+    fn context(&self) -> Context<'_> {
+        Context {
             set: &self.set,
             dialect: &self.dialect,
             release: self.number,
@@ -120,7 +120,7 @@ impl Release {
         let dialect = self.dialect.clone();
         let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), &dialect);
         flow.map.set_section(self.section);
-        section(&mut Walk::new(self.scene(), device, &mut flow), version_id).expect("own stream");
+        section(&mut Walk::new(self.context(), device, &mut flow), version_id).expect("own stream");
         let items =
             flow.map.spans().iter().map(|s| {
                 (s.identity, bytes[s.offset as usize..(s.offset + s.len) as usize].to_vec())
@@ -138,7 +138,7 @@ impl Release {
     ) -> (Vec<u8>, Vec<(String, u64, u64)>) {
         let mut flow = Saver::new(&mut given);
         flow.map.set_section(self.section);
-        section(&mut Walk::new(self.scene(), device, &mut flow), version_id).expect("saved");
+        section(&mut Walk::new(self.context(), device, &mut flow), version_id).expect("saved");
         let items = items(&flow.map);
         (flow.writer.into_bytes(), items)
     }
@@ -150,7 +150,7 @@ impl Release {
         let mut source = all.as_slice();
         let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), &self.dialect);
         flow.map.set_section(self.section);
-        let refused = section(&mut Walk::new(self.scene(), device, &mut flow), version_id).err();
+        let refused = section(&mut Walk::new(self.context(), device, &mut flow), version_id).err();
         Outcome { refused, read: flow.reader.offset(), items: items(&flow.map) }
     }
 }
@@ -605,11 +605,11 @@ fn the_form_of_further_scanouts_is_not_defined(
     let own = Release::new("8.2.0");
     let mut given = Given::of(&[("scanouts.max_outputs", outputs)]);
     let mut flow = Saver::new(&mut given);
-    gpu::transfer(&mut Walk::new(own.scene(), "virtio-gpu", &mut flow)).expect("saved");
+    gpu::transfer(&mut Walk::new(own.context(), "virtio-gpu", &mut flow)).expect("saved");
     let bytes = [flow.writer.into_bytes(), vec![0; 64]].concat();
     let (to, mut source) = (Release::new(number), &bytes[..]);
     let mut flow = Loader::new(Reader::new(&mut source, &Feed::Bulk), &to.dialect);
-    let refused = gpu::transfer(&mut Walk::new(to.scene(), "virtio-gpu", &mut flow)).err();
+    let refused = gpu::transfer(&mut Walk::new(to.context(), "virtio-gpu", &mut flow)).err();
     let text = refused.map_or(String::new(), |e| e.kind.to_string());
     assert!(text.starts_with(expected) && text.is_empty() == expected.is_empty(), "{text}");
 }
