@@ -9,6 +9,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::check::cpreg::List;
+use super::check::pvr::PVR;
 use crate::dialect::Version;
 use crate::wire::{Map, Span};
 
@@ -50,7 +51,7 @@ impl Local {
         map.spans().iter().filter(|span| Local::wants(span.info, span.name)).filter_map(|span| {
             let from = usize::try_from(span.offset).ok()?;
             let to = from.checked_add(usize::try_from(span.len).ok()?)?;
-            Some((span, read.get(from..to)?))
+            Some((span, telling(span, read.get(from..to)?)))
         })
     }
 
@@ -72,9 +73,19 @@ impl Local {
             || matches!(info, "int32 le" | "pci config" | "nullptr" | COMPARED)
             || matches!(name, "lcyl" | "hcyl" | "num_timers_save" | "subsys" | "subsys_ven")
             || List::of(name).is_some()
-            || name == "env.spr"
+            || name == SPECIAL
     }
 }
+
+/// What of an item is worth remembering: of the special purpose registers the version, as others go on
+/// with time.
+fn telling<'m>(span: &Span<'_>, bytes: &'m [u8]) -> &'m [u8] {
+    let registers = (span.name == SPECIAL).then(|| bytes.chunks_exact(span.width.max(1) as usize));
+    registers.and_then(|mut all| all.nth(PVR)).unwrap_or(bytes)
+}
+
+/// The special purpose registers of a PowerPC processor.
+const SPECIAL: &str = "env.spr";
 
 /// The block of a PC that begins at guest address 0.
 pub const MAIN: &[u8] = b"pc.ram";

@@ -116,7 +116,9 @@ impl Bench<'_> {
         alone.extend(single.into_iter().map(|device| (device, String::new())));
         while let Some((device, said)) = alone.pop() {
             trial.tried.hints.alone.insert(device.device.clone());
-            if said.contains(HANGS) {
+            if let Some((doing, _)) = said.split_once(HANGS) {
+                // How long was waited for it is another time another.
+                let said = format!("{doing}: no answer");
                 trial.tried.left_out.insert(device.device.clone(), said);
                 continue;
             }

@@ -54,7 +54,6 @@ pub fn special<'d, F: Flow<'d>>(
         at += 1;
     })?;
     let own = walk.context.local.bytes(identity).filter(|_| walk.flow.loads());
-    let own = own.and_then(|own| own.chunks_exact(width as usize).nth(PVR));
     let own = own.map(|own| own.iter().fold(0, |n, byte| n << 8 | u64::from(*byte)));
     walk.memory.model.versions = version.zip(own);
     Ok(value)
