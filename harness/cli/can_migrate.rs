@@ -87,7 +87,7 @@ fn composed(
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let (library, config) = args.input.open()?;
+    let (library, config) = args.input.open_sparing()?;
     let from = Build::of(&library, &config.vendors, &args.from)?;
     let mut to = Build::of(&library, &config.vendors, &args.to)?;
     to.capabilities = args.started.capabilities()?;

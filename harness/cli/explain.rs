@@ -50,7 +50,7 @@ pub(super) struct Args {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let (library, _) = args.input.open()?;
+    let (library, _) = args.input.open_sparing()?;
     let path = Path::new(&args.stream);
     let fixture = match find(&library, &args.stream) {
         Ok(fixture) => fixture,
