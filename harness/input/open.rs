@@ -105,6 +105,11 @@ impl Opening<'_> {
                 Kind::Qcow2 => {
                     let asked = self.options.snapshot.as_deref();
                     let (state, snapshot) = qcow2::open(&self.name, &window, asked)?;
+                    // A few bytes of tables can say that any number of zeros are there.
+                    let limit = self.options.limit.max(window.len);
+                    if state.len > limit {
+                        return Err(InputError::TooLong { name: self.name, limit });
+                    }
                     facts.layers.push(Layer::Qcow2(snapshot));
                     state
                 }

@@ -104,6 +104,33 @@ fn each_kind_of_file_is_read_by_each_verb() {
     }
 }
 
+/// What is read once only, and kept without the contents of memory, is shown and judged as the file is.
+#[rstest::rstest]
+#[case::json(&["inspect", "FILE", "--format", "json"])]
+#[case::frames(&["inspect", "FILE", "--as", "10.0"])]
+#[case::targets(&["targets", "FILE"])]
+#[case::explain(&["explain", "FILE", "7.2"])]
+#[case::can_migrate(&["can-migrate", "--from", "7.2", "--to", "10.0", "FILE"])]
+fn a_pipe_tells_what_the_file_tells(#[case] arguments: &[&str]) {
+    let whole = stream(library().fixture("7.2", "pc-i440fx-7.2", "idle").expect("fixture"));
+    let folder = tempfile::tempdir().expect("folder");
+    let path = put(folder.path(), "file", &whole);
+    let asked = |called: &str| {
+        let arguments = arguments.iter().map(|a| if *a == "FILE" { called } else { *a });
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crossload"));
+        command.args(arguments).stdin(fs::File::open(&path).expect("file"));
+        let output = command.output().expect("the command starts");
+        (
+            output.status.code(),
+            text(&output).replace(&format!("{called:?}"), "\"FILE\"").replace(called, "FILE"),
+        )
+    };
+    let (file, pipe) = (asked(name(&path)), asked("-"));
+    assert_eq!(file.0, pipe.0, "{}", pipe.1);
+    // A dash is in other words, too.
+    assert_eq!(file.1.replace('-', "FILE"), pipe.1.replace('-', "FILE"));
+}
+
 /// The real packers, where they are installed.
 #[rstest::rstest]
 #[case("gzip")]
@@ -298,7 +325,7 @@ fn endless_input_is_left() {
 }
 
 /// A container of a machine with much memory, with 48 MiB of address space for the command beyond
-/// what the program itself maps.
+/// what the program itself maps, and 2 MiB for what it copies or unpacks.
 #[cfg(target_os = "linux")]
 #[rstest::rstest]
 #[case("gzip")]
@@ -307,6 +334,7 @@ fn endless_input_is_left() {
 #[case("lzop")]
 #[case("zstd")]
 #[case("qcow2")]
+#[case("pipe")]
 fn little_memory_is_enough(#[case] kind: &str) {
     // 64 MiB of pages, the streams of which do not shrink much.
     const PAGES: u64 = 1 << 14;
@@ -329,11 +357,13 @@ fn little_memory_is_enough(#[case] kind: &str) {
             let snapshots = vec![("s".to_string(), bytes.clone())];
             Disk { snapshots, ..Disk::default() }.write().expect("disk")
         }
+        "pipe" => bytes.clone(),
         packer => pack(packer, &bytes).expect("packer"),
     };
     let folder = tempfile::tempdir().expect("folder");
     let path = put(folder.path(), "file", &packed);
-    let mut command = confined(48, &["inspect", name(&path)]);
+    let mut command = confined(48, &["inspect", if kind == "pipe" { "-" } else { name(&path) }]);
+    command.stdin(fs::File::open(&path).expect("file"));
     let mut child = command.spawn().expect("the command starts");
     let mut told = String::new();
     child.stdout.take().expect("stdout").read_to_string(&mut told).expect("UTF-8");
