@@ -1,5 +1,6 @@
 //! One wrapping after the other, until a stream begins.
 
+use std::cell::Cell;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -65,6 +66,20 @@ fn seekable(about: &Metadata) -> bool {
     }
     #[cfg(not(unix))]
     about.is_file()
+}
+
+/// Counts what is read.
+struct Counted<'c, R> {
+    from: R,
+    count: &'c Cell<u64>,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.from.read(into)?;
+        self.count.set(self.count.get() + n as u64);
+        Ok(n)
+    }
 }
 
 struct Opening<'o> {
@@ -180,8 +195,14 @@ impl Opening<'_> {
         facts: &mut Facts,
     ) -> Result<Window, InputError> {
         let format = packer.name();
-        let packed = |source| InputError::Packed { name: self.name.clone(), format, source };
-        let mut from = packer.unpack(from, self.options.memory).map_err(packed)?;
+        let (taken, given) = (Cell::new(0), Cell::new(0));
+        let packed = |source| {
+            let (at, out) = (taken.get(), given.get());
+            InputError::Packed { name: self.name.clone(), format, source, at, out }
+        };
+        let from = Counted { from, count: &taken };
+        let from = packer.unpack(from, self.options.memory).map_err(packed)?;
+        let mut from = Counted { from, count: &given };
         facts.layers.push(Layer::Packed(format));
         // What comes out is looked at before it is kept.
         let mut head = Vec::new();

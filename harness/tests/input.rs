@@ -252,6 +252,30 @@ fn a_stream_cut_inside_its_description_is_a_finding() {
     assert!(told.contains("\nfinding: the stream is cut inside its description: "), "{told}");
     assert!(told.contains("\nnote: where the opaque sections end is a guess"), "{told}");
     assert!(told.contains("\naccepted: all "), "{told}");
+    // Every loader takes it, and so it is judged.
+    let output = crossload(&["targets", name(&path)]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).ends_with("The newest build that takes it: 11.1\n"), "{}", text(&output));
+}
+
+/// What is cut says where it is, and the same however it is read.
+#[rstest::rstest]
+#[case::header(7, "end of stream, 1 more bytes expected at byte 0x4 (4)")]
+#[case::beginning(100, "end of stream, ")]
+#[case::end(500_000, "end of stream, ")]
+fn what_is_cut_says_where(#[case] len: usize, #[case] says: &str) {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut whole = real();
+    whole.truncate(len.min(whole.len() - 120_000));
+    let path = put(folder.path(), "file", &whole);
+    for called in [name(&path), "-"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crossload"));
+        command.args(["inspect", called]).stdin(fs::File::open(&path).expect("file"));
+        let output = command.output().expect("the command starts");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(says) && told.contains(" at byte 0x"), "{told}");
+    }
 }
 
 /// A stream that is too long to be held as it is: bytes are where they are in the file.

@@ -38,6 +38,11 @@ fn what_is_packed_is_unpacked(#[case] name: &str) {
     for cut in [packed.len() / 3, packed.len() / 2, packed.len() - 1] {
         let text = refused(&packed[..cut]);
         assert!(text.contains(&format!("not a whole {name} file")), "{text}");
+        // Not beyond what there is, and some of it.
+        let at =
+            text.split_once("at byte ").and_then(|(_, at)| at.split_once('(')?.1.split_once(')'));
+        let at: Option<usize> = at.and_then(|(at, _)| at.parse().ok());
+        assert!(at.is_some_and(|at| at <= cut && at > 0), "{text}");
     }
     let mut damaged = packed.clone();
     damaged[packed.len() / 2] ^= 0x10;
