@@ -1,4 +1,5 @@
-//! Bytes kept in a temporary file without a name, packed piece by piece: what is zeros takes no room.
+//! Bytes kept in a temporary file without a name, packed piece by piece: what is zeros takes no room, and
+//! a few of them no file.
 //!
 //! A stream without the contents of memory in it is nearly all zeros, with a few bytes in each page: of
 //! these no file can be made that has holes. Packed, 600 MB of it come to some megabytes.
@@ -18,7 +19,8 @@ const LEVEL: i32 = 1;
 
 /// See the module documentation.
 pub struct Store {
-    file: File,
+    /// Once a piece is full.
+    file: Option<File>,
     /// Where each piece ends in the file. One of no length is zeros.
     ends: Vec<u64>,
     /// The piece that is being written.
@@ -39,10 +41,10 @@ impl Store {
     /// An empty one.
     ///
     /// # Errors
-    /// When there can be no temporary file.
+    /// When there is no memory for it.
     pub fn new() -> io::Result<Self> {
         Ok(Store {
-            file: tempfile::tempfile()?,
+            file: None,
             ends: Vec::new(),
             open: Vec::new(),
             read: None,
@@ -106,8 +108,12 @@ impl Store {
         let mut end = self.kept();
         if self.open.iter().any(|byte| *byte != 0) {
             let packed = self.packer.compress(&self.open)?;
-            self.file.seek(SeekFrom::Start(end))?;
-            self.file.write_all(&packed)?;
+            let file = match &mut self.file {
+                Some(file) => file,
+                none => none.insert(tempfile::tempfile()?),
+            };
+            file.seek(SeekFrom::Start(end))?;
+            file.write_all(&packed)?;
             end += packed.len() as u64;
         }
         self.ends.push(end);
@@ -128,14 +134,15 @@ impl Store {
                 let start = start.copied().unwrap_or(0);
                 let (_, mut bytes) = read.take().unwrap_or_default();
                 bytes.clear();
-                if start == *end {
-                    bytes.resize(PIECE, 0);
-                } else {
-                    let mut packed = Vec::new();
-                    self.file.seek(SeekFrom::Start(start))?;
-                    (&mut self.file).take(end - start).read_to_end(&mut packed)?;
-                    bytes.reserve_exact(PIECE);
-                    self.unpacker.decompress_to_buffer(&packed, &mut bytes)?;
+                match &mut self.file {
+                    Some(file) if start < *end => {
+                        let mut packed = Vec::new();
+                        file.seek(SeekFrom::Start(start))?;
+                        file.take(end - start).read_to_end(&mut packed)?;
+                        bytes.reserve_exact(PIECE);
+                        self.unpacker.decompress_to_buffer(&packed, &mut bytes)?;
+                    }
+                    _ => bytes.resize(PIECE, 0),
                 }
                 &read.insert((piece, bytes)).1
             }
