@@ -349,7 +349,7 @@ fn endless_input_is_left() {
 }
 
 /// A container of a machine with much memory, with 48 MiB of address space for the command beyond
-/// what the program itself maps, and 2 MiB for what it copies or unpacks.
+/// what the program itself maps, and 4 MiB for what it copies or unpacks.
 #[cfg(target_os = "linux")]
 #[rstest::rstest]
 #[case("gzip")]
