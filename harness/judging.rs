@@ -67,7 +67,7 @@ impl Releases {
     /// # Errors
     /// When it is not well-formed, which the crate's own tests rule out.
     pub fn embedded() -> Result<Self, LibraryError> {
-        Ok(Self::of(Library::open(Corpus::embedded()?)?))
+        Ok(Self::of(Library::open(Corpus::embedded()?.sparing())?))
     }
 
     /// Those of a corpus in a folder, such as `crossload add` makes.
@@ -75,7 +75,7 @@ impl Releases {
     /// # Errors
     /// When it cannot be read, or is not well-formed.
     pub fn open(folder: &Path) -> Result<Self, LibraryError> {
-        Ok(Self::of(Library::open(Corpus::open(folder)?)?))
+        Ok(Self::of(Library::open(Corpus::open(folder)?.sparing())?))
     }
 
     fn of(library: Library) -> Self {

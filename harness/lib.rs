@@ -5,6 +5,66 @@
 //! [`Releases`]. Neither needs the features of this crate (`default-features = false`), a QEMU, or a
 //! file beside the program; neither panics, whatever it is given.
 //!
+//! # Reading a stream
+//!
+//! A file of any kind that people have (`migrate file:`, `virsh save`, `savevm`, packed or not) is opened
+//! by [`Stream::open`]; [`Stream::read`] lists what is in it, and [`Stream::value`] reads one field.
+//!
+//! ```
+//! use crossload::{Stream, Value};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let library = crossload::Releases::embedded()?;
+//! # let library = library.library();
+//! # let fixture = library.fixture("7.2", "pc-i440fx-7.2", "idle").expect("in the corpus");
+//! # let bytes = library.corpus().stream(fixture)?;
+//! # let folder = tempfile::tempdir()?;
+//! # let file = folder.path().join("vm.save");
+//! # std::fs::write(&file, bytes)?;
+//! let stream = Stream::open(&file)?;
+//! let contents = stream.read()?;
+//! if let Some(error) = &contents.refused {
+//!     println!("only up to byte {:#x}: {error}", error.offset);
+//! }
+//! for (number, section) in contents.sections.iter().enumerate() {
+//!     println!("{} {} at {:#x}", section.idstr, section.instance_id, section.body);
+//!     for field in contents.fields.iter().filter(|field| field.section == Some(number)) {
+//!         // Pages of memory in a row are one field of this codec.
+//!         if field.codec != "ram" {
+//!             println!("  {} ({}) = {:?}", field.path, field.codec, stream.value(field)?);
+//!         }
+//!     }
+//! }
+//! # let rip = contents.fields.iter().find(|field| field.path == "cpu.env.eip").expect("a PC");
+//! # assert!(matches!(stream.value(rip)?, Value::Unsigned(_)));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Where a file can be read once only, [`input::Options`] say how much of it is kept, and [`Stream::of`]
+//! takes what was opened with them: a reader of device state does without the contents of memory.
+//!
+//! # Who can load it
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let releases = crossload::Releases::embedded()?;
+//! # let library = releases.library();
+//! # let fixture = library.fixture("7.2", "pc-i440fx-7.2", "idle").expect("in the corpus");
+//! # let stream = crossload::Stream::from_bytes(library.corpus().stream(fixture)?)?;
+//! let releases = crossload::Releases::embedded()?;
+//! let answers = releases.judge(&stream)?;
+//! let newest = answers.rows.iter().find(|row| row.takes() == Some(true));
+//! assert_eq!(newest.map(|row| row.release.as_str()), Some("11.1"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is where
+//!
+//! These two, [`input`] and what they hand out are for other programs, and stay as they are within a
+//! version; the rest is public for the tests and the program of this crate.
+//!
 //! Rooms, in reading order; dependencies point only from right to left:
 //!
 //! ```text

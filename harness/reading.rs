@@ -150,6 +150,18 @@ impl Stream {
     }
 
     /// A stream that was [opened](crate::input::open()) with other options.
+    ///
+    /// ```no_run
+    /// use crossload::Stream;
+    /// use crossload::input::{Options, open};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // A machine of any size through a pipe, with hardly any room on a disk.
+    /// let options = Options { whole: false, limit: 1 << 40, ..Options::default() };
+    /// let stream = Stream::of(open("-".as_ref(), &options)?);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn of(source: Source) -> Self {
         let machine = scan(&mut source.again(), Depth::Framing).machine;
@@ -188,7 +200,8 @@ impl Stream {
         self.source.again().get(offset, len)
     }
 
-    /// What a field holds, all of it: of pages of memory as well, which may be much.
+    /// What a field holds, all of it: of pages of memory as well, which may be much, and are zeros where
+    /// a stream was opened [without them](crate::input::Options::whole).
     ///
     /// # Errors
     /// The medium's.

@@ -61,14 +61,14 @@ fn composed(
     let name = source.name().to_string();
     let failed = |source| CliError::Targets { name: name.clone(), source };
     let origin = origin(&shelves, source, &asked).map_err(failed)?;
-    let stream = &origin.machine.condensed.bytes;
-    let meaning = Meaning::of(&origin.source.destination, stream);
+    let condensed = &origin.machine.condensed;
+    let meaning = Meaning::of_condensed(&origin.source.destination, condensed);
     let meaning = meaning.map_err(|why| CliError::Stream { name: name.clone(), why })?;
     let kit = Kit { name: &to.name, release: &to.release, tables: &to.tables };
-    let asked = ask(&shelves, &kit, &origin, &meaning, stream, &Feed::Bulk);
+    let asked = ask(&shelves, &kit, &origin, &meaning, &condensed.bytes, &Feed::Bulk);
     let (mut row, _) = asked.map_err(failed)?;
     if let Told::Judged(judged) = &mut row.answer {
-        at_home(judged, &origin.machine.condensed);
+        at_home(judged, condensed);
     }
     let Some(holds) = row.takes() else {
         let why = sentence_of(&row, &from.name);
@@ -87,7 +87,7 @@ fn composed(
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let (library, config) = args.input.open()?;
+    let (library, config) = args.input.open_sparing()?;
     let from = Build::of(&library, &config.vendors, &args.from)?;
     let mut to = Build::of(&library, &config.vendors, &args.to)?;
     to.capabilities = args.started.capabilities()?;

@@ -50,7 +50,7 @@ pub(super) struct Args {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let (library, _) = args.input.open()?;
+    let (library, _) = args.input.open_sparing()?;
     let path = Path::new(&args.stream);
     let fixture = match find(&library, &args.stream) {
         Ok(fixture) => fixture,
@@ -94,7 +94,7 @@ fn told(
 ) -> Result<Said, CliError> {
     let stream = &condensed.bytes;
     let bad = |why| CliError::Fixture { id: name.to_owned(), why };
-    let meaning = Meaning::of(own, stream).map_err(bad)?;
+    let meaning = Meaning::of_condensed(own, condensed).map_err(bad)?;
     let mut judged = judge(&meaning, stream, to, &args.feed);
     let places = places(&judged);
     at_home(&mut judged, condensed);

@@ -24,10 +24,23 @@ pub(super) struct Input {
 impl Input {
     /// The corpus and what is claimed of it, each held against the other.
     pub fn open(&self) -> Result<(Library, Config), CliError> {
-        let (library, config) = match &self.matrix {
-            None => (Library::open(Corpus::embedded()?)?, self.claims()?),
-            Some(file) => (Library::open(Corpus::open(&beside(file))?)?, self.claims()?),
-        };
+        self.library(self.corpus()?)
+    }
+
+    /// The same for a verb about a file of the user: it reads few streams of the corpus, once.
+    pub fn open_sparing(&self) -> Result<(Library, Config), CliError> {
+        self.library(self.corpus()?.sparing())
+    }
+
+    fn corpus(&self) -> Result<Corpus, CliError> {
+        Ok(match &self.matrix {
+            None => Corpus::embedded()?,
+            Some(file) => Corpus::open(&beside(file))?,
+        })
+    }
+
+    fn library(&self, corpus: Corpus) -> Result<(Library, Config), CliError> {
+        let (library, config) = (Library::open(corpus)?, self.claims()?);
         config.check(&library)?;
         Ok((library, config))
     }

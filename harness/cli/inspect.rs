@@ -158,13 +158,13 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 fn check_header(source: &Source) -> Result<(), CliError> {
     let mut head = source.again();
     let mut reader = Reader::new(&mut head, &Feed::Bulk);
-    let refused = |kind: Kind| {
-        Err(CliError::Stream { name: source.name().to_string(), why: kind.to_string() })
-    };
-    match (reader.be_padded(4).0 as u32, reader.be_padded(4).0 as u32) {
-        (MAGIC, FORMAT) => Ok(()),
-        (MAGIC, found) => refused(Kind::BadVersion { found }),
-        (found, _) => refused(Kind::BadMagic { found }),
+    let refused = |why: String| Err(CliError::Stream { name: source.name().to_string(), why });
+    let (magic, (version, whole)) = (reader.be_padded(4).0 as u32, reader.be_padded(4));
+    match (magic, version as u32, whole) {
+        (MAGIC, _, Err(cut)) => refused(cut.to_string()),
+        (MAGIC, FORMAT, _) => Ok(()),
+        (MAGIC, found, _) => refused(Kind::BadVersion { found }.at(4).to_string()),
+        (found, ..) => refused(Kind::BadMagic { found }.at(0).to_string()),
     }
 }
 

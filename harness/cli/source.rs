@@ -24,11 +24,22 @@ impl Default for StreamOptions {
 }
 
 impl StreamOptions {
-    /// Opens a file, a device, or standard input for `-`: plain, packed, or in a container.
+    /// Opens a file, a device, or standard input for `-`: plain, packed, or in a container. Contents of
+    /// memory may read as zeros.
     pub fn open(&self, path: &Path) -> Result<Source, CliError> {
+        self.open_as(path, false)
+    }
+
+    /// The same with contents of memory.
+    pub fn open_whole(&self, path: &Path) -> Result<Source, CliError> {
+        self.open_as(path, true)
+    }
+
+    fn open_as(&self, path: &Path, whole: bool) -> Result<Source, CliError> {
         let options = input::Options {
             limit: self.max_bytes,
             snapshot: self.snapshot.clone(),
+            whole,
             ..input::Options::default()
         };
         Ok(input::open(path, &options)?)

@@ -137,7 +137,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
 
 /// The user's stream.
 fn given(path: &Path, opened: &StreamOptions) -> Result<Stream, CliError> {
-    let mut source = opened.open(path)?;
+    let mut source = opened.open_whole(path)?;
     if source.size() > LONGEST {
         let why = format!("longer than the {LONGEST} bytes that a binary is given at most");
         return Err(CliError::Stream { name: source.name().to_string(), why });

@@ -21,8 +21,11 @@ pub enum InputError {
          or zstd"
     )]
     Unknown { name: String, magic: String },
-    #[error("{name}: not a whole {format} file: {source}")]
-    Packed { name: String, format: &'static str, source: io::Error },
+    /// `at`: so many bytes of it were taken; `out`: so many had come out.
+    #[error(
+        "{name}: not a whole {format} file: {source}, at byte {at:#x} ({at}) of it or before; {out} bytes came out"
+    )]
+    Packed { name: String, format: &'static str, source: io::Error, at: u64, out: u64 },
     #[error(
         "{name}: more than {limit} bytes are in it or come out of it: if it is meant to be so \
          long, raise --max-bytes"

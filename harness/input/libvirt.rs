@@ -107,6 +107,14 @@ impl SaveImage {
     }
 }
 
+/// Bytes before the stream in what begins with `head`: 0 where that is no save image.
+#[must_use]
+pub fn before_stream(head: &[u8]) -> u64 {
+    let image = head.starts_with(COMPLETE) || head.starts_with(PARTIAL);
+    let parsed = image.then(|| SaveImage::parse(head).ok()).flatten();
+    parsed.map_or(0, |image| HEADER + u64::from(image.data_len))
+}
+
 impl fmt::Display for SaveImage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let SaveImage { version, format, .. } = self;

@@ -10,7 +10,8 @@
 //! | [`kind`] | what a file is, by its first bytes; what is no stream, and what to do instead |
 //! | [`source`] | the opened stream: reads, seeks, facts |
 //! | [`mod@open`] | one wrapping after the other: files, pipes, devices |
-//! | [`spool`] | a bounded copy of what cannot be read twice |
+//! | [`spool`] | a bounded copy of what cannot be read twice, without the contents of memory |
+//! | [`store`] | where such a copy is |
 //! | [`pack`] | gzip, bzip2, xz, lzop, zstd |
 //! | [`lzop`] | the blocks of an lzop file |
 //! | [`libvirt`] | the header of a save image |
@@ -31,6 +32,7 @@ pub mod pack;
 pub mod qcow2;
 pub mod source;
 pub mod spool;
+pub mod store;
 
 pub use error::InputError;
 pub use open::{open, open_bytes};
@@ -45,6 +47,9 @@ pub struct Options {
     pub memory: u64,
     /// Name or number of the internal snapshot that is meant, where a disk has several.
     pub snapshot: Option<String>,
+    /// Whether contents of memory are kept of what is unpacked, or copied from a pipe. Who does not ask for
+    /// them does without, and needs hardly any room on a disk: they may read as zeros then.
+    pub whole: bool,
 }
 
 /// [`Options::limit`] where nothing else was asked for: 16 GiB.
@@ -55,7 +60,7 @@ pub const MEMORY: u64 = 128 << 20;
 
 impl Default for Options {
     fn default() -> Self {
-        Options { limit: LIMIT, memory: MEMORY, snapshot: None }
+        Options { limit: LIMIT, memory: MEMORY, snapshot: None, whole: true }
     }
 }
 

@@ -1,5 +1,6 @@
 //! One wrapping after the other, until a stream begins.
 
+use std::cell::Cell;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -11,7 +12,7 @@ use super::kind::{self, Kind};
 use super::libvirt::{self, SaveImage};
 use super::pack::Packer;
 use super::source::{Facts, Layer, Source, Window};
-use super::spool::{Failed, spool};
+use super::spool::{Bounds, Failed, spool};
 use super::{Options, qcow2};
 use crate::stream::frames::{Depth, scan};
 
@@ -22,8 +23,9 @@ const MAX_LAYERS: usize = 4;
 
 /// Opens a file, a device, or standard input for `-`.
 ///
-/// What can be sought in is read where it lies. A pipe is copied, and what is packed is unpacked,
-/// into a temporary file; both only once its first bytes are those of something that can be read.
+/// What can be sought in is read where it lies. Of a pipe, and of what is packed, a copy is made in a
+/// temporary file, without the contents of memory unless [`Options::whole`] asks for them; both only once
+/// its first bytes are those of something that can be read.
 ///
 /// # Errors
 /// When it cannot be read or is no stream; see [`InputError`].
@@ -66,6 +68,20 @@ fn seekable(about: &Metadata) -> bool {
     about.is_file()
 }
 
+/// Counts what is read.
+struct Counted<'c, R> {
+    from: R,
+    count: &'c Cell<u64>,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.from.read(into)?;
+        self.count.set(self.count.get() + n as u64);
+        Ok(n)
+    }
+}
+
 struct Opening<'o> {
     name: String,
     options: &'o Options,
@@ -86,7 +102,7 @@ impl Opening<'_> {
         let mut facts = Facts::default();
         let window = match self.known(&head)? {
             Kind::Packed(packer) => self.unpack(packer, head.chain(from), &mut facts)?,
-            _ => self.copy(head.chain(from), &mut facts, |e| self.unreadable(e))?,
+            _ => self.copy((head, from), &mut facts, |e| self.unreadable(e))?,
         };
         self.layers(window, facts)
     }
@@ -104,6 +120,11 @@ impl Opening<'_> {
                 Kind::Qcow2 => {
                     let asked = self.options.snapshot.as_deref();
                     let (state, snapshot) = qcow2::open(&self.name, &window, asked)?;
+                    // A few bytes of tables can say that any number of zeros are there.
+                    let limit = self.options.limit.max(window.len);
+                    if state.len > limit {
+                        return Err(InputError::TooLong { name: self.name, limit });
+                    }
                     facts.layers.push(Layer::Qcow2(snapshot));
                     state
                 }
@@ -174,34 +195,41 @@ impl Opening<'_> {
         facts: &mut Facts,
     ) -> Result<Window, InputError> {
         let format = packer.name();
-        let packed = |source| InputError::Packed { name: self.name.clone(), format, source };
-        let mut from = packer.unpack(from, self.options.memory).map_err(packed)?;
+        let (taken, given) = (Cell::new(0), Cell::new(0));
+        let packed = |source| {
+            let (at, out) = (taken.get(), given.get());
+            InputError::Packed { name: self.name.clone(), format, source, at, out }
+        };
+        let from = Counted { from, count: &taken };
+        let from = packer.unpack(from, self.options.memory).map_err(packed)?;
+        let mut from = Counted { from, count: &given };
         facts.layers.push(Layer::Packed(format));
         // What comes out is looked at before it is kept.
         let mut head = Vec::new();
         (&mut from).take(kind::HEAD as u64).read_to_end(&mut head).map_err(packed)?;
         self.wanted(&head, facts)?;
-        self.copy(head.chain(from), facts, packed)
+        self.copy((head, from), facts, packed)
     }
 
     fn copy(
         &self,
-        from: impl Read,
+        (head, from): (Vec<u8>, impl Read),
         facts: &mut Facts,
         failed: impl Fn(io::Error) -> InputError,
     ) -> Result<Window, InputError> {
         let name = || self.name.clone();
-        let limit = self.options.limit;
-        let copy = spool(from, limit).map_err(|e| match e {
+        let Options { limit, whole, .. } = *self.options;
+        let bounds = Bounds { limit, whole, head: libvirt::before_stream(&head) };
+        let copy = spool(head.chain(from), bounds).map_err(|e| match e {
             Failed::From(source) => failed(source),
             Failed::To(source) => InputError::Spool { name: name(), source },
             Failed::TooLong => InputError::TooLong { name: name(), limit },
         })?;
+        let len = copy.store.len();
         if let Some(why) = copy.left {
-            let len = copy.len;
             facts.notes.push(format!("{why}: what comes after {len} bytes was not read"));
         }
-        Ok(Window::new(Arc::new(Mutex::new(copy.file)), copy.len))
+        Ok(Window::new(Arc::new(Mutex::new(copy.store)), len))
     }
 
     fn libvirt(&self, window: &Window, facts: &mut Facts) -> Result<Window, InputError> {

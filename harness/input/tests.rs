@@ -3,6 +3,7 @@
 mod containers;
 mod faults;
 mod qcow2;
+mod spool;
 
 use std::io::Read as _;
 

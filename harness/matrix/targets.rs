@@ -177,7 +177,7 @@ pub fn origin(
                 continue;
             }
         };
-        match read(composed, &machine.condensed.bytes) {
+        match read(composed, &machine.condensed) {
             Ok(composed) => {
                 let missing = (composed.foreign, composed.strange);
                 let likeness = composed.likeness();
@@ -213,9 +213,10 @@ fn share((same, all): (usize, usize)) -> f64 {
 }
 
 /// Reads a stream as its sender would, and takes the values that a destination compares.
-fn read(mut composed: Composed, stream: &[u8]) -> Result<Composed, String> {
+fn read(mut composed: Composed, stream: &Condensed) -> Result<Composed, String> {
     let mut local = Local::default();
-    local.remember(&Meaning::of(&composed.destination, stream)?.loaded.map, stream);
+    let meaning = Meaning::of_condensed(&composed.destination, stream)?;
+    local.remember(&meaning.loaded.map, &stream.bytes);
     composed.destination.local.items.extend(local.items);
     Ok(composed)
 }
@@ -311,7 +312,7 @@ pub fn targets_of(
     }
     let origin = origin(shelves, stream, asked)?;
     let condensed = &origin.machine.condensed;
-    let meaning = Meaning::of(&origin.source.destination, &condensed.bytes)
+    let meaning = Meaning::of_condensed(&origin.source.destination, condensed)
         .map_err(TargetsError::NoSource)?;
     let mut rows = Vec::new();
     let wanted =

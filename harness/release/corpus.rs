@@ -103,11 +103,18 @@ pub struct Corpus {
     unpacked: Arc<Mutex<Unpacked>>,
 }
 
-/// Unpacked streams by path, and how many bytes they have.
-#[derive(Debug, Default)]
+/// Unpacked streams by path, how many bytes they have, and may have at most.
+#[derive(Debug)]
 struct Unpacked {
     streams: BTreeMap<String, Arc<Vec<u8>>>,
     bytes: usize,
+    most: usize,
+}
+
+impl Default for Unpacked {
+    fn default() -> Self {
+        Unpacked { streams: BTreeMap::new(), bytes: 0, most: KEPT }
+    }
 }
 
 /// Most bytes of unpacked streams that are kept.
@@ -137,6 +144,19 @@ impl Corpus {
         recover(folder).map_err(Box::new)?;
         let (source, paths) = (Source::Folder(folder.to_owned()), files::walk(folder)?);
         Ok(Corpus { source, paths, unpacked: Arc::default() })
+    }
+
+    /// The same without streams being kept once they were read: for who looks at few of them, once.
+    #[must_use]
+    pub fn sparing(self) -> Self {
+        let unpacked = Unpacked { most: 0, ..Unpacked::default() };
+        Corpus { unpacked: Arc::new(Mutex::new(unpacked)), ..self }
+    }
+
+    /// Whether it is the one in this binary.
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.source, Source::Embedded(_))
     }
 
     /// Writes the files that are wanted into a folder that is the caller's alone.
@@ -279,7 +299,7 @@ impl Corpus {
         let stream = checked_stream(&path, &packed, fixture.size, &fixture.sha256)?;
         let stream = Arc::new(stream);
         let mut known = known();
-        if known.bytes + stream.len() <= KEPT {
+        if known.bytes + stream.len() <= known.most {
             known.bytes += stream.len();
             known.streams.insert(path, Arc::clone(&stream));
         }

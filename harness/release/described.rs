@@ -19,6 +19,8 @@ use crate::vmstate::schema::{self, Tables};
 /// Longest end of a stream, in bytes, in which a description is looked for. That of a plain PC
 /// has some 100 KiB.
 const TAIL: u64 = 8 << 20;
+/// So many of them are looked at first: nearly all descriptions are in them, and end with the stream.
+const SHORT: u64 = 1 << 20;
 /// Bytes that are looked at in one go.
 const PIECE: u64 = 1 << 20;
 
@@ -47,14 +49,19 @@ pub fn find(source: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>> {
 
 /// Finds a description in the 8 MiB before `end`.
 fn find_before(source: &mut (impl Read + Seek), end: u64) -> io::Result<Option<Vec<u8>>> {
-    let from = source.seek(SeekFrom::Start(end.saturating_sub(TAIL)))?;
-    let mut tail = Vec::new();
-    (&mut *source).take(end - from).read_to_end(&mut tail)?;
-    let Some((from, len)) = locate(&tail) else { return Ok(None) };
-    tail.drain(..from);
-    tail.truncate(len);
-    tail.shrink_to_fit();
-    Ok(Some(tail))
+    for most in [SHORT, TAIL] {
+        let from = source.seek(SeekFrom::Start(end.saturating_sub(most)))?;
+        let mut tail = Vec::new();
+        // One more: it is asked for once it is full.
+        tail.try_reserve_exact((end - from) as usize + 1)?;
+        (&mut *source).take(end - from).read_to_end(&mut tail)?;
+        let Some((at, len)) = locate(&tail) else { continue };
+        // One that others may follow is looked for among all.
+        if at + len == tail.len() || most == TAIL {
+            return Ok(tail.get(at..at + len).map(<[u8]>::to_vec));
+        }
+    }
+    Ok(None)
 }
 
 /// How long a source is without the zeros at its end.

@@ -3,7 +3,7 @@
 mod renamed;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 
@@ -11,7 +11,7 @@ use super::catalogue::chipset;
 use super::corpus::{Corpus, CorpusError};
 use super::near;
 use super::provenance::Fixture;
-use crate::dialect::machine::{architecture, bare, of_architecture};
+use crate::dialect::machine::{X86_64, architecture, bare, of_architecture};
 use crate::dialect::{AfterEnd, Dialect, Generation, Version};
 use crate::stream::vmdescription::locate;
 use crate::stream::{Body, Destination, Handler, load};
@@ -43,13 +43,17 @@ pub enum LibraryError {
     },
 }
 
-/// A corpus with its tables read.
+/// Tables of one architecture.
+type ByRelease = BTreeMap<String, Tables>;
+
+/// A corpus with its tables read: those of another architecture than x86_64 in this crate once they are
+/// asked for, which most machines never do.
 #[derive(Debug)]
 pub struct Library {
     corpus: Corpus,
     renames: Renames,
-    /// By release and architecture.
-    tables: BTreeMap<(String, String), Tables>,
+    /// By architecture, and then by release.
+    tables: BTreeMap<String, OnceLock<ByRelease>>,
     /// Releases in order, with their numbers.
     releases: Vec<(String, Version)>,
     fixtures: Vec<Fixture>,
@@ -69,24 +73,25 @@ impl Library {
         let own = corpus.text("renames.toml")?;
         let renames =
             Renames::parse(own.as_deref().unwrap_or(RENAMES)).map_err(LibraryError::Renames)?;
-        let one = |name: String| -> Result<_, LibraryError> {
+        let mut releases = Vec::new();
+        let mut architectures = BTreeSet::new();
+        for name in corpus.releases() {
             let version = name.parse().map_err(LibraryError::Release)?;
-            let mut read = Vec::new();
-            for architecture in corpus.architectures(&name) {
-                if let Some(tables) = corpus.tables(&name, architecture)? {
-                    read.push(((name.clone(), architecture.to_owned()), tables));
-                }
-            }
-            Ok((read, (name, version)))
+            architectures.extend(corpus.architectures(&name).into_iter().map(str::to_owned));
+            releases.push((name, version));
+        }
+        let one = |architecture: String| -> Result<_, LibraryError> {
+            // The tests of this crate have read those that are in it.
+            let later = corpus.is_embedded() && architecture != X86_64;
+            let now = || read_tables(&corpus, &renames, &releases, &architecture);
+            let read = if later { OnceLock::new() } else { OnceLock::from(now()?) };
+            Ok((architecture, read))
         };
-        let (read, fixtures) = rayon::join(
-            || corpus.releases().into_par_iter().map(one).collect::<Result<Vec<_>, _>>(),
+        let (tables, fixtures) = rayon::join(
+            || architectures.into_par_iter().map(one).collect::<Result<_, _>>(),
             || corpus.fixtures(),
         );
-        let (tables, releases): (Vec<_>, Vec<_>) = read?.into_iter().unzip();
-        let mut tables: BTreeMap<(String, String), Tables> = tables.into_iter().flatten().collect();
-        renamed::complete(&mut tables, &renames);
-        let fixtures = fixtures?;
+        let (tables, fixtures) = (tables?, fixtures?);
         Ok(Library { corpus, renames, tables, releases, fixtures, locals: Mutex::default() })
     }
 
@@ -119,7 +124,11 @@ impl Library {
     /// The tables of a release's binary of an architecture.
     #[must_use]
     pub fn tables(&self, release: &str, architecture: &str) -> Option<&Tables> {
-        self.tables.get(&(release.to_owned(), architecture.to_owned()))
+        let all = self.tables.get(architecture)?.get_or_init(|| {
+            let (corpus, renames) = (&self.corpus, &self.renames);
+            read_tables(corpus, renames, &self.releases, architecture).unwrap_or_default()
+        });
+        all.get(release)
     }
 
     /// All fixtures.
@@ -281,6 +290,23 @@ impl Library {
         let said = captured.and_then(|fixture| fixture.binary.split_whitespace().next());
         said.and_then(|number| number.parse().ok()).map_or_else(|| release.parse(), Ok)
     }
+}
+
+/// The tables of all releases of an architecture, completed from each other.
+fn read_tables(
+    corpus: &Corpus,
+    renames: &Renames,
+    releases: &[(String, Version)],
+    architecture: &str,
+) -> Result<ByRelease, LibraryError> {
+    let one = |(name, _): &(String, Version)| {
+        let tables = corpus.tables(name, architecture)?;
+        Ok::<_, CorpusError>(tables.map(|tables| (name.clone(), tables)))
+    };
+    let read = releases.par_iter().map(one).collect::<Result<Vec<_>, _>>()?;
+    let mut tables = read.into_iter().flatten().collect();
+    renamed::complete(&mut tables, renames);
+    Ok(tables)
 }
 
 /// Compiles handlers and tables into a destination without local values.

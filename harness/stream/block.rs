@@ -25,6 +25,7 @@ pub fn load(io: &mut Loader<'_, '_>, release: Version) -> Result<()> {
         if flags & DEVICE != 0 {
             io.reader.counted().map_err(|e| io.map.place(e, "device"))?;
             if flags & zero == 0 {
+                io.reader.contents(CHUNK);
                 io.reader.skip(CHUNK).map_err(|e| io.map.place(e, "chunk"))?;
             }
         } else if flags & (PROGRESS | EOS) == 0 {

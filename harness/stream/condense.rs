@@ -10,10 +10,8 @@ use std::collections::BTreeSet;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use crate::dialect::ram::{COMPRESS_PAGE, CONTINUE, EOS, MULTIFD_FLUSH, PAGE, XBZRLE, ZERO};
-use crate::vmstate::local::MAIN;
+use crate::vmstate::local::{LOW, MAIN};
 
-/// Bytes of main memory of which every page stays.
-const LOW: u64 = 1 << 20;
 /// Most bytes that are kept in memory of what is no page.
 pub const MOST: u64 = 256 << 20;
 /// Bytes of the place of a block's pages.

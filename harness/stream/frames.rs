@@ -66,6 +66,8 @@ pub struct Opaque {
 pub enum Depth {
     /// To the end of the first section: what the framing is like.
     Framing,
+    /// As far as nothing is guessed: to the first opaque section. What is in a package is passed over.
+    Live,
     /// To the end of the state.
     All,
 }
@@ -81,7 +83,19 @@ const LOOK: usize = 5 + 14 + 255;
 
 /// Scans a stream.
 pub fn scan(source: &mut dyn Read, depth: Depth) -> Scan {
-    let mut reader = Reader::new(source, &Feed::Bulk);
+    scan_by(Reader::new(source, &Feed::Bulk), depth)
+}
+
+/// The same, telling where contents of memory and disks lie, before they are read.
+pub fn scan_telling<'s>(
+    source: &'s mut dyn Read,
+    depth: Depth,
+    told: &'s mut dyn FnMut(u64, u64),
+) -> Scan {
+    scan_by(Reader::new(source, &Feed::Bulk).telling(told), depth)
+}
+
+fn scan_by(mut reader: Reader<'_>, depth: Depth) -> Scan {
     let machine = machine(&mut reader);
     let to = live(machine.as_deref());
     let mut load = Load::new(&to, reader);
@@ -95,6 +109,7 @@ pub fn scan(source: &mut dyn Read, depth: Depth) -> Scan {
         description: false,
         sections: Vec::new(),
         packages: Vec::new(),
+        opaque: false,
     };
     let stopped = scanner.whole().err();
     let end = if stopped.is_none() && depth == Depth::All { scanner.end() } else { None };
@@ -202,6 +217,8 @@ struct Scanner<'s, 'd> {
     sections: Vec<Opaque>,
     /// Ends of the packages that the reader is in.
     packages: Vec<u64>,
+    /// Whether an opaque section ended a scan of live ones.
+    opaque: bool,
 }
 
 impl Scanner<'_, '_> {
@@ -209,7 +226,7 @@ impl Scanner<'_, '_> {
         self.load.header()?;
         super::configuration::load(&mut self.load)?;
         loop {
-            if self.depth == Depth::Framing && self.footers.is_some() {
+            if self.opaque || self.depth == Depth::Framing && self.footers.is_some() {
                 return Ok(());
             }
             let at = self.load.io.reader.offset();
@@ -267,6 +284,10 @@ impl Scanner<'_, '_> {
             self.started.push(Live { id, handler: index, version_id, ended });
             return self.live(id, index, version_id);
         }
+        if self.depth == Depth::Live {
+            self.opaque = true;
+            return Ok(());
+        }
         let from = self.load.io.reader.offset();
         let ended = self.payload(id)?;
         let len = self.load.io.reader.offset() - from;
@@ -316,6 +337,10 @@ impl Scanner<'_, '_> {
         }
         reader.skip(4)?;
         let size = reader.be32()?;
+        if self.depth == Depth::Live {
+            reader.skip(u64::from(size))?;
+            return Ok(None);
+        }
         // The records in it follow one another as outside it.
         self.packages.retain(|end| *end > at);
         if self.packages.len() >= command::MAX_PACKAGES as usize {

@@ -10,7 +10,7 @@ use crate::dialect::ram::{
 };
 use crate::vmstate::flow::c_string;
 use crate::vmstate::guest::Guest;
-use crate::vmstate::local::{MAIN, max_length};
+use crate::vmstate::local::{LOW, MAIN, max_length};
 use crate::wire::map::Item;
 use crate::wire::{Fault, Kind, Result, planted};
 
@@ -216,7 +216,11 @@ impl Record {
             }
         } else if has(PAGE) {
             self.owner(load)?;
-            if load.ram.last.as_deref() == Some(MAIN) {
+            let main = load.ram.last.as_deref() == Some(MAIN);
+            if !main || self.address >= LOW {
+                load.io.reader.contents(self.page);
+            }
+            if main {
                 let (mut lengths, mut read) = ([0; BLOCKS], 0);
                 let outcome = load.io.reader.take(PAGE_SIZE, |piece| {
                     for (block, length) in lengths.iter_mut().enumerate() {
@@ -245,6 +249,7 @@ impl Record {
             if u64::from(len) > self.page + 64 {
                 return refuse(load, self.at, format!("compressed page of {len} bytes"));
             }
+            load.io.reader.contents(u64::from(len));
             load.io.reader.skip(u64::from(len)).map_err(|e| load.io.map.place(e, "page"))?;
         } else if has(HOOK) && rules.hook {
             let text = "RDMA hook in a plain stream: its pages went another way; a migration to a \
@@ -271,6 +276,7 @@ impl Record {
             let page = self.page;
             return refuse(load, self.at, format!("difference of {len} bytes, at most {page}"));
         }
+        load.io.reader.contents(u64::from(len));
         load.io.reader.skip(u64::from(len)).map_err(|e| load.io.map.place(e, "difference"))
     }
 
@@ -349,6 +355,7 @@ fn mapped(load: &mut Load<'_, '_>, len: u64) -> Result<()> {
             if load.ram.placed.len() < MAX_BLOCKS {
                 load.ram.placed.push((here, here.saturating_add(rest)));
             }
+            load.io.reader.contents(rest);
             load.io.reader.skip(rest)
         }
         None => {

@@ -104,6 +104,33 @@ fn each_kind_of_file_is_read_by_each_verb() {
     }
 }
 
+/// What is read once only, and kept without the contents of memory, is shown and judged as the file is.
+#[rstest::rstest]
+#[case::json(&["inspect", "FILE", "--format", "json"])]
+#[case::frames(&["inspect", "FILE", "--as", "10.0"])]
+#[case::targets(&["targets", "FILE"])]
+#[case::explain(&["explain", "FILE", "7.2"])]
+#[case::can_migrate(&["can-migrate", "--from", "7.2", "--to", "10.0", "FILE"])]
+fn a_pipe_tells_what_the_file_tells(#[case] arguments: &[&str]) {
+    let whole = stream(library().fixture("7.2", "pc-i440fx-7.2", "idle").expect("fixture"));
+    let folder = tempfile::tempdir().expect("folder");
+    let path = put(folder.path(), "file", &whole);
+    let asked = |called: &str| {
+        let arguments = arguments.iter().map(|a| if *a == "FILE" { called } else { *a });
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crossload"));
+        command.args(arguments).stdin(fs::File::open(&path).expect("file"));
+        let output = command.output().expect("the command starts");
+        (
+            output.status.code(),
+            text(&output).replace(&format!("{called:?}"), "\"FILE\"").replace(called, "FILE"),
+        )
+    };
+    let (file, pipe) = (asked(name(&path)), asked("-"));
+    assert_eq!(file.0, pipe.0, "{}", pipe.1);
+    // A dash is in other words, too.
+    assert_eq!(file.1.replace('-', "FILE"), pipe.1.replace('-', "FILE"));
+}
+
 /// The real packers, where they are installed.
 #[rstest::rstest]
 #[case("gzip")]
@@ -225,6 +252,30 @@ fn a_stream_cut_inside_its_description_is_a_finding() {
     assert!(told.contains("\nfinding: the stream is cut inside its description: "), "{told}");
     assert!(told.contains("\nnote: where the opaque sections end is a guess"), "{told}");
     assert!(told.contains("\naccepted: all "), "{told}");
+    // Every loader takes it, and so it is judged.
+    let output = crossload(&["targets", name(&path)]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).ends_with("The newest build that takes it: 11.1\n"), "{}", text(&output));
+}
+
+/// What is cut says where it is, and the same however it is read.
+#[rstest::rstest]
+#[case::header(7, "end of stream, 1 more bytes expected at byte 0x4 (4)")]
+#[case::beginning(100, "end of stream, ")]
+#[case::end(500_000, "end of stream, ")]
+fn what_is_cut_says_where(#[case] len: usize, #[case] says: &str) {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut whole = real();
+    whole.truncate(len.min(whole.len() - 120_000));
+    let path = put(folder.path(), "file", &whole);
+    for called in [name(&path), "-"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crossload"));
+        command.args(["inspect", called]).stdin(fs::File::open(&path).expect("file"));
+        let output = command.output().expect("the command starts");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(says) && told.contains(" at byte 0x"), "{told}");
+    }
 }
 
 /// A stream that is too long to be held as it is: bytes are where they are in the file.
@@ -298,7 +349,7 @@ fn endless_input_is_left() {
 }
 
 /// A container of a machine with much memory, with 48 MiB of address space for the command beyond
-/// what the program itself maps.
+/// what the program itself maps, and 4 MiB for what it copies or unpacks.
 #[cfg(target_os = "linux")]
 #[rstest::rstest]
 #[case("gzip")]
@@ -307,6 +358,7 @@ fn endless_input_is_left() {
 #[case("lzop")]
 #[case("zstd")]
 #[case("qcow2")]
+#[case("pipe")]
 fn little_memory_is_enough(#[case] kind: &str) {
     // 64 MiB of pages, the streams of which do not shrink much.
     const PAGES: u64 = 1 << 14;
@@ -329,11 +381,13 @@ fn little_memory_is_enough(#[case] kind: &str) {
             let snapshots = vec![("s".to_string(), bytes.clone())];
             Disk { snapshots, ..Disk::default() }.write().expect("disk")
         }
+        "pipe" => bytes.clone(),
         packer => pack(packer, &bytes).expect("packer"),
     };
     let folder = tempfile::tempdir().expect("folder");
     let path = put(folder.path(), "file", &packed);
-    let mut command = confined(48, &["inspect", name(&path)]);
+    let mut command = confined(48, &["inspect", if kind == "pipe" { "-" } else { name(&path) }]);
+    command.stdin(fs::File::open(&path).expect("file"));
     let mut child = command.spawn().expect("the command starts");
     let mut told = String::new();
     child.stdout.take().expect("stdout").read_to_string(&mut told).expect("UTF-8");

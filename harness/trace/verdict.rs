@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 
 use super::compare::{self, Difference};
+use crate::stream::condense::Condensed;
 use crate::stream::{Destination, Handler, Loaded, load_into, load_own};
 use crate::vmstate::Set;
 use crate::wire::map::Room;
@@ -109,12 +110,33 @@ impl<'d> Meaning<'d> {
     /// # Errors
     /// As [`Meaning::of`].
     pub fn read(source: &'d Destination, stream: &mut dyn Read, size: u64) -> Result<Self, String> {
+        Meaning::told(source, stream, size, |offset| offset)
+    }
+
+    /// The same for a stream from which pages were left out: what is said of it is about the whole.
+    ///
+    /// # Errors
+    /// As [`Meaning::of`].
+    pub fn of_condensed(source: &'d Destination, stream: &Condensed) -> Result<Self, String> {
+        let bytes = &stream.bytes;
+        let size = bytes.len() as u64;
+        Meaning::told(source, &mut &bytes[..], size, |offset| stream.original(offset))
+    }
+
+    fn told(
+        source: &'d Destination,
+        stream: &mut dyn Read,
+        size: u64,
+        home: impl Fn(u64) -> u64,
+    ) -> Result<Self, String> {
         let loaded = load_own(source, stream, &Feed::Bulk);
         if let Some(error) = &loaded.refused {
+            let error = Error { offset: home(error.offset), ..error.as_ref().clone() };
             return Err(format!("its own release refuses it: {error}"));
         }
         let covered = compare::end(&loaded.map);
         if loaded.stopped != size || covered != size {
+            let (covered, size) = (home(covered), home(size));
             return Err(format!("its own release reads {covered} of {size} bytes"));
         }
         Ok(Meaning { source, loaded, size })

@@ -89,6 +89,8 @@ const SPECIAL: &str = "env.spr";
 
 /// The block of a PC that begins at guest address 0.
 pub const MAIN: &[u8] = b"pc.ram";
+/// Bytes of it that a loader may look at later: option ROMs are in them.
+pub const LOW: u64 = 1 << 20;
 
 /// How far a resizable block can grow on a destination where it has `own` bytes.
 ///

@@ -38,6 +38,8 @@ pub struct Reader<'s> {
     offset: u64,
     ended: bool,
     failed: Option<String>,
+    /// Told where contents of memory lie.
+    told: Option<&'s mut dyn FnMut(u64, u64)>,
 }
 
 impl std::fmt::Debug for Reader<'_> {
@@ -72,6 +74,20 @@ impl<'s> Reader<'s> {
             offset: 0,
             ended: false,
             failed: None,
+            told: None,
+        }
+    }
+
+    /// The same, and tells where the contents of a guest's memory and disks lie, offset and length, before
+    /// it reads them: nobody else needs to keep them.
+    pub fn telling(self, told: &'s mut dyn FnMut(u64, u64)) -> Self {
+        Reader { told: Some(told), ..self }
+    }
+
+    /// Says that the next `len` bytes are contents of memory.
+    pub fn contents(&mut self, len: u64) {
+        if let Some(told) = &mut self.told {
+            told(self.offset, len);
         }
     }
 

@@ -35,7 +35,7 @@ impl By {
 /// Chooses what reads the stream, and looks at its beginning and end for that.
 pub(super) fn reader(args: &Args, source: &mut Source) -> Result<By, CliError> {
     if let Some(release) = &args.release {
-        let (library, _) = args.input.open()?;
+        let (library, _) = args.input.open_sparing()?;
         return match (&args.machine, &args.scenario) {
             (Some(machine), Some(scenario)) => {
                 Ok(By::Release(destination(&library, release, machine, scenario)?))

@@ -23,7 +23,7 @@ const PIECE: usize = 700;
 /// A reproducer in words.
 pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     counts.begin();
-    let options = Options { limit: LIMIT, memory: MEMORY, snapshot: None };
+    let options = Options { limit: LIMIT, memory: MEMORY, snapshot: None, whole: true };
     let mut source = match open_bytes("input", bytes.to_vec(), &options) {
         Ok(source) => source,
         Err(InputError::Snapshot { .. }) => {

@@ -142,3 +142,18 @@ fn tables_that_lead_nowhere_are_refused() {
         assert!(text.contains(says), "{text}");
     }
 }
+
+/// Tables of a few bytes can map any number of zeros: as of a packed file, no more comes out than allowed.
+#[test]
+fn a_state_that_its_file_does_not_have_is_bounded() {
+    let mut disk = disk(Clusters::Plain);
+    let (table, _) = places(&disk);
+    disk[table + 40..table + 48].copy_from_slice(&(400u64 << 20).to_be_bytes());
+    let open = |limit| open_bytes("disk", disk.clone(), &Options { limit, ..Options::default() });
+    assert_eq!(open(400 << 20).expect("as much as is allowed").size(), 400 << 20);
+    let refused = open(1 << 20).expect_err("must be refused").to_string();
+    assert!(
+        refused.contains("more than 1048576 bytes") && refused.contains("--max-bytes"),
+        "{refused}"
+    );
+}

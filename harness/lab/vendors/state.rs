@@ -8,7 +8,9 @@ use std::io::{Read, Seek};
 use super::VendorError;
 use super::derive::Build;
 use super::migrate::{Feature, FeaturePart, can_migrate};
+use crate::dialect::machine::bare;
 use crate::release::library::Library;
+use crate::stream::frames::{Depth, scan};
 use crate::stream::{Destination, load};
 use crate::trace::{Judged, Meaning, Verdict, judge_reading};
 use crate::wire::{Feed, Kind};
@@ -76,8 +78,12 @@ pub fn can_migrate_stream<S: Read + Seek>(
     let io = |source| VendorError::Unreadable { source };
     let size = stream.seek(std::io::SeekFrom::End(0)).map_err(io)?;
     let (mut found, mut reasons) = (None, Vec::new());
+    stream.rewind().map_err(io)?;
+    let said = scan(stream, Depth::Framing).machine.filter(|name| !name.is_empty());
     for (machine, scenario) in library.corpus().destinations(&from.release) {
-        if !place(&machine, &scenario) {
+        // What the stream says of its machine type is compared by every loader that knows of it.
+        let other = said.as_ref().is_some_and(|said| said != bare(&machine));
+        if other || !place(&machine, &scenario) {
             continue;
         }
         let Some(source) = from.destination(library, &machine, &scenario)? else { continue };

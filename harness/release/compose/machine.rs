@@ -35,7 +35,7 @@ pub struct Machine {
     pub capabilities: Capabilities,
     /// RAM blocks with their lengths in bytes.
     pub blocks: Vec<(Vec<u8>, u64)>,
-    /// Whether a description follows the state.
+    /// Whether a description follows the state, though it may be cut.
     pub described: bool,
     /// Its description.
     pub description: Option<Description>,
@@ -146,7 +146,7 @@ impl Machine {
             machine: framing.machine.filter(|name| !name.is_empty()),
             capabilities,
             blocks,
-            described: description.is_some(),
+            described: own.dialect.description,
             condensed,
             stopped,
             own: Some(own),

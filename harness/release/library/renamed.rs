@@ -13,9 +13,9 @@ use crate::vmstate::schema::{Field, Kind, Size, Tables, Vmsd};
 /// Which field of a description: name to compare by, its occurrence, and how many have that name.
 type Place = (String, usize, usize);
 
-/// Completes the tables of all releases from each other.
-pub(super) fn complete<K: Clone + Ord>(tables: &mut BTreeMap<K, Tables>, renames: &Renames) {
-    let open: Vec<(K, String, usize)> = (tables.iter())
+/// Completes the tables of all releases of an architecture from each other.
+pub(super) fn complete(tables: &mut BTreeMap<String, Tables>, renames: &Renames) {
+    let open: Vec<(String, String, usize)> = (tables.iter())
         .flat_map(|(release, tables)| tables.vmsd.iter().map(move |(key, v)| (release, key, v)))
         .flat_map(|(release, key, vmsd)| {
             let open = vmsd.fields.iter().enumerate().filter(|(_, field)| is_open(field));

@@ -11,14 +11,19 @@ use crossload::release::library::Library;
 use crossload::release::provenance::Fixture;
 use crossload::stream::Destination;
 
-/// The command with so many MiB of address space beyond the program's own file, which it maps.
+/// The command with so many MiB of address space beyond the program's own file, which it maps, and files
+/// of at most 4 MiB (8192 blocks of 512 bytes).
 #[cfg(target_os = "linux")]
 pub fn confined(mib: u64, arguments: &[&str]) -> std::process::Command {
     let program = env!("CARGO_BIN_EXE_crossload");
     let own = std::fs::metadata(program).expect("the program").len();
     let limit = own / 1024 + mib * 1024;
     let mut command = std::process::Command::new("sh");
-    command.args(["-c", &format!("ulimit -v {limit} && exec \"$0\" \"$@\""), program]);
+    command.args([
+        "-c",
+        &format!("ulimit -v {limit} && ulimit -f 8192 && exec \"$0\" \"$@\""),
+        program,
+    ]);
     command.args(arguments).stdout(std::process::Stdio::piped());
     command
 }
