@@ -32,9 +32,9 @@ fn bounded(target: &Target, bytes: &[u8], counts: &mut Counts) -> Outcome {
 }
 
 /// Counts of this process; told when it ends.
-struct Told(Counts);
+struct Reported(Counts);
 
-impl Drop for Told {
+impl Drop for Reported {
     fn drop(&mut self) {
         // There is nobody to tell if the standard error stream is gone.
         let _ = writeln!(std::io::stderr(), "{}", self.0);
@@ -46,7 +46,7 @@ impl Drop for Told {
 }
 
 thread_local! {
-    static COUNTS: RefCell<Told> = RefCell::new(Told(counts()));
+    static COUNTS: RefCell<Reported> = RefCell::new(Reported(counts()));
 }
 
 fn counts() -> Counts {
@@ -62,10 +62,10 @@ fn counts() -> Counts {
 /// When the target fails: the panic is the crash that a fuzzer looks for.
 pub fn run(name: &str, bytes: &[u8]) {
     let Some(target) = target(name) else { panic!("no target is called {name}") };
-    let outcome = COUNTS.with_borrow_mut(|told| bounded(target, bytes, &mut told.0));
+    let outcome = COUNTS.with_borrow_mut(|reported| bounded(target, bytes, &mut reported.0));
     if let Err(failure) = outcome {
         // The table of a run that ends so is told here.
-        let counts = COUNTS.with_borrow(|told| told.0.to_string());
+        let counts = COUNTS.with_borrow(|reported| reported.0.to_string());
         panic!("{failure}\n{counts}");
     }
 }

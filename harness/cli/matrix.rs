@@ -95,7 +95,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let cells: Vec<CellResult> = run.cells.iter().filter(shown).cloned().collect();
     let corpus = args.input.matrix.as_deref().map_or("corpus".into(), beside);
     let corpus = corpus.display().to_string();
-    let told = ci::Told { config: &config, run: &run, cells: &cells, corpus: &corpus };
+    let told = ci::Summary { config: &config, run: &run, cells: &cells, corpus: &corpus };
     let text = match args.format {
         Format::Table => table(&config, &run, &cells, args.all),
         Format::Json => json(&config, &run, &cells)?,

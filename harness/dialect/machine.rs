@@ -17,7 +17,7 @@ pub fn architecture(machine: &str) -> &str {
 
 /// The name of a machine type as its binary calls it, and as streams have it.
 #[must_use]
-pub fn bare(machine: &str) -> &str {
+pub fn unqualified(machine: &str) -> &str {
     machine.split_once('/').map_or(machine, |(_, name)| name)
 }
 
@@ -34,7 +34,7 @@ pub fn of_architecture(architecture: &str, name: &str) -> String {
 /// architecture before its name.
 #[must_use]
 pub fn has_channels(machine: &str) -> bool {
-    bare(machine).starts_with("s390-ccw-virtio")
+    unqualified(machine).starts_with("s390-ccw-virtio")
 }
 
 /// How many bits of an address are within a page of memory: 12, but 10 up to virt-2.7 of ARM, whose
@@ -55,13 +55,13 @@ pub fn fewest_page_bits(machine: &str) -> u32 {
 }
 
 fn is_numbered_virt(machine: &str) -> bool {
-    bare(machine).starts_with("virt-")
+    unqualified(machine).starts_with("virt-")
 }
 
 /// A machine type as somebody wrote it, with or without the architecture that needs none.
 #[must_use]
 pub fn canonical(written: &str) -> String {
-    of_architecture(architecture(written), bare(written))
+    of_architecture(architecture(written), unqualified(written))
 }
 
 /// The release whose behaviour a versioned machine type keeps: `pc-i440fx-2.4` is 2.4.
@@ -100,9 +100,9 @@ mod tests {
 
     #[test]
     fn an_architecture_is_said_before_the_name() {
-        assert_eq!((architecture("pc-1.0"), bare("pc-1.0")), (X86_64, "pc-1.0"));
+        assert_eq!((architecture("pc-1.0"), unqualified("pc-1.0")), (X86_64, "pc-1.0"));
         let arm = of_architecture("aarch64", "virt-7.2");
-        assert_eq!((architecture(&arm), bare(&arm)), ("aarch64", "virt-7.2"));
+        assert_eq!((architecture(&arm), unqualified(&arm)), ("aarch64", "virt-7.2"));
         assert_eq!(Generation::of(&arm), Some(Generation::new(7, 2)));
         assert_eq!(Generation::of("riscv64/virt"), None);
         assert_eq!(canonical("x86_64/pc-1.0"), "pc-1.0");

@@ -22,7 +22,7 @@ fn changes(before: &str, after: &str) -> String {
 }
 
 /// All rules, in as many lines for every release.
-fn told(version: Version, machine: &str) -> String {
+fn reported(version: Version, machine: &str) -> String {
     let Dialect { configuration, commands, .. } = Dialect::of(version, machine);
     let rest = Dialect { configuration: None, commands: None, ..Dialect::of(version, machine) };
     let mut text = format!("{rest:#?}\nconfiguration: {configuration:?}\n");
@@ -40,7 +40,7 @@ fn rules_by_release() {
     let machine = "microvm";
     let mut before: Option<String> = None;
     for name in RELEASES {
-        let now = told(name.parse().unwrap(), machine);
+        let now = reported(name.parse().unwrap(), machine);
         let changed = match &before {
             None => now.clone(),
             Some(before) => changes(before, &now),

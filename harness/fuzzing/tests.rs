@@ -50,7 +50,7 @@ fn must_occur(target: &str) -> Vec<&'static str> {
             "section: renamed, length too",
             "section: packed",
             "section: packed, other length",
-            "length put right",
+            "length fixed up",
             "edited bytes",
             "faithful",
             "refused",

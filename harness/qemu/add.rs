@@ -302,7 +302,7 @@ fn changes(
     before: &str,
     of: &str,
 ) -> Result<Vec<String>, QemuError> {
-    let (mut told, mut sent) = (BTreeSet::new(), BTreeMap::new());
+    let (mut reported, mut sent) = (BTreeSet::new(), BTreeMap::new());
     let (of_new, of_old) = (known(library, release, of)?, known(library, before, of)?);
     let own = |f: &&Fixture| f.release == release && architecture(&f.machine) == of;
     for fixture in library.fixtures().iter().filter(own) {
@@ -324,23 +324,23 @@ fn changes(
                         names.insert(format!("{what} {name}"));
                     }
                     (false, true) => {
-                        told.insert(format!("new: {what} {name}"));
+                        reported.insert(format!("new: {what} {name}"));
                     }
                     (false, false) => {
-                        told.insert(format!("gone: {what} {name}, which {before} sent"));
+                        reported.insert(format!("gone: {what} {name}, which {before} sent"));
                     }
                 }
             }
         }
     }
     if let (Some(old), Some(new)) = (library.tables(before, of), library.tables(release, of)) {
-        versions(old, new, &mut told);
+        versions(old, new, &mut reported);
     }
     let alone = sent.into_iter().map(|(by, names)| {
         let names: Vec<String> = names.into_iter().collect();
         format!("sent by {by} alone, though both know it: {}", names.join(", "))
     });
-    Ok(told.into_iter().chain(alone).collect())
+    Ok(reported.into_iter().chain(alone).collect())
 }
 
 /// Sections and subsections that the fixture of a destination carries, with what they are.
@@ -365,7 +365,7 @@ fn known(library: &Library, release: &str, of: &str) -> Result<BTreeSet<String>,
 }
 
 /// Versions that differ, of descriptions that both know.
-fn versions(old: &Tables, new: &Tables, told: &mut BTreeSet<String>) {
+fn versions(old: &Tables, new: &Tables, reported: &mut BTreeSet<String>) {
     let by_name = |tables: &Tables| -> BTreeMap<String, BTreeSet<u32>> {
         let mut names: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
         for vmsd in tables.vmsd.values() {
@@ -376,7 +376,7 @@ fn versions(old: &Tables, new: &Tables, told: &mut BTreeSet<String>) {
     let old = by_name(old);
     for (name, now) in by_name(new) {
         if let Some(was) = old.get(&name).filter(|was| was.is_disjoint(&now)) {
-            told.insert(format!("version of {name}: {was:?} became {now:?}"));
+            reported.insert(format!("version of {name}: {was:?} became {now:?}"));
         }
     }
 }

@@ -14,7 +14,7 @@ use super::emulator::common_arguments;
 use super::groups::Scratch;
 use super::process::{Task, output};
 use crate::dialect::Version;
-use crate::dialect::machine::bare;
+use crate::dialect::machine::unqualified;
 use crate::release::held::Held;
 
 /// The first release with `-dump-vmstate`.
@@ -81,7 +81,7 @@ fn index(captured: &[Captured]) -> Value {
 pub fn dump(binary: &Binary, machine: &str, limit: Duration) -> Result<Vec<u8>, QemuError> {
     let folder = Scratch::new().map_err(QemuError::files)?;
     let arguments =
-        ["-M", bare(machine), "-nodefaults", "-nographic", "-dump-vmstate", "dump.json"];
+        ["-M", unqualified(machine), "-nodefaults", "-nographic", "-dump-vmstate", "dump.json"];
     let arguments = arguments.map(str::to_owned).to_vec();
     output(Task { program: &binary.path, arguments, folder: folder.path(), stdin: None }, limit)?;
     std::fs::read(folder.path().join("dump.json")).map_err(QemuError::files)

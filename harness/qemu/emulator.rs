@@ -25,7 +25,7 @@ use super::qmp::QmpError;
 use super::tpm::Tpm;
 use super::{platform, roms};
 use crate::dialect::Version;
-use crate::dialect::machine::{architecture, bare};
+use crate::dialect::machine::{architecture, unqualified};
 
 /// A machine: what is the same on both sides of a migration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -287,7 +287,7 @@ pub fn common_arguments(machine: &str) -> Vec<String> {
 /// The whole command line but for migration and control.
 #[must_use]
 pub fn command_line(setup: &Setup) -> Vec<String> {
-    let machine = ["-M".to_owned(), bare(&setup.machine).to_owned()];
+    let machine = ["-M".to_owned(), unqualified(&setup.machine).to_owned()];
     if setup.own {
         return machine.into_iter().chain(setup.arguments.iter().cloned()).collect();
     }

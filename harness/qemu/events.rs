@@ -209,12 +209,16 @@ pub fn difference(
     if over == 0 || (!accepted && over <= 1) {
         return None;
     }
-    let told =
+    let reported =
         |events: &[Event]| events.get(same).map_or("nothing more".to_owned(), Event::to_string);
     let within = real.iter().take(same).rev().find(|e| matches!(e, Event::Section { .. }));
     let within = within.map_or(String::new(), |section| format!("in {section}: "));
     let before = real.get(same.wrapping_sub(1)).map_or(String::new(), |e| format!(" (after {e})"));
-    Some(format!("{within}the binary read {}, the model {}{before}", told(real), told(model)))
+    Some(format!(
+        "{within}the binary read {}, the model {}{before}",
+        reported(real),
+        reported(model)
+    ))
 }
 
 /// Whether two readings are the same as far as the shorter one goes, but for the last thing of it.
@@ -316,19 +320,19 @@ vmstate_load_state_end virtio-console end/0
     fn of_a_hand_written_section_what_is_in_subsections_is_compared() {
         let library = Library::open(Corpus::embedded().unwrap()).unwrap();
         let to = library.destination("7.2", "pc-i440fx-7.2", "virtio").unwrap().unwrap();
-        let told: Vec<String> = traced(TRACE, &to).iter().map(Event::to_string).collect();
+        let reported: Vec<String> = traced(TRACE, &to).iter().map(Event::to_string).collect();
         let section = "section 0000:00:05.0/virtio-serial 0 version 3";
         let (head, field) = ("subsection virtio/64bit_features", "field guest_features");
-        assert_eq!(told, [section, head, field]);
+        assert_eq!(reported, [section, head, field]);
 
         let fixture = library.fixture("7.2", "pc-i440fx-7.2", "virtqueue").unwrap();
         let to = library.destination("7.2", "pc-i440fx-7.2", "virtqueue").unwrap().unwrap();
         let stream = library.corpus().stream(fixture).unwrap();
         let model = modelled(&to, &load_bytes(&to, &stream, &Feed::Bulk), &stream);
-        let told: Vec<String> = model.iter().map(Event::to_string).collect();
-        let begin = told.iter().position(|line| line.contains("/virtio-net 0")).unwrap();
+        let reported: Vec<String> = model.iter().map(Event::to_string).collect();
+        let begin = reported.iter().position(|line| line.contains("/virtio-net 0")).unwrap();
         let section: Vec<&String> =
-            told[begin + 1..].iter().take_while(|line| !line.starts_with("section")).collect();
+            reported[begin + 1..].iter().take_while(|line| !line.starts_with("section")).collect();
         assert!(section[0].starts_with("subsection virtio"), "{section:?}");
         assert!(section[1].starts_with("field "), "{section:?}");
     }

@@ -139,7 +139,7 @@ fn newest<'m>(machines: impl Iterator<Item = &'m MachineType>) -> Option<&'m str
 pub fn gate(
     order: &Order<'_>,
     known: &Corpus,
-    told: &(dyn Fn(&str) + Sync),
+    reported: &(dyn Fn(&str) + Sync),
 ) -> Result<Gate, QemuError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(order.jobs).build();
     let pool = pool.map_err(|e| QemuError::files(std::io::Error::other(e)))?;
@@ -155,7 +155,7 @@ pub fn gate(
         };
         let tried: Vec<Result<Captured, QemuError>> = pool.install(|| {
             let one = |(scenario, machine): &(&Scenario, String)| {
-                told(&format!("{}: capturing {machine} {}", build.name, scenario.name));
+                reported(&format!("{}: capturing {machine} {}", build.name, scenario.name));
                 capture(binary, build.name, scenario, machine, order.limit)
             };
             order.wanted.par_iter().map(one).collect()
@@ -180,7 +180,7 @@ pub fn gate(
         sent.extend(captured.into_iter().map(|c| Sent { fixture: c.fixture, stream: c.stream }));
     }
 
-    told("reading what they tell of themselves");
+    reported("reading what they tell of themselves");
     let of_recorded = |path: &str| {
         order.builds.iter().any(|build| {
             build.binary.is_none()
@@ -222,7 +222,7 @@ pub fn gate(
                 Ok(Some(Crossed { fixture, to, real }))
             };
             let Some(binary) = to.binary else { return crossed(None) };
-            told(&format!("{} into {}", fixture.id(), to.name));
+            reported(&format!("{} into {}", fixture.id(), to.name));
             let Some((scenario, _)) = scenario(&fixture.scenario) else { return Ok(None) };
             let setup = setup(scenario, &fixture.machine)?;
             let wanted = Wanted { feed: Feed::Bulk, trace: false, save: false, limit: order.limit };

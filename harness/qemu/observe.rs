@@ -104,8 +104,8 @@ pub fn record(folder: &Path, new: Vec<Observed>) -> Result<Recorded, QemuError> 
                     group.scenario,
                     was.source,
                     was.destination,
-                    told(was),
-                    told(&cell)
+                    reported(was),
+                    reported(&cell)
                 )),
             }
         }
@@ -121,7 +121,7 @@ pub fn record(folder: &Path, new: Vec<Observed>) -> Result<Recorded, QemuError> 
     Ok(recorded)
 }
 
-fn told(cell: &ObservedCell) -> String {
+fn reported(cell: &ObservedCell) -> String {
     let Outcome { verdict, consumed, .. } = &cell.trickle8;
     let at = consumed.map_or("an unknown byte".to_owned(), |n| format!("byte {n}"));
     format!("{verdict:?} at {at} of {}, in bulk {:?}", cell.size, cell.bulk.verdict)

@@ -2,7 +2,7 @@
 //! architecture is started with.
 
 use super::emulator::COMMON;
-use crate::dialect::machine::{X86_64, architecture, bare};
+use crate::dialect::machine::{X86_64, architecture, unqualified};
 use crate::matrix::config::CHIPSETS;
 
 /// A family of machine types that take the same devices and the same guest programs.
@@ -35,7 +35,7 @@ impl Platform {
     }
 
     fn has(&self, machine: &str) -> bool {
-        let name = bare(machine);
+        let name = unqualified(machine);
         let versioned = !self.begins.is_empty() && name.starts_with(self.begins);
         self.architecture() == architecture(machine) && (versioned || name == self.plain)
     }

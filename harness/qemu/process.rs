@@ -396,9 +396,9 @@ mod tests {
             process.wait(Deadline::within(Duration::from_secs(60))).unwrap(),
             Some(Ended::Signalled(9))
         );
-        let told = process.stderr();
-        assert!(told.ends_with("bytes, and was killed]") && told.len() < KEPT + 100);
-        assert!(said(&told).len() < TOLD + 100 && said(&told).contains("what a day"));
+        let reported = process.stderr();
+        assert!(reported.ends_with("bytes, and was killed]") && reported.len() < KEPT + 100);
+        assert!(said(&reported).len() < TOLD + 100 && said(&reported).contains("what a day"));
     }
 
     #[test]

@@ -9,19 +9,19 @@
 //! | VMDESCRIPTION of the stream | codecs, sizes on the wire, kinds of nesting |
 //! | `-dump-vmstate` (`dump`) | presence hooks, field and minimum versions, sizes in memory, all subsections |
 //!
-//! All machine types and scenarios of a release fill the same drafts (`draft`, `describe`): an
+//! All machine types and scenarios of a release fill the same drafts (`partial`, `describe`): an
 //! old machine type, whose stream has no VMDESCRIPTION, learns codecs from a newer one. What
 //! stays open is taken from other releases' tables under narrow conditions and with a mark
-//! (`inherit`), or stays [`Kind::Unknown`](crate::vmstate::schema::Kind::Unknown) (`finish`).
+//! (`inherit`), or stays [`Kind::Unknown`](crate::vmstate::schema::Kind::Unknown) (`assemble`).
 
 pub mod answers;
+mod assemble;
 mod describe;
-mod draft;
 pub mod dump;
-mod finish;
 mod handlers;
 mod inherit;
 mod known;
+mod partial;
 pub mod recording;
 mod resolve;
 #[cfg(test)]
@@ -34,8 +34,8 @@ use std::collections::BTreeSet;
 use crate::release::notes::Note;
 use crate::stream::vmdescription::{self, Description, DescriptionError};
 use crate::vmstate::schema::{Answers, Body, Handler, Handlers, Tables};
-use draft::{Drafts, Id};
 use handlers::Sent;
+use partial::{Id, Partials};
 pub use trace_log::TraceLog;
 
 /// `Handlers::origin` of what this importer makes.
@@ -104,7 +104,7 @@ pub enum BundleError {
 }
 
 /// One scenario, parsed.
-struct Told {
+struct Reported {
     machine: String,
     scenario: String,
     trace: Option<TraceLog>,
@@ -120,22 +120,22 @@ struct Told {
 /// What is missing is no error: it is noted.
 pub fn import_bundle(input: BundleInput, pool: &Pool) -> Result<Imported, BundleError> {
     let release = input.release;
-    let (dump, mut told) = parse(input.machines)?;
-    let mut drafts = Drafts::new(dump);
-    for scenario in &mut told {
-        scenario.adopt(&mut drafts);
+    let (dump, mut reported) = parse(input.machines)?;
+    let mut partials = Partials::new(dump);
+    for scenario in &mut reported {
+        scenario.adopt(&mut partials);
     }
-    drafts.complete(0);
-    for scenario in &mut told {
-        scenario.describe(&mut drafts);
+    partials.complete(0);
+    for scenario in &mut reported {
+        scenario.describe(&mut partials);
     }
     let heritage = inherit::Heritage::new(pool, &release);
-    let mut finisher = finish::Finisher::new(&release, &drafts, &heritage);
+    let mut assembler = assemble::Assembler::new(&release, &partials, &heritage);
     let mut handlers = Vec::new();
     let mut notes = Vec::new();
-    for scenario in &mut told {
+    for scenario in &mut reported {
         if scenario.sections.is_empty() {
-            let Told { machine, scenario, .. } = scenario;
+            let Reported { machine, scenario, .. } = scenario;
             let place = format!("{machine}.{scenario}");
             notes.push(Note::at(place, "left out: neither trace nor VMDESCRIPTION"));
             continue;
@@ -149,16 +149,17 @@ pub fn import_bundle(input: BundleInput, pool: &Pool) -> Result<Imported, Bundle
         };
         let mut sent = Vec::new();
         for (mut section, id) in std::mem::take(&mut scenario.sections) {
-            section.vmsd = id.and_then(|id| Some((drafts.get(id)?.name.clone(), finisher.key(id))));
+            section.vmsd =
+                id.and_then(|id| Some((partials.get(id)?.name.clone(), assembler.key(id))));
             sent.push(section);
         }
         handlers::add_handlers(&mut list, sent, &heritage, &mut notes);
         handlers.push(list);
     }
-    let tables = finisher.tables();
+    let tables = assembler.tables();
     for list in &mut handlers {
-        let own = |of: &&Told| of.machine == list.machine && of.scenario == list.scenario;
-        let Some(scenario) = told.iter().find(own) else { continue };
+        let own = |of: &&Reported| of.machine == list.machine && of.scenario == list.scenario;
+        let Some(scenario) = reported.iter().find(own) else { continue };
         for handler in &mut list.handlers {
             let Some((answers, differ)) = scenario.answers(tables, handler) else { continue };
             handler.answers = answers;
@@ -168,11 +169,11 @@ pub fn import_bundle(input: BundleInput, pool: &Pool) -> Result<Imported, Bundle
             }));
         }
     }
-    notes.append(&mut finisher.notes);
-    notes.extend(drafts.conflicts.iter().cloned());
+    notes.append(&mut assembler.notes);
+    notes.extend(partials.conflicts.iter().cloned());
     let notes: BTreeSet<Note> = notes.into_iter().collect();
     let notes = notes.into_iter().collect();
-    Ok(Imported { tables: finisher.into_tables(), handlers, notes })
+    Ok(Imported { tables: assembler.into_tables(), handlers, notes })
 }
 
 /// Reads the text of a trace, called `file`, that a scenario has.
@@ -183,9 +184,9 @@ pub fn traced(file: &str, text: &str) -> Result<TraceLog, BundleError> {
     trace_log::parse(text).map_err(|source| BundleError::Trace { file: file.to_owned(), source })
 }
 
-fn parse(machines: Vec<BundleMachine>) -> Result<(dump::Dump, Vec<Told>), BundleError> {
+fn parse(machines: Vec<BundleMachine>) -> Result<(dump::Dump, Vec<Reported>), BundleError> {
     let mut dump = dump::Dump::default();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for machine in machines {
         if let Some(json) = &machine.dump {
             let file = machine.machine.clone();
@@ -199,7 +200,7 @@ fn parse(machines: Vec<BundleMachine>) -> Result<(dump::Dump, Vec<Told>), Bundle
                 let file = format!("{}.{}", machine.machine, scenario.scenario);
                 BundleError::Description { file, source }
             })?;
-            told.push(Told {
+            reported.push(Reported {
                 machine: machine.machine.clone(),
                 scenario: scenario.scenario,
                 trace: scenario.trace,
@@ -208,15 +209,15 @@ fn parse(machines: Vec<BundleMachine>) -> Result<(dump::Dump, Vec<Told>), Bundle
             });
         }
     }
-    Ok((dump, told))
+    Ok((dump, reported))
 }
 
-impl Told {
+impl Reported {
     /// Takes the trace into the drafts.
-    fn adopt(&mut self, drafts: &mut Drafts) {
+    fn adopt(&mut self, partials: &mut Partials) {
         let Some(trace) = &self.trace else { return };
         for section in &trace.sections {
-            let id = section.load.as_ref().map(|load| drafts.adopt(load, trace.tells_hooks));
+            let id = section.load.as_ref().map(|load| partials.adopt(load, trace.tells_hooks));
             let sent = Sent {
                 idstr: section.idstr.clone(),
                 instance_id: section.instance_id,
@@ -240,7 +241,7 @@ impl Told {
     }
 
     /// Takes the VMDESCRIPTION into the drafts, and its sections where there is no trace.
-    fn describe(&mut self, drafts: &mut Drafts) {
+    fn describe(&mut self, partials: &mut Partials) {
         let traced = self.trace.is_some();
         for device in self.description.iter().flat_map(|description| &description.devices) {
             if device.body.vmsd_name.is_none() {
@@ -251,9 +252,9 @@ impl Told {
             });
             let id = match known.and_then(|(_, id)| *id) {
                 Some(id) => id,
-                None => describe::draft_of(drafts, &device.body),
+                None => describe::draft_of(partials, &device.body),
             };
-            describe::describe(drafts, id, &device.body, traced);
+            describe::describe(partials, id, &device.body, traced);
             if !traced {
                 let sent = Sent {
                     idstr: device.name.clone(),

@@ -6,7 +6,7 @@
 //! reach the corpus.
 //!
 //! A later QEMU may say more of its descriptions than this importer knows: another key, flag or kind
-//! of codec. It is kept and told ([`told`]), and what could hang on it is [`Kind::Unknown`].
+//! of codec. It is kept and told ([`reported`]), and what could hang on it is [`Kind::Unknown`].
 
 mod kept;
 mod wire;
@@ -22,7 +22,7 @@ use crate::vmstate::schema::{
     Answers, Body, Compat, Count, Field, Handler, Handlers, Kind, OldLoader, Presence, Size,
     Subsection, Tables, Untold, Vmsd,
 };
-pub use kept::told;
+pub use kept::reported;
 use kept::{Kept, More};
 use wire::{Flags, WireField, WireHandler, WireTables, WireVmsd};
 

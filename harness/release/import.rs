@@ -221,7 +221,7 @@ impl Run<'_> {
             }
             let tables = debugger::tables(&path, release, &packed_text(self.dir, &path)?)?;
             self.write_json(&tables_path(release, architecture), &tables)?;
-            self.say(release, debugger::told(&tables.more));
+            self.say(release, debugger::reported(&tables.more));
         }
         Ok(())
     }
@@ -254,7 +254,7 @@ impl Run<'_> {
                 &format!("{release}/destinations/{machine}.{scenario}.json"),
                 &handlers,
             )?;
-            self.say(release, debugger::told(&handlers.more));
+            self.say(release, debugger::reported(&handlers.more));
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::catalogue::chipset;
 use super::corpus::{Corpus, CorpusError};
 use super::near;
 use super::provenance::Fixture;
-use crate::dialect::machine::{X86_64, architecture, bare, of_architecture};
+use crate::dialect::machine::{X86_64, architecture, of_architecture, unqualified};
 use crate::dialect::{AfterEnd, Dialect, Generation, Version};
 use crate::stream::vmdescription::locate;
 use crate::stream::{Body, Destination, Handler, load};
@@ -156,8 +156,10 @@ impl Library {
         machine: &str,
         scenario: &str,
     ) -> Result<Option<Destination>, LibraryError> {
-        let Some(mut destination) = self.bare(release, machine, scenario)? else { return Ok(None) };
-        self.furnish(&mut destination)?;
+        let Some(mut destination) = self.without_local_values(release, machine, scenario)? else {
+            return Ok(None);
+        };
+        self.fill_local_values(&mut destination)?;
         Ok(Some(destination))
     }
 
@@ -165,7 +167,7 @@ impl Library {
     ///
     /// # Errors
     /// Tables or fixtures that cannot be read.
-    pub fn furnish(&self, destination: &mut Destination) -> Result<(), LibraryError> {
+    pub fn fill_local_values(&self, destination: &mut Destination) -> Result<(), LibraryError> {
         let Destination { release, machine, scenario, .. } = &*destination;
         let Some(fixture) = self.nearest(release, machine, scenario) else { return Ok(()) };
         if fixture.release == *release {
@@ -183,7 +185,7 @@ impl Library {
         drop(known);
         let shown = match found {
             Some(shown) => shown,
-            None => match self.bare(&fixture.release, machine, scenario)? {
+            None => match self.without_local_values(&fixture.release, machine, scenario)? {
                 Some(other) => {
                     let stream = self.corpus.shared_stream(fixture)?;
                     self.showed(fixture, &local(&other, &stream))
@@ -221,7 +223,7 @@ impl Library {
     }
 
     /// A destination without local values.
-    fn bare(
+    fn without_local_values(
         &self,
         release: &str,
         machine: &str,
@@ -266,7 +268,7 @@ impl Library {
         let known = |same: &dyn Fn(&str) -> bool| {
             let releases = self.releases.iter();
             let all = releases.flat_map(|(release, _)| self.corpus.destinations(release));
-            let all = all.map(|(machine, _)| machine).filter(|machine| same(bare(machine)));
+            let all = all.map(|(machine, _)| machine).filter(|machine| same(unqualified(machine)));
             all.map(|machine| architecture(&machine).to_owned()).collect::<BTreeSet<String>>()
         };
         let numbered = |name: &str| Generation::of(name).is_some();

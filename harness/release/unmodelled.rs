@@ -157,17 +157,17 @@ mod tests {
         )
         .unwrap();
         let destination = build(&handlers, &tables, &Renames::default()).unwrap();
-        let told = |found: BTreeSet<Unmodelled>| -> Vec<String> {
+        let reported = |found: BTreeSet<Unmodelled>| -> Vec<String> {
             let line = |one: Unmodelled| format!("{} {} in {}", one.what, one.name, one.place);
             found.into_iter().map(line).collect()
         };
-        let found = told(of(&destination));
+        let found = reported(of(&destination));
         // The tables have what no handler reaches, and no handlers.
         let mut more = tables.clone();
         let mut other = more.vmsd["x"].clone();
         "unreached".clone_into(&mut other.name);
         more.vmsd.insert("unreached".to_owned(), other);
-        let all = told(in_tables(&more, Version::new(8, 0, 0), "pc").unwrap());
+        let all = reported(in_tables(&more, Version::new(8, 0, 0), "pc").unwrap());
         assert_eq!(all.len(), 2 * (found.len() - 1), "{all:?}");
         assert!(all.iter().any(|one| one.ends_with("in unreached/a")), "{all:?}");
         assert_eq!(

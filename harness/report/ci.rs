@@ -18,7 +18,7 @@ use super::findings::Finding;
 
 /// A run, and where its files are.
 #[derive(Debug, Clone, Copy)]
-pub struct Told<'r> {
+pub struct Summary<'r> {
     /// What is claimed.
     pub config: &'r Config,
     /// What came of it.
@@ -38,7 +38,7 @@ pub struct Line {
     pub line: usize,
 }
 
-impl Told<'_> {
+impl Summary<'_> {
     /// What is to be looked at for a finding: the entry that names it, else the provenance of the
     /// first stream.
     fn line(&self, finding: &Finding) -> Line {

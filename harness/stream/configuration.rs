@@ -2,7 +2,7 @@
 
 use super::load::Load;
 use super::record;
-use crate::dialect::machine::{self, bare};
+use crate::dialect::machine::{self, unqualified};
 use crate::vmstate::flow::SUBSECTION;
 use crate::wire::{Error, Kind, Refill, Result};
 
@@ -78,7 +78,7 @@ pub(super) fn load(load: &mut Load<'_, '_>) -> Result<()> {
         load.framing("configuration subsection", at);
     }
     // The checks run after the whole section has been read.
-    let local = bare(&load.to.machine);
+    let local = unqualified(&load.to.machine);
     if !local.as_bytes().starts_with(&name) {
         return Err(refuse(
             Kind::MachineMismatch {

@@ -90,9 +90,9 @@ pub fn scan(source: &mut dyn Read, depth: Depth) -> Scan {
 pub fn scan_telling<'s>(
     source: &'s mut dyn Read,
     depth: Depth,
-    told: &'s mut dyn FnMut(u64, u64),
+    reported: &'s mut dyn FnMut(u64, u64),
 ) -> Scan {
-    scan_by(Reader::new(source, &Feed::Bulk).telling(told), depth)
+    scan_by(Reader::new(source, &Feed::Bulk).telling(reported), depth)
 }
 
 fn scan_by(mut reader: Reader<'_>, depth: Depth) -> Scan {

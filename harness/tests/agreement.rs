@@ -27,7 +27,7 @@ fn real_binaries_did_what_the_model_says() {
     assert!(stale.is_empty(), "entries of matrix.toml that explain nothing, by line: {stale:?}");
 
     let all = agreement.cells.iter().chain(&agreement.changed);
-    let open: Vec<String> = all.filter(|c| c.explained.is_none()).filter_map(told).collect();
+    let open: Vec<String> = all.filter(|c| c.explained.is_none()).filter_map(reported).collect();
     assert!(open.is_empty(), "{} disagree:\n{}", open.len(), open.join("\n"));
 
     let listed = agreement.cells.iter().filter(|c| c.explained.is_some()).count() as f64;
@@ -37,7 +37,7 @@ fn real_binaries_did_what_the_model_says() {
 }
 
 /// A load that does not agree, in words.
-fn told(one: &Compared) -> Option<String> {
+fn reported(one: &Compared) -> Option<String> {
     let Compared { source, destination, machine, scenario, change, feed, disagreement, .. } = one;
     let change = change.as_ref().map_or("as it is".to_string(), |op| op.describe());
     let disagreement = disagreement.as_ref()?;

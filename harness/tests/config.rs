@@ -357,8 +357,8 @@ fn a_finding_is_about_what_is_listed(#[case] wrong: &str, #[case] says: &str) {
     let keys = ["release = \"5.2\"", "machine = \"m\"", "scenarios = [\"idle\"]", "what = \"w\""];
     let whole = format!("[[finding]]\n{}\n\n[policy]", keys.join("\n"));
     let good = parse(&text.replacen("[policy]", &whole, 1)).unwrap();
-    let told = good.findings.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert!(told.contains(&"5.2 on m (idle): w".to_owned()), "{told:?}");
+    let reported = good.findings.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(reported.contains(&"5.2 on m (idle): w".to_owned()), "{reported:?}");
     let key = wrong.split(' ').next().unwrap();
     let line = keys.iter().find(|line| line.starts_with(key)).unwrap();
     let bad = text.replacen("[policy]", &whole.replace(line, wrong), 1);

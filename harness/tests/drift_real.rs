@@ -154,8 +154,8 @@ fn differing(
             let outcome = real.outcome(&Feed::Bulk);
             let why = disagreement(Some(&base.to), Some(&stream), &Feed::Bulk, &outcome)?;
             // What a loader does that goes past its own memory is not told, as in `verify`.
-            let told = !why.contains(": undefined: ");
-            told.then(|| format!("{}: {} {path}: {why}", base.fixture, edit.change))
+            let reported = !why.contains(": undefined: ");
+            reported.then(|| format!("{}: {} {path}: {why}", base.fixture, edit.change))
         })
         .collect()
 }

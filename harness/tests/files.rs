@@ -251,10 +251,10 @@ fn dump(binary: &Path, command: &str, says: &str) -> Result<(), Failed> {
         return Err(said.into());
     }
     let output = crossload(&[path.to_str().expect("UTF-8")]);
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let reported = String::from_utf8_lossy(&output.stderr).into_owned();
     match output.status.code() {
-        Some(2) if told.contains(says) => Ok(()),
-        _ => Err(told.into()),
+        Some(2) if reported.contains(says) => Ok(()),
+        _ => Err(reported.into()),
     }
 }
 
@@ -322,8 +322,8 @@ fn postcopy(binary: &Path) -> Result<(), Failed> {
     writeln!(lines, "quit")?;
     writeln!(at_home, "quit")?;
     drop((lines, at_home));
-    let (said, told) = (from.wait_with_output()?, to.wait_with_output()?);
-    let bytes = recorded.map_err(|e| format!("{e}: {}{}", text(&said), text(&told)))?;
+    let (said, reported) = (from.wait_with_output()?, to.wait_with_output()?);
+    let bytes = recorded.map_err(|e| format!("{e}: {}{}", text(&said), text(&reported)))?;
     let path = folder.path().join("file");
     fs::write(&path, &bytes)?;
     let output = crossload(&[path.to_str().expect("UTF-8")]);
@@ -393,15 +393,15 @@ fn channels(binary: &Path, compression: &str) -> Result<(), Failed> {
             continue;
         }
         let output = crossload(&["--channel", path.to_str().expect("UTF-8")]);
-        let told = text(&output);
-        if output.status.code() != Some(0) || !told.contains("SYNC") {
-            return Err(format!("{told}{}", String::from_utf8_lossy(&output.stderr)).into());
+        let reported = text(&output);
+        if output.status.code() != Some(0) || !reported.contains("SYNC") {
+            return Err(format!("{reported}{}", String::from_utf8_lossy(&output.stderr)).into());
         }
-        if compression != "none" && !told.contains(&format!(", {compression}, unpacked ")) {
-            return Err(told.into());
+        if compression != "none" && !reported.contains(&format!(", {compression}, unpacked ")) {
+            return Err(reported.into());
         }
         // "N packets, N of them with SYNC: N pages in N bytes, unpacked N; N zero pages; ..."
-        let last = told.lines().last().unwrap_or_default();
+        let last = reported.lines().last().unwrap_or_default();
         let words: Vec<&str> = last.split([' ', ';']).collect();
         let number = |before: &str| -> u64 {
             let at = words.iter().position(|word| *word == before);
@@ -409,7 +409,7 @@ fn channels(binary: &Path, compression: &str) -> Result<(), Failed> {
         };
         let normal = number("SYNC:");
         if number("unpacked") != normal * 4096 {
-            return Err(told.into());
+            return Err(reported.into());
         }
         pages += normal;
     }

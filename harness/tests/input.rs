@@ -83,16 +83,16 @@ fn each_kind_of_file_is_read_by_each_verb() {
     for (kind, bytes, says) in files {
         let path = put(kind, &bytes);
         let output = crossload(&["inspect", name(&path)]);
-        let told = text(&output);
-        assert_eq!(output.status.code(), Some(0), "{kind}: {told}");
-        assert!(told.starts_with(says), "{kind}: {}", &told[..300]);
+        let reported = text(&output);
+        assert_eq!(output.status.code(), Some(0), "{kind}: {reported}");
+        assert!(reported.starts_with(says), "{kind}: {}", &reported[..300]);
         // The rows are those of the plain stream.
         let rows = |text: &str| {
             let at = text.find("offset   |").expect("rows");
             let end = text.find("\nnote: ").or(text.find("\naccepted")).expect("end");
             text[at..end].to_string()
         };
-        assert!(rows(&told) == rows(&plain), "{kind}");
+        assert!(rows(&reported) == rows(&plain), "{kind}");
         let asked = ["can-migrate", "--from", NEWEST.0, "--to", NEWEST.0, name(&path)];
         let output = crossload(&asked);
         assert_eq!(output.status.code(), Some(0), "{kind}: {}", text(&output));
@@ -247,11 +247,14 @@ fn a_stream_cut_inside_its_description_is_a_finding() {
     whole.truncate(whole.len() - 1000);
     let path = put(folder.path(), "file", &whole);
     let output = crossload(&["inspect", name(&path)]);
-    let told = text(&output);
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("\nfinding: the stream is cut inside its description: "), "{told}");
-    assert!(told.contains("\nnote: where the opaque sections end is a guess"), "{told}");
-    assert!(told.contains("\naccepted: all "), "{told}");
+    let reported = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{reported}");
+    assert!(
+        reported.contains("\nfinding: the stream is cut inside its description: "),
+        "{reported}"
+    );
+    assert!(reported.contains("\nnote: where the opaque sections end is a guess"), "{reported}");
+    assert!(reported.contains("\naccepted: all "), "{reported}");
     // Every loader takes it, and so it is judged.
     let output = crossload(&["targets", name(&path)]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
@@ -272,9 +275,9 @@ fn what_is_cut_says_where(#[case] len: usize, #[case] says: &str) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_crossload"));
         command.args(["inspect", called]).stdin(fs::File::open(&path).expect("file"));
         let output = command.output().expect("the command starts");
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{told}");
-        assert!(told.contains(says) && told.contains(" at byte 0x"), "{told}");
+        let reported = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{reported}");
+        assert!(reported.contains(says) && reported.contains(" at byte 0x"), "{reported}");
     }
 }
 
@@ -298,10 +301,10 @@ fn a_long_stream_is_explained_where_its_bytes_are() {
     // Both are refused at the same subsection.
     let at = |n: usize| (format!("byte {} of {}: ", 28_056 + n, short.len() + n), 28_056 + n);
     for (bytes, n) in [(&short, 0), (&long, parts.len())] {
-        let (told, (cause, row)) = (asked(bytes), at(n));
-        assert!(told.contains(&cause), "{told}");
-        let marked = told.lines().find(|line| line.starts_with('>')).expect("a row");
-        assert!(marked.contains(&format!(" {row} | 05 14 63")), "{told}");
+        let (reported, (cause, row)) = (asked(bytes), at(n));
+        assert!(reported.contains(&cause), "{reported}");
+        let marked = reported.lines().find(|line| line.starts_with('>')).expect("a row");
+        assert!(marked.contains(&format!(" {row} | 05 14 63")), "{reported}");
     }
 }
 
@@ -389,10 +392,13 @@ fn little_memory_is_enough(#[case] kind: &str) {
     let mut command = confined(48, &["inspect", if kind == "pipe" { "-" } else { name(&path) }]);
     command.stdin(fs::File::open(&path).expect("file"));
     let mut child = command.spawn().expect("the command starts");
-    let mut told = String::new();
-    child.stdout.take().expect("stdout").read_to_string(&mut told).expect("UTF-8");
-    assert_eq!(child.wait().expect("ends").code(), Some(0), "{told}");
-    assert!(told.ends_with(&format!("accepted: all {} bytes were read\n", bytes.len())), "{told}");
+    let mut reported = String::new();
+    child.stdout.take().expect("stdout").read_to_string(&mut reported).expect("UTF-8");
+    assert_eq!(child.wait().expect("ends").code(), Some(0), "{reported}");
+    assert!(
+        reported.ends_with(&format!("accepted: all {} bytes were read\n", bytes.len())),
+        "{reported}"
+    );
 }
 
 /// Many records of what a recorded channel may hold any number of: none is kept.

@@ -385,9 +385,9 @@ fn virtio_devices_are_told_field_by_field(#[case] release: &str, #[case] machine
         // The release that it is of tells the same.
         let own = own(&library, fixture);
         let loaded = load(&own, &mut &whole[..], &Feed::Bulk);
-        let told =
+        let reported =
             loaded.map.spans().iter().filter(|s| loaded.map.root(s) == device && s.name == "pa");
-        assert_eq!(named("pa"), told.count(), "{device}");
+        assert_eq!(named("pa"), reported.count(), "{device}");
     }
 }
 

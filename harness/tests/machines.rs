@@ -98,11 +98,11 @@ fn every_observed_machine_comes_out_as_it_did() {
             let path = format!("streams/{source}.{machine}.{set}.zst");
             let packed = fs::read(folder().join(&path)).expect("stream");
             let stream = unzstd(&path, &packed, LIMIT).expect("stream");
-            let told = asked(&stream);
-            assert_eq!(told.size, all[0].size, "{path}");
+            let reported = asked(&stream);
+            assert_eq!(reported.size, all[0].size, "{path}");
             for cell in all {
                 cells += 1;
-                let row = told.rows.iter().find(|row| row.release == cell.destination);
+                let row = reported.rows.iter().find(|row| row.release == cell.destination);
                 let row = row.expect("a row for each release");
                 if row.answer.verdict() == Verdict::Undetermined {
                     let why = crossload::report::targets::sentence_of(row, "");
@@ -156,16 +156,16 @@ fn a_composed_destination_is_the_scenario_s() {
         let shelves = Shelves::new(library);
         let source = Some(fixture.release.clone());
         let machine = Some(fixture.machine.clone());
-        let told =
+        let reported =
             targets(&shelves, &mut Cursor::new(&stream[..]), &Asked { machine, source }, &[]);
-        let told = match told {
-            Ok(told) => told,
+        let reported = match reported {
+            Ok(reported) => reported,
             Err(error) => {
                 wrong.push(format!("{} is not read: {error}", fixture.id()));
                 continue;
             }
         };
-        for row in told.rows.iter().filter(|row| has(&row.release, &fixture.machine)) {
+        for row in reported.rows.iter().filter(|row| has(&row.release, &fixture.machine)) {
             let to = library.destination(&row.release, &fixture.machine, &fixture.scenario);
             let Some(to) = to.expect("destination") else { continue };
             let feed = crossload::wire::Feed::Bulk;
@@ -241,8 +241,8 @@ fn a_machine_under_kvm_has_an_answer() {
     let shelves = Shelves::new(library);
     let answers = |stream: &[u8]| {
         let asked = Asked { machine: None, source: Some("7.2".to_owned()) };
-        let told = targets(&shelves, &mut Cursor::new(stream), &asked, &[]).expect("targets");
-        let rows = told.rows.into_iter();
+        let reported = targets(&shelves, &mut Cursor::new(stream), &asked, &[]).expect("targets");
+        let rows = reported.rows.into_iter();
         rows.map(|row| (row.release.clone(), row.answer.verdict())).collect::<Vec<_>>()
     };
     let with = answers(&with_clock(&stream));

@@ -51,9 +51,9 @@ fn the_grids_are_as_reviewed() {
 #[test]
 fn the_findings_are_as_reviewed() {
     let _scope = snapshots("");
-    let told = findings(&BULK.cells);
-    let told: Vec<String> = told.iter().map(|f| table::told(f, &CONFIG)).collect();
-    let text = told.join("\n") + "\n" + &table::summary(&BULK, &BULK.cells);
+    let reported = findings(&BULK.cells);
+    let reported: Vec<String> = reported.iter().map(|f| table::told(f, &CONFIG)).collect();
+    let text = reported.join("\n") + "\n" + &table::summary(&BULK, &BULK.cells);
     insta::assert_snapshot!("findings", strip_str(&text).to_string());
 }
 

@@ -65,11 +65,12 @@ fn a_bundle_tells_what_the_tables_say(#[case] release: &str, #[case] needed: &[R
     assert!(imported.handlers.len() > 10, "{} destinations", imported.handlers.len());
     let tables = library().tables(release, X86_64).expect("tables");
     let (mut unexplained, mut reasons) = (BTreeSet::new(), BTreeSet::new());
-    for told in &imported.handlers {
-        let known = library().corpus().handlers(release, &told.machine, &told.scenario);
+    for reported in &imported.handlers {
+        let known = library().corpus().handlers(release, &reported.machine, &reported.scenario);
         let known = known.expect("handlers").expect("the same destination");
         let by_tables = build(&known, tables, library().renames()).expect("tables fit");
-        let by_bundle = build(told, &imported.tables, library().renames()).expect("bundle fits");
+        let by_bundle =
+            build(reported, &imported.tables, library().renames()).expect("bundle fits");
         for difference in differences(&by_tables, &by_bundle) {
             match reason(&difference, &imported.tables) {
                 Some(reason) => drop(reasons.insert(reason)),
@@ -95,13 +96,13 @@ fn described(release: &str, scenario: &str) -> bool {
 fn a_destination_made_of_a_bundle_judges_alike(#[case] release: &str) {
     let imported = imported(release);
     let mut judged = 0;
-    for told in &imported.handlers {
-        let (machine, scenario) = (told.machine.as_str(), told.scenario.as_str());
+    for reported in &imported.handlers {
+        let (machine, scenario) = (reported.machine.as_str(), reported.scenario.as_str());
         let by_tables = library().destination(release, machine, scenario);
         let by_tables = by_tables.expect("tables").expect("the same destination");
         let mut by_bundle =
-            build(told, &imported.tables, library().renames()).expect("bundle fits");
-        library().furnish(&mut by_bundle).expect("local values");
+            build(reported, &imported.tables, library().renames()).expect("bundle fits");
+        library().fill_local_values(&mut by_bundle).expect("local values");
         let fixtures = library().fixtures().iter();
         for fixture in fixtures.filter(|f| f.machine == machine && f.scenario == scenario) {
             let (source, stream) = (own(fixture), stream(fixture));

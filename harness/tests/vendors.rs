@@ -132,11 +132,11 @@ fn a_stream_decides_which_features_are_in_use(
             file,
         ]);
         assert_eq!(of_file.status.code(), Some(status));
-        let told = String::from_utf8(of_file.stdout).unwrap();
+        let reported = String::from_utf8(of_file.stdout).unwrap();
         // A machine with the same devices, whatever its guest did.
-        let (as_, answer) = told.split_once(": ").unwrap();
+        let (as_, answer) = reported.split_once(": ").unwrap();
         assert!(as_.starts_with(&format!("{file}, read as {machine} ")), "{as_}");
-        assert_eq!(Some(answer), text.split_once(": ").map(|told| told.1));
+        assert_eq!(Some(answer), text.split_once(": ").map(|reported| reported.1));
     }
     let _scope = snapshots("lab");
     insta::assert_snapshot!(format!("can-migrate-{scenario}"), text);

@@ -110,7 +110,7 @@ impl<'d> Meaning<'d> {
     /// # Errors
     /// As [`Meaning::of`].
     pub fn read(source: &'d Destination, stream: &mut dyn Read, size: u64) -> Result<Self, String> {
-        Meaning::told(source, stream, size, |offset| offset)
+        Meaning::reported(source, stream, size, |offset| offset)
     }
 
     /// The same for a stream from which pages were left out: what is said of it is about the whole.
@@ -120,10 +120,10 @@ impl<'d> Meaning<'d> {
     pub fn of_condensed(source: &'d Destination, stream: &Condensed) -> Result<Self, String> {
         let bytes = &stream.bytes;
         let size = bytes.len() as u64;
-        Meaning::told(source, &mut &bytes[..], size, |offset| stream.original(offset))
+        Meaning::reported(source, &mut &bytes[..], size, |offset| stream.original(offset))
     }
 
-    fn told(
+    fn reported(
         source: &'d Destination,
         stream: &mut dyn Read,
         size: u64,

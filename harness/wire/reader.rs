@@ -39,7 +39,7 @@ pub struct Reader<'s> {
     ended: bool,
     failed: Option<String>,
     /// Told where contents of memory lie.
-    told: Option<&'s mut dyn FnMut(u64, u64)>,
+    reported: Option<&'s mut dyn FnMut(u64, u64)>,
 }
 
 impl std::fmt::Debug for Reader<'_> {
@@ -74,20 +74,20 @@ impl<'s> Reader<'s> {
             offset: 0,
             ended: false,
             failed: None,
-            told: None,
+            reported: None,
         }
     }
 
     /// The same, and tells where the contents of a guest's memory and disks lie, offset and length, before
     /// it reads them: nobody else needs to keep them.
-    pub fn telling(self, told: &'s mut dyn FnMut(u64, u64)) -> Self {
-        Reader { told: Some(told), ..self }
+    pub fn telling(self, reported: &'s mut dyn FnMut(u64, u64)) -> Self {
+        Reader { reported: Some(reported), ..self }
     }
 
     /// Says that the next `len` bytes are contents of memory.
     pub fn contents(&mut self, len: u64) {
-        if let Some(told) = &mut self.told {
-            told(self.offset, len);
+        if let Some(reported) = &mut self.reported {
+            reported(self.offset, len);
         }
     }
 

@@ -6,8 +6,8 @@
 //! | subsection | deleted, doubled, moved behind the next item, renamed |
 //! | record | deleted, doubled, swapped with the next, renamed, renumbered, packed, first or last bytes changed |
 //!
-//! What a real writer would put right with it (the length of a name, of a command, package,
-//! description or machine name that grew, the number in the footer) is put right half of the time,
+//! What a real writer would fixed up with it (the length of a name, of a command, package,
+//! description or machine name that grew, the number in the footer) is fixed up half of the time,
 //! and left as it was the other half.
 //!
 //! The truth moves along: changed values keep their meaning, new bytes have none.
@@ -42,15 +42,15 @@ pub struct Mutant<'d> {
     pub map: Map<'d>,
     /// The first byte that is not what it was.
     pub changed: Option<u64>,
-    /// How many lengths of what holds a change were put right.
-    pub put_right: u64,
+    /// How many lengths of what holds a change were fixed up.
+    pub fixed_up: u64,
 }
 
 impl<'d> Mutant<'d> {
     /// An unchanged stream.
     #[must_use]
     pub fn new(bytes: Vec<u8>, map: Map<'d>) -> Self {
-        Mutant { bytes, map, changed: None, put_right: 0 }
+        Mutant { bytes, map, changed: None, fixed_up: 0 }
     }
 
     /// Makes one change. Returns its name for counts.
@@ -73,7 +73,7 @@ impl<'d> Mutant<'d> {
                     && dice.one_in(2)
                 {
                     self.set(length.at, &new);
-                    self.put_right += 1;
+                    self.fixed_up += 1;
                 }
             }
         }
@@ -162,7 +162,7 @@ impl<'d> Mutant<'d> {
     }
 
     /// Another name: a byte of it is changed, taken out, or put in. Whether the byte before it,
-    /// which is its length, was put right.
+    /// which is its length, was fixed up.
     fn rename(&mut self, name: Range<u64>, dice: &mut Dice<'_>) -> bool {
         let len = name.end.saturating_sub(name.start);
         let at = name.start + dice.below(len.min(256) as usize) as u64;

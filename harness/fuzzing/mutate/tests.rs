@@ -66,14 +66,14 @@ fn lengths_of_what_holds_a_change_are_put_right_half_of_the_time() {
     for (name, mutant, loaded) in all.iter().filter(|(name, ..)| names.contains(name)) {
         let at = mutant.changed.unwrap();
         let span = mutant.map.spans().iter().find(|s| s.offset + s.len >= at).unwrap();
-        // Its length itself may be what is changed, or is put right.
-        if span.name != "vmdescription" || (mutant.put_right == 0 && at < span.offset + 5) {
+        // Its length itself may be what is changed, or is fixed up.
+        if span.name != "vmdescription" || (mutant.fixed_up == 0 && at < span.offset + 5) {
             continue;
         }
         assert!(loaded.refused.is_none(), "{name}: {:?}", loaded.refused);
         let whole = loaded.taken == mutant.bytes.len() as u64 && loaded.stopped == loaded.taken;
-        seen[usize::from(mutant.put_right > 0)] += 1;
-        if mutant.put_right > 0 {
+        seen[usize::from(mutant.fixed_up > 0)] += 1;
+        if mutant.fixed_up > 0 {
             assert!(whole, "{name} at {at}: stopped at {}", loaded.stopped);
         }
     }

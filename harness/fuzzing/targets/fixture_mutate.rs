@@ -56,8 +56,8 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         counts.other(name);
     }
     counts.cases += u64::from(mutant.changed.is_some());
-    if mutant.put_right > 0 {
-        counts.other("length put right");
+    if mutant.fixed_up > 0 {
+        counts.other("length fixed up");
     }
     check(&pair, baseline, &mutant, &feed, counts).map_err(|Failure(why)| {
         let Pair { fixture, to, .. } = pair;
@@ -87,13 +87,13 @@ fn check(
     let [release, verdict_name, refused] = words;
     counts.class(&[release, verdict_name, refused, &section.to_be_bytes()]);
     let fail = |why: &str| {
-        let told = loaded.refused.as_ref().map_or("accepted".to_string(), |e| e.to_string());
+        let reported = loaded.refused.as_ref().map_or("accepted".to_string(), |e| e.to_string());
         let difference = parts.map(|at| compare::difference(&mutant.map, &loaded.map, at));
         let at = parts.unwrap_or(loaded.stopped);
         let around = |map| oracle::around(&mutant.bytes, map, at);
         let (written, read) = (around(&mutant.map), around(&loaded.map));
         Err(Failure(format!(
-            "{why}; {told}; {difference:?}\n--- written\n{written}--- read\n{read}"
+            "{why}; {reported}; {difference:?}\n--- written\n{written}--- read\n{read}"
         )))
     };
     if let Err(why) = oracle::bounds(mutant.bytes.len(), &loaded) {

@@ -110,9 +110,9 @@ fn save_images_of_each_version_order_and_format_are_read() {
             // Version 1 does not say how it is packed; nothing is wrong with its being packed.
             let source = opened(&image(version, number, big, true, &inner)).expect(format);
             let facts = source.facts();
-            let told = facts.layers[0].to_string();
-            assert!(told.contains(&format!("version {version}")), "{told}");
-            assert_eq!(told.contains("big-endian"), big);
+            let reported = facts.layers[0].to_string();
+            assert!(reported.contains(&format!("version {version}")), "{reported}");
+            assert_eq!(reported.contains("big-endian"), big);
             assert_eq!(facts.layers.len(), 1 + usize::from(number > 0));
             if version == 2 {
                 assert_eq!(facts.findings, [""; 0], "{format}");

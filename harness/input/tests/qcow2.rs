@@ -33,8 +33,8 @@ fn every_form_of_state_is_read(
         let snapshots = vec![("first".to_string(), state.clone())];
         let disk = Disk { version, cluster_bits, clusters, zstd, extended, size, snapshots };
         let source = opened(&disk.write().expect("disk")).expect("snapshot");
-        let told = source.facts().layers[0].to_string();
-        assert!(told.contains("internal snapshot 1 'first'"), "{told}");
+        let reported = source.facts().layers[0].to_string();
+        assert!(reported.contains("internal snapshot 1 'first'"), "{reported}");
         assert!(contents(source) == state, "{version} {cluster_bits} {size}");
     }
 }

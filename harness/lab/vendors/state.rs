@@ -8,7 +8,7 @@ use std::io::{Read, Seek};
 use super::VendorError;
 use super::derive::Build;
 use super::migrate::{Feature, FeaturePart, can_migrate};
-use crate::dialect::machine::bare;
+use crate::dialect::machine::unqualified;
 use crate::release::library::Library;
 use crate::stream::frames::{Depth, scan};
 use crate::stream::{Destination, load};
@@ -82,7 +82,7 @@ pub fn can_migrate_stream<S: Read + Seek>(
     let said = scan(stream, Depth::Framing).machine.filter(|name| !name.is_empty());
     for (machine, scenario) in library.corpus().destinations(&from.release) {
         // What the stream says of its machine type is compared by every loader that knows of it.
-        let other = said.as_ref().is_some_and(|said| said != bare(&machine));
+        let other = said.as_ref().is_some_and(|said| said != unqualified(&machine));
         if other || !place(&machine, &scenario) {
             continue;
         }

@@ -62,7 +62,7 @@ struct State {
     shown: BTreeSet<usize>,
     claimed: BTreeSet<String>,
     report: Report,
-    told: Instant,
+    reported: Instant,
     failed: bool,
 }
 
@@ -102,7 +102,7 @@ impl<'l> Shared<'l> {
                     session: Session { seed, ..Session::default() },
                     ..Report::default()
                 },
-                told: Instant::now(),
+                reported: Instant::now(),
                 failed: false,
             }),
             begun: Instant::now(),
@@ -340,10 +340,10 @@ impl<'l> Shared<'l> {
     pub(super) fn time_to_tell(&self, every: Duration) -> Result<Option<Session>, QemuError> {
         {
             let mut state = lock(&self.state);
-            if state.told.elapsed() < every {
+            if state.reported.elapsed() < every {
                 return Ok(None);
             }
-            state.told = Instant::now();
+            state.reported = Instant::now();
         }
         self.read_news()?;
         self.tell().map(Some)
@@ -353,7 +353,7 @@ impl<'l> Shared<'l> {
         let mut state = lock(&self.state);
         state.report.session.seconds = self.begun.elapsed().as_secs();
         let session = state.report.session.clone();
-        state.folder.told(&session).map_err(files)?;
+        state.folder.reported(&session).map_err(files)?;
         Ok(session)
     }
 

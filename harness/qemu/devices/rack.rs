@@ -109,7 +109,7 @@ pub struct Plugged {
     /// Values of properties that vary its layout, as on the command line.
     pub varied: String,
     /// Itself on the command line.
-    bare: Vec<String>,
+    unbacked: Vec<String>,
     /// The same with everything behind it that it can have.
     backed: Vec<String>,
     /// The controller that it is behind, by number.
@@ -225,13 +225,13 @@ impl Rack {
             let mac = identity(device);
             let text = |more: &str| format!("{},id={id}{place}{mac}{more}{varied}", device.name);
             backed.extend(["-device".to_owned(), text(&properties)]);
-            let bare = vec!["-device".to_owned(), text("")];
+            let unbacked = vec!["-device".to_owned(), text("")];
             out.rack.devices.push(Plugged {
                 device: device.name.clone(),
                 id,
                 path,
                 varied: varied.trim_start_matches(',').to_owned(),
-                bare,
+                unbacked,
                 backed,
                 behind,
             });
@@ -251,7 +251,7 @@ impl Rack {
             controllers.flat_map(|(_, (device, _))| ["-device".to_owned(), device.clone()]);
         let own = devices.iter().flat_map(|device| {
             let backed = backed.contains(device.id.as_str());
-            if backed { device.backed.iter() } else { device.bare.iter() }.cloned()
+            if backed { device.backed.iter() } else { device.unbacked.iter() }.cloned()
         });
         let frame = self.frame.iter().cloned();
         shared.into_iter().chain(frame).chain(controllers).chain(own).collect()

@@ -13,7 +13,7 @@ use super::super::emulator::Setup;
 use super::super::groups::running;
 use super::super::incoming::{Wanted, load};
 use super::learn::{Learnt, dump, learn};
-use crate::release::bundle::recording::{Told, import_recordings};
+use crate::release::bundle::recording::{Reported, import_recordings};
 use crate::release::bundle::{BundleInput, BundleMachine, BundleScenario};
 use crate::release::catalogue::Catalogue;
 use crate::release::corpus::{Corpus, tables_path};
@@ -71,7 +71,7 @@ pub fn shelve(order: &Order<'_>) -> Result<Shelved, QemuError> {
     let library = Library::open(corpus.clone())?;
     let Learnt { types, recordings, alike, silent } =
         learn(order.binary, order.machines, order.jobs, order.limit)?;
-    let told = Told {
+    let reported = Reported {
         about: order.binary.about.clone(),
         all_machines: order.binary.machines.iter().map(|m| m.name.clone()).collect(),
         types,
@@ -82,8 +82,9 @@ pub fn shelve(order: &Order<'_>) -> Result<Shelved, QemuError> {
     let input =
         BundleInput { release: order.release.to_owned(), machines: scenarios(order, &library)? };
     let pool = bundle_pool(&corpus, order.release, architecture)?;
-    let (imported, catalogue, payloads) = import_recordings(input, told, &pool, library.renames())
-        .map_err(|why| QemuError::Recordings { why: Box::new(why) })?;
+    let (imported, catalogue, payloads) =
+        import_recordings(input, reported, &pool, library.renames())
+            .map_err(|why| QemuError::Recordings { why: Box::new(why) })?;
 
     let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
     let release = order.release;

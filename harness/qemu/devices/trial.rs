@@ -60,7 +60,7 @@ pub struct Hints {
     /// Option ROMs that were asked for.
     pub roms: BTreeSet<String>,
     /// A machine type that starts without devices, and how long that took.
-    pub bare: Option<(String, Duration)>,
+    pub empty: Option<(String, Duration)>,
 }
 
 /// How one machine ended.
@@ -92,9 +92,9 @@ impl Bench<'_> {
     /// When the binary cannot be started at all, or this side's files and sockets fail.
     pub fn record(&self, rack: &Rack) -> Result<Tried, QemuError> {
         let mut trial = Trial::new(*self, rack);
-        match &self.hints.bare {
+        match &self.hints.empty {
             Some((machine, took)) if machine == self.machine => {
-                trial.tried.hints.bare.clone_from(&self.hints.bare);
+                trial.tried.hints.empty.clone_from(&self.hints.empty);
                 trial.patience = patience(*took, self.limit);
             }
             _ => {
@@ -105,7 +105,7 @@ impl Bench<'_> {
                     return Ok(Tried { left_out: none.collect(), ..trial.tried });
                 }
                 let took = begun.elapsed();
-                trial.tried.hints.bare = Some((self.machine.to_owned(), took));
+                trial.tried.hints.empty = Some((self.machine.to_owned(), took));
                 trial.patience = patience(took, self.limit);
             }
         }
@@ -163,11 +163,11 @@ struct Trial<'a> {
     patience: Duration,
 }
 
-/// How long a machine with devices may take to start, where the one without took `bare`. One device
+/// How long a machine with devices may take to start, where the one without took `empty`. One device
 /// that never returns from its start is found by seven more that hang, which need not take the whole
 /// of `limit` each.
-fn patience(bare: Duration, limit: Duration) -> Duration {
-    (Duration::from_secs(10) + 10 * bare).min(limit)
+fn patience(empty: Duration, limit: Duration) -> Duration {
+    (Duration::from_secs(10) + 10 * empty).min(limit)
 }
 
 /// Devices that would not go with others, each with what was said.

@@ -182,9 +182,9 @@ mod tests {
 
     #[test]
     fn properties_come_with_kind_and_description() {
-        let told = json!([{"name": "rng", "type": "link<rng-backend>"},
+        let reported = json!([{"name": "rng", "type": "link<rng-backend>"},
             {"name": "drive", "type": "str", "description": "Node name"}]);
-        let all = properties(&told);
+        let all = properties(&reported);
         assert_eq!((all[0].name.as_str(), all[0].description.as_str()), ("drive", "Node name"));
         assert_eq!(all[1].kind, "link<rng-backend>");
     }

@@ -14,7 +14,7 @@ const WORDS: Words = Words {
     // str w1, [x0]
     word: 0xb900_0001,
     call: None,
-    told: 27,
+    reported: 27,
     // wfi; b to the instruction before.
     end: &[0xd503_207f, 0x17ff_ffff],
 };

@@ -14,7 +14,7 @@ const WORDS: Words = Words {
     // sw a1, 0(a0)
     word: 0x00b5_2023,
     call: None,
-    told: 27,
+    reported: 27,
     // wfi; j to the instruction before.
     end: &[0x1050_0073, 0xffdf_f06f],
 };

@@ -33,7 +33,7 @@ pub struct Words {
     /// no hypervisor to call.
     pub call: Option<(u32, u32)>,
     /// The register that says that all is done.
-    pub told: u32,
+    pub reported: u32,
     /// Waits for ever.
     pub end: &'static [u32],
 }
@@ -63,7 +63,7 @@ impl Words {
                 }
             }
         }
-        (self.load)(&mut code, self.told, DONE);
+        (self.load)(&mut code, self.reported, DONE);
         code.extend(self.end);
         code
     }

@@ -1,14 +1,14 @@
 //! Adds what VMDESCRIPTIONs say to drafts: codecs, sizes on the wire, and, where there is no
 //! trace, which fields were present and how many elements they had.
 
-use super::draft::{DraftField, Drafts, Form, Id};
+use super::partial::{Form, Id, PartialField, Partials};
 use crate::release::notes::Note;
 use crate::stream::vmdescription::{Body, DescField, run_lengths, starts_with_null};
 
 /// Merges one body into draft `id`. Without a trace (`traced` false) counts and presence are
 /// taken from it too.
-pub fn describe(drafts: &mut Drafts, id: Id, body: &Body, traced: bool) {
-    if let Some(draft) = drafts.get_mut(id)
+pub fn describe(partials: &mut Partials, id: Id, body: &Body, traced: bool) {
+    if let Some(draft) = partials.get_mut(id)
         && draft.minimum.is_none()
     {
         // A codec's body is loaded with the field's version; here it says its own.
@@ -16,24 +16,24 @@ pub fn describe(drafts: &mut Drafts, id: Id, body: &Body, traced: bool) {
     }
     for entries in body.fields.chunk_by(|a, b| a.name == b.name) {
         let Some(name) = entries.first().map(|entry| entry.name.as_str()) else { continue };
-        let found = drafts.get(id).and_then(|draft| {
+        let found = partials.get(id).and_then(|draft| {
             let index = draft.fields.iter().position(|field| field.described_as == name)?;
             Some((index, draft.fields.get(index)?.nested.clone()))
         });
         let Some((index, mut nested)) = found else {
             let vmsd = body.vmsd_name.as_deref().unwrap_or_default();
             let place = format!("{vmsd}/{name}");
-            drafts.conflicts.insert(Note::at(place, "described, but not in the trace"));
+            partials.conflicts.insert(Note::at(place, "described, but not in the trace"));
             continue;
         };
         for body in entries.iter().flat_map(|entry| entry.body.iter().chain(&entry.more)) {
             // A NULL struct before 10.0 has an empty body.
             if body.vmsd_name.is_some() {
-                let id = nested_draft(drafts, &mut nested, body);
-                describe(drafts, id, body, traced);
+                let id = nested_draft(partials, &mut nested, body);
+                describe(partials, id, body, traced);
             }
         }
-        let Some(draft) = drafts.get_mut(id) else { continue };
+        let Some(draft) = partials.get_mut(id) else { continue };
         let vmsd = draft.name.clone();
         let Some(field) = draft.fields.get_mut(index) else { continue };
         field.nested = nested;
@@ -44,47 +44,47 @@ pub fn describe(drafts: &mut Drafts, id: Id, body: &Body, traced: bool) {
         let clash = entries.iter().filter_map(|entry| entry_form(field, entry)).last();
         if let Some(other) = clash {
             let what = format!("described as {:?} and {other:?}", field.form);
-            drafts.conflicts.insert(Note::at(format!("{vmsd}/{name}"), what));
+            partials.conflicts.insert(Note::at(format!("{vmsd}/{name}"), what));
         }
     }
     for subsection in &body.subsections {
-        let mut known = drafts.get(id).map(|draft| draft.subsections.clone()).unwrap_or_default();
-        let found = nested_draft(drafts, &mut known, subsection);
-        drafts.add_subsection(id, found);
-        describe(drafts, found, subsection, traced);
+        let mut known = partials.get(id).map(|draft| draft.subsections.clone()).unwrap_or_default();
+        let found = nested_draft(partials, &mut known, subsection);
+        partials.add_subsection(id, found);
+        describe(partials, found, subsection, traced);
     }
 }
 
 /// The draft that `body` describes: one of `known`, or another, which is then added to them.
-fn nested_draft(drafts: &mut Drafts, known: &mut Vec<Id>, body: &Body) -> Id {
+fn nested_draft(partials: &mut Partials, known: &mut Vec<Id>, body: &Body) -> Id {
     let name = body.vmsd_name.as_deref().unwrap_or_default();
-    let named = |id: &Id| drafts.get(*id).is_some_and(|draft| draft.name == name);
+    let named = |id: &Id| partials.get(*id).is_some_and(|draft| draft.name == name);
     if let Some(id) = known.iter().copied().find(named) {
         return id;
     }
-    let id = draft_of(drafts, body);
+    let id = draft_of(partials, body);
     known.push(id);
     id
 }
 
 /// The draft of a body that no trace accounts for. If nothing else knows its description, what
 /// is described is taken for all there is.
-pub fn draft_of(drafts: &mut Drafts, body: &Body) -> Id {
+pub fn draft_of(partials: &mut Partials, body: &Body) -> Id {
     let name = body.vmsd_name.as_deref().unwrap_or_default();
     let mut names: Vec<&str> = body.fields.iter().map(|field| field.name.as_str()).collect();
     names.dedup();
-    if let Some(id) = drafts.find_around(name, &names) {
+    if let Some(id) = partials.find_around(name, &names) {
         return id;
     }
-    if let Some(id) = drafts.of_dump_around(name, &names) {
+    if let Some(id) = partials.of_dump_around(name, &names) {
         return id;
     }
-    drafts.add(name, body.version.unwrap_or(0), names.into_iter().map(str::to_owned).collect())
+    partials.add(name, body.version.unwrap_or(0), names.into_iter().map(str::to_owned).collect())
 }
 
 /// What markers stand for: NULL elements, or, where each element has one, pointers that are allocated as
 /// they come. Where some are not NULL, the number of elements in a trace tells.
-fn markers(field: &mut DraftField, entries: &[DescField], traced: bool) {
+fn markers(field: &mut PartialField, entries: &[DescField], traced: bool) {
     let lengths = || entries.iter().zip(run_lengths(entries));
     let of = |marker: bool| -> u32 {
         let same = lengths().filter(|(entry, _)| (entry.kind == "ptr-marker") == marker);
@@ -100,7 +100,7 @@ fn markers(field: &mut DraftField, entries: &[DescField], traced: bool) {
 }
 
 /// Notes what an entry says the field is; returns it instead if the field was something else.
-fn entry_form(field: &mut DraftField, entry: &DescField) -> Option<Form> {
+fn entry_form(field: &mut PartialField, entry: &DescField) -> Option<Form> {
     let form = match (entry.kind.as_str(), &entry.body) {
         ("nullptr", _) => {
             field.null_elements = true;
@@ -144,20 +144,20 @@ mod tests {
 
     #[test]
     fn forms_go_to_the_field_of_that_occurrence() {
-        let mut drafts = Drafts::default();
-        let id = drafts.add("d", 3, vec!["a".to_owned(), "a".to_owned(), "n".to_owned()]);
+        let mut partials = Partials::default();
+        let id = partials.add("d", 3, vec!["a".to_owned(), "a".to_owned(), "n".to_owned()]);
         let text = r#"{"name": "a[1]", "type": "uint16", "size": 2, "array_len": 3},
             {"name": "n", "type": "nullptr", "size": 1},
             {"name": "n", "type": "struct", "size": 1, "struct": {}},
             {"name": "n", "type": "struct", "size": 1, "struct":
                 {"vmsd_name": "in", "version": 1, "fields": []}}"#;
-        describe(&mut drafts, id, &body(text), false);
-        let draft = drafts.get(id).unwrap();
+        describe(&mut partials, id, &body(text), false);
+        let draft = partials.get(id).unwrap();
         assert_eq!(draft.fields[0].form, Form::Untold);
         assert_eq!(draft.fields[1].form, Form::Leaf { info: "uint16".to_owned(), size: 2 });
         assert_eq!(draft.fields[1].only_count(), Some(3));
         assert!(draft.fields[2].null_elements && draft.fields[2].form == Form::Struct);
-        assert_eq!(drafts.get(draft.fields[2].nested[0]).unwrap().name, "in");
+        assert_eq!(partials.get(draft.fields[2].nested[0]).unwrap().name, "in");
     }
 
     /// 11.1: three elements, of which one is there; or one, with a marker before it.
@@ -168,23 +168,23 @@ mod tests {
                 {"vmsd_name": "in", "version": 1, "fields": []}},
             {"name": "n", "type": "ptr-marker", "size": 1}"#;
         for (count, null) in [(3, true), (2, false)] {
-            let mut drafts = Drafts::default();
-            let id = drafts.add("d", 3, vec!["n".to_owned()]);
-            drafts.get_mut(id).unwrap().fields[0].counts.insert(count);
-            describe(&mut drafts, id, &body(text), true);
-            let field = &drafts.get(id).unwrap().fields[0];
+            let mut partials = Partials::default();
+            let id = partials.add("d", 3, vec!["n".to_owned()]);
+            partials.get_mut(id).unwrap().fields[0].counts.insert(count);
+            describe(&mut partials, id, &body(text), true);
+            let field = &partials.get(id).unwrap().fields[0];
             assert_eq!((field.null_elements, field.marked_elements), (null, !null), "{count}");
         }
     }
 
     #[test]
     fn contradictions_are_noted() {
-        let mut drafts = Drafts::default();
-        let id = drafts.add("d", 3, vec!["a".to_owned()]);
+        let mut partials = Partials::default();
+        let id = partials.add("d", 3, vec!["a".to_owned()]);
         let text = r#"{"name": "a", "type": "uint16", "size": 2},
             {"name": "b", "type": "uint16", "size": 2}"#;
-        describe(&mut drafts, id, &body(text), true);
-        describe(&mut drafts, id, &body(&text.replace("uint16", "int16")), true);
-        assert_eq!(drafts.conflicts.len(), 2);
+        describe(&mut partials, id, &body(text), true);
+        describe(&mut partials, id, &body(&text.replace("uint16", "int16")), true);
+        assert_eq!(partials.conflicts.len(), 2);
     }
 }

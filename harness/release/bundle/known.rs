@@ -1,7 +1,7 @@
 //! What QEMU's source says of descriptions that a bundle does not tell: boards and processors are in no
 //! dump, and a subsection that no stream carried has no codecs.
 
-use super::draft::{Draft, DraftField};
+use super::partial::{Partial, PartialField};
 use crate::dialect::Version;
 use crate::vmstate::schema::{Count, Field, Key, Kind, Size, Vmsd};
 
@@ -72,7 +72,7 @@ const SUBSECTIONS: [Optional; 2] = [
 ];
 
 /// Subsections that a draft's description has in a release, beside those that were seen.
-pub fn subsections(draft: &Draft, release: Version) -> impl Iterator<Item = Vmsd> {
+pub fn subsections(draft: &Partial, release: Version) -> impl Iterator<Item = Vmsd> {
     let has = |name: &str| draft.fields.iter().any(|field| field.name == name);
     let known = SUBSECTIONS.iter().filter(move |known| {
         known.owner.0 == draft.name && has(known.owner.1) && release >= known.from
@@ -86,7 +86,7 @@ pub fn subsections(draft: &Draft, release: Version) -> impl Iterator<Item = Vmsd
 
 /// The kind of a field that nothing else tells; `nested` is the description that was entered for it.
 #[must_use]
-pub fn kind(draft: &Draft, field: &DraftField, nested: Option<Key>) -> Option<Kind> {
+pub fn kind(draft: &Partial, field: &PartialField, nested: Option<Key>) -> Option<Kind> {
     let place = (draft.name.as_str(), field.name.as_str());
     if let Some(vmsd) = nested.filter(|_| STRUCTS.contains(&place)) {
         return Some(Kind::Struct { vmsd });
@@ -97,7 +97,7 @@ pub fn kind(draft: &Draft, field: &DraftField, nested: Option<Key>) -> Option<Ki
 
 /// Codec and bytes of a field that is known to be one scalar.
 #[must_use]
-pub fn scalar(draft: &Draft, field: &DraftField) -> Option<(&'static str, u32)> {
+pub fn scalar(draft: &Partial, field: &PartialField) -> Option<(&'static str, u32)> {
     let place = (draft.name.as_str(), field.name.as_str());
     let (_, _, info, size) = *SCALARS.iter().find(|known| (known.0, known.1) == place)?;
     let fits = field.nested.is_empty() && field.memory.is_none_or(|memory| memory == size);
@@ -108,7 +108,7 @@ pub fn scalar(draft: &Draft, field: &DraftField) -> Option<(&'static str, u32)> 
 ///
 /// The local interrupts of s390x are in target/s390x/machine.c.
 #[must_use]
-pub fn version(draft: &Draft, field: &str) -> Option<u32> {
+pub fn version(draft: &Partial, field: &str) -> Option<u32> {
     match (draft.name.as_str(), field) {
         ("cpu", "irqstate_saved_size" | "irqstate") => Some(4),
         _ => None,
@@ -119,10 +119,11 @@ pub fn version(draft: &Draft, field: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn draft(name: &str, fields: &[&str]) -> Draft {
-        let field = |name: &&str| DraftField { name: (*name).to_owned(), ..DraftField::default() };
+    fn draft(name: &str, fields: &[&str]) -> Partial {
+        let field =
+            |name: &&str| PartialField { name: (*name).to_owned(), ..PartialField::default() };
         let fields = fields.iter().map(field).collect();
-        Draft { name: name.to_owned(), version: 5, fields, ..Draft::default() }
+        Partial { name: name.to_owned(), version: 5, fields, ..Partial::default() }
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub struct Found {
 
 /// What a binary told of all its devices.
 #[derive(Debug, Clone, Default)]
-pub struct Told {
+pub struct Reported {
     /// The binary, in words.
     pub about: String,
     /// All machine types that it has.
@@ -91,16 +91,16 @@ pub struct Told {
 /// As [`import_bundle`].
 pub fn import_recordings(
     input: BundleInput,
-    mut told: Told,
+    mut reported: Reported,
     pool: &Pool,
     renames: &Renames,
 ) -> Result<(Imported, Catalogue, Vec<u8>), BundleError> {
     let mut all = input;
-    for (number, recording) in told.recordings.iter_mut().enumerate() {
+    for (number, recording) in reported.recordings.iter_mut().enumerate() {
         let trace = std::mem::take(&mut recording.trace);
         all.machines.push(BundleMachine {
             machine: recording.machine.clone(),
-            dump: (number == 0).then(|| told.dump.clone()),
+            dump: (number == 0).then(|| reported.dump.clone()),
             scenarios: vec![BundleScenario {
                 scenario: format!("{SCENARIO}{number}"),
                 trace: Some(trace),
@@ -114,13 +114,13 @@ pub fn import_recordings(
         imported.handlers.into_iter().partition(|list| list.scenario.starts_with(SCENARIO));
     imported.handlers = handlers;
     let recorded: Vec<Handlers> = recorded;
-    let mut shelf = Shelving::new(&release, &told);
+    let mut shelf = Shelving::new(&release, &reported);
     // Boards first: what a device adds is what they do not have.
     let mut recorded: Vec<(&Recording, &Handlers)> = recorded
         .iter()
         .filter_map(|list| {
             let number = list.scenario.strip_prefix(SCENARIO)?.parse::<usize>().ok()?;
-            Some((told.recordings.get(number)?, list))
+            Some((reported.recordings.get(number)?, list))
         })
         .collect();
     // Then devices alone, which tell whose a section without a path is.
@@ -132,7 +132,7 @@ pub fn import_recordings(
         }
     }
     imported.notes.append(&mut shelf.notes);
-    let (catalogue, payloads) = shelf.done(&told);
+    let (catalogue, payloads) = shelf.done(&reported);
     Ok((imported, catalogue, payloads))
 }
 

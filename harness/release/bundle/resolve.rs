@@ -2,8 +2,8 @@
 //! it is present, how many elements it has, how large one is. `from` is set to the release that
 //! an answer was taken from.
 
-use super::draft::{Draft, DraftField};
 use super::inherit::{Inherited, known_hook};
+use super::partial::{Partial, PartialField};
 use crate::vmstate::schema::{Count, Field, Kind, Presence, Size};
 
 /// What is known of a field from another release.
@@ -26,25 +26,25 @@ impl<'a> Ancestors<'a> {
 
 /// `version_id` and presence hook of a field.
 pub fn presence(
-    draft: &Draft,
-    told: &DraftField,
+    draft: &Partial,
+    reported: &PartialField,
     ancestors: &Ancestors,
     from: &mut Option<String>,
 ) -> (u32, Option<Presence>) {
-    let observed = || Some(Presence::Observed(draft.observation_key(told)));
-    if told.hook == Some(true) {
+    let observed = || Some(Presence::Observed(draft.observation_key(reported)));
+    if reported.hook == Some(true) {
         let found = ancestors.all().find_map(|(found, field)| Some((found, known_hook(field)?)));
         let hook = found.map(|(found, hook)| {
             *from = Some(found.tables.release.clone());
             hook.clone()
         });
-        return (told.version_id.unwrap_or(0), hook.or_else(observed));
+        return (reported.version_id.unwrap_or(0), hook.or_else(observed));
     }
-    if let Some(version_id) = told.version_id {
+    if let Some(version_id) = reported.version_id {
         return (version_id, None);
     }
     // Not in the dump: the version is open, and before 8.2 also whether there is a hook.
-    let may_have_hook = told.hook.is_none() && ancestors.same.is_some();
+    let may_have_hook = reported.hook.is_none() && ancestors.same.is_some();
     let usable =
         |field: &Field| field.exists.is_none() || (may_have_hook && known_hook(field).is_some());
     match ancestors.kin.filter(|(_, field)| usable(field)) {
@@ -54,25 +54,25 @@ pub fn presence(
             }
             (field.version_id, field.exists.clone())
         }
-        None => (0, if told.ever_absent { observed() } else { None }),
+        None => (0, if reported.ever_absent { observed() } else { None }),
     }
 }
 
 /// How many elements a field has; also why this cannot be told.
 pub fn count(
-    draft: &Draft,
-    told: &DraftField,
+    draft: &Partial,
+    reported: &PartialField,
     ancestors: &Ancestors,
     confirmed: impl Fn(&(Inherited, &Field)) -> bool,
     from: &mut Option<String>,
 ) -> (Count, Option<&'static str>) {
-    if let Some(Some(length)) = told.length {
+    if let Some(Some(length)) = reported.length {
         return (Count::Fixed(length), None);
     }
-    let is_array = told.length.is_none();
+    let is_array = reported.length.is_none();
     let agrees = |field: &Field| match &field.count {
-        Count::One => told.counts.iter().all(|n| *n == 1),
-        Count::Fixed(n) => is_array && told.counts.iter().all(|seen| seen == n),
+        Count::One => reported.counts.iter().all(|n| *n == 1),
+        Count::Fixed(n) => is_array && reported.counts.iter().all(|seen| seen == n),
         Count::Field { name, .. } => {
             let first = name.split('.').next().unwrap_or(name);
             draft.fields.iter().any(|f| f.name == *name || f.name == first)
@@ -81,16 +81,16 @@ pub fn count(
     };
     // A field without a count of its own needs another reason to be taken for that one.
     let alike = ancestors.alike.iter().copied();
-    let alike = alike.filter(|found| !told.counts.is_empty() || confirmed(found));
+    let alike = alike.filter(|found| !reported.counts.is_empty() || confirmed(found));
     let found = ancestors.same.into_iter().chain(alike).find(|(_, field)| agrees(field));
     if let Some((found, field)) = found {
         let count = match &field.count {
-            Count::Local { .. } => Count::Local { value: told.only_count() },
+            Count::Local { .. } => Count::Local { value: reported.only_count() },
             other => other.clone(),
         };
         let shown = match &count {
-            Count::One => told.counts.contains(&1),
-            Count::Fixed(n) => told.counts.contains(n),
+            Count::One => reported.counts.contains(&1),
+            Count::Fixed(n) => reported.counts.contains(n),
             Count::Field { .. } | Count::Local { .. } => false,
         };
         if !shown {
@@ -100,12 +100,12 @@ pub fn count(
     }
     // No dump says which field counts the elements of an array of run-time length, of which alone
     // there can be none. Names do: `log` has `log_num` elements (`PCIE_AER_ERROR_LOG`).
-    let counter = format!("{}_num", told.name);
-    let mut before = draft.fields.iter().take_while(|f| f.name != told.name);
-    if told.only_count() == Some(0) && before.any(|f| f.name == counter) {
+    let counter = format!("{}_num", reported.name);
+    let mut before = draft.fields.iter().take_while(|f| f.name != reported.name);
+    if reported.only_count() == Some(0) && before.any(|f| f.name == counter) {
         return (Count::Field { name: counter, signed: false, multiply: 1 }, None);
     }
-    match (told.only_count(), told.counts.len()) {
+    match (reported.only_count(), reported.counts.len()) {
         (Some(1), _) => (Count::One, None),
         // One machine's count need not be another's.
         (Some(n), _) => (Count::Local { value: Some(n) }, None),
@@ -117,9 +117,9 @@ pub fn count(
 
 /// Bytes of one element: on the wire for plain bytes, else in memory where that is known.
 pub fn leaf_size<'d>(
-    draft: &Draft,
-    owner: impl Fn() -> Option<&'d Draft>,
-    told: &DraftField,
+    draft: &Partial,
+    owner: impl Fn() -> Option<&'d Partial>,
+    reported: &PartialField,
     info: &str,
     wire: u32,
     ancestors: &Ancestors,
@@ -131,7 +131,7 @@ pub fn leaf_size<'d>(
         "shpc" => return Size::Local { value: Some(wire) },
         // Sizes of bitmaps count bits (wire.md 4.2), of which whole words are written.
         "bitmap" => return Size::Local { value: Some(wire.saturating_mul(8)) },
-        _ => return Size::Fixed(told.memory.unwrap_or(wire)),
+        _ => return Size::Fixed(reported.memory.unwrap_or(wire)),
     }
     for (found, field) in ancestors.all() {
         let Kind::Leaf { size, .. } = &field.kind else { continue };
@@ -145,20 +145,20 @@ pub fn leaf_size<'d>(
     }
     // Of a description that is in no dump, nothing but its names tells: `blob.buffer` has as many bytes
     // as `blob.size` before it says (`TPMSizedBuffer` in `tpm-emulator`).
-    if let (None, Some(blob)) = (told.memory, told.name.strip_suffix(".buffer")) {
+    if let (None, Some(blob)) = (reported.memory, reported.name.strip_suffix(".buffer")) {
         let name = format!("{blob}.size");
-        if draft.fields.iter().take_while(|f| f.name != told.name).any(|f| f.name == name) {
+        if draft.fields.iter().take_while(|f| f.name != reported.name).any(|f| f.name == name) {
             return Size::Field { name, multiply: 1 };
         }
     }
     // `VMSTATE_VBUFFER`: the dump gives it no size, nor says which field does. Names do:
     // `mcast_list` has `mcast_list_buff_size` bytes (vmxnet3).
-    if told.memory == Some(0) {
-        let sizes = |f: &&DraftField| {
-            let rest = f.name.strip_prefix(told.name.as_str());
+    if reported.memory == Some(0) {
+        let sizes = |f: &&PartialField| {
+            let rest = f.name.strip_prefix(reported.name.as_str());
             rest.is_some_and(|rest| rest.ends_with("size"))
         };
-        let mut before = draft.fields.iter().take_while(|f| f.name != told.name);
+        let mut before = draft.fields.iter().take_while(|f| f.name != reported.name);
         if let Some(size) = before.find(sizes) {
             return Size::Field { name: size.name.clone(), multiply: 1 };
         }
@@ -167,7 +167,7 @@ pub fn leaf_size<'d>(
         }
     }
     // Memory that is not an array of `wire` bytes is a buffer of run-time size.
-    match told.memory {
+    match reported.memory {
         Some(memory) if memory != wire => Size::Local { value: Some(wire) },
         _ => Size::Fixed(wire),
     }
@@ -178,17 +178,17 @@ mod tests {
     use super::*;
 
     /// A description of these fields.
-    fn draft(fields: &[(&str, Option<u32>)]) -> Draft {
-        let field = |(name, memory): &(&str, Option<u32>)| DraftField {
+    fn draft(fields: &[(&str, Option<u32>)]) -> Partial {
+        let field = |(name, memory): &(&str, Option<u32>)| PartialField {
             name: (*name).to_string(),
             memory: *memory,
-            ..DraftField::default()
+            ..PartialField::default()
         };
-        Draft { fields: fields.iter().map(field).collect(), ..Draft::default() }
+        Partial { fields: fields.iter().map(field).collect(), ..Partial::default() }
     }
 
     /// The size of the last field, of which `wire` bytes were seen.
-    fn size(of: &Draft, owner: Option<&Draft>, info: &str, wire: u32) -> Size {
+    fn size(of: &Partial, owner: Option<&Partial>, info: &str, wire: u32) -> Size {
         let none = Ancestors { same: None, kin: None, alike: Vec::new() };
         leaf_size(of, || owner, of.fields.last().unwrap(), info, wire, &none, &mut None)
     }
@@ -212,15 +212,16 @@ mod tests {
 
     #[test]
     fn an_array_that_was_seen_empty_is_counted_by_the_field_named_after_it() {
-        let field = |name: &str, counts: &[u32], length| DraftField {
+        let field = |name: &str, counts: &[u32], length| PartialField {
             name: name.to_string(),
             counts: counts.iter().copied().collect(),
             length,
-            ..DraftField::default()
+            ..PartialField::default()
         };
         let none = Ancestors { same: None, kin: None, alike: Vec::new() };
-        let of = |log: DraftField, counter: &str| {
-            let draft = Draft { fields: vec![field(counter, &[1], None), log], ..Draft::default() };
+        let of = |log: PartialField, counter: &str| {
+            let draft =
+                Partial { fields: vec![field(counter, &[1], None), log], ..Partial::default() };
             count(&draft, &draft.fields[1], &none, |_| true, &mut None).0
         };
         let counted = Count::Field { name: "log_num".into(), signed: false, multiply: 1 };

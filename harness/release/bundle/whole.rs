@@ -4,7 +4,7 @@
 //! A name that is not among those of a description no release from 5.2 to 11.1 knows in it: the
 //! binaries have no such text (`strings`, held against Debian's of 5.2, 7.2, 10.0 and 11.1).
 
-use super::draft::Draft;
+use super::partial::Partial;
 use crate::vmstate::schema::Untold;
 
 /// A description.
@@ -161,7 +161,7 @@ const RISCV: &[&str] = &[
 
 /// The minimum version of a draft's description.
 #[must_use]
-pub fn minimum(draft: &Draft) -> Option<u32> {
+pub fn minimum(draft: &Partial) -> Option<u32> {
     match find(draft)?.minimum {
         Minimum::Own => Some(draft.version),
         Minimum::At(version) => Some(version),
@@ -171,7 +171,7 @@ pub fn minimum(draft: &Draft) -> Option<u32> {
 
 /// What stays open of a draft's description that is in no dump nor in another table.
 #[must_use]
-pub fn untold(draft: &Draft) -> Untold {
+pub fn untold(draft: &Partial) -> Untold {
     let Some(whole) = find(draft) else {
         return Untold { minimum: true, subsections: true, among: Vec::new() };
     };
@@ -182,7 +182,7 @@ pub fn untold(draft: &Draft) -> Untold {
     }
 }
 
-fn find(draft: &Draft) -> Option<&'static Whole> {
+fn find(draft: &Partial) -> Option<&'static Whole> {
     let has = |name: &str| draft.fields.iter().any(|field| field.name == name);
     let is = |of: &&Whole| of.owner.0 == draft.name && (of.owner.1.is_empty() || has(of.owner.1));
     ALL.iter().find(is)
@@ -190,12 +190,12 @@ fn find(draft: &Draft) -> Option<&'static Whole> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::draft::DraftField;
+    use super::super::partial::PartialField;
     use super::*;
 
-    fn draft(name: &str, field: &str) -> Draft {
-        let fields = vec![DraftField { name: field.to_owned(), ..DraftField::default() }];
-        Draft { name: name.to_owned(), version: 5, fields, ..Draft::default() }
+    fn draft(name: &str, field: &str) -> Partial {
+        let fields = vec![PartialField { name: field.to_owned(), ..PartialField::default() }];
+        Partial { name: name.to_owned(), version: 5, fields, ..Partial::default() }
     }
 
     #[rstest::rstest]

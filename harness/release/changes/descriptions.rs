@@ -140,8 +140,8 @@ impl Descriptions {
         let mut sections = Vec::new();
         let mut machine = None;
         let mut made = Made { name, codecs, known: HashMap::new() };
-        for (class, told) in classes {
-            let Class { name: named, version_id, minimum_version_id, description } = told;
+        for (class, reported) in classes {
+            let Class { name: named, version_id, minimum_version_id, description } = reported;
             let Some(version) = version_id else {
                 if description.is_none() {
                     machine = named;

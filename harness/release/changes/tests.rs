@@ -23,12 +23,12 @@ fn compared(from: &str, to: &str) -> Changes {
 
 /// Changes as `level kind description field`.
 fn found(changes: &Changes) -> Vec<String> {
-    let told = |change: &super::Change| {
+    let reported = |change: &super::Change| {
         let field = change.what.field().unwrap_or("");
         let (level, kind) = (change.level.name(), change.what.kind());
         format!("{level}: {kind} {} {field}", change.description).trim_end().to_owned()
     };
-    changes.list.iter().map(told).collect()
+    changes.list.iter().map(reported).collect()
 }
 
 #[rstest::rstest]
@@ -47,7 +47,7 @@ fn found(changes: &Changes) -> Vec<String> {
 #[case("breaks: resized dobby pins")]
 fn every_planted_change_is_found(#[case] planted: &str) {
     let found = found(&compared(BEFORE, AFTER));
-    assert!(found.iter().any(|told| told == planted), "{found:#?}");
+    assert!(found.iter().any(|reported| reported == planted), "{found:#?}");
     // And no other: each of the thirteen is one change.
     assert_eq!(found.len(), 13, "{found:#?}");
     assert_eq!(compared(BEFORE, BEFORE).list, Vec::new());
@@ -140,7 +140,7 @@ fn changes_are_what_a_loader_makes_of_them(
     #[case] expected: &str,
 ) {
     let changes = compared(&device(old, from), &device(new, to));
-    assert!(found(&changes).iter().any(|told| told == expected), "{:#?}", found(&changes));
+    assert!(found(&changes).iter().any(|reported| reported == expected), "{:#?}", found(&changes));
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn releases_of_the_corpus_are_compared() {
     let find = |from: &str, to: &str, planted: &str| {
         let of = |name: &str| all.iter().find(|d| d.name == name).unwrap();
         let found = found(&changes(of(from), of(to), &renames()));
-        assert!(found.iter().any(|told| told == planted), "{planted}: {found:#?}");
+        assert!(found.iter().any(|reported| reported == planted), "{planted}: {found:#?}");
     };
     // What is known of the history.
     find("7.2", "10.0", "note: dropped e1000e core.itr_intr_pending");

@@ -32,9 +32,9 @@ pub(super) fn more(
     machine: &Machine,
     sent: bool,
 ) -> Option<Tables> {
-    let told = sent.then(|| filled(kit.tables, &machine.brought.0)).flatten();
+    let reported = sent.then(|| filled(kit.tables, &machine.brought.0)).flatten();
     let version = library.version(kit.release).ok()?;
-    kvm::with_clock(told.as_ref().unwrap_or(kit.tables), machine, version).or(told)
+    kvm::with_clock(reported.as_ref().unwrap_or(kit.tables), machine, version).or(reported)
 }
 
 /// Sections of what stands behind devices: name, version, alias. `audio` has no fields

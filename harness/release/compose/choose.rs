@@ -142,12 +142,13 @@ fn likeness(shelf: &Shelf, tables: &Tables, entry: &Entry, asked: &Asked<'_>) ->
         score += 300 - other.min(300);
     }
     if let (Body::Vmsd(key), Some(body)) = (&entry.body, asked.body) {
-        let told = described(tables, key, body);
+        let reported = described(tables, key, body);
         let alike = |same: usize, all: usize| 4 * same as i64 - 8 * (all - same) as i64;
-        let same = told.present.iter().filter(|(k, v)| entry.answers.present.get(*k) == Some(v));
-        score += alike(same.count(), told.present.len());
-        let same = told.count.iter().filter(|(k, v)| entry.answers.count.get(*k) == Some(v));
-        score += alike(same.count(), told.count.len());
+        let same =
+            reported.present.iter().filter(|(k, v)| entry.answers.present.get(*k) == Some(v));
+        score += alike(same.count(), reported.present.len());
+        let same = reported.count.iter().filter(|(k, v)| entry.answers.count.get(*k) == Some(v));
+        score += alike(same.count(), reported.count.len());
     }
     score
 }

@@ -7,12 +7,12 @@ use crate::vmstate::schema::{Field, Kind, Tables, Vmsd};
 /// ([`crate::release::described::brought`]); `None` if it tells of none. It is of the same release:
 /// there a name and a version mean the same.
 #[must_use]
-pub fn filled(tables: &Tables, told: &Tables) -> Option<Tables> {
+pub fn filled(tables: &Tables, reported: &Tables) -> Option<Tables> {
     let open = |vmsd: &Vmsd| vmsd.fields.iter().any(is_open);
     let mut changed: Vec<(String, Vmsd)> = Vec::new();
     for (key, vmsd) in tables.vmsd.iter().filter(|(_, vmsd)| open(vmsd)) {
         let same = |other: &&Vmsd| other.name == vmsd.name && other.version_id == vmsd.version_id;
-        let described: Vec<&Vmsd> = told.vmsd.values().filter(same).collect();
+        let described: Vec<&Vmsd> = reported.vmsd.values().filter(same).collect();
         let mut own = vmsd.clone();
         for (index, field) in own.fields.iter_mut().enumerate().filter(|(_, field)| is_open(field))
         {
@@ -34,7 +34,7 @@ pub fn filled(tables: &Tables, told: &Tables) -> Option<Tables> {
         return None;
     }
     let mut tables = tables.clone();
-    tables.vmsd.extend(told.vmsd.clone());
+    tables.vmsd.extend(reported.vmsd.clone());
     tables.vmsd.extend(changed);
     Some(tables)
 }
@@ -70,12 +70,12 @@ mod tests {
     fn a_field_is_as_the_stream_describes_it(
         #[case] version: u32,
         #[case] name: &str,
-        #[case] told: bool,
+        #[case] reported: bool,
     ) {
         let tables: Tables = serde_json::from_str(TABLES).expect("tables");
         let description = parse(described(version, name).as_bytes()).expect("description");
         let filled = filled(&tables, &brought(&description).0);
-        assert_eq!(filled.is_some(), told);
+        assert_eq!(filled.is_some(), reported);
         let Some(filled) = filled else { return };
         let field = &filled.vmsd["d"].fields[1];
         let text = serde_json::to_string(field).expect("JSON");

@@ -44,7 +44,7 @@ fn says_nothing(value: &Value) -> bool {
 
 /// One sentence for each key that was kept in `more` (see `Tables::more`).
 #[must_use]
-pub fn told(more: &BTreeMap<String, BTreeMap<String, Value>>) -> Vec<String> {
+pub fn reported(more: &BTreeMap<String, BTreeMap<String, Value>>) -> Vec<String> {
     let mut keys: BTreeMap<&str, Vec<(&str, &Value)>> = BTreeMap::new();
     for (place, said) in more {
         for (key, value) in said {

@@ -58,8 +58,8 @@ pub fn bundle_input(
         let trace = match traces.remove(stem.as_str()) {
             true => {
                 let file = format!("{folder}/{stem}{TRACE}");
-                let told = traced(&file, &packed_text(dir, &file)?);
-                Some(told.map_err(|source| ImportError::Bundle {
+                let reported = traced(&file, &packed_text(dir, &file)?);
+                Some(reported.map_err(|source| ImportError::Bundle {
                     release: release.to_owned(),
                     source: Box::new(source),
                 })?)

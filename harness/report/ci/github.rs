@@ -6,15 +6,15 @@
 
 use std::fmt::Write as _;
 
-use super::{Line, Told, places};
+use super::{Line, Summary, places};
 use crate::matrix::Standing;
 use crate::report::findings::findings;
 
 /// The annotations, a line each, and a line that says whether the policy holds.
 #[must_use]
-pub fn github(told: &Told<'_>) -> String {
+pub fn github(summary: &Summary<'_>) -> String {
     let mut text = String::new();
-    for finding in findings(told.cells) {
+    for finding in findings(summary.cells) {
         let kind = match finding.standing {
             Standing::Broken => "error",
             Standing::Known(_) => "notice",
@@ -22,18 +22,19 @@ pub fn github(told: &Told<'_>) -> String {
         };
         let title = format!("{} ({})", finding.verdict, finding.standing.name());
         let message = format!("{}: {}", places(&finding), finding.sentence);
-        annotation(&mut text, kind, &told.line(&finding), &title, &message);
+        annotation(&mut text, kind, &summary.line(&finding), &title, &message);
     }
-    for problem in &told.run.problems {
+    for problem in &summary.run.problems {
         let name = problem.split(": ").next().unwrap_or(problem);
-        let line = Line { file: format!("{}/{name}.toml", told.corpus), line: 1 };
+        let line = Line { file: format!("{}/{name}.toml", summary.corpus), line: 1 };
         annotation(&mut text, "error", &line, "fixture", problem);
     }
-    for (line, what) in told.stale() {
+    for (line, what) in summary.stale() {
         annotation(&mut text, "error", &line, "stale", &what);
     }
-    let holds = if told.run.holds() { "the policy holds" } else { "the policy is broken" };
-    let _ = writeln!(text, "{} cells under feed {}: {holds}", told.cells.len(), told.run.feed);
+    let holds = if summary.run.holds() { "the policy holds" } else { "the policy is broken" };
+    let _ =
+        writeln!(text, "{} cells under feed {}: {holds}", summary.cells.len(), summary.run.feed);
     text
 }
 

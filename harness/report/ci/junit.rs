@@ -7,7 +7,7 @@
 
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
-use super::Told;
+use super::Summary;
 use crate::matrix::sentence::sentence;
 use crate::matrix::{CellResult, Standing};
 use crate::trace::Verdict;
@@ -16,16 +16,16 @@ use crate::trace::Verdict;
 ///
 /// # Errors
 /// Texts that XML cannot have.
-pub fn junit(told: &Told<'_>) -> Result<String, SerializeError> {
+pub fn junit(summary: &Summary<'_>) -> Result<String, SerializeError> {
     let mut report = Report::new("crossload");
     let mut corpus = TestSuite::new("corpus");
-    for problem in &told.run.problems {
+    for problem in &summary.run.problems {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
         status.set_type("fixture").set_message(problem.as_str());
         let name = problem.split(": ").next().unwrap_or(problem);
         corpus.add_test_case(TestCase::new(name, status));
     }
-    for (line, what) in told.stale() {
+    for (line, what) in summary.stale() {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
         status.set_type("stale").set_message(what);
         corpus.add_test_case(TestCase::new(format!("{}, line {}", line.file, line.line), status));
@@ -33,15 +33,15 @@ pub fn junit(told: &Told<'_>) -> Result<String, SerializeError> {
     if !corpus.test_cases.is_empty() {
         report.add_test_suite(corpus);
     }
-    for machine in &told.config.machines {
-        for scenario in &told.config.scenarios {
+    for machine in &summary.config.machines {
+        for scenario in &summary.config.scenarios {
             let mut suite = TestSuite::new(format!("{}.{}", machine.name, scenario.name));
-            let here = told.cells.iter().filter(|c| {
+            let here = summary.cells.iter().filter(|c| {
                 c.cell.machine == machine.name
                     && c.cell.scenario == scenario.name
                     && c.outcome.verdict() != Some(Verdict::Unsupported)
             });
-            suite.add_test_cases(here.map(|result| case(told, result, suite_name(result))));
+            suite.add_test_cases(here.map(|result| case(summary, result, suite_name(result))));
             if !suite.test_cases.is_empty() {
                 report.add_test_suite(suite);
             }
@@ -49,7 +49,7 @@ pub fn junit(told: &Told<'_>) -> Result<String, SerializeError> {
     }
     let text = report.to_string()?;
     // At the root Jenkins' schema has every count but this one.
-    let root = format!(" skipped=\"{}\"", skipped(told));
+    let root = format!(" skipped=\"{}\"", skipped(summary));
     Ok(text.replacen(&root, "", 1))
 }
 
@@ -58,12 +58,12 @@ fn suite_name(result: &CellResult) -> String {
 }
 
 /// How many cells are skipped.
-fn skipped(told: &Told<'_>) -> usize {
+fn skipped(summary: &Summary<'_>) -> usize {
     let known = |c: &&CellResult| matches!(c.standing, Standing::Known(_));
-    told.cells.iter().filter(known).count()
+    summary.cells.iter().filter(known).count()
 }
 
-fn case(told: &Told<'_>, result: &CellResult, suite: String) -> TestCase {
+fn case(summary: &Summary<'_>, result: &CellResult, suite: String) -> TestCase {
     let why = sentence(&result.outcome, &result.cell.source);
     let verdict = result.outcome.name();
     let mut output = None;
@@ -74,7 +74,7 @@ fn case(told: &Told<'_>, result: &CellResult, suite: String) -> TestCase {
             TestCaseStatus::success()
         }
         Standing::Known(index) => {
-            let known = told.config.known.get(index);
+            let known = summary.config.known.get(index);
             let reason = known.map_or("", |k| k.reason.as_str());
             let mut status = TestCaseStatus::skipped();
             status.set_type(verdict).set_message(format!("known: {reason}")).set_description(why);
@@ -83,7 +83,7 @@ fn case(told: &Told<'_>, result: &CellResult, suite: String) -> TestCase {
         Standing::Broken => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             status.set_type(verdict).set_message(format!("{verdict}: {why}"));
-            status.set_description(format!("crossload explain {}", told_to(result)));
+            status.set_description(format!("crossload explain {}", summary_to(result)));
             status
         }
     };
@@ -97,7 +97,7 @@ fn case(told: &Told<'_>, result: &CellResult, suite: String) -> TestCase {
 }
 
 /// A cell as `explain` takes it.
-fn told_to(result: &CellResult) -> String {
+fn summary_to(result: &CellResult) -> String {
     let cell = &result.cell;
     format!("{}/{}.{} {}", cell.source, cell.machine, cell.scenario, cell.destination)
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{Line, Told, places};
+use super::{Line, Summary, places};
 use crate::matrix::Standing;
 use crate::report::findings::{Finding, findings};
 use crate::trace::Verdict;
@@ -108,15 +108,16 @@ struct Suppression {
 ///
 /// # Errors
 /// The serializer's; none that these shapes can have.
-pub fn sarif(told: &Told<'_>) -> Result<String, serde_json::Error> {
+pub fn sarif(summary: &Summary<'_>) -> Result<String, serde_json::Error> {
     let mut results: Vec<Found> =
-        findings(told.cells).iter().map(|finding| found(told, finding)).collect();
-    results.extend(told.run.problems.iter().map(|problem| {
+        findings(summary.cells).iter().map(|finding| found(summary, finding)).collect();
+    results.extend(summary.run.problems.iter().map(|problem| {
         let name = problem.split(": ").next().unwrap_or(problem);
-        let line = Line { file: format!("{}/{name}.toml", told.corpus), line: 1 };
+        let line = Line { file: format!("{}/{name}.toml", summary.corpus), line: 1 };
         result("fixture", "error", problem.clone(), line, "fixture")
     }));
-    results.extend(told.stale().map(|(line, what)| result("stale", "error", what, line, "stale")));
+    results
+        .extend(summary.stale().map(|(line, what)| result("stale", "error", what, line, "stale")));
     let rules = Verdict::ALL.iter().map(|v| (v.name(), meaning(*v))).chain([
         ("panicked", "The model failed on a stream."),
         ("fixture", "A stream that its own release does not load."),
@@ -134,7 +135,7 @@ pub fn sarif(told: &Told<'_>) -> Result<String, serde_json::Error> {
     Ok(serde_json::to_string_pretty(&log)? + "\n")
 }
 
-fn found(told: &Told<'_>, finding: &Finding) -> Found {
+fn found(summary: &Summary<'_>, finding: &Finding) -> Found {
     let text = format!(
         "{} ({}), {} {}: {}. {}",
         finding.verdict,
@@ -147,9 +148,9 @@ fn found(told: &Told<'_>, finding: &Finding) -> Found {
     let level = if finding.standing == Standing::Broken { "error" } else { "note" };
     // What it is about stays the same when more releases show it.
     let what = format!("{} {}", finding.verdict, finding.first);
-    let mut found = result(finding.verdict, level, text, told.line(finding), &what);
+    let mut found = result(finding.verdict, level, text, summary.line(finding), &what);
     if let Standing::Known(index) = finding.standing
-        && let Some(known) = told.config.known.get(index)
+        && let Some(known) = summary.config.known.get(index)
     {
         let justification = format!("{} [{}]", known.reason, known.reference);
         found.suppressions.push(Suppression { kind: "external", justification });

@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use super::{Bytes, on, outcome};
-use crate::dialect::machine::bare;
+use crate::dialect::machine::unqualified;
 
 const MACHINE: &str = "pc-i440fx-2.4";
 
@@ -74,8 +74,8 @@ fn page_bits_that_are_not_sent_are_the_fewest(
     #[case] expected: &str,
 ) {
     let stream = |bits: Option<u32>| {
-        let stream = named(bare(machine));
-        let sent = |bits| subsection(named(bare(machine)), "target-page-bits", 1).be32(bits);
+        let stream = named(unqualified(machine));
+        let sent = |bits| subsection(named(unqualified(machine)), "target-page-bits", 1).be32(bits);
         outcome(&on("7.2.0", machine), &bits.map_or(stream, sent).end().raw(&[0])).1
     };
     assert_eq!(stream(None), expected);

@@ -226,7 +226,7 @@ fn blocks_at_fixed_places() {
 }
 
 /// What was read as what, of one live section: name and length; neighbours of a kind are one.
-fn told(release: &str, stream: &Bytes, info: &str) -> Vec<(&'static str, u64)> {
+fn reported(release: &str, stream: &Bytes, info: &str) -> Vec<(&'static str, u64)> {
     let to = destination(release);
     let loaded = crate::stream::load(&to, &mut &stream.0[..], &crate::wire::Feed::Bulk);
     let known = ["records", "blocks", "pages", "end"];
@@ -239,15 +239,15 @@ fn records_are_told_by_what_they_are() {
     let zero = |b: Bytes, flags| b.be64(ZERO | flags).counted("pc.ram").raw(&[0]);
     let pages = ram(|b| zero(zero(b, 0), 0));
     let blocks = 8 + 7 + 8;
-    assert_eq!(told("2.8.1", &pages, "ram"), [("blocks", blocks), ("pages", 32), ("end", 8)]);
+    assert_eq!(reported("2.8.1", &pages, "ram"), [("blocks", blocks), ("pages", 32), ("end", 8)]);
     // Up to 2.0 the last page may end the part, too.
     let last = Bytes::stream().section(1, 1, "ram", 4).be64(0x2000 | 4).counted("pc.ram");
     let last = zero(last.be64(0x2000), 16).end();
-    assert_eq!(told("2.0.0", &last, "ram"), [("blocks", blocks), ("pages", 16)]);
+    assert_eq!(reported("2.0.0", &last, "ram"), [("blocks", blocks), ("pages", 16)]);
     let two = block(|b| b.be64(4).be64(4).be64(EOS));
-    assert_eq!(told("2.8.1", &two, "block"), [("records", 24)]);
+    assert_eq!(reported("2.8.1", &two, "block"), [("records", 24)]);
     let two = bitmap(1, |b| b.raw(&[0x08]).counted("node").raw(&[1]));
-    assert_eq!(told("2.12.0", &two, "dirty-bitmap"), [("records", 7)]);
+    assert_eq!(reported("2.12.0", &two, "dirty-bitmap"), [("records", 7)]);
 }
 
 /// A page of main memory is kept as far as a later check looks into it: `kvm-tpr-opt` wants an

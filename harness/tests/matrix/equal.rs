@@ -80,9 +80,9 @@ fn a_machine_type_of_another_name_is_answered_for() {
         assert_eq!(instead.renamed, Some(Faithful));
         assert_eq!(cell.standing, Standing::Reported);
     }
-    let told: Vec<String> = findings(cells).into_iter().map(|f| f.sentence).collect();
-    assert!(!told.is_empty());
-    for sentence in told {
+    let reported: Vec<String> = findings(cells).into_iter().map(|f| f.sentence).collect();
+    assert!(!reported.is_empty());
+    for sentence in reported {
         assert!(sentence.contains("(what differs: fewer processors)"), "{sentence}");
         assert!(sentence.ends_with("with that name in the stream: faithful."), "{sentence}");
     }

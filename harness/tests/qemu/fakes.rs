@@ -120,7 +120,9 @@ pub fn crashes_once() {
     let first = once();
     let [finding] = &first.found[..] else { panic!("{first:?}") };
     assert_eq!(finding.class, Class::Crash);
-    assert!(finding.ended.as_ref().is_some_and(|told| told.starts_with("killed by signal 11")));
+    assert!(
+        finding.ended.as_ref().is_some_and(|reported| reported.starts_with("killed by signal 11"))
+    );
     assert!(finding.size < finding.found_with && first.session.loads > 2, "{first:?}");
     let kept = campaign::folder::Folder::new(folder.path());
     assert_eq!(kept.findings().unwrap(), first.found);
@@ -220,11 +222,11 @@ pub fn is_not_there() {
 /// The program itself is told to end while a binary hangs.
 pub fn interrupted() {
     let folder = tempfile::tempdir().unwrap();
-    let told = folder.path().join("pid");
+    let reported = folder.path().join("pid");
     let script = format!(
         "case \"$*\" in --version) echo QEMU emulator version 7.2.0;; *help) echo pc-i440fx-7.2 PC;; \
          *) echo $$ >{0}.part; mv {0}.part {0}; exec sleep 1000;; esac",
-        told.display()
+        reported.display()
     );
     let fake = fake(&script);
     let work = folder.path().join("work");
@@ -244,12 +246,12 @@ pub fn interrupted() {
         let mut program = program.arg("--qemu").arg(&fake.binary.path).spawn().unwrap();
         let pid = loop {
             assert!(program.try_wait().unwrap().is_none(), "it ended before it was told to");
-            if let Ok(pid) = fs::read_to_string(&told) {
+            if let Ok(pid) = fs::read_to_string(&reported) {
                 break pid.trim().to_owned();
             }
             thread::sleep(Duration::from_millis(5));
         };
-        fs::remove_file(&told).unwrap();
+        fs::remove_file(&reported).unwrap();
         assert_eq!(fs::read_dir(&work).unwrap().count(), 1, "it runs in a folder there");
         kill_process(Pid::from_child(&program), signal).unwrap();
         assert_eq!(program.wait().unwrap().code(), Some(130));
@@ -360,11 +362,11 @@ fn converse(how: &str, mut socket: UnixStream) {
 }
 
 pub fn speaks_garbage() {
-    for (how, told) in [("garbage", "hello"), ("garbage-later", "oh"), ("closes", "closed")] {
+    for (how, reported) in [("garbage", "hello"), ("garbage-later", "oh"), ("closes", "closed")] {
         let fake = speaking(how);
         let real = run(&fake, Duration::from_secs(30));
         assert_eq!(real.verdict, ObservedVerdict::Hang, "{how}");
-        assert!(real.stderr.contains(told), "{how}: {}", real.stderr);
+        assert!(real.stderr.contains(reported), "{how}: {}", real.stderr);
     }
 }
 

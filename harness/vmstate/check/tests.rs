@@ -127,9 +127,9 @@ fn identify_data_wants_a_drive(#[case] release: &str, #[case] expected: &str) {
 #[case(6, 5, "section footer")]
 #[case(5, 6, "section footer")]
 #[case(0x7fff_ffff, 6, "end of stream")]
-fn a_size_is_in_the_owner(#[case] told: u64, #[case] sent: usize, #[case] expected: &str) {
+fn a_size_is_in_the_owner(#[case] reported: u64, #[case] sent: usize, #[case] expected: &str) {
     let (to, mut stream) = fixture("10.0", "pc-q35-7.2.q35");
-    stream = changed(&to, &stream, &[("vmxnet3", "mcast_list_buff_size", told)]);
+    stream = changed(&to, &stream, &[("vmxnet3", "mcast_list_buff_size", reported)]);
     let name = b"vmxnet3/mcast_list";
     let header = stream.windows(name.len()).position(|piece| piece == name).unwrap();
     let body = header + name.len() + 4;

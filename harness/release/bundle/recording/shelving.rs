@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{ALONE, Found, Recording, Told, behind};
+use super::{ALONE, Found, Recording, Reported, behind};
 use crate::release::catalogue::{Catalogue, Entry, chipset};
 use crate::release::described::Described;
 use crate::release::notes::Note;
@@ -51,8 +51,8 @@ pub(super) struct Shelving {
 }
 
 impl Shelving {
-    pub(super) fn new(release: &str, told: &Told) -> Self {
-        let dump: Value = serde_json::from_str(&told.dump).unwrap_or_default();
+    pub(super) fn new(release: &str, reported: &Reported) -> Self {
+        let dump: Value = serde_json::from_str(&reported.dump).unwrap_or_default();
         let classes: BTreeMap<String, String> = dump
             .as_object()
             .into_iter()
@@ -61,18 +61,19 @@ impl Shelving {
                 Some((class.clone(), about.pointer("/Description/name")?.as_str()?.to_owned()))
             })
             .collect();
-        let mut machines: Vec<&str> = told.recordings.iter().map(|r| r.machine.as_str()).collect();
+        let mut machines: Vec<&str> =
+            reported.recordings.iter().map(|r| r.machine.as_str()).collect();
         machines.sort_by_key(|name| (chipset(name), crate::dialect::Generation::of(name), *name));
         machines.dedup();
         let described: BTreeSet<&String> = classes.values().collect();
         let catalogue = Catalogue {
             release: release.to_owned(),
-            binary: told.about.clone(),
+            binary: reported.about.clone(),
             machines: machines.into_iter().map(str::to_owned).collect(),
-            all_machines: told.all_machines.clone(),
-            types: told.types.clone(),
+            all_machines: reported.all_machines.clone(),
+            types: reported.types.clone(),
             described: described.into_iter().cloned().collect(),
-            alike: told.alike.clone(),
+            alike: reported.alike.clone(),
             entries: Vec::new(),
         };
         Shelving {
@@ -227,7 +228,7 @@ impl Shelving {
         machines.insert(recording.machine.clone());
     }
 
-    pub(super) fn done(mut self, told: &Told) -> (Catalogue, Vec<u8>) {
+    pub(super) fn done(mut self, reported: &Reported) -> (Catalogue, Vec<u8>) {
         // A changed property counts where it changes the layout; values go with any entry.
         let layouts: BTreeSet<Layout> = (self.found.iter())
             .filter(|(_, (entry, _))| entry.varied.is_empty())
@@ -250,7 +251,7 @@ impl Shelving {
         let order = |e: &Entry| (e.device.clone(), e.section.clone(), e.instance_id, e.payload.0);
         self.catalogue.entries.sort_by_key(order);
         // A type that sends nothing is catalogued as such.
-        for (name, why) in &told.types {
+        for (name, why) in &reported.types {
             self.catalogue.types.insert(name.clone(), why.clone());
         }
         (self.catalogue, payloads)
@@ -333,14 +334,14 @@ mod tests {
 
     #[test]
     fn a_section_without_a_path_is_of_the_device_that_had_it_alone() {
-        let mut shelf = Shelving::new("7.2", &Told::default());
+        let mut shelf = Shelving::new("7.2", &Reported::default());
         // What the board itself has is no device's, but for another instance of it.
         assert_eq!(owner(&mut shelf, &[], "kbd", 0).as_deref(), Some(""));
         assert_eq!(owner(&mut shelf, &["i8042"], "kbd", 0), None);
         // Of another board it is a device's.
         let other = on(&mut shelf, "pc-q35-7.2", &["i8042"], "kbd", 0);
         assert_eq!(other.as_deref(), Some("i8042"));
-        let mut shelf = Shelving::new("7.2", &Told::default());
+        let mut shelf = Shelving::new("7.2", &Reported::default());
         owner(&mut shelf, &[], "kbd", 0);
         // Before it was seen alone, among others, it may be of anything; what no board has stands
         // without a device.
@@ -352,7 +353,7 @@ mod tests {
 
     #[test]
     fn a_changed_property_that_changes_no_layout_is_left_out() {
-        let mut shelf = Shelving::new("7.2", &Told::default());
+        let mut shelf = Shelving::new("7.2", &Reported::default());
         let entry = |varied: &str, version_id| Entry {
             device: "nic".to_owned(),
             place: "bridge".to_owned(),
@@ -379,7 +380,7 @@ mod tests {
             };
             shelf.found.insert(looks, (entry, BTreeSet::new()));
         }
-        let (catalogue, payloads) = shelf.done(&Told::default());
+        let (catalogue, payloads) = shelf.done(&Reported::default());
         let left: Vec<_> = catalogue.entries.iter().map(|e| e.varied.as_str()).collect();
         assert_eq!(left, ["", "old=on"]);
         assert_eq!(payloads, [7, 8, 7, 8]);

@@ -123,15 +123,15 @@ fn fits_queues_first(release: Version) -> bool {
 /// (`virtio_net_get_config`), as many as came are taken for all.
 fn pairs(common: &Common) -> Option<u64> {
     let Some(&[first, second]) = common.config.get(QUEUE_PAIRS) else { return Some(1) };
-    let told = match common.order {
+    let reported = match common.order {
         Some(Order::Little) => u16::from_le_bytes([first, second]),
         Some(Order::Big) => u16::from_be_bytes([first, second]),
         None if first == second => u16::from_le_bytes([first, second]),
         None => return None,
     };
-    Some(match told {
+    Some(match reported {
         0 => (common.received.saturating_sub(1) / 2).max(1),
-        told => u64::from(told),
+        reported => u64::from(reported),
     })
 }
 

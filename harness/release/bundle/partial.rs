@@ -1,8 +1,8 @@
 //! Drafts: what the sources of one release together tell of each description.
 //!
 //! A draft is known by its name and the names of all its fields in order, which a trace tells in
-//! full. Traces come first ([`Drafts::adopt`]), then what the dump knows of the same
-//! descriptions ([`Drafts::complete`]), then the VMDESCRIPTIONs (`describe`).
+//! full. Traces come first ([`Partials::adopt`]), then what the dump knows of the same
+//! descriptions ([`Partials::complete`]), then the VMDESCRIPTIONs (`describe`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,8 +16,8 @@ pub type Id = usize;
 
 /// All drafts of one release.
 #[derive(Debug, Default)]
-pub struct Drafts {
-    list: Vec<Draft>,
+pub struct Partials {
+    list: Vec<Partial>,
     by_layout: BTreeMap<(String, Vec<String>), Id>,
     /// The same for descriptions of the dump, which leaves must-exist checks out.
     by_dump: BTreeMap<(String, Vec<String>), Id>,
@@ -28,7 +28,7 @@ pub struct Drafts {
 
 /// What is known of one description.
 #[derive(Debug, Clone, Default)]
-pub struct Draft {
+pub struct Partial {
     /// The vmsd's name.
     pub name: String,
     /// `.version_id`.
@@ -36,14 +36,14 @@ pub struct Draft {
     /// `.minimum_version_id`, if the dump has this description.
     pub minimum: Option<u32>,
     /// Fields in order.
-    pub fields: Vec<DraftField>,
+    pub fields: Vec<PartialField>,
     /// Subsections; all of them, in order, if the dump has this description.
     pub subsections: Vec<Id>,
 }
 
 /// What is known of one field.
 #[derive(Debug, Clone, Default)]
-pub struct DraftField {
+pub struct PartialField {
     /// The field's name.
     pub name: String,
     /// Which of the fields of this name it is, from 0.
@@ -99,7 +99,7 @@ pub enum Form {
     Codec(String),
 }
 
-impl Drafts {
+impl Partials {
     /// No drafts yet, and a dump to complete them with.
     #[must_use]
     pub fn new(dump: Dump) -> Self {
@@ -107,18 +107,18 @@ impl Drafts {
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Draft> {
+    pub fn iter(&self) -> impl Iterator<Item = &Partial> {
         self.list.iter()
     }
 
     /// A draft; an unknown `id` is an empty one.
     #[must_use]
-    pub fn get(&self, id: Id) -> Option<&Draft> {
+    pub fn get(&self, id: Id) -> Option<&Partial> {
         self.list.get(id)
     }
 
     /// A draft, to be changed.
-    pub fn get_mut(&mut self, id: Id) -> Option<&mut Draft> {
+    pub fn get_mut(&mut self, id: Id) -> Option<&mut Partial> {
         self.list.get_mut(id)
     }
 
@@ -139,18 +139,18 @@ impl Drafts {
 
     /// Adds an empty draft with these fields.
     pub fn add(&mut self, name: &str, version: u32, fields: Vec<String>) -> Id {
-        let mut draft = Draft { name: name.to_owned(), version, ..Draft::default() };
+        let mut draft = Partial { name: name.to_owned(), version, ..Partial::default() };
         for (index, field) in fields.iter().enumerate() {
             let same = |others: &[String]| others.iter().filter(|other| *other == field).count();
             let occurrence = same(fields.get(..index).unwrap_or_default());
             let described_as =
                 if same(&fields) == 1 { field.clone() } else { format!("{field}[{occurrence}]") };
             let name = field.clone();
-            draft.fields.push(DraftField {
+            draft.fields.push(PartialField {
                 name,
                 occurrence,
                 described_as,
-                ..DraftField::default()
+                ..PartialField::default()
             });
         }
         let id = self.list.len();
@@ -211,7 +211,8 @@ impl Drafts {
     pub fn complete(&mut self, from: Id) {
         let mut matched = BTreeMap::new();
         for (id, draft) in self.list.iter().enumerate().skip(from) {
-            let fields: Vec<(&str, bool)> = draft.fields.iter().map(DraftField::checked).collect();
+            let fields: Vec<(&str, bool)> =
+                draft.fields.iter().map(PartialField::checked).collect();
             if let Some(described) = self.dump.find(&draft.name, &fields) {
                 self.by_dump.insert(layout(described), id);
                 matched.insert(id, described.clone());
@@ -284,7 +285,7 @@ impl Drafts {
     }
 }
 
-impl Draft {
+impl Partial {
     /// Names of all fields, in order.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
@@ -293,12 +294,12 @@ impl Draft {
 
     /// `vmsd/field/occurrence`: the key of an observation (`schema::Presence::Observed`).
     #[must_use]
-    pub fn observation_key(&self, field: &DraftField) -> String {
+    pub fn observation_key(&self, field: &PartialField) -> String {
         format!("{}/{}/{}", self.name, field.name, field.occurrence)
     }
 }
 
-impl DraftField {
+impl PartialField {
     /// Its name, and whether it may be a must-exist check: it never had an element.
     fn checked(&self) -> (&str, bool) {
         (&self.name, !self.counts.is_empty() && self.counts.iter().all(|count| *count == 0))
@@ -336,31 +337,31 @@ mod tests {
             "Subsections": [{"name": "d/s", "version_id": 1, "minimum_version_id": 1}]}}}"#,
         )
         .unwrap();
-        let mut drafts = Drafts::new(dump);
+        let mut partials = Partials::new(dump);
         let load = load(
             "vmstate_load_state d v4\nvmstate_load_state_field d:check\nvmstate_n_elems check: 0\n\
              vmstate_load_state_field d:a\nvmstate_subsection_load d\nvmstate_load_state_end d end/0",
         );
-        let id = drafts.adopt(&load, false);
-        drafts.complete(0);
-        let draft = drafts.get(id).unwrap();
+        let id = partials.adopt(&load, false);
+        partials.complete(0);
+        let draft = partials.get(id).unwrap();
         assert!(draft.fields[0].must_exist && !draft.fields[1].must_exist);
         assert_eq!((draft.fields[1].hook, draft.fields[1].version_id), (Some(true), Some(3)));
         assert_eq!(draft.minimum, Some(2));
-        assert_eq!(drafts.get(draft.subsections[0]).unwrap().name, "d/s");
+        assert_eq!(partials.get(draft.subsections[0]).unwrap().name, "d/s");
         assert!(draft.fields[1].ever_absent);
     }
 
     #[test]
     fn repeated_names_are_numbered() {
-        let mut drafts = Drafts::default();
+        let mut partials = Partials::default();
         let names = ["a", "b", "a"].map(str::to_owned).to_vec();
-        let id = drafts.add("d", 1, names);
-        let draft = drafts.get(id).unwrap();
+        let id = partials.add("d", 1, names);
+        let draft = partials.get(id).unwrap();
         let described: Vec<_> = draft.fields.iter().map(|f| f.described_as.as_str()).collect();
         assert_eq!(described, ["a[0]", "b", "a[1]"]);
         assert_eq!(draft.observation_key(&draft.fields[2]), "d/a/1");
-        assert_eq!(drafts.find_around("d", &["b", "a[1]"]), Some(id));
-        assert_eq!(drafts.find_around("d", &["a[1]", "b"]), None);
+        assert_eq!(partials.find_around("d", &["b", "a[1]"]), Some(id));
+        assert_eq!(partials.find_around("d", &["a[1]", "b"]), None);
     }
 }

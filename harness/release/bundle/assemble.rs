@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::draft::{Draft, DraftField, Drafts, Form, Id};
 use super::inherit::{Heritage, Inherited, has_size};
 use super::known;
+use super::partial::{Form, Id, Partial, PartialField, Partials};
 use super::resolve::{Ancestors, count, leaf_size, presence};
 use super::whole;
 use crate::dialect::Version;
@@ -15,8 +15,8 @@ use crate::vmstate::schema::{Field, Key, Kind, OldLoader, Size, Subsection, Tabl
 
 /// Makes the tables of one release, beginning at the descriptions that handlers name.
 #[derive(Debug)]
-pub struct Finisher<'a> {
-    drafts: &'a Drafts,
+pub struct Assembler<'a> {
+    partials: &'a Partials,
     heritage: &'a Heritage<'a>,
     /// `None` if the release is no number; then no old loaders are inherited.
     version: Option<Version>,
@@ -29,12 +29,12 @@ pub struct Finisher<'a> {
     pub notes: Vec<Note>,
 }
 
-impl<'a> Finisher<'a> {
+impl<'a> Assembler<'a> {
     /// Nothing made yet.
     #[must_use]
-    pub fn new(release: &str, drafts: &'a Drafts, heritage: &'a Heritage<'a>) -> Self {
+    pub fn new(release: &str, partials: &'a Partials, heritage: &'a Heritage<'a>) -> Self {
         Self {
-            drafts,
+            partials,
             heritage,
             version: release.parse().ok(),
             tables: Tables { release: release.to_owned(), ..Tables::default() },
@@ -62,8 +62,8 @@ impl<'a> Finisher<'a> {
         if let Some(key) = self.keys.get(&id) {
             return key.clone();
         }
-        let drafts = self.drafts;
-        let Some(draft) = drafts.get(id) else { return Key::new() };
+        let partials = self.partials;
+        let Some(draft) = partials.get(id) else { return Key::new() };
         let key = self.new_key(&draft.name);
         self.keys.insert(id, key.clone());
         let vmsd = self.vmsd(draft);
@@ -81,7 +81,7 @@ impl<'a> Finisher<'a> {
         key
     }
 
-    fn vmsd(&mut self, draft: &Draft) -> Vmsd {
+    fn vmsd(&mut self, draft: &Partial) -> Vmsd {
         let same = self.heritage.same(&draft.name, draft.version, &draft.names());
         let kin = same.or_else(|| self.heritage.same_version(&draft.name, draft.version));
         let mut inherited_from = None;
@@ -137,11 +137,11 @@ impl<'a> Finisher<'a> {
     }
 
     /// Adds the subsections that a description is known to have and that were not seen.
-    fn optional(&mut self, draft: &Draft, subsections: &mut Vec<Subsection>) {
+    fn optional(&mut self, draft: &Partial, subsections: &mut Vec<Subsection>) {
         let Some(version) = self.version else { return };
-        let drafts = self.drafts;
+        let partials = self.partials;
         let seen = |name: &str| {
-            let mut names = draft.subsections.iter().filter_map(|id| drafts.get(*id));
+            let mut names = draft.subsections.iter().filter_map(|id| partials.get(*id));
             names.any(|found| found.name == name)
         };
         for vmsd in known::subsections(draft, version).filter(|vmsd| !seen(&vmsd.name)) {
@@ -160,7 +160,7 @@ impl<'a> Finisher<'a> {
         vmsd.old.clone().filter(|old| old.load.as_ref().is_some_and(lives))
     }
 
-    fn note_undumped(&mut self, draft: &Draft, is_same: bool, kin: Option<Inherited>) {
+    fn note_undumped(&mut self, draft: &Partial, is_same: bool, kin: Option<Inherited>) {
         let name = &draft.name;
         match kin {
             _ if is_same => {}
@@ -183,18 +183,18 @@ impl<'a> Finisher<'a> {
 
     fn field(
         &mut self,
-        draft: &Draft,
+        draft: &Partial,
         index: usize,
         same: Option<Inherited<'a>>,
         kin: Option<Inherited<'a>>,
     ) -> Option<Field> {
-        let told = draft.fields.get(index)?;
+        let reported = draft.fields.get(index)?;
         let heritage = self.heritage;
-        let uses = draft.fields.iter().filter(|other| other.name == told.name).count();
-        let place = (told.occurrence, uses);
-        let mut alike: Vec<_> = heritage.alike(&draft.name, &told.name, place).collect();
+        let uses = draft.fields.iter().filter(|other| other.name == reported.name).count();
+        let place = (reported.occurrence, uses);
+        let mut alike: Vec<_> = heritage.alike(&draft.name, &reported.name, place).collect();
         if alike.is_empty() {
-            alike.extend(heritage.cousins(&draft.name, &told.name, place));
+            alike.extend(heritage.cousins(&draft.name, &reported.name, place));
         }
         let of_kin = |(found, _): &&(Inherited<'a>, _)| {
             kin.is_some_and(|kin| std::ptr::eq(kin.vmsd, found.vmsd))
@@ -206,115 +206,118 @@ impl<'a> Finisher<'a> {
         };
         let mut from: Option<String> = None;
         let confirmed =
-            |(found, field): &(Inherited, &Field)| self.confirms(told, found.tables, field);
-        let (count, count_open) = count(draft, told, &ancestors, confirmed, &mut from);
-        let mut kind = self.kind(draft, told, &ancestors, &mut from);
-        let count_open = count_open.filter(|_| known::scalar(draft, told).is_none());
+            |(found, field): &(Inherited, &Field)| self.confirms(reported, found.tables, field);
+        let (count, count_open) = count(draft, reported, &ancestors, confirmed, &mut from);
+        let mut kind = self.kind(draft, reported, &ancestors, &mut from);
+        let count_open = count_open.filter(|_| known::scalar(draft, reported).is_none());
         if let (Some(why), false) = (count_open, matches!(kind, Kind::Unknown { .. })) {
             kind = Kind::Unknown { why: why.to_owned() };
         }
-        let (version_id, exists) = presence(draft, told, &ancestors, &mut from);
-        let version_id = known::version(draft, &told.name).unwrap_or(version_id);
+        let (version_id, exists) = presence(draft, reported, &ancestors, &mut from);
+        let version_id = known::version(draft, &reported.name).unwrap_or(version_id);
         if let Kind::Unknown { why } = &kind {
-            self.notes.push(Note::at(format!("{}/{}", draft.name, told.name), why));
+            self.notes.push(Note::at(format!("{}/{}", draft.name, reported.name), why));
         }
         let like = ancestors.same.map(|(_, field)| field);
         Some(Field {
-            name: told.name.clone(),
+            name: reported.name.clone(),
             version_id,
             exists,
             kind,
             count,
-            array_of_pointer: told.null_elements
-                || told.marked_elements
+            array_of_pointer: reported.null_elements
+                || reported.marked_elements
                 || like.is_some_and(|field| field.array_of_pointer),
-            auto_alloc: told.marked_elements && !told.null_elements && told.form != Form::Untold,
-            must_exist: told.must_exist || like.is_some_and(|field| field.must_exist),
+            auto_alloc: reported.marked_elements
+                && !reported.null_elements
+                && reported.form != Form::Untold,
+            must_exist: reported.must_exist || like.is_some_and(|field| field.must_exist),
             inherited_from: from,
         })
     }
 
     /// What a draft is a subsection of.
-    fn owner(&self, draft: &Draft) -> Option<&'a Draft> {
-        let drafts = self.drafts;
-        let is = |id: &Id| drafts.get(*id).is_some_and(|found| std::ptr::eq(found, draft));
-        drafts.iter().find(|owner| owner.subsections.iter().any(is))
+    fn owner(&self, draft: &Partial) -> Option<&'a Partial> {
+        let partials = self.partials;
+        let is = |id: &Id| partials.get(*id).is_some_and(|found| std::ptr::eq(found, draft));
+        partials.iter().find(|owner| owner.subsections.iter().any(is))
     }
 
     fn kind(
         &mut self,
-        draft: &Draft,
-        told: &DraftField,
+        draft: &Partial,
+        reported: &PartialField,
         ancestors: &Ancestors<'a>,
         from: &mut Option<String>,
     ) -> Kind {
-        let nested = told.nested.first().copied();
-        match (&told.form, nested) {
+        let nested = reported.nested.first().copied();
+        match (&reported.form, nested) {
             (Form::Leaf { info, size }, _) => Kind::Leaf {
                 info: info.clone(),
                 size: {
                     let owner = || self.owner(draft);
-                    leaf_size(draft, owner, told, info, *size, ancestors, from)
+                    leaf_size(draft, owner, reported, info, *size, ancestors, from)
                 },
             },
             (Form::Struct, Some(id)) => Kind::Struct { vmsd: self.key(id) },
-            (Form::Vstruct, Some(id)) => self.vstruct(id, told),
-            (Form::Codec(info), Some(id)) if info != "gtree" && told.nested.len() == 1 => {
+            (Form::Vstruct, Some(id)) => self.vstruct(id, reported),
+            (Form::Codec(info), Some(id)) if info != "gtree" && reported.nested.len() == 1 => {
                 Kind::Nested { info: info.clone(), vmsd: self.key(id), key: None }
             }
             (Form::Codec(info), _) => {
                 Kind::Unknown { why: format!("the bundle does not tell the parts of a {info}") }
             }
-            _ if told.must_exist => Kind::Leaf { info: String::new(), size: Size::Fixed(0) },
+            _ if reported.must_exist => Kind::Leaf { info: String::new(), size: Size::Fixed(0) },
             // A NULL element tells that they are pointers; what the trace enters for another is its
             // description.
-            (_, Some(id)) if told.is_struct || told.null_elements => {
-                let version = self.drafts.get(id).map(|nested| nested.version);
-                if told.nested_versions.iter().any(|seen| Some(*seen) != version) {
-                    return self.vstruct(id, told);
+            (_, Some(id)) if reported.is_struct || reported.null_elements => {
+                let version = self.partials.get(id).map(|nested| nested.version);
+                if reported.nested_versions.iter().any(|seen| Some(*seen) != version) {
+                    return self.vstruct(id, reported);
                 }
                 Kind::Struct { vmsd: self.key(id) }
             }
-            _ => self.inherited_kind(draft, told, ancestors, from),
+            _ => self.inherited_kind(draft, reported, ancestors, from),
         }
     }
 
-    fn vstruct(&mut self, id: Id, told: &DraftField) -> Kind {
-        let own = self.drafts.get(id).map_or(0, |nested| nested.version);
-        let version_id = told.nested_versions.first().copied().unwrap_or(own);
+    fn vstruct(&mut self, id: Id, reported: &PartialField) -> Kind {
+        let own = self.partials.get(id).map_or(0, |nested| nested.version);
+        let version_id = reported.nested_versions.first().copied().unwrap_or(own);
         Kind::Vstruct { vmsd: self.key(id), version_id }
     }
 
     /// A kind that no source of this release tells.
     fn inherited_kind(
         &mut self,
-        draft: &Draft,
-        told: &DraftField,
+        draft: &Partial,
+        reported: &PartialField,
         ancestors: &Ancestors<'a>,
         from: &mut Option<String>,
     ) -> Kind {
         let known = |field: &Field| !matches!(field.kind, Kind::Unknown { .. });
-        let nested = told.nested.first().copied();
+        let nested = reported.nested.first().copied();
         // Of another description only a codec is taken, and only with its size confirmed.
         let is_leaf = |field: &Field| {
-            matches!(field.kind, Kind::Leaf { size: Size::Fixed(_), .. }) && told.memory.is_some()
+            matches!(field.kind, Kind::Leaf { size: Size::Fixed(_), .. })
+                && reported.memory.is_some()
         };
         let same = ancestors.same.filter(|(_, field)| known(field));
         let alike = ancestors.alike.iter().copied().filter(|(_, field)| is_leaf(field));
         let mut all = same.into_iter().chain(alike).peekable();
         if all.peek().is_none() {
-            if let Some(kind) = known::kind(draft, told, nested.map(|id| self.key(id))) {
+            if let Some(kind) = known::kind(draft, reported, nested.map(|id| self.key(id))) {
                 return kind;
             }
-            let why = match (told.nested.is_empty(), draft.minimum) {
+            let why = match (reported.nested.is_empty(), draft.minimum) {
                 (false, _) => "the trace shows a nested vmsd, but not what reads it",
                 (_, Some(_)) => "no stream of the bundle carries it, and no other table has it",
                 (_, None) => "no stream of the bundle describes it, and no other table has it",
             };
             return Kind::Unknown { why: why.to_owned() };
         }
-        let Some((found, field)) = all.find(|(_, field)| has_size(field, told.memory)) else {
-            let bytes = told.memory.unwrap_or(0);
+        let Some((found, field)) = all.find(|(_, field)| has_size(field, reported.memory)) else {
+            let bytes = reported.memory.unwrap_or(0);
             let why = format!("it has {bytes} bytes in memory, and another number in other tables");
             return Kind::Unknown { why };
         };
@@ -341,11 +344,11 @@ impl<'a> Finisher<'a> {
 
     /// Whether memory size or nested description show that a field of another table is of the
     /// same making.
-    fn confirms(&self, told: &DraftField, tables: &Tables, field: &Field) -> bool {
+    fn confirms(&self, reported: &PartialField, tables: &Tables, field: &Field) -> bool {
         match &field.kind {
-            Kind::Leaf { .. } => told.memory.is_some() && has_size(field, told.memory),
+            Kind::Leaf { .. } => reported.memory.is_some() && has_size(field, reported.memory),
             Kind::Struct { vmsd } | Kind::Vstruct { vmsd, .. } => {
-                let own = told.nested.first().and_then(|id| self.drafts.get(*id));
+                let own = reported.nested.first().and_then(|id| self.partials.get(*id));
                 let theirs = tables.vmsd.get(vmsd);
                 own.zip(theirs).is_some_and(|(own, theirs)| own.name == theirs.name)
             }
@@ -358,7 +361,7 @@ impl<'a> Finisher<'a> {
     fn taken(&mut self, tables: &'a Tables, key: &Key) -> Key {
         let Some(vmsd) = tables.vmsd.get(key) else { return Key::new() };
         let names: Vec<String> = vmsd.fields.iter().map(|field| field.name.clone()).collect();
-        if let Some(id) = self.drafts.find(&vmsd.name, &names) {
+        if let Some(id) = self.partials.find(&vmsd.name, &names) {
             return self.key(id);
         }
         let origin = (tables.release.clone(), key.clone());
