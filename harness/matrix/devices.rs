@@ -182,7 +182,7 @@ fn sender(
 ) -> Result<Result<Sender, Answer>, LibraryError> {
     let payload = from.payload(entry);
     let section = &entry.section;
-    let path = path(entry, machine);
+    let path = path(entry, &payload, machine);
     let machine = Machine {
         machine: Some(machine.to_owned()),
         sections: vec![Sent {
@@ -226,11 +226,14 @@ fn no_tables() -> Answer {
 /// Bus paths of devices alone: on PCI, on a channel, at a fixed address.
 pub const PATHS: [&str; 3] = ["0000:00:02.0", "/fe.0.0001", "virtio-mmio@000000000a000000"];
 
+/// Where a PCI device has its vendor, behind the version of its state, and that of virtio devices.
+const VENDOR: (std::ops::Range<usize>, [u8; 2]) = (4..6, [0xf4, 0x1a]);
+
 /// A bus path like that of a section's device: it tells the transport of a virtio device.
-fn path(entry: &Entry, machine: &str) -> &'static str {
+fn path(entry: &Entry, payload: &[u8], machine: &str) -> &'static str {
     let [pci, channel, mmio] = PATHS;
-    let transport = entry.device.starts_with("virtio-") && entry.device.ends_with("-device");
-    match transport {
+    let (at, vendor) = VENDOR;
+    match entry.device.starts_with("virtio-") && payload.get(at) != Some(&vendor) {
         _ if has_channels(machine) => channel,
         true => mmio,
         false => pci,

@@ -6,6 +6,9 @@
 //! field: present? -> how many -> per element: marker, struct or codec -> error flag
 //! ```
 
+mod collections;
+mod pointers;
+
 use super::check::{self, Memory};
 use super::codec;
 use super::compiled::{Amount, Count, Field, Kind as FieldKind, Old, Set, Vmsd};
@@ -22,11 +25,6 @@ const MAX_DEPTH: u32 = 64;
 const STEPS_PER_BYTE: u64 = 16;
 /// Those that no byte has to be read for.
 const STEPS_FREE: u64 = 1 << 14;
-
-/// Elements of an array of pointers of which it is looked up whether the destination has them.
-const MAX_KNOWN: u32 = 4096;
-/// Name of the marker of a NULL element, in the node of that element.
-const POINTER: &str = "pointer";
 
 /// How many steps so many bytes allow.
 #[must_use]
@@ -346,60 +344,6 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         Ok(0)
     }
 
-    /// Which elements of an array of pointers the destination has as NULL, as its own fixture shows:
-    /// nothing, if that has none there, as then a byte may be a marker or the first of an element.
-    fn known_nulls(&mut self, field: &'d Field, count: u64) -> Option<Vec<bool>> {
-        let first = u32::try_from(count).unwrap_or(u32::MAX).min(MAX_KNOWN);
-        let mut is_null = |i| {
-            self.flow.map().enter(&field.name, &field.canonical, Some(i));
-            let null = self.context.local.items.contains_key(&self.flow.map().identity(POINTER));
-            self.flow.map().leave();
-            null
-        };
-        let nulls: Vec<bool> = (0..first).map(&mut is_null).collect();
-        nulls.contains(&true).then_some(nulls)
-    }
-
-    /// Whether an element of an array of pointers is NULL. The loader goes by its own pointers, and
-    /// knows of none what the source has there: `known`, where that is known, else what the next
-    /// byte says, as a destination that is configured as its source has the same.
-    fn null(&mut self, field: &'d Field, i: u64, known: Option<bool>) -> Result<bool> {
-        let name = Name::plain(POINTER, "nullptr");
-        let (loads, markers) = (self.flow.loads(), self.context.dialect.pointers);
-        let index = Some(u32::try_from(i).unwrap_or(u32::MAX));
-        self.flow.map().enter(&field.name, &field.canonical, index);
-        let at = self.flow.offset();
-        let null = match known {
-            Some(null) if loads => null,
-            None if loads && markers == PointerMarkers::None => false,
-            _ => self.flow.null_next(name),
-        };
-        if null && markers == PointerMarkers::None {
-            let kind = Kind::Abort("a NULL element, which is followed before 2.9".into());
-            return Err(self.flow.fail(kind, at, POINTER));
-        }
-        if null {
-            match self.flow.compared(name, 1) {
-                (0x30, outcome) => outcome?,
-                (_, Err(e)) if !loads => return Err(e),
-                (0x31, _) if markers == PointerMarkers::NullOrValid => {
-                    let kind = Kind::Abort("an element that is there, where there is NULL".into());
-                    return Err(self.flow.fail(kind, at, POINTER));
-                }
-                (found, _) => {
-                    let expected = match markers {
-                        PointerMarkers::NullOrValid => "0x30 or 0x31",
-                        _ => "0x30",
-                    };
-                    let kind = Kind::BadMarker { found: found as u8, expected };
-                    return Err(self.flow.fail(kind, at, POINTER));
-                }
-            }
-        }
-        self.flow.map().leave();
-        Ok(null)
-    }
-
     /// Counts a field or an element.
     fn step(&mut self, field: &Field) -> Result<()> {
         let times = if planted(Fault::WorkUnbounded) { 4 } else { 1 };
@@ -426,38 +370,6 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         self.flow.map().enter(&field.name, &field.canonical, index);
         self.vmsd(vmsd, version.unwrap_or(own))?;
         self.flow.map().leave();
-        Ok(())
-    }
-
-    fn list(&mut self, field: &'d Field, vmsd: usize) -> Result<()> {
-        let mark = field_name(field, "list mark");
-        let mut i = 0;
-        while self.flow.scalars(mark, 1, 1)? != 0 {
-            self.nested(field, Some(i), vmsd, Some(field.version_id))?;
-            i = i.saturating_add(1);
-        }
-        Ok(())
-    }
-
-    fn tree(&mut self, field: &'d Field, key: Option<usize>, value: usize) -> Result<()> {
-        let name = |info| field_name(field, info);
-        let at = self.flow.offset();
-        let expected = self.flow.scalars(name("gtree count"), 4, 1)?;
-        let mut found = 0u64;
-        while self.flow.scalars(name("gtree mark"), 1, 1)? != 0 {
-            match key {
-                Some(key) => self.nested(field, Some(found as u32), key, Some(field.version_id))?,
-                None => {
-                    self.flow.scalars(name("gtree key"), 8, 1)?;
-                }
-            }
-            self.nested(field, Some(found as u32), value, Some(field.version_id))?;
-            found += 1;
-        }
-        if found != expected {
-            let kind = Kind::Check(format!("{found} tree nodes, {expected} announced"));
-            return Err(self.flow.fail(kind, at, &field.name));
-        }
         Ok(())
     }
 

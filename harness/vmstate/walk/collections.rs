@@ -1,0 +1,48 @@
+//! What grows as it is loaded: lists and trees.
+
+use super::{Walk, field_name};
+use crate::vmstate::compiled::Field;
+use crate::vmstate::flow::Flow;
+use crate::wire::{Kind, Result};
+
+impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
+    /// A list, a mark before each element and one behind the last (`vmstate_info_qtailq`,
+    /// `vmstate_info_qlist`).
+    pub(super) fn list(&mut self, field: &'d Field, vmsd: usize) -> Result<()> {
+        let mark = field_name(field, "list mark");
+        let mut i = 0;
+        while self.flow.scalars(mark, 1, 1)? != 0 {
+            self.nested(field, Some(i), vmsd, Some(field.version_id))?;
+            i = i.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// A tree: the number of nodes, then as a list, with keys (`vmstate_info_gtree`).
+    pub(super) fn tree(
+        &mut self,
+        field: &'d Field,
+        key: Option<usize>,
+        value: usize,
+    ) -> Result<()> {
+        let name = |info| field_name(field, info);
+        let at = self.flow.offset();
+        let expected = self.flow.scalars(name("gtree count"), 4, 1)?;
+        let mut found = 0u64;
+        while self.flow.scalars(name("gtree mark"), 1, 1)? != 0 {
+            match key {
+                Some(key) => self.nested(field, Some(found as u32), key, Some(field.version_id))?,
+                None => {
+                    self.flow.scalars(name("gtree key"), 8, 1)?;
+                }
+            }
+            self.nested(field, Some(found as u32), value, Some(field.version_id))?;
+            found += 1;
+        }
+        if found != expected {
+            let kind = Kind::Check(format!("{found} tree nodes, {expected} announced"));
+            return Err(self.flow.fail(kind, at, &field.name));
+        }
+        Ok(())
+    }
+}
