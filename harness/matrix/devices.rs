@@ -192,6 +192,7 @@ fn sender(
             payload,
             vmsd: Some(section.clone()),
             answers: entry.answers.clone(),
+            device: Some(entry.device.clone()),
             ..Sent::default()
         }],
         ..Machine::default()

@@ -24,6 +24,9 @@ const DESCRIBED: Generation = Generation::new(2, 4);
 /// Devices with changed properties in one machine, at most.
 const RACK: usize = 100;
 
+/// What is said of a device for which a board has no bus.
+const NO_BUS: &str = "nothing here has a bus of its kind: ";
+
 /// What a binary told of its devices.
 #[derive(Debug, Clone, Default)]
 pub struct Learnt {
@@ -76,7 +79,13 @@ pub fn learn(
             let devices = one.recordings.iter().flat_map(|r| &r.devices);
             good.extend(devices.map(|d| d.device.clone()));
             learnt.recordings.extend(one.recordings);
-            left_out.extend(one.left_out);
+            for (device, said) in one.left_out {
+                // A board without its bus says nothing of a device that another has a bus for.
+                match said.starts_with(NO_BUS) {
+                    true => drop(left_out.entry(device).or_insert(said)),
+                    false => drop(left_out.insert(device, said)),
+                }
+            }
             hints.insert(*placing, one.hints);
         }
         // What has no path in a machine with others is told apart in a machine of its own, of each
@@ -242,9 +251,8 @@ fn several(
         let recorded = tried.recorded.into_iter();
         all.recordings.extend(recorded.map(|one| recording(machine, placing, one)));
         all.left_out.extend(tried.left_out);
-        let no_bus = no_bus.into_iter().map(|(device, bus)| {
-            (device.name.clone(), format!("nothing here has a bus of its kind: {bus}"))
-        });
+        let no_bus =
+            no_bus.into_iter().map(|(device, bus)| (device.name.clone(), format!("{NO_BUS}{bus}")));
         all.left_out.extend(no_bus);
         all.hints = tried.hints;
         // What has no room in this machine has it in the next.

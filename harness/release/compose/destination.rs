@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::build::{built, by_hand, handler, more, unknown};
 use super::choose::Asked;
 use super::composed::{Chosen, Composed, Kit, Lacking};
-use super::find::{find, first, lacks_device, lacks_machine, registers_otherwise, with_twin};
+use super::find::{
+    board_has, find, first, lacks_device, lacks_machine, registers_otherwise, with_twin,
+};
 use super::machine::{Machine, Sent};
 use super::memory;
 use super::recorded::{Recorded, place, recorded};
@@ -46,7 +48,10 @@ pub fn destination(
     let mut parts = Parts::default();
     let loaders = shelves.loaders(release, &name)?;
     for (sent, from) in machine.sections.iter().zip(&source.chosen) {
-        let sender = from.entry.as_ref().map(|own| with_twin(own, catalogue.as_deref()));
+        let sender = from.entry.as_ref().map(|own| match sent.device {
+            Some(_) => own.clone(),
+            None => with_twin(own, catalogue.as_deref()),
+        });
         if let Some(known) = by_hand(sent, &loaders) {
             parts.without_entry(known, None);
             continue;
@@ -109,6 +114,15 @@ pub fn destination(
             continue;
         }
         let instance_id = own_base.wrapping_add(further);
+        let had = sender.as_ref().is_some_and(|(before, shelf)| {
+            board_has(shelf, &name, &before.section, sent.instance_id) == Some(true)
+        });
+        if had && board_has(&shelf, &name, &entry.section, instance_id) == Some(false) {
+            let what = format!("{release} has no {} {instance_id} on {name}", entry.section);
+            assumptions.push(what.clone());
+            parts.nobody(sent, &what);
+            continue;
+        }
         let default = before.map(|before| &before.answers);
         let mut defaults = entry.answers.clone();
         if sent.version_id != entry.version_id {

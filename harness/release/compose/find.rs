@@ -106,6 +106,22 @@ pub(super) fn registers_otherwise(from: Option<&Found>, catalogue: Option<&Shelf
     !device.is_empty() && entries.into_iter().any(|entry| entry.device == device)
 }
 
+/// Whether a release's board has an instance of a section on a machine type, whatever options it is
+/// started with; `None` if nothing of that board was recorded.
+pub(super) fn board_has(
+    shelf: &Shelf,
+    machine: &str,
+    section: &str,
+    instance: u32,
+) -> Option<bool> {
+    let Shelf { catalogue, .. } = shelf;
+    let plain = |e: &&Entry| e.device.is_empty() && e.varied.is_empty();
+    let mut own = catalogue.entries.iter().filter(plain).filter(|e| catalogue.is_on(e, machine));
+    let first = own.next()?;
+    let is_it = |e: &Entry| e.section == section && e.instance_id == instance;
+    Some(is_it(first) || own.any(is_it))
+}
+
 /// The lowest instance that a release registers of a section.
 pub(super) fn first(from: Option<&Found>, entry: &Entry) -> u32 {
     let entries = from.into_iter().flat_map(|(_, shelf)| &shelf.catalogue.entries);

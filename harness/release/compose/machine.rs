@@ -66,6 +66,8 @@ pub struct Sent {
     pub vmsd: Option<String>,
     /// What is known of its layout beside the stream.
     pub answers: Answers,
+    /// The device type, where that is known: a stream does not say it.
+    pub device: Option<String>,
 }
 
 impl Sent {
