@@ -34,20 +34,6 @@ pub fn own<'s>(shelf: &'s Shelf, tables: &Tables, asked: &Asked<'_>) -> Option<&
     Some(model(shelf, best, asked).unwrap_or(best))
 }
 
-/// The entry of a device type that is known.
-#[must_use]
-pub fn of_device<'s>(
-    shelf: &'s Shelf,
-    tables: &Tables,
-    asked: &Asked<'_>,
-    device: &str,
-) -> Option<&'s Entry> {
-    let name = asked.sent.name();
-    let entries = shelf.catalogue.entries.iter();
-    let entries = entries.filter(|e| e.section == name && e.device == device);
-    entries.max_by_key(|e| (likeness(shelf, tables, e, asked), std::cmp::Reverse(e.payload.0)))
-}
-
 /// The same without regard to models of processors: what a release has for one of the default model.
 #[must_use]
 pub fn plain<'s>(shelf: &'s Shelf, tables: &Tables, asked: &Asked<'_>) -> Option<&'s Entry> {

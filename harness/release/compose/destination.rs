@@ -48,10 +48,13 @@ pub fn destination(
     let mut parts = Parts::default();
     let loaders = shelves.loaders(release, &name)?;
     for (sent, from) in machine.sections.iter().zip(&source.chosen) {
-        let sender = from.entry.as_ref().map(|own| match sent.device {
-            Some(_) => own.clone(),
-            None => with_twin(own, catalogue.as_deref()),
-        });
+        let types = catalogue.as_ref().map(|shelf| &shelf.catalogue.types);
+        let known = sent.device.as_deref().zip(types);
+        if let Some((device, _)) = known.filter(|(of, types)| lacks_device(types, of) == Some(None))
+        {
+            return Ok(Err(Lacking::Type(format!("{release} has no device {device}"))));
+        }
+        let sender = from.entry.as_ref().map(|own| with_twin(own, catalogue.as_deref()));
         if let Some(known) = by_hand(sent, &loaders) {
             parts.without_entry(known, None);
             continue;
@@ -117,7 +120,10 @@ pub fn destination(
         let had = sender.as_ref().is_some_and(|(before, shelf)| {
             board_has(shelf, &name, &before.section, sent.instance_id) == Some(true)
         });
-        if had && board_has(&shelf, &name, &entry.section, instance_id) == Some(false) {
+        if further > 0
+            && had
+            && board_has(&shelf, &name, &entry.section, instance_id) == Some(false)
+        {
             let what = format!("{release} has no {} {instance_id} on {name}", entry.section);
             assumptions.push(what.clone());
             parts.nobody(sent, &what);

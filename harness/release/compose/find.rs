@@ -107,7 +107,7 @@ pub(super) fn registers_otherwise(from: Option<&Found>, catalogue: Option<&Shelf
 }
 
 /// Whether a release's board has an instance of a section on a machine type, whatever options it is
-/// started with; `None` if nothing of that board was recorded.
+/// started with; `None` if the board of this very machine type was not recorded.
 pub(super) fn board_has(
     shelf: &Shelf,
     machine: &str,
@@ -115,11 +115,12 @@ pub(super) fn board_has(
     instance: u32,
 ) -> Option<bool> {
     let Shelf { catalogue, .. } = shelf;
-    let plain = |e: &&Entry| e.device.is_empty() && e.varied.is_empty();
+    if !catalogue.machines.iter().any(|name| name == machine) {
+        return None;
+    }
+    let plain = |e: &&Entry| e.device.is_empty() && e.varied.is_empty() && !e.has_path;
     let mut own = catalogue.entries.iter().filter(plain).filter(|e| catalogue.is_on(e, machine));
-    let first = own.next()?;
-    let is_it = |e: &Entry| e.section == section && e.instance_id == instance;
-    Some(is_it(first) || own.any(is_it))
+    Some(own.any(|e| e.section == section && e.instance_id == instance))
 }
 
 /// The lowest instance that a release registers of a section.
@@ -208,7 +209,7 @@ pub fn lacks_machine(
 mod tests {
     use std::rc::Rc;
 
-    use super::with_twin;
+    use super::{board_has, with_twin};
     use crate::release::catalogue::{Entry, Shelf};
 
     /// A shelf with these device types; each sends a section `input` that begins with some bytes.
@@ -248,5 +249,31 @@ mod tests {
         let entry = from.catalogue.entries[0].clone();
         let (twin, _) = with_twin(&(entry, from), Some(&shelf(destination)));
         assert_eq!(twin.device, expected);
+    }
+
+    #[rstest::rstest]
+    #[case("microvm", 0, Some(true))]
+    #[case("microvm", 1, Some(false))]
+    // Of a machine type that was not recorded nothing is known.
+    #[case("pc-q35-7.2", 1, None)]
+    fn what_a_board_registers(
+        #[case] machine: &str,
+        #[case] instance: u32,
+        #[case] expected: Option<bool>,
+    ) {
+        let mut shelf = Shelf::default();
+        shelf.catalogue.machines = vec!["microvm".to_owned()];
+        let entry = |device: &str, varied: &str, instance: u32| -> Entry {
+            let text = format!(
+                r#"{{"device": "{device}", "varied": "{varied}", "section": "ioapic",
+                "instance_id": {instance}, "alias_id": -1, "version_id": 1,
+                "body": {{"vmsd": "ioapic"}}, "machines": ["microvm"], "payload": [0, 0]}}"#
+            );
+            serde_json::from_str(&text).expect("entry")
+        };
+        // A second one comes with a device, or with an option.
+        shelf.catalogue.entries =
+            vec![entry("", "", 0), entry("nic", "", 1), entry("", "-smp 2", 1)];
+        assert_eq!(board_has(&shelf, machine, "ioapic", instance), expected);
     }
 }

@@ -51,11 +51,8 @@ pub fn source(
         let asked = Asked { sent, body, machine: name };
         let mut found = None;
         for shelf in shelves_of(shelves, release, name)? {
-            let entry = match &sent.device {
-                Some(device) => choose::of_device(&shelf, tables, &asked, device),
-                None => choose::own(&shelf, tables, &asked),
-            };
-            found = entry.cloned().map(|entry| (entry, shelf.clone()));
+            found =
+                choose::own(&shelf, tables, &asked).cloned().map(|entry| (entry, shelf.clone()));
             if found.is_some() {
                 break;
             }
