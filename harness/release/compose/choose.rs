@@ -125,7 +125,10 @@ fn likeness(shelf: &Shelf, tables: &Tables, entry: &Entry, asked: &Asked<'_>) ->
         score += 2000;
     }
     score += 500 * i64::from(shelf.catalogue.is_on(entry, asked.machine));
-    score += 200 * i64::from(entry.instance_id == asked.sent.instance_id);
+    // A board numbers its sections alike each time; which number a device's has where none has a path
+    // hangs on what else is in the machine, and tells less than the length.
+    let numbered = if entry.device.is_empty() { 200 } else { 50 };
+    score += numbered * i64::from(entry.instance_id == asked.sent.instance_id);
     score += 100 * i64::from(as_long);
     // A changed property is in what was sent; here are the defaults that it is held against, on
     // this machine type. One was seen changed on a single one.
