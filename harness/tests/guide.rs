@@ -10,19 +10,6 @@ fn sessions_print_what_the_guide_says() {
         .case("harness/docs/*.md");
 }
 
-/// Files of the crate, each as its path and text.
-fn sources(folder: &std::path::Path, all: &mut Vec<(String, String)>) {
-    for entry in std::fs::read_dir(folder).expect("harness").flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            sources(&path, all);
-        } else if path.extension().is_some_and(|e| e == "rs") {
-            let text = std::fs::read_to_string(&path).expect("source");
-            all.push((path.display().to_string(), text));
-        }
-    }
-}
-
 /// Whether `name` is defined, or handed on, in a text.
 fn defines(text: &str, name: &str) -> bool {
     ["fn", "struct", "enum", "mod"].iter().any(|kind| {
@@ -62,8 +49,12 @@ fn unknown_names(text: &str, files: &[(String, String)]) -> Vec<String> {
 #[test]
 fn the_walks_name_what_is_there() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = Vec::new();
-    sources(&root.join("harness"), &mut files);
+    let paths = crossload::release::files::walk(&root.join("harness")).expect("harness");
+    let sources = paths.into_iter().filter(|path| path.ends_with(".rs")).map(|path| {
+        let text = std::fs::read_to_string(root.join("harness").join(&path)).expect("source");
+        (format!("/{path}"), text)
+    });
+    let files: Vec<(String, String)> = sources.collect();
     let text = std::fs::read_to_string(root.join("CONTRIBUTING.md")).expect("CONTRIBUTING.md");
     let (_, walks) = text.split_once("## Three walks").expect("the walks");
     let walks = walks.split("\n## ").next().unwrap_or_default();

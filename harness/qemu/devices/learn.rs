@@ -24,9 +24,6 @@ const DESCRIBED: Generation = Generation::new(2, 4);
 /// Devices with changed properties in one machine, at most.
 const RACK: usize = 100;
 
-/// What is said of a device for which a board has no bus.
-const NO_BUS: &str = "nothing here has a bus of its kind: ";
-
 /// What a binary told of its devices.
 #[derive(Debug, Clone, Default)]
 pub struct Learnt {
@@ -73,36 +70,32 @@ pub fn learn(
         let found: Vec<_> =
             (first.par_iter()).map(|at| record(at, &none, &|_| true)).collect::<Result<_, _>>()?;
         let mut left_out: BTreeMap<String, String> = BTreeMap::new();
+        let mut no_bus: BTreeMap<String, String> = BTreeMap::new();
         let mut good: BTreeSet<String> = BTreeSet::new();
         let mut hints: BTreeMap<Placing, Hints> = BTreeMap::new();
         for ((_, placing), one) in first.iter().zip(found) {
             let devices = one.recordings.iter().flat_map(|r| &r.devices);
             good.extend(devices.map(|d| d.device.clone()));
             learnt.recordings.extend(one.recordings);
-            for (device, said) in one.left_out {
-                // A board without its bus says nothing of a device that another has a bus for.
-                match said.starts_with(NO_BUS) {
-                    true => drop(left_out.entry(device).or_insert(said)),
-                    false => drop(left_out.insert(device, said)),
-                }
+            left_out.extend(one.left_out);
+            for (device, said) in one.no_bus {
+                no_bus.entry(device).or_insert(said);
             }
             hints.insert(*placing, one.hints);
         }
         // What has no path in a machine with others is told apart in a machine of its own, of each
         // chipset, as one may have on board what the other has not. How several of its type are
         // numbered, a machine with two shows.
-        let pathless: Vec<&str> = (types.iter())
-            .filter(|t| good.contains(&t.name) && on_board(t))
-            .map(|t| t.name.as_str())
-            .collect();
+        let pathless = types.iter().filter(|t| good.contains(&t.name) && on_board(t));
+        let pathless: Vec<&DeviceType> = pathless.collect();
         for at in first.iter().filter(|(_, placing)| *placing != Placing::Root) {
             let hints = hints.get(&at.1).unwrap_or(&none);
             let alone: Vec<_> = (pathless.par_iter())
-                .map(|device| record(at, hints, &|name| name == *device))
+                .map(|device| record(at, hints, &|name| name == device.name))
                 .collect::<Result<_, _>>()?;
             let alone = alone.into_iter().flat_map(|one| one.recordings);
             let twice: Vec<_> = (pathless.par_iter())
-                .map(|device| twice(binary, &types, device, *at, hints, limit))
+                .map(|device| twice(binary, device, *at, hints, limit))
                 .collect::<Result<_, _>>()?;
             let (twice, failed): (Vec<_>, Vec<_>) = twice.into_iter().partition(Result::is_ok);
             let said = failed.into_iter().filter_map(Result::err);
@@ -131,7 +124,7 @@ pub fn learn(
             .collect::<Result<_, _>>()?;
         for ((machine, _), one) in rest.iter().zip(found) {
             learnt.recordings.extend(one.recordings);
-            let lost = one.left_out.into_iter();
+            let lost = one.no_bus.into_iter().chain(one.left_out);
             learnt.silent.extend(lost.map(|(device, why)| (format!("{device} on {machine}"), why)));
         }
         let boards: Vec<_> = boards(binary, only)
@@ -145,7 +138,9 @@ pub fn learn(
             }
         }
         for device in &types {
-            let why = match (good.contains(&device.name), left_out.get(&device.name)) {
+            // A board without its bus says nothing of a device that another has a bus for.
+            let said = left_out.get(&device.name).or_else(|| no_bus.get(&device.name));
+            let why = match (good.contains(&device.name), said) {
                 (true, _) => String::new(),
                 (false, Some(said)) => said.clone(),
                 (false, None) => "nothing was said".to_owned(),
@@ -214,6 +209,8 @@ fn boards<'b>(binary: &'b Binary, only: &[String]) -> Vec<(&'b str, &'static str
 struct One {
     recordings: Vec<Recording>,
     left_out: BTreeMap<String, String>,
+    /// Devices for which it has no bus, and what is said of them.
+    no_bus: BTreeMap<String, String>,
     hints: Hints,
 }
 
@@ -239,7 +236,8 @@ fn several(
     hints: &Hints,
     limit: Duration,
 ) -> Result<One, QemuError> {
-    let mut all = One { recordings: Vec::new(), left_out: BTreeMap::new(), hints: hints.clone() };
+    let (recordings, left_out) = (Vec::new(), BTreeMap::new());
+    let mut all = One { recordings, left_out, no_bus: BTreeMap::new(), hints: hints.clone() };
     let Some(board) = board::of(machine) else { return Ok(all) };
     let common = options(board);
     let mut wanted = wanted.to_vec();
@@ -251,9 +249,9 @@ fn several(
         let recorded = tried.recorded.into_iter();
         all.recordings.extend(recorded.map(|one| recording(machine, placing, one)));
         all.left_out.extend(tried.left_out);
-        let no_bus =
-            no_bus.into_iter().map(|(device, bus)| (device.name.clone(), format!("{NO_BUS}{bus}")));
-        all.left_out.extend(no_bus);
+        all.no_bus.extend(no_bus.into_iter().map(|(device, bus)| {
+            (device.name.clone(), format!("nothing here has a bus of its kind: {bus}"))
+        }));
         all.hints = tried.hints;
         // What has no room in this machine has it in the next.
         wanted = match full.len() < wanted.len() {
@@ -273,14 +271,12 @@ fn registered(said: &str) -> Option<&str> {
 /// Two of a device type and nothing else in one machine; what the binary said, if that cannot be.
 fn twice(
     binary: &Binary,
-    types: &[DeviceType],
-    device: &str,
+    device: &DeviceType,
     (machine, placing): (&str, Placing),
     hints: &Hints,
     limit: Duration,
 ) -> Result<Result<Recording, String>, QemuError> {
-    let device = types.iter().find(|t| t.name == device).zip(board::of(machine));
-    let Some((device, board)) = device else { return Ok(Err("no such board".to_owned())) };
+    let Some(board) = board::of(machine) else { return Ok(Err("no such board".to_owned())) };
     let common = options(board);
     let two = [(device, String::new()), (device, String::new())];
     let rack = Rack::filled(&two, board, placing, |_| false).rack;

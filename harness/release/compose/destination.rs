@@ -43,7 +43,6 @@ pub fn destination(
         let what = format!("what {release} has on boards like {name} beyond its scenarios");
         return Ok(Err(Lacking::Unknown(what)));
     }
-    let mut assumptions = Vec::new();
     let mut elsewhere = BTreeMap::new();
     let mut parts = Parts::default();
     let loaders = shelves.loaders(release, &name)?;
@@ -80,8 +79,7 @@ pub fn destination(
         if found.is_none() && registers_otherwise(sender.as_ref(), catalogue.as_deref()) {
             // Its device registers no section of this name: none is found.
             let what = format!("{release} registers no section {}", sent.name());
-            assumptions.push(what.clone());
-            parts.nobody(sent, &what);
+            parts.nobody(sent, what);
             continue;
         }
         let Some((entry, shelf)) = found else {
@@ -98,7 +96,7 @@ pub fn destination(
             && of.device != twin.device
         {
             let what = format!("{}: it is a {}, not a {}", sent.idstr, twin.device, of.device);
-            assumptions.push(what);
+            parts.assumptions.push(what);
         }
         // Releases may count from another number; from there on they count alike.
         let base = before.map_or(0, |before| first(sender.as_ref(), before));
@@ -112,8 +110,7 @@ pub fn destination(
         }
         if further > 0 && alike.is_some() {
             let what = format!("{release} registers every {} as {own_base}", entry.section);
-            assumptions.push(what.clone());
-            parts.nobody(sent, &what);
+            parts.nobody(sent, what);
             continue;
         }
         let instance_id = own_base.wrapping_add(further);
@@ -125,8 +122,7 @@ pub fn destination(
             && board_has(&shelf, &name, &entry.section, instance_id) == Some(false)
         {
             let what = format!("{release} has no {} {instance_id} on {name}", entry.section);
-            assumptions.push(what.clone());
-            parts.nobody(sent, &what);
+            parts.nobody(sent, what);
             continue;
         }
         let default = before.map(|before| &before.answers);
@@ -139,12 +135,12 @@ pub fn destination(
         if !shelf.catalogue.is_on(&entry, &name) {
             elsewhere.insert(idstr.clone(), entry.machines.join(", "));
         }
-        assumptions.extend(taken.into_iter().map(|what| format!("{}: {what}", sent.idstr)));
+        parts.assumptions.extend(taken.into_iter().map(|what| format!("{}: {what}", sent.idstr)));
         parts.own.push(handler(&entry, idstr.clone(), instance_id, entry.answers.clone()));
         parts.handlers.push(handler(&entry, idstr, instance_id, answers.clone()));
         parts.chosen.push(Chosen { entry: Some((entry, shelf)), answers, missing: None });
     }
-    let Parts { own, handlers, chosen } = parts;
+    let Parts { own, handlers, chosen, mut assumptions } = parts;
     let mut destination = built(shelves, kit, &name, handlers)?;
     destination.dialect.description = machine.described;
     destination.dialect.capabilities = Some(machine.capabilities);
@@ -160,19 +156,21 @@ pub fn destination(
 }
 
 /// A destination in the making: for each section of the stream its handler as the release has it by
-/// default, the same as the machine is configured, and what it is.
+/// default, the same as the machine is configured, what it is, and what was taken to be so.
 #[derive(Debug, Default)]
 struct Parts {
     own: Vec<Handler>,
     handlers: Vec<Handler>,
     chosen: Vec<Chosen>,
+    assumptions: Vec<String>,
 }
 
 impl Parts {
     /// A section that nothing registers: it is not found.
-    fn nobody(&mut self, sent: &Sent, why: &str) {
+    fn nobody(&mut self, sent: &Sent, why: String) {
         let nobody = Sent { idstr: String::new(), ..sent.clone() };
-        self.without_entry(unknown(&nobody, why), None);
+        self.without_entry(unknown(&nobody, &why), None);
+        self.assumptions.push(why);
     }
 
     /// A section that no entry is of.

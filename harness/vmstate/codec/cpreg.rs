@@ -53,8 +53,7 @@ pub fn special<'d, F: Flow<'d>>(
         }
         at += 1;
     })?;
-    let own = walk.context.local.bytes(identity).filter(|_| walk.flow.loads());
-    let own = own.map(|own| own.iter().fold(0, |n, byte| n << 8 | u64::from(*byte)));
+    let own = walk.context.local.scalar(identity).filter(|_| walk.flow.loads());
     walk.memory.model.versions = version.zip(own);
     Ok(value)
 }
