@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -12,7 +11,7 @@ use super::plan::{Cell, Lacks, Plan, Planned};
 use super::policy::{Direction, Standing, standing};
 use crate::release::library::{Library, LibraryError};
 use crate::stream::Destination;
-use crate::trace::{Judged, Meaning, Verdict, judge};
+use crate::trace::{Judged, Understood, Verdict, judge_outline};
 use crate::wire::{Feed, Kind};
 
 /// How a cell came out.
@@ -97,7 +96,7 @@ impl Run {
 }
 
 /// Judges one cell; a parameter so that a report can look at both readings, and tests can plant a fault.
-pub type Judge<'j> = dyn Fn(&Meaning<'_>, &[u8], &Destination, &Feed) -> Judged + Sync + 'j;
+pub type Judge<'j> = dyn Fn(&Understood<'_>, &Destination, &Feed) -> Judged + Sync + 'j;
 
 /// Runs a plan.
 ///
@@ -109,7 +108,7 @@ pub fn run(
     plan: &Plan,
     feed: &Feed,
 ) -> Result<Run, LibraryError> {
-    run_with(library, config, plan, feed, &judge)
+    run_with(library, config, plan, feed, &judge_outline)
 }
 
 /// Runs a plan with another judge.
@@ -209,11 +208,6 @@ enum Source<'d> {
     NoDestination,
 }
 
-struct Understood<'d> {
-    stream: Arc<Vec<u8>>,
-    meaning: Meaning<'d>,
-}
-
 fn destinations<'c>(library: &Library, plan: &'c Plan) -> Result<Destinations<'c>, LibraryError> {
     let runnable = plan.cells.iter().filter(|planned| planned.lacks.is_none());
     let mut keys: Vec<Key<'c>> = runnable
@@ -272,15 +266,13 @@ fn sources<'c, 'd>(
             return Ok((key, Source::NoDestination));
         };
         let stream = library.corpus().shared_stream(fixture)?;
-        let meaning = caught(|| Meaning::of(own, &stream))
+        let understood = caught(|| Understood::of(own, stream))
             .unwrap_or_else(|panic| Err(format!("the model panicked: {panic}")));
-        Ok((
-            key,
-            match meaning {
-                Ok(meaning) => Source::Good(Box::new(Understood { stream, meaning })),
-                Err(why) => Source::Bad(why),
-            },
-        ))
+        let source = match understood {
+            Ok(understood) => Source::Good(Box::new(understood)),
+            Err(why) => Source::Bad(why),
+        };
+        Ok((key, source))
     });
     understood.collect()
 }
@@ -295,7 +287,7 @@ fn outcome(
     let none =
         |key: Key<'_>| Outcome::Undetermined(format!("the corpus has no handlers of {}", key.id()));
     let source = Key::source(cell);
-    let Understood { stream, meaning } = match sources.get(&source) {
+    let understood = match sources.get(&source) {
         Some(Source::Good(understood)) => understood.as_ref(),
         Some(Source::Bad(why)) => return Outcome::Undetermined(format!("{}: {why}", source.id())),
         Some(Source::NoDestination) | None => return none(source),
@@ -303,7 +295,7 @@ fn outcome(
     let Some(to) = to else {
         return none(Key { release: &cell.destination, ..source });
     };
-    match caught(|| judge(meaning, stream, to, feed)) {
+    match caught(|| judge(understood, to, feed)) {
         Ok(judged) => Outcome::Judged(Box::new(judged)),
         Err(message) => Outcome::Panicked(message),
     }

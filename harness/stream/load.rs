@@ -135,6 +135,27 @@ pub fn load_into<'d>(
     run(Load::new(to, Reader::new(source, feed)), map)
 }
 
+/// The same in outline: an array of structs that all have the same layout is one item of the map.
+/// Where two outlines of the same bytes part, the whole maps may part elsewhere, or not at all;
+/// where they do not, neither do the whole maps.
+pub fn load_outline<'d>(
+    to: &'d Destination,
+    source: &mut dyn Read,
+    feed: &Feed,
+    map: Map<'d>,
+) -> Loaded<'d> {
+    let mut load = Load::new(to, Reader::new(source, feed));
+    load.io.outline = true;
+    run(load, map)
+}
+
+/// Outlines what `from` wrote itself, as [`load_own`] reads it.
+pub fn outline_own<'d>(from: &'d Destination, source: &mut dyn Read, feed: &Feed) -> Loaded<'d> {
+    let mut load = Load::new(from, Reader::new(source, feed));
+    (load.asks, load.io.outline) = (false, true);
+    run(load, Map::new())
+}
+
 /// Reads what `from` wrote itself, with whatever capabilities it had.
 pub fn load_own<'d>(from: &'d Destination, source: &mut dyn Read, feed: &Feed) -> Loaded<'d> {
     let load = Load::new(from, Reader::new(source, feed));

@@ -36,7 +36,8 @@ pub mod vmdescription;
 
 pub use destination::{Body, Destination, Handler};
 pub use load::{
-    Loaded, Section, load, load_bytes, load_into, load_own, load_payload, load_tersely,
+    Loaded, Section, load, load_bytes, load_into, load_outline, load_own, load_payload,
+    load_tersely, outline_own,
 };
 
 /// First four bytes of a stream: `QEVM`.

@@ -7,11 +7,11 @@ use std::sync::LazyLock;
 
 use crate::support::snapshots::snapshots;
 use anstream::adapter::strip_str;
-use crossload::matrix::run::run_with;
+use crossload::matrix::run::{CellResult, run_with};
 use crossload::matrix::{Config, Direction, Filter, Outcome, Plan, Run, Standing, run};
 use crossload::release::{corpus::Corpus, library::Library};
 use crossload::report::{findings::findings, json::json, table};
-use crossload::trace::{Verdict, judge};
+use crossload::trace::{Verdict, judge, judge_outline};
 use crossload::wire::Feed;
 
 static LIBRARY: LazyLock<Library> =
@@ -70,6 +70,25 @@ fn the_policy_holds(#[case] feed: Feed) {
     assert!(run.holds());
 }
 
+/// Cells are judged by outlines: whole maps say the same of each, to the byte.
+#[test]
+fn outlines_say_what_whole_maps_say() {
+    let plan = plan(&Filter::default());
+    let whole = run_with(&LIBRARY, &CONFIG, &plan, &Feed::Bulk, &|source, to, feed| {
+        judge(source.meaning(), source.stream(), to, feed)
+    });
+    let other = |(one, other): &(&CellResult, &CellResult)| {
+        format!("{:?}", one.outcome) != format!("{:?}", other.outcome)
+    };
+    let whole = whole.unwrap();
+    let both = BULK.cells.iter().zip(&whole.cells).filter(other);
+    assert_eq!(
+        both.map(|(cell, _)| cell.cell.to_string()).collect::<Vec<_>>(),
+        Vec::<String>::new()
+    );
+    assert_eq!(BULK.cells.len(), whole.cells.len());
+}
+
 #[test]
 fn every_release_loads_its_own_streams() {
     let own = BULK.cells.iter().filter(|c| c.direction == Direction::Same);
@@ -87,15 +106,14 @@ fn a_panic_is_the_failure_of_its_cell_only() {
         scenarios: vec!["idle".to_owned()],
         ..Filter::default()
     };
-    let run =
-        run_with(&LIBRARY, &CONFIG, &plan(&filter), &Feed::Bulk, &|meaning, stream, to, feed| {
-            assert!(
-                (meaning.source.release.as_str(), to.release.as_str()) != ("1.4.2", "2.3.1"),
-                "planted"
-            );
-            judge(meaning, stream, to, feed)
-        })
-        .unwrap();
+    let run = run_with(&LIBRARY, &CONFIG, &plan(&filter), &Feed::Bulk, &|source, to, feed| {
+        assert!(
+            (source.meaning().source.release.as_str(), to.release.as_str()) != ("1.4.2", "2.3.1"),
+            "planted"
+        );
+        judge_outline(source, to, feed)
+    })
+    .unwrap();
     let failed: Vec<_> =
         run.cells.iter().filter(|c| matches!(c.outcome, Outcome::Panicked(_))).collect();
     let [one] = failed.as_slice() else { panic!("{} cells failed", failed.len()) };

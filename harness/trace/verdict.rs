@@ -3,10 +3,11 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::sync::{Arc, OnceLock};
 
 use super::compare::{self, Difference};
 use crate::stream::condense::Condensed;
-use crate::stream::{Destination, Handler, Loaded, load_into, load_own};
+use crate::stream::{Destination, Handler, Loaded, load_into, load_outline, load_own, outline_own};
 use crate::vmstate::Set;
 use crate::wire::map::Room;
 use crate::wire::{Error, Feed, Kind, Map};
@@ -123,13 +124,31 @@ impl<'d> Meaning<'d> {
         Meaning::reported(source, &mut &bytes[..], size, |offset| stream.original(offset))
     }
 
+    /// Reads a fixture in [outline](load_outline).
+    ///
+    /// # Errors
+    /// As [`Meaning::of`].
+    pub fn outline(source: &'d Destination, stream: &[u8]) -> Result<Self, String> {
+        let loaded = outline_own(source, &mut &stream[..], &Feed::Bulk);
+        Meaning::whole(source, loaded, stream.len() as u64, |offset| offset)
+    }
+
     fn reported(
         source: &'d Destination,
         stream: &mut dyn Read,
         size: u64,
         home: impl Fn(u64) -> u64,
     ) -> Result<Self, String> {
-        let loaded = load_own(source, stream, &Feed::Bulk);
+        Meaning::whole(source, load_own(source, stream, &Feed::Bulk), size, home)
+    }
+
+    /// What a load of its own stream says, if it took all of it.
+    fn whole(
+        source: &'d Destination,
+        loaded: Loaded<'d>,
+        size: u64,
+        home: impl Fn(u64) -> u64,
+    ) -> Result<Self, String> {
         if let Some(error) = &loaded.refused {
             let error = Error { offset: home(error.offset), ..error.as_ref().clone() };
             return Err(format!("its own release refuses it: {error}"));
@@ -164,6 +183,53 @@ pub struct Judged {
     pub defaults: Vec<String>,
     /// Look-aheads for a subsection that gave up on a short read.
     pub gave_up: Vec<u64>,
+}
+
+/// A fixture as its own release reads it: in outline, which is enough for most cells, and whole once
+/// that is asked for.
+#[derive(Debug)]
+pub struct Understood<'d> {
+    stream: Arc<Vec<u8>>,
+    outline: Meaning<'d>,
+    whole: OnceLock<Option<Meaning<'d>>>,
+}
+
+impl<'d> Understood<'d> {
+    /// Reads a fixture with its own release.
+    ///
+    /// # Errors
+    /// As [`Meaning::of`].
+    pub fn of(source: &'d Destination, stream: Arc<Vec<u8>>) -> Result<Self, String> {
+        let outline = Meaning::outline(source, &stream)?;
+        Ok(Understood { stream, outline, whole: OnceLock::new() })
+    }
+
+    /// The fixture.
+    #[must_use]
+    pub fn stream(&self) -> &[u8] {
+        &self.stream
+    }
+
+    /// Its meaning, item by item.
+    #[must_use]
+    pub fn meaning(&self) -> &Meaning<'d> {
+        let read = || Meaning::of(self.outline.source, &self.stream).ok();
+        // What was read in outline is read so, too.
+        self.whole.get_or_init(read).as_ref().unwrap_or(&self.outline)
+    }
+}
+
+/// Judges as [`judge`] does: by the outlines, and only where those part by the whole maps.
+#[must_use]
+pub fn judge_outline(source: &Understood<'_>, to: &Destination, feed: &Feed) -> Judged {
+    let map = Map::in_room(ROOM.take(), source.outline.loaded.map.spans().len());
+    let loaded = load_outline(to, &mut source.stream(), feed, map);
+    let judged = judge_reading(&source.outline, &loaded, to);
+    ROOM.set(loaded.map.into_room());
+    match judged.difference.is_some() || judged.false_end.is_some() {
+        true => judge(source.meaning(), source.stream(), to, feed),
+        false => judged,
+    }
 }
 
 /// Loads a fixture into a destination and judges the outcome.

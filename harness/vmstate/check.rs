@@ -87,6 +87,34 @@ pub fn value(vmsd: &Vmsd, values: &[u64], name: &str) -> u64 {
         .unwrap_or(0)
 }
 
+/// Whether a description of this name may have a check, or something of it is remembered for one:
+/// where this says no, none runs.
+#[must_use]
+pub fn has(vmsd: &str) -> bool {
+    matches!(
+        vmsd,
+        "cpu"
+            | "cpu/compat"
+            | "cpu/wfxt-timer"
+            | "ide_drive"
+            | "ide_drive/pio_state"
+            | "hda-audio-stream"
+            | "hda-audio"
+            | "ncq state"
+            | "ahci port"
+            | "ahci"
+            | "serial/tsr"
+            | "serial"
+            | "e1000e"
+            | "kvm-tpr-opt"
+            | "fw_cfg/acpi_mr"
+            | "globalstate"
+            | "hpet"
+            | "USBDevice"
+            | "lsiscsi"
+    )
+}
+
 /// Sets what a pre-load hook presets, for fields that the section may not carry.
 pub fn pre_load(vmsd: &Vmsd, values: &mut [u64]) {
     // hpet_pre_load (0.13 to 9.2): version 1 has no count and means three timers.
@@ -132,6 +160,9 @@ pub fn post_load(
     memory: &mut Memory,
     around: &Around<'_>,
 ) -> Result<(), Kind> {
+    if !has(&vmsd.name) {
+        return Ok(());
+    }
     let Around { release, local, scalar, guest } = *around;
     let from = |major, minor| release >= Version::new(major, minor, 0);
     let signed = |name: &str| i64::from(value(vmsd, values, name) as u32 as i32);

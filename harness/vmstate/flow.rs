@@ -11,6 +11,7 @@ pub use load::{Loader, c_string};
 pub use save::{Saver, Values};
 
 use super::compiled::{Set, Vmsd};
+use super::walk::Layout;
 use crate::wire::map::Item;
 use crate::wire::{Error, Kind, Map, Result};
 
@@ -40,7 +41,8 @@ impl<'d> Name<'d> {
         Name { shown: name, canonical: name, info, dropped: false }
     }
 
-    fn item(self, width: u32) -> Item<'d, 'd> {
+    /// As an item of a map.
+    pub(super) fn item(self, width: u32) -> Item<'d, 'd> {
         Item {
             name: self.shown,
             canonical: self.canonical,
@@ -118,6 +120,18 @@ pub trait Flow<'d> {
     /// Notes that a field of the current node is not there because the version being loaded does
     /// not have it yet: it keeps its default.
     fn absent(&mut self, name: &str);
+
+    /// Whether an array of structs that all have the same layout may be noted as one item.
+    fn outlines(&self) -> bool {
+        false
+    }
+
+    /// Transfers elements of such an array, as many of the next `most` as are there without a refill
+    /// and without a byte behind them that may begin a subsection. Returns how many; the array is
+    /// `name`.
+    fn elements(&mut self, _name: Name<'d>, _layout: Layout, _most: u64) -> u64 {
+        0
+    }
 
     /// Fields and elements that the walk has come by.
     fn steps(&mut self) -> &mut u64;

@@ -68,7 +68,7 @@ impl Local {
     /// `subsys_ven`: which board e1000e says it is; the system registers of an ARM
     /// processor; `env.spr`: which PowerPC processor it is).
     #[must_use]
-    fn wants(info: &str, name: &str) -> bool {
+    pub(super) fn wants(info: &str, name: &str) -> bool {
         info.ends_with(" equal")
             || matches!(info, "int32 le" | "pci config" | "nullptr" | COMPARED)
             || matches!(name, "lcyl" | "hcyl" | "num_timers_save" | "subsys" | "subsys_ven")

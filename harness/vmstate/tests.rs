@@ -1,6 +1,7 @@
 //! Descriptions written as tables, compiled and given streams byte by byte.
 
 mod pointers;
+mod uniform;
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -14,15 +15,19 @@ use crate::wire::Feed;
 
 /// One section `dev` of these fields, and other descriptions; without footers.
 fn destination(fields: Value, others: &[(&str, Value)]) -> Destination {
+    of_release("10.0", fields, others)
+}
+
+fn of_release(release: &str, fields: Value, others: &[(&str, Value)]) -> Destination {
     let vmsd = |name: &str, fields: Value| {
         json!({"name": name, "version_id": 1, "minimum_version_id": 1,
             "fields": fields})
     };
-    let mut tables = json!({"release": "10.0", "vmsd": {"dev": vmsd("dev", fields)}});
+    let mut tables = json!({"release": release, "vmsd": {"dev": vmsd("dev", fields)}});
     for (name, fields) in others {
         tables["vmsd"][*name] = vmsd(name, fields.clone());
     }
-    let handlers = json!({"release": "10.0", "machine": "pc-0.12", "scenario": "none",
+    let handlers = json!({"release": release, "machine": "pc-0.12", "scenario": "none",
         "origin": "this test", "handlers": [{"idstr": "dev", "instance_id": 0, "alias_id": -1,
         "version_id": 1, "body": {"vmsd": "dev"}}]});
     let tables = serde_json::from_value(tables).expect("tables");

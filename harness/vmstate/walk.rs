@@ -8,6 +8,9 @@
 
 mod collections;
 mod pointers;
+mod uniform;
+
+pub use uniform::Layout;
 
 use super::check::{self, Memory};
 use super::codec;
@@ -302,6 +305,12 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             let value = codec::leaf(self, *leaf, name(info), size, count)?;
             self.flow.after_element()?;
             return Ok(value);
+        }
+        if let FieldKind::Struct(nested, None) = &field.kind
+            && indexed
+            && let Some(layout) = self.layout(field, *nested, count)
+        {
+            return self.uniform(field, *nested, layout, count).map(|()| 0);
         }
         let known = if pointers { self.known_nulls(field, count) } else { None };
         for i in 0..count {

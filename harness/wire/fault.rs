@@ -55,6 +55,10 @@ pub enum Fault {
     HeadCounted,
     /// Inside a cluster of a disk its first bytes are read, wherever in it is asked for.
     InsideIgnored,
+    /// In an outline, arrays of structs of other fields are the same.
+    LayoutUnseen,
+    /// In an outline, nothing is looked for behind an element.
+    SubsectionPassed,
 }
 
 impl Fault {
@@ -68,6 +72,9 @@ impl Fault {
 
     /// Faults of reading files: one for each way of getting at the bytes in a container.
     pub const INPUT: [Fault; 3] = [Fault::BoundIgnored, Fault::HeadCounted, Fault::InsideIgnored];
+
+    /// Faults of loads in outline.
+    pub const OUTLINE: [Fault; 2] = [Fault::LayoutUnseen, Fault::SubsectionPassed];
 
     /// All other faults of engine and dialect that streams show.
     pub const ALL: [Fault; 15] = [

@@ -86,6 +86,12 @@ const ROOT: NodeId = 0;
 const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 
+/// Goes on with a hash by these bytes.
+#[must_use]
+pub fn hash_of(state: u64, bytes: &[u8]) -> u64 {
+    hash(state, bytes)
+}
+
 fn hash(mut state: u64, bytes: &[u8]) -> u64 {
     for byte in bytes {
         state = (state ^ u64::from(*byte)).wrapping_mul(FNV_PRIME);
@@ -281,10 +287,40 @@ impl<'d> Map<'d> {
     /// empty item leaves no span; one that continues the last item of the same identity and is
     /// marked `join` extends it.
     pub fn note(&mut self, item: Item<'d, '_>, offset: u64, len: u64) {
+        self.note_as(self.identity(item.canonical), item, offset, len);
+    }
+
+    /// Notes elements of an array of structs as one item, whose identity hangs on `layout`, too.
+    pub fn note_run(&mut self, item: Item<'d, '_>, layout: u64, offset: u64, len: u64) {
+        let identity = hash(self.identity(item.canonical), &layout.to_be_bytes());
+        self.note_as(identity, Item { join: true, ..item }, offset, len);
+    }
+
+    /// How much is noted, for [`Map::fold`].
+    #[must_use]
+    pub fn mark(&self) -> (usize, usize) {
+        (self.spans.len(), self.nodes.len())
+    }
+
+    /// Takes what was noted since `mark` for elements of an array of structs, and notes them as
+    /// [`Map::note_run`] does.
+    pub fn fold(
+        &mut self,
+        (spans, nodes): (usize, usize),
+        item: Item<'d, '_>,
+        layout: u64,
+        offset: u64,
+        len: u64,
+    ) {
+        self.spans.truncate(spans);
+        self.nodes.truncate(nodes);
+        self.note_run(item, layout, offset, len);
+    }
+
+    fn note_as(&mut self, identity: u64, item: Item<'d, '_>, offset: u64, len: u64) {
         if len == 0 {
             return;
         }
-        let identity = self.identity(item.canonical);
         if item.join
             && let Some(last) = self.spans.last_mut()
             && last.identity == identity

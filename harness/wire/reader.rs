@@ -46,7 +46,7 @@ impl std::fmt::Debug for Reader<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reader")
             .field("offset", &self.offset)
-            .field("pending", &self.pending())
+            .field("pending", &self.left())
             .field("ended", &self.ended)
             .finish_non_exhaustive()
     }
@@ -100,7 +100,7 @@ impl<'s> Reader<'s> {
     /// How many bytes have left the source, read or still pending. What a metered feed sees.
     #[must_use]
     pub fn taken(&self) -> u64 {
-        self.offset + self.pending() as u64
+        self.offset + self.left() as u64
     }
 
     /// Whether the source was found to have ended: the file's error flag.
@@ -109,7 +109,13 @@ impl<'s> Reader<'s> {
         self.ended
     }
 
-    fn pending(&self) -> usize {
+    /// The bytes that are there without a refill.
+    #[must_use]
+    pub fn pending(&self) -> &[u8] {
+        self.window.get(self.start..self.end).unwrap_or(&[])
+    }
+
+    fn left(&self) -> usize {
         self.end - self.start
     }
 
@@ -167,7 +173,7 @@ impl<'s> Reader<'s> {
                 Refill::Once => {
                     self.refill();
                 }
-                Refill::Full => while self.pending() < at + len && self.refill() {},
+                Refill::Full => while self.left() < at + len && self.refill() {},
             }
         }
         let to = (self.start + at + len).min(self.end);
@@ -185,7 +191,7 @@ impl<'s> Reader<'s> {
             if self.start == self.end && !self.refill() {
                 return Err(self.short(began, left));
             }
-            let n = usize::try_from(left).unwrap_or(WINDOW).min(self.pending());
+            let n = usize::try_from(left).unwrap_or(WINDOW).min(self.left());
             if let Some(piece) = self.window.get(self.start..self.start + n) {
                 each(piece);
             }

@@ -8,7 +8,7 @@ use crate::matrix::{Cell, Config, Plan, Run};
 use crate::release::library::{Library, LibraryError};
 use crate::report::beside::{Room, Row, places, rows};
 use crate::stream::load;
-use crate::trace::judge;
+use crate::trace::judge_outline;
 use crate::wire::Feed;
 
 /// What a page has room for.
@@ -28,10 +28,11 @@ pub fn run(
     feed: &Feed,
 ) -> Result<(Run, Readings), LibraryError> {
     let readings = Mutex::new(Readings::new());
-    let run = run_with(library, config, plan, feed, &|meaning, stream, to, feed| {
-        let judged = judge(meaning, stream, to, feed);
+    let run = run_with(library, config, plan, feed, &|source, to, feed| {
+        let judged = judge_outline(source, to, feed);
         let at = places(&judged);
         if !at.is_empty() {
+            let (meaning, stream) = (source.meaning(), source.stream());
             let reading = load(to, &mut &stream[..], feed);
             let written = &meaning.loaded.map;
             let shown = at.iter().map(|at| rows(written, &reading, stream, *at, ROOM)).collect();

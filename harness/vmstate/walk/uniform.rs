@@ -1,0 +1,103 @@
+//! Arrays of structs that all have the same layout, for a load that only wants the
+//! [outline](crate::vmstate::Loader::outline): each such array is one item of the map. A virtio
+//! transport sends 1024 queues of five fields, most of them never used.
+
+use super::Walk;
+use crate::vmstate::check;
+use crate::vmstate::compiled::{Amount, Codec, Count, Field, Kind, Vmsd};
+use crate::vmstate::flow::{Flow, Name};
+use crate::vmstate::local::Local;
+use crate::wire::map::hash_of;
+use crate::wire::{Fault, Result, planted};
+
+/// Arrays of fewer elements are not worth the look.
+const FEWEST: u64 = 8;
+
+/// The one layout of all elements.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    /// Bytes of an element.
+    pub size: usize,
+    /// Fields of an element.
+    fields: u64,
+    /// Hash of the canonical names and lengths of its fields, in order.
+    pub hash: u64,
+}
+
+impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
+    /// The layout of the elements of an array of structs: nothing, where one may differ from another
+    /// or means more to the load than its bytes.
+    pub(super) fn layout(&self, field: &Field, vmsd: usize, count: u64) -> Option<Layout> {
+        // Registers of a processor are looked at by name.
+        let plain = self.flow.outlines() && self.device != "cpu" && count >= FEWEST;
+        if !plain || field.array_of_pointer || field.auto_alloc {
+            return None;
+        }
+        self.context.set.get(vmsd).and_then(layout)
+    }
+
+    /// The elements of such an array: many at a time, and one where a refill or a subsection may come
+    /// between, as otherwise.
+    pub(super) fn uniform(
+        &mut self,
+        field: &'d Field,
+        vmsd: usize,
+        layout: Layout,
+        count: u64,
+    ) -> Result<()> {
+        let name = Name { info: "array of structs", ..Name::plain(&field.name, "") };
+        let name = Name { canonical: &field.canonical, ..name };
+        let mut done = 0;
+        while done < count {
+            let steps = layout.fields + 1;
+            let most = super::most_steps(self.flow.offset());
+            let allowed = most.saturating_sub(*self.flow.steps()) / steps;
+            let passed = self.flow.elements(name, layout, allowed.min(count - done));
+            *self.flow.steps() += passed * steps;
+            done += passed;
+            if done == count {
+                break;
+            }
+            let (at, mark) = (self.flow.offset(), self.flow.map().mark());
+            self.step(field)?;
+            self.nested(field, Some(u32::try_from(done).unwrap_or(u32::MAX)), vmsd, None)?;
+            self.flow.after_element()?;
+            if self.flow.offset() == at + layout.size as u64 {
+                self.flow.map().fold(mark, name.item(0), layout.hash, at, layout.size as u64);
+            }
+            done += 1;
+        }
+        Ok(())
+    }
+}
+
+/// The layout of a description whose bytes are the same fields in any stream and release.
+fn layout(vmsd: &Vmsd) -> Option<Layout> {
+    if !vmsd.subsections.is_empty()
+        || check::has(&vmsd.name)
+        || planted(Fault::NestedVersionFromWire)
+    {
+        return None;
+    }
+    let (mut size, mut hash) = (0u64, 0);
+    for field in &vmsd.fields {
+        let Kind::Leaf(codec, info, Amount::Fixed(each)) = &field.kind else { return None };
+        let known = matches!(codec, Codec::Plain(_) | Codec::Buffer | Codec::Unused);
+        let there = field.exists.is_none() && field.version_id <= vmsd.version_id;
+        let single = field.count == Count::One && !field.auto_alloc && !field.array_of_pointer;
+        if !known || !there || !single || field.dropped || Local::wants(info, &field.name) {
+            return None;
+        }
+        let len = match codec {
+            Codec::Plain(width) => u64::from(*width),
+            _ => *each,
+        };
+        size = size.checked_add(len)?;
+        hash = hash_of(hash_of(hash, field.canonical.as_bytes()), &len.to_be_bytes());
+    }
+    if planted(Fault::LayoutUnseen) {
+        hash = 0;
+    }
+    let size = usize::try_from(size).ok().filter(|size| *size > 0)?;
+    Some(Layout { size, fields: vmsd.fields.len() as u64, hash })
+}
