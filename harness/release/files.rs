@@ -53,7 +53,14 @@ pub fn unzstd(name: &str, packed: &[u8], limit: u64) -> Result<Vec<u8>, FileErro
     // Streams say how long they are; what others say is no reason to take memory.
     let said = zstd::zstd_safe::get_frame_content_size(packed).ok().flatten();
     let room = said.filter(|said| *said <= limit.min(ROOM)).unwrap_or(0);
-    let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
+    let room = usize::try_from(room).unwrap_or(0);
+    // In one go where that is true: a decoder that goes piece by piece has a window of its own.
+    if room > 0
+        && let Ok(bytes) = zstd::bulk::decompress(packed, room)
+    {
+        return within(name, bytes, limit);
+    }
+    let mut bytes = Vec::with_capacity(room);
     decoder.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
     within(name, bytes, limit)
 }

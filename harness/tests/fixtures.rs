@@ -7,6 +7,8 @@
 use std::path::PathBuf;
 
 use crossload::dialect::Version;
+use crossload::release::files::sha256;
+use crossload::release::provenance::Fixture;
 use crossload::stream::vmdescription::{locate, parse};
 use crossload::stream::{Destination, Loaded, load, save};
 use crossload::trace::values::is_state;
@@ -21,6 +23,14 @@ const PREFIXES: u64 = 40;
 /// Fixtures of which every prefix is tried: subsections by the one-byte rule, and by prefix with
 /// configuration and footers.
 const EVERY_PREFIX: [&str; 2] = ["0.13.0/pc-0.12.idle", "11.1/pc-i440fx-5.2.idle"];
+
+/// The program does not ask again for the hash of what is in it.
+#[test]
+fn streams_in_the_program_are_what_their_provenance_says() {
+    let wrong = |f: &&Fixture| sha256(&stream(f)) != f.sha256;
+    let wrong: Vec<String> = library().fixtures().iter().filter(wrong).map(|f| f.id()).collect();
+    assert_eq!(wrong, Vec::<String>::new());
+}
 
 #[rstest]
 fn loads_into_its_own_release_to_the_last_byte(#[files("corpus/*/*.stream.zst")] path: PathBuf) {

@@ -4,7 +4,9 @@ use rstest::rstest;
 
 use super::{Body, Bytes, Destination, destination, refuses, whole};
 use crate::release::library;
+use crate::stream::load;
 use crate::vmstate::Renames;
+use crate::wire::Feed;
 
 const EOS: u64 = 2;
 
@@ -100,6 +102,34 @@ fn pages_belong_to_a_block() {
     let beyond = ram(|b| b.be64(0x2000 | ZERO).counted("pc.ram").raw(&[0]));
     refuses(&to, &beyond, "ram: address 0x2000 beyond its block of 0x2000 bytes");
     assert_eq!(super::outcome(&destination("2.0.0"), &beyond).1, "");
+}
+
+/// Pages of zeros that are there are passed over together: as they are one by one, when they come so.
+#[rstest]
+#[case::filled(0x1000 | ZERO | CONTINUE, &[7])]
+#[case::beyond(0x2000 | ZERO | CONTINUE, &[0])]
+#[case::named(0x1000 | ZERO, b"\x06pc.ram\0")]
+#[case::of_another(0x1000 | ZERO, b"\x03vga\0")]
+#[case::a_page(0x1000 | PAGE | CONTINUE, &[1; 4096])]
+#[case::the_end(16, &[])]
+fn pages_of_zeros_together(
+    #[values("2.0.0", "2.8.1", "8.2.0")] release: &str,
+    #[case] word: u64,
+    #[case] rest: &[u8],
+) {
+    let to = destination(release);
+    let zeros = |b: Bytes| (0..4).fold(b, |b, _| b.be64(0x1000 | ZERO | CONTINUE).raw(&[0]));
+    let stream = ram(|b| {
+        let b = zeros(b.be64(ZERO).counted("pc.ram").raw(&[0]));
+        zeros(b.be64(word).raw(rest))
+    });
+    for end in (8..stream.0.len()).filter(|end| end % 7 == 0 || *end < 160) {
+        let of = |feed| {
+            let loaded = load(&to, &mut &stream.0[..end], &feed);
+            (loaded.stopped, format!("{:?}", loaded.refused), loaded.map.spans().len())
+        };
+        assert_eq!(of(Feed::Bulk), of(Feed::Trickle(1)), "the first {end} bytes");
+    }
 }
 
 #[rstest]
