@@ -59,7 +59,8 @@ pub enum Fpregs {
 /// is loaded: a trace has no symbols, and shows only what was decided on the stream that it is of.
 ///
 /// From hw/scsi/esp.c (6.0 to 11.1), hw/ipmi/ipmi_kcs.c (3.0 on), hw/nvram/eeprom93xx.c,
-/// hw/audio/ac97.c, hw/timer/hpet.c and hw/pci/pcie_aer.c.
+/// hw/nvram/fw_cfg.c, hw/audio/ac97.c, hw/net/e1000.c, hw/net/pcnet.c, hw/ide/core.c, hw/timer/hpet.c,
+/// hw/pci/pcie_aer.c, hw/usb/hcd-xhci.c and hw/ppc/spapr.c (2.4 on).
 #[must_use]
 pub fn symbol(vmsd: &str, field: &str) -> Option<&'static str> {
     Some(match (vmsd, field) {
@@ -76,7 +77,11 @@ pub fn symbol(vmsd: &str, field: &str) -> Option<&'static str> {
             "vmstate_kcs_before_version2"
         }
         ("eeprom", "size" | "unused") => "is_old_eeprom_version",
-        ("ac97", "unused") => "is_version_2",
+        ("ac97" | "pcnet", "unused") => "is_version_2",
+        ("e1000", "unused") | ("fw_cfg", "cur_offset") => "is_version_1",
+        ("ide_drive", "identify_data") => "is_identify_set",
+        ("xhci-intr", "ev_buffer" | "ev_buffer_get" | "ev_buffer_put") => "xhci_er_full",
+        ("spapr", "unused" | "rtc_offset") => "version_before_3",
         _ => return None,
     })
 }
@@ -92,6 +97,7 @@ pub fn predicate(symbol: &str, release: Version, machine: &str) -> Predicate {
         "fpregs_is_1_no_mmx" => Predicate::Fpregs(Fpregs::NoMmx),
         "less_than_7" => Predicate::VersionBelow(7),
         "version_is_5" => Predicate::VersionIs(5),
+        "version_before_3" => Predicate::VersionBelow(3),
         "is_version_1" => Predicate::VersionIs(1),
         "is_version_2" => Predicate::VersionIs(2),
         // hw/ipmi: the first version, under a name that was another device's.
@@ -248,6 +254,8 @@ mod tests {
     #[case("esp", "mig_cmdbuf", Some("esp_is_before_version_5"))]
     #[case("esp", "mig_ti_cmd", Some("esp_is_between_version_5_and_6"))]
     #[case("eeprom", "size", Some("is_old_eeprom_version"))]
+    #[case("ide_drive", "identify_data", Some("is_identify_set"))]
+    #[case("spapr", "rtc_offset", Some("version_before_3"))]
     // Decided by the machine: a trace shows it.
     #[case("pci_bridge", "shpc", None)]
     fn a_hook_is_known_by_its_field(
