@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::input::{Input, machine_type};
 use super::running::Running;
 use super::{CliError, Said};
+use crate::matrix::config::Finding;
 use crate::matrix::{Filter, Plan};
 use crate::qemu::Binary;
 use crate::qemu::add::{Order, add};
@@ -27,7 +28,8 @@ each by the same binary under trace, imports all of it into a copy of the corpus
 and column, and only then writes. Where the binary dies, hangs or does not load what it saved, that
 is recorded as a finding of the release, and the rest is added. Then all device types of the binary
 are plugged into its machine types and recorded (some minutes; --no-devices leaves that out,
---devices does only that). A second run changes nothing. Exit status is 1 if a new cell breaks the
+--devices does only that). A second run changes nothing, but for a scenario that was put into
+matrix.toml since then: it is captured. Exit status is 1 if a new cell breaks the
 policy.")]
 pub(super) struct Args {
     /// The binary
@@ -79,14 +81,14 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     };
     let added = add(&order)?;
     let Some((config, run)) = &added.run else {
-        return Ok(Said {
-            text: format!(
-                "{release} ({}) is there already: nothing changed; {}\n",
-                binary.architecture,
-                binary.own_release()
-            ),
-            holds: true,
-        });
+        let text = format!(
+            "{}{}{release} ({}) is there already: nothing changed; {}\n",
+            notes::lines(&added.notes, args.notes),
+            not_captured(&added.findings),
+            binary.architecture,
+            binary.own_release()
+        );
+        return Ok(Said { text, holds: true });
     };
     let mut text = format!("{release}: {}, {}\n", binary.about, binary.architecture);
     text += &notes::lines(&added.notes, args.notes);
@@ -94,9 +96,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     for change in &added.changes {
         text += &format!("{change}\n");
     }
-    for finding in &added.findings {
-        text += &format!("\nnot captured: {finding}\n");
-    }
+    text += &not_captured(&added.findings);
     let before = added.before.as_ref().map(|(name, run)| (name.as_str(), run.cells.as_slice()));
     let news = News { release: &release, run, before };
     text += &match args.grids {
@@ -111,10 +111,15 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         n => format!(", {n} findings recorded in {}", args.matrix.display()),
     };
     text += &format!("\n{} files written{findings}.\n", added.written.len());
-    if !args.no_devices {
+    if !args.no_devices && !added.there {
         text += &devices(args, &binary, &release, &corpus, &added.notes)?.text;
     }
     Ok(Said { text, holds: run.holds() })
+}
+
+/// What the binary could not do, each in a paragraph.
+fn not_captured(findings: &[Finding]) -> String {
+    findings.iter().map(|finding| format!("\nnot captured: {finding}\n")).collect()
 }
 
 /// Which known entries may be meant for the cells that break the policy now.

@@ -62,6 +62,8 @@ pub struct Added {
     pub run: Option<(Config, Run)>,
     /// The release before, with its row and column.
     pub before: Option<(String, Run)>,
+    /// Whether the release was there already: then only what nobody had run was captured.
+    pub there: bool,
 }
 
 /// Adds a release.
@@ -81,9 +83,7 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
         let about = order.binary.about.clone();
         return Err(QemuError::Architecture { about, found: of.to_owned() });
     }
-    if config.place(&order.release).is_some() && there_already(order, &corpus)? {
-        return Ok(Added::default());
-    }
+    let there = config.place(&order.release).is_some() && there_already(order, &corpus)?;
     if order.binary.version < TRACED {
         let about = order.binary.about.clone();
         return Err(QemuError::TooOld { about, needed: TRACED });
@@ -91,7 +91,14 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     let stale = held.stale().map(|who| format!("the corpus was held by {who}, which is gone"));
     let mut notes: Vec<Note> = stale.into_iter().map(|what| Note::at("", what)).collect();
     let mut findings = Vec::new();
-    let captured = captures(order, &config, &corpus, &mut notes, &mut findings)?;
+    let captured = captures(order, &config, &corpus, there, &mut notes, &mut findings)?;
+    findings.retain(|finding| !config.findings.contains(finding));
+    if captured.is_empty() && there {
+        return Ok(Added { notes, findings, there, ..Added::default() });
+    }
+    if captured.is_empty() {
+        return Err(QemuError::NothingCaptured { release: order.release.clone() });
+    }
     let known = corpus.fixtures()?;
 
     let work = Scratch::new().map_err(QemuError::files)?;
@@ -140,7 +147,7 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     // No interrupt comes in between.
     let _running = running();
     let written = held.change(&all)?.iter().map(|path| path.display().to_string()).collect();
-    Ok(Added { written, notes, changes, findings, run: Some((config, run)), before })
+    Ok(Added { written, notes, changes, findings, run: Some((config, run)), before, there })
 }
 
 /// Whether it is this very binary that the corpus has under that name. One release has a binary for
@@ -166,11 +173,13 @@ fn there_already(order: &Order<'_>, corpus: &Corpus) -> Result<bool, QemuError> 
 
 /// Every scenario on the binary's newest machine type, and on the other listed ones that some
 /// release of the corpus can run; but none that an older release could be given and the corpus has
-/// no handlers for: nobody could tell what comes of that.
+/// no handlers for: nobody could tell what comes of that. Of a release that is `there` already, only
+/// the scenarios that it was never captured in.
 fn captures(
     order: &Order<'_>,
     config: &Config,
     corpus: &Corpus,
+    there: bool,
     notes: &mut Vec<Note>,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<Captured>, QemuError> {
@@ -182,10 +191,16 @@ fn captures(
     };
     let fixtures = corpus.fixtures()?;
     let uncaptured = config.uncaptured(&fixtures);
+    let own = |f: &Fixture| {
+        f.release == order.release && architecture(&f.machine) == order.binary.architecture
+    };
     let mut wanted = Vec::new();
     for scenario in config.scenarios.iter().filter(|s| meant(order.binary, s)) {
         if let Some(reason) = lacks(order.binary, scenario) {
             notes.push(Note::at(&scenario.name, format!("left out: {reason}")));
+            continue;
+        }
+        if there && fixtures.iter().any(|f| own(f) && f.scenario == scenario.name) {
             continue;
         }
         for machine in order.binary.machines.iter().filter(|m| fits(scenario, &m.name)) {
@@ -225,9 +240,6 @@ fn captures(
             }
             Err(error) => return Err(error),
         }
-    }
-    if captured.is_empty() {
-        return Err(QemuError::NothingCaptured { release: order.release.clone() });
     }
     Ok(captured)
 }

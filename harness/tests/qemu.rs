@@ -357,6 +357,15 @@ fn added(path: &Path) {
     assert!(added.written.iter().any(|path| path.ends_with("/tables.json")), "{:?}", added.written);
     // A second run has nothing to do.
     assert!(add(&order).unwrap().written.is_empty());
+    // But for a scenario that was put in since: it is captured, and nothing else.
+    let text = fs::read_to_string(&matrix).unwrap();
+    let own = "\n[[scenario]]\nname = \"own\"\nabout = \"A card.\"\nguest = \"idle\"\n\
+               arguments = [\"-device\", \"pcnet\"]\nexercises = [\"pcnet\"]\n";
+    fs::write(&matrix, text + own).unwrap();
+    let written = add(&order).unwrap().written;
+    let streams: Vec<&String> = written.iter().filter(|path| path.ends_with(".zst")).collect();
+    assert!(!streams.is_empty() && streams.iter().all(|p| p.contains(".own.")), "{written:?}");
+    assert!(add(&order).unwrap().written.is_empty());
     // Another binary of that name is no second run.
     let other = Binary { about: format!("{}+1", binary.about), ..binary.clone() };
     let e = add(&Order { binary: &other, ..order }).unwrap_err().to_string();
