@@ -13,7 +13,7 @@ use super::monitor::ended;
 use super::process::Deadline;
 use super::qmp::QmpError;
 use super::roms;
-use super::scenario::{missing, setup};
+use super::scenario::{carried, missing, setup};
 use crate::matrix::config::Scenario;
 use crate::release::files::sha256;
 use crate::release::observed::ObservedVerdict;
@@ -74,7 +74,9 @@ pub fn capture(
     };
     let missing = missing(scenario, &stream);
     if !missing.is_empty() {
-        let problem = format!("the stream carries no {}", missing.join(", "));
+        let missing = missing.join(", ");
+        let carried = carried(&stream).join(", ");
+        let problem = format!("the stream carries no {missing}; it has the sections {carried}");
         return Err(QemuError::Hollow { what: fixture.id(), problem });
     }
     let wanted = Wanted { feed: Feed::Bulk, trace: true, save: false, limit };

@@ -1,10 +1,13 @@
 //! A scenario of `matrix.toml` in a binary: on which machine types it runs, what the binary lacks
 //! for it, and whether a captured stream has what it is there for.
 
+use std::collections::BTreeSet;
+
 use super::binary::{Binary, MachineType};
 use super::emulator::Setup;
 use super::{QemuError, platform};
 use crate::matrix::config::Scenario;
+use crate::stream::frames::{Depth, scan};
 
 /// What is run for a scenario on a machine type.
 ///
@@ -57,6 +60,15 @@ pub fn lacks(binary: &Binary, scenario: &Scenario) -> Option<String> {
 #[must_use]
 pub fn missing<'s>(scenario: &'s Scenario, stream: &[u8]) -> Vec<&'s str> {
     scenario.exercises.iter().map(String::as_str).filter(|name| !carries(stream, name)).collect()
+}
+
+/// Names of the sections of a stream, without their bus paths.
+#[must_use]
+pub fn carried(mut stream: &[u8]) -> Vec<String> {
+    let sections = scan(&mut stream, Depth::All).sections;
+    let plain = |idstr: String| idstr.rsplit('/').next().unwrap_or_default().to_owned();
+    let names: BTreeSet<String> = sections.into_iter().map(|s| plain(s.idstr)).collect();
+    names.into_iter().collect()
 }
 
 /// Whether a name is there as that of a section or subsection: behind its length, or as the end of

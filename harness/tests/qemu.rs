@@ -168,6 +168,10 @@ fn captures(path: &Path) {
     let machine = &newest(&binary, &hollow)[0].name;
     let e = capture(&binary, "0.0", &hollow, machine, Duration::from_secs(60)).unwrap_err();
     assert!(e.to_string().contains("carries no ide_drive/pio_state"), "{e}");
+    assert!(
+        e.to_string().contains("it has the sections I440FX") && e.to_string().contains(", ide, "),
+        "{e}"
+    );
 }
 
 /// A build goes through the gate against itself. One that sends the same section in another layout
