@@ -207,8 +207,11 @@ fn captures(
             let name = machine.name.as_str();
             let listed = config.machines.iter().find(|m| m.name == name);
             let runs = listed.map_or(&[][..], |m| m.releases.as_slice());
-            let others: Vec<&str> =
-                runs.iter().filter(|r| scenario.releases.contains(r)).map(String::as_str).collect();
+            let others: Vec<&str> = runs
+                .iter()
+                .filter(|r| **r != order.release && scenario.releases.contains(r))
+                .map(String::as_str)
+                .collect();
             let blind: Vec<&str> =
                 others.iter().copied().filter(|of| !has(of, name, &scenario.name)).collect();
             let named = machine.newest || order.machines.iter().any(|m| m == name);
@@ -234,6 +237,10 @@ fn captures(
             {
                 let what = format!("left out: {}", stderr.trim());
                 notes.push(Note::at(format!("{machine}.{}", scenario.name), what));
+            }
+            // Another release's devices, as matrix.toml may have known.
+            Err(QemuError::Hollow { what, problem }) if there => {
+                notes.push(Note::at(what, format!("left out: {problem}")));
             }
             Err(error) if is_its_own(&error) => {
                 found(findings, order, machine, &scenario.name, &error.to_string());
