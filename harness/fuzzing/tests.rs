@@ -113,7 +113,9 @@ fn changed_and_crossed_streams_run() {
         }
     }
     let (all, least) = (2 * seeds.len() as u64, seeds.len() as u64);
-    assert!(changed > least && counts.cases > least, "{changed} of {all} changed: {counts}");
+    // Of what is changed anywhere, about half still has a section to read.
+    let work = counts.cases * 5 > all * 2;
+    assert!(changed > least && work, "{changed} of {all} changed: {counts}");
     assert!(counts.total(Verdict::Refused) > 0 && counts.total(Verdict::Faithful) > 0, "{counts}");
 }
 

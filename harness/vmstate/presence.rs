@@ -60,7 +60,7 @@ pub enum Fpregs {
 ///
 /// From hw/scsi/esp.c (6.0 to 11.1), hw/ipmi/ipmi_kcs.c (3.0 on), hw/nvram/eeprom93xx.c,
 /// hw/nvram/fw_cfg.c, hw/audio/ac97.c, hw/net/e1000.c, hw/net/pcnet.c, hw/ide/core.c, hw/timer/hpet.c,
-/// hw/pci/pcie_aer.c, hw/usb/hcd-xhci.c and hw/ppc/spapr.c (2.4 on).
+/// hw/pci/pcie_aer.c and hw/ppc/spapr.c (2.4 on).
 #[must_use]
 pub fn symbol(vmsd: &str, field: &str) -> Option<&'static str> {
     Some(match (vmsd, field) {
@@ -80,7 +80,6 @@ pub fn symbol(vmsd: &str, field: &str) -> Option<&'static str> {
         ("ac97" | "pcnet", "unused") => "is_version_2",
         ("e1000", "unused") | ("fw_cfg", "cur_offset") => "is_version_1",
         ("ide_drive", "identify_data") => "is_identify_set",
-        ("xhci-intr", "ev_buffer" | "ev_buffer_get" | "ev_buffer_put") => "xhci_er_full",
         ("spapr", "unused" | "rtc_offset") => "version_before_3",
         _ => return None,
     })

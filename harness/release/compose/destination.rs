@@ -13,6 +13,7 @@ use super::memory;
 use super::recorded::{Recorded, place, recorded};
 use super::shelf::Shelves;
 use super::transfer;
+use super::transport::{Transports, moved};
 use crate::release::library::LibraryError;
 use crate::stream::{self, Destination};
 use crate::vmstate::schema::{Answers, Handler};
@@ -45,6 +46,11 @@ pub fn destination(
     }
     let mut elsewhere = BTreeMap::new();
     let mut parts = Parts::default();
+    let own = shelves.library.version(release).ok();
+    let transports = (
+        Transports::of(&name, source.destination.version),
+        own.and_then(|own| Transports::of(&name, own)),
+    );
     let loaders = shelves.loaders(release, &name)?;
     for (sent, from) in machine.sections.iter().zip(&source.chosen) {
         let types = catalogue.as_ref().map(|shelf| &shelf.catalogue.types);
@@ -91,6 +97,11 @@ pub fn destination(
             (true, Some(path)) => format!("{path}/{}", entry.section),
             _ => entry.section.clone(),
         };
+        let elsewhere_on_board = moved(machine, &idstr, transports.0, transports.1);
+        if let Some(own) = &elsewhere_on_board {
+            parts.assumptions.push(format!("{}: no bus was named for it, so {own}", sent.idstr));
+        }
+        let idstr = elsewhere_on_board.unwrap_or(idstr);
         let before = sender.as_ref().map(|(entry, _)| entry);
         if let Some((of, twin)) = from.entry.as_ref().map(|(own, _)| own).zip(before)
             && of.device != twin.device

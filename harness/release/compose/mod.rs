@@ -41,6 +41,7 @@ mod recorded;
 pub mod shelf;
 pub mod source;
 pub mod transfer;
+pub mod transport;
 
 pub use composed::{Composed, Kit, Lacking};
 pub use destination::destination;
