@@ -17,6 +17,7 @@
 //! | [`libvirt`] | the header of a save image |
 //! | [`domain`] | what the domain XML in it says |
 //! | [`qcow2`] | the VM state of an internal snapshot |
+//! | [`snapshot`] | what is said of one |
 //! | [`error`] | why a file cannot be read |
 
 // Bytes from outside reach every line of this room: nothing here may panic.
@@ -30,6 +31,7 @@ pub mod lzop;
 pub mod open;
 pub mod pack;
 pub mod qcow2;
+pub mod snapshot;
 pub mod source;
 pub mod spool;
 pub mod store;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::domain::Domain;
 use super::libvirt::SaveImage;
-use super::qcow2::Snapshot;
+use super::snapshot::Snapshot;
 use crate::wire::{Fault, planted};
 
 /// Bytes that can be read at any place, by any number of readers.

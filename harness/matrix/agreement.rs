@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
+use super::cell::Cell;
 use super::config::Config;
 use super::observed::{Mutation, Observed, ObservedVerdict, Op, Outcome};
-use super::plan::Cell;
 use super::texts::said;
 use crate::release::library::{Library, LibraryError};
 use crate::stream::{Destination, Loaded, load};

@@ -18,8 +18,6 @@
 //! `scenarios` are lists of names, all of them if left out. `feeds` is a list of feeds, any if
 //! left out.
 
-use super::read::Reader;
-use super::schema;
 use super::select::Selection;
 use super::vendors::Vendor;
 use crate::release::library::Library;
@@ -250,18 +248,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `text`; `file` is its name for messages.
-    ///
-    /// # Errors
-    /// See [`ConfigError`].
-    pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
-        let raw: schema::File = toml::from_str(text).map_err(|source| ConfigError::Toml {
-            file: file.to_owned(),
-            source: Box::new(source),
-        })?;
-        Reader { file, text }.config(raw)
-    }
-
     /// Holds the claim against a corpus: each must have what the other says.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! | [`config`] | `matrix.toml`, checked; its manual |
 //! | [`vendors`] | downstream releases in `matrix.toml` |
 //! | [`select`] | release ranges, and which cells an entry is about |
+//! | [`cell`] | one load |
 //! | [`plan`] | the cells |
 //! | [`mod@run`] | the cells, judged |
 //! | [`policy`] | what a verdict means in a direction, and what is known |
@@ -16,6 +17,7 @@
 //! | [`texts`] | what their messages say |
 
 pub mod agreement;
+pub mod cell;
 pub mod config;
 pub mod devices;
 mod draft;
@@ -33,7 +35,8 @@ pub mod texts;
 pub mod vendors;
 
 pub use crate::release::observed;
+pub use cell::Cell;
 pub use config::Config;
-pub use plan::{Cell, Filter, Plan};
+pub use plan::{Filter, Plan};
 pub use policy::{Direction, Standing};
 pub use run::{CellResult, Instead, Outcome, Run, run};

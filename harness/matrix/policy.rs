@@ -1,7 +1,7 @@
 //! Policy: what a verdict means for a cell, given its direction and what is known.
 
+use super::cell::Cell;
 use super::config::{Config, Known, Policy};
-use super::plan::Cell;
 use crate::trace::Verdict;
 use crate::wire::Feed;
 

@@ -23,6 +23,20 @@ pub(super) struct Reader<'t> {
     pub text: &'t str,
 }
 
+impl Config {
+    /// Reads `text`; `file` is its name for messages.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
+        let raw: schema::File = toml::from_str(text).map_err(|source| ConfigError::Toml {
+            file: file.to_owned(),
+            source: Box::new(source),
+        })?;
+        Reader { file, text }.config(raw)
+    }
+}
+
 impl Reader<'_> {
     pub fn config(&self, raw: schema::File) -> Result<Config, ConfigError> {
         let mut numbered: Vec<(Version, Release)> = Vec::new();

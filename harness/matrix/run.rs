@@ -6,8 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayon::prelude::*;
 
+use super::cell::Cell;
 use super::config::Config;
-use super::plan::{Cell, Lacks, Plan, Planned};
+use super::plan::{Lacks, Plan, Planned};
 use super::policy::{Direction, Standing, standing};
 use crate::release::library::{Library, LibraryError};
 use crate::stream::Destination;

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::str::FromStr;
 
-use super::plan::Cell;
+use super::cell::Cell;
 use crate::dialect::Version;
 
 /// The cells that lie in all four lists. No list is empty.

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::binary::Binary;
 use super::capture::{Captured, all};
+use super::connection::QmpError;
 use super::emulator::TRACED;
 use super::groups::{Scratch, running};
 use super::process::Ended;
-use super::qmp::QmpError;
 use super::scenario::{fits, lacks, meant};
 use super::{QemuError, bundle, claim, platform};
 use crate::dialect::machine::architecture;

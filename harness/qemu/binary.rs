@@ -8,11 +8,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::QemuError;
+use super::connection::QmpError;
 use super::groups::Scratch;
 use super::monitor::Monitor;
 use super::platform::PLATFORMS;
 use super::process::{Deadline, Ended, Process, ProcessError, Task, output};
-use super::qmp::{Qmp, QmpError};
+use super::qmp::Qmp;
 use crate::dialect::Version;
 use crate::dialect::machine::{X86_64, of_architecture};
 use crate::release::provenance::is_name;

@@ -7,11 +7,11 @@ use rayon::prelude::*;
 
 use super::QemuError;
 use super::binary::Binary;
+use super::connection::QmpError;
 use super::emulator::{Emulator, Role, Setup, common_arguments};
 use super::incoming::{Real, Wanted, load};
 use super::monitor::ended;
 use super::process::Deadline;
-use super::qmp::QmpError;
 use super::roms;
 use super::scenario::{carried, missing, setup};
 use crate::matrix::config::Scenario;

@@ -6,11 +6,32 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
 use std::time::Duration;
 
-use super::process::{Deadline, POLL, Process};
-use super::qmp::QmpError;
+use super::process::{Deadline, Ended, POLL, Process, ProcessError, said};
 
 /// Most bytes that are taken for one answer.
 const ANSWER: usize = 16 << 20;
+
+/// Why a command has no answer, of this monitor or of the human one.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum QmpError {
+    #[error("{doing}: {source}")]
+    Socket { doing: String, source: std::io::Error },
+    #[error("{doing}: no answer within {limit:?}")]
+    TimeOut { doing: String, limit: Duration },
+    #[error("nothing was heard of it within {limit:?}{}", said(stderr))]
+    Silent { limit: Duration, stderr: String },
+    #[error("{doing}: the connection was closed")]
+    Closed { doing: String },
+    #[error("{doing}: expected a line of JSON, got {found:?}")]
+    Garbage { doing: String, found: String },
+    #[error("{doing}: {message}")]
+    Refused { doing: String, message: String },
+    #[error("{doing}: {ended}{}", said(stderr))]
+    Died { doing: String, ended: Ended, stderr: String },
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+}
 
 /// The next connection to a listener that does not block, if there is one by now; it blocks itself.
 ///

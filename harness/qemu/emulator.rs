@@ -15,13 +15,13 @@ use std::time::Duration;
 
 use super::QemuError;
 use super::binary::Binary;
+use super::connection::QmpError;
 use super::connection::poll;
 use super::groups::Scratch;
 use super::guest::Guest;
 use super::guest::steps::DONE;
 use super::monitor::{Migration, Monitor, ended};
 use super::process::{Deadline, POLL, Process, Task};
-use super::qmp::QmpError;
 use super::tpm::Tpm;
 use super::{platform, roms};
 use crate::dialect::Version;
@@ -55,11 +55,6 @@ pub enum Role {
         trace: bool,
     },
 }
-
-/// Common arguments on x86_64, as in provenance; the files are in the emulator's folder. Those of
-/// others are in [`platform::common`].
-pub const COMMON: [&str; 8] =
-    ["-nodefaults", "-nographic", "-m", "2", "-bios", "guest.bin", "-L", "roms"];
 
 /// The first release whose `-trace` takes a pattern.
 pub const TRACED: Version = Version::new(2, 6, 0);
@@ -280,7 +275,7 @@ fn receive(listener: &UnixListener, deadline: Deadline) -> std::io::Result<Vec<u
 /// What the command line of every machine like one has, whatever its scenario.
 #[must_use]
 pub fn common_arguments(machine: &str) -> Vec<String> {
-    let common = platform::common(architecture(machine)).unwrap_or(COMMON.to_vec());
+    let common = platform::common(architecture(machine)).unwrap_or(platform::COMMON.to_vec());
     common.into_iter().map(str::to_owned).collect()
 }
 

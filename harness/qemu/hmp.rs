@@ -7,8 +7,8 @@
 use std::os::unix::net::UnixListener;
 
 use super::connection::Connection;
+use super::connection::QmpError;
 use super::process::{Deadline, Process};
-use super::qmp::QmpError;
 
 /// What it says when it waits for a line.
 const PROMPT: &[u8] = b"(qemu) ";

@@ -16,9 +16,9 @@ use rustix::net::{RecvFlags, recv};
 
 use super::QemuError;
 use super::binary::Binary;
+use super::connection::QmpError;
 use super::emulator::{Emulator, Role, Setup};
 use super::process::{Deadline, Ended};
-use super::qmp::QmpError;
 use super::roms;
 use crate::dialect::Version;
 use crate::release::observed::{ObservedVerdict, Outcome};

@@ -78,7 +78,7 @@ pub enum QemuError {
     #[error(transparent)]
     Process(#[from] process::ProcessError),
     #[error("{}", .0)]
-    Qmp(#[from] qmp::QmpError),
+    Qmp(#[from] connection::QmpError),
     #[error("temporary files: {0}")]
     Files(#[source] std::io::Error),
     #[error("the socket to the loader: {0}")]

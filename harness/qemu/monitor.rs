@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::connection::QmpError;
 use super::hmp::Hmp;
 use super::process::{Deadline, Process};
-use super::qmp::{Qmp, QmpError};
+use super::qmp::Qmp;
 
 /// A way to talk to an emulator.
 #[derive(Debug)]

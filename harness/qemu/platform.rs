@@ -1,9 +1,13 @@
 //! Platforms: what a machine type's name tells of its board, and what every machine of an
 //! architecture is started with.
 
-use super::emulator::COMMON;
 use crate::dialect::machine::{X86_64, architecture, unqualified};
 use crate::matrix::config::CHIPSETS;
+
+/// Common arguments on x86_64, as in provenance; the files are in the emulator's folder. Those of
+/// others are in [`common`].
+pub const COMMON: [&str; 8] =
+    ["-nodefaults", "-nographic", "-m", "2", "-bios", "guest.bin", "-L", "roms"];
 
 /// A family of machine types that take the same devices and the same guest programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

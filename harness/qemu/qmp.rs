@@ -8,34 +8,11 @@
 //! (`query-status` lost one with 9.0), and waits for an answer as long as it takes.
 
 use std::os::unix::net::UnixListener;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::connection::{Connection, garbage};
-use super::process::{Deadline, Ended, Process, ProcessError, said};
-
-/// Why a command has no answer, of this monitor or of the human one.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
-pub enum QmpError {
-    #[error("{doing}: {source}")]
-    Socket { doing: String, source: std::io::Error },
-    #[error("{doing}: no answer within {limit:?}")]
-    TimeOut { doing: String, limit: Duration },
-    #[error("nothing was heard of it within {limit:?}{}", said(stderr))]
-    Silent { limit: Duration, stderr: String },
-    #[error("{doing}: the connection was closed")]
-    Closed { doing: String },
-    #[error("{doing}: expected a line of JSON, got {found:?}")]
-    Garbage { doing: String, found: String },
-    #[error("{doing}: {message}")]
-    Refused { doing: String, message: String },
-    #[error("{doing}: {ended}{}", said(stderr))]
-    Died { doing: String, ended: Ended, stderr: String },
-    #[error(transparent)]
-    Process(#[from] ProcessError),
-}
+use super::connection::{Connection, QmpError, garbage};
+use super::process::{Deadline, Process};
 
 /// A connection that is ready for commands.
 #[derive(Debug)]

@@ -16,9 +16,9 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crossload::dialect::Generation;
+use crossload::matrix::Cell;
 use crossload::matrix::agreement::{Agreement, Compared};
 use crossload::matrix::config::default_for;
-use crossload::matrix::plan::Cell;
 use crossload::matrix::{Config, Filter, Plan};
 use crossload::qemu::Binary;
 use crossload::qemu::add::{Order, add};

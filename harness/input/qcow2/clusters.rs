@@ -14,8 +14,9 @@
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 
+use super::super::snapshot::Snapshot;
 use super::super::source::{ReadAt, Window};
-use super::header::{Compression, Header, Snapshot};
+use super::header::{Compression, Header};
 use crate::wire::{Fault, planted};
 
 /// Bits 9 to 55 of an entry.

@@ -1,8 +1,8 @@
 //! The header of a qcow2 disk and its table of snapshots. All numbers are big-endian.
 
-use std::fmt;
 use std::io::{self, BufReader, Read};
 
+use super::super::snapshot::Snapshot;
 use super::super::source::Window;
 
 /// Incompatible feature: an external data file.
@@ -131,27 +131,6 @@ impl Header {
     }
 }
 
-/// One entry of the table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Snapshot {
-    /// Its number, as text.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// When it was taken, in seconds since 1970.
-    pub date: u32,
-    /// The guest's clock then, in nanoseconds.
-    pub vm_clock: u64,
-    /// Bytes of VM state; 0: the disk only.
-    pub vm_state_size: u64,
-    /// Bytes of the disk then.
-    pub disk_size: u64,
-    /// Where its L1 table is.
-    pub l1_at: u64,
-    /// Entries of that.
-    pub l1_size: u32,
-}
-
 impl Snapshot {
     fn read(table: &mut impl Read, disk_size: u64) -> io::Result<Self> {
         let (l1_at, l1_size) = (be64(table)?, be32(table)?);
@@ -185,14 +164,6 @@ impl Snapshot {
             l1_at,
             l1_size,
         })
-    }
-}
-
-impl fmt::Display for Snapshot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.vm_clock / 1_000_000_000;
-        write!(f, "{} '{}': {} bytes of VM state", self.id, self.name, self.vm_state_size)?;
-        write!(f, ", at {} s of the guest's clock", seconds)
     }
 }
 

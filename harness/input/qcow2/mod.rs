@@ -15,9 +15,10 @@ pub mod header;
 use std::sync::Arc;
 
 use super::error::InputError;
+pub use super::snapshot::Snapshot;
 use super::source::Window;
 use clusters::VmState;
-pub use header::{Header, Snapshot};
+pub use header::Header;
 
 /// The VM state of the snapshot that is `asked` for by name or number, or of the only one that
 /// has any.

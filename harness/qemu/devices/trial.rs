@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use super::super::QemuError;
 use super::super::binary::Binary;
+use super::super::connection::QmpError;
 use super::super::emulator::{Emulator, Role, Setup};
 use super::super::incoming::{Wanted, load};
 use super::super::monitor;
 use super::super::process::{Deadline, ProcessError};
-use super::super::qmp::QmpError;
 use super::rack::{Plugged, Rack};
 use crate::release::bundle::{TraceLog, traced};
 use crate::release::observed::ObservedVerdict;

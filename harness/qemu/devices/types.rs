@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::super::QemuError;
 use super::super::binary::Binary;
+use super::super::connection::QmpError;
 use super::super::emulator::{Emulator, Role, Setup};
 use super::super::guest::Guest;
 use super::super::process::{Deadline, Task, output};
-use super::super::qmp::QmpError;
 
 /// How long a binary may take to list its devices, or the properties of one.
 const LIMIT: Duration = Duration::from_secs(30);
