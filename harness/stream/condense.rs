@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use crate::dialect::ram::{COMPRESS_PAGE, CONTINUE, EOS, MULTIFD_FLUSH, PAGE, XBZRLE, ZERO};
-use crate::vmstate::local::{LOW, MAIN};
+use crate::vmstate::local::{LOW, is_main};
 
 /// Most bytes that are kept in memory of what is no page.
 pub const MOST: u64 = 256 << 20;
@@ -159,7 +159,7 @@ impl Pages<'_> {
         }
         let block = self.blocks.iter().find(|(name, _)| *name == self.last);
         keep |= block.is_none_or(|(_, len)| address >= *len);
-        keep |= self.last == MAIN && address < LOW;
+        keep |= is_main(&self.last) && address < LOW;
         let body = match kind {
             ZERO => {
                 let mut fill = [0; 1];
@@ -223,7 +223,8 @@ mod tests {
     }
 
     fn condensed(bytes: &[u8], part: (u64, u64), len: u64) -> Condensed {
-        condense(&mut Cursor::new(bytes), &[part], &[(MAIN.to_vec(), len)], &[], PAGE_SIZE).unwrap()
+        condense(&mut Cursor::new(bytes), &[part], &[(b"pc.ram".to_vec(), len)], &[], PAGE_SIZE)
+            .unwrap()
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::dialect::ram::{
 };
 use crate::vmstate::flow::c_string;
 use crate::vmstate::guest::Guest;
-use crate::vmstate::local::{LOW, MAIN, max_length};
+use crate::vmstate::local::{LOW, is_main, max_length};
 use crate::wire::map::Item;
 use crate::wire::{Fault, Kind, Result, planted};
 
@@ -93,7 +93,7 @@ fn zeros(load: &mut Load<'_, '_>, page: u64) -> Result<()> {
     let Some(len) = load.ram.length.filter(|_| !planted(Fault::ContinueIgnored)) else {
         return Ok(());
     };
-    let main = load.ram.last.as_deref() == Some(MAIN);
+    let main = load.ram.last.as_deref().is_some_and(is_main);
     let (pending, guest) = (load.io.reader.pending(), &mut load.io.guest);
     let mut passed = 0;
     for (word, fill) in pending.as_chunks::<9>().0.iter().map(|[word @ .., fill]| (word, fill)) {
@@ -243,7 +243,7 @@ impl Record {
             }
         } else if has(PAGE) {
             self.owner(load)?;
-            let main = load.ram.last.as_deref() == Some(MAIN);
+            let main = load.ram.last.as_deref().is_some_and(is_main);
             if !main || self.address >= LOW {
                 load.io.reader.contents(self.page);
             }
@@ -288,7 +288,7 @@ impl Record {
 
     /// Keeps of a page what is asked for later.
     fn keep(&self, load: &mut Load<'_, '_>, lengths: &[u8; BLOCKS]) {
-        if load.ram.last.as_deref() == Some(MAIN) {
+        if load.ram.last.as_deref().is_some_and(is_main) {
             load.io.guest.set(self.address, lengths);
         }
     }

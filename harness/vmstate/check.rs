@@ -270,7 +270,7 @@ pub fn post_load(
         "kvm-tpr-opt" => {
             let (state, place) =
                 (value(vmsd, values, "state"), value(vmsd, values, "rom_state_paddr"));
-            let Some((_, size)) = local.blocks.iter().find(|b| b.0 == local::MAIN) else {
+            let Some((_, size)) = local.blocks.iter().find(|b| local::is_main(&b.0)) else {
                 return Ok(());
             };
             let length = (place & !(Guest::BLOCK - 1)) + Guest::LENGTH;

@@ -87,8 +87,13 @@ fn telling<'m>(span: &Span<'_>, bytes: &'m [u8]) -> &'m [u8] {
 /// The special purpose registers of a PowerPC processor.
 const SPECIAL: &str = "env.spr";
 
-/// The block of a PC that begins at guest address 0.
-pub const MAIN: &[u8] = b"pc.ram";
+/// Whether a block is the memory at guest address 0 of a board with option ROMs: `pc_machine` and
+/// microvm (`default_ram_id`).
+#[must_use]
+pub fn is_main(block: &[u8]) -> bool {
+    matches!(block, b"pc.ram" | b"microvm.ram")
+}
+
 /// Bytes of it that a loader may look at later: option ROMs are in them.
 pub const LOW: u64 = 1 << 20;
 

@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use super::super::compiled::{Amount, Codec, Count, Field, Kind as FieldKind, Vmsd};
-use super::super::local::{self, Local};
+use super::super::local::Local;
 use super::{Around, Memory, post_load};
 use crate::release::corpus::Corpus;
 use crate::release::library::Library;
@@ -76,6 +76,7 @@ const PIO: &str = "end_transfer_fn_idx";
 #[case("7.2", "pc-q35-7.2.q35", &[("ich9_ahci", "port_regs.cmd", 1 << 15)], "a port's command engine runs, but should not")]
 #[case("7.2", "pc-q35-7.2.q35", &[("ich9_ahci", "port_regs.cmd", 1 << 15 | 1)], "")]
 #[case("5.2", "pc-i440fx-5.2.idle", &[("kvm-tpr-opt", "state", 1)], "state 1 wants an option ROM at 0x0; none is there")]
+#[case("10.0", "microvm.bare", &[("kvm-tpr-opt", "state", 1)], "state 1 wants an option ROM at 0x0; none is there")]
 #[case("5.2", "pc-i440fx-5.2.idle", &[("kvm-tpr-opt", "rom_state_paddr", 1 << 30)], "state 0 wants an option ROM at 0x40000000; none is there")]
 #[case("5.2", "pc-i440fx-5.2.idle", &[("fw_cfg", "table_mr_size", 0x20_0001)], TABLES)]
 #[case("5.2", "pc-i440fx-5.2.idle", &[("fw_cfg", "table_mr_size", 0x20_0000)], "")]
@@ -176,7 +177,7 @@ fn checked(release: &str, vmsd: &str, values: &[(&str, i64)]) -> Result<(), Kind
         fields: values.iter().map(|(name, _)| field(name)).collect(),
         subsections: Vec::new(),
     };
-    let blocks = vec![(local::MAIN.to_vec(), 0x1000), (b"/rom@etc/table-loader".to_vec(), 0x1000)];
+    let blocks = vec![(b"pc.ram".to_vec(), 0x1000), (b"/rom@etc/table-loader".to_vec(), 0x1000)];
     let around = Around {
         release: release.parse().unwrap(),
         local: &Local { blocks, ..Local::default() },
