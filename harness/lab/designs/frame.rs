@@ -5,11 +5,13 @@
 //! body: fields, then whatever the design puts after the fields of a description
 //! ```
 //!
-//! A [`Layout`] is the part in which they differ.
+//! A [`Layout`] holds the decisions in which they differ; a [`Positional`] one is a design.
 
 use super::cursor::{Cursor, Stream, shown};
 use super::model::{Desc, Field, Id, Kind, Machine, Slot, State, within};
 use super::sink::{Refusal, Sink};
+use super::{Claim, Design};
+use crate::stream::record;
 use crate::wire::Writer;
 
 /// Record type of a section.
@@ -47,8 +49,36 @@ impl Spot<'_> {
     }
 }
 
+/// How a reader tells a subsection from what else may follow the fields of a description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subsections {
+    /// There are none.
+    None,
+    /// By the byte 05; where `listed`, only after a description that lists any.
+    OneByte {
+        /// Whether a description without any is not looked behind.
+        listed: bool,
+    },
+    /// By the byte 05, a length that leaves room for more than the owner's name, and a name that begins
+    /// with it; where `full`, a look-ahead waits for as many bytes as it needs.
+    Prefix {
+        /// Whether it waits.
+        full: bool,
+    },
+}
+
 /// What a positional design does differently.
 pub trait Layout: Sync {
+    /// How optional parts are sent.
+    fn subsections(&self) -> Subsections {
+        Subsections::None
+    }
+
+    /// Whether a section ends with a footer.
+    fn footers(&self) -> bool {
+        false
+    }
+
     /// The version that is sent and accepted.
     fn version(&self, desc: &Desc) -> u32 {
         desc.version
@@ -65,19 +95,38 @@ pub trait Layout: Sync {
     }
 
     /// Writes what follows the fields of a description.
-    fn put_after(&self, _: &mut Writer, _: &Desc, _: &State, _: Spot<'_>) {}
+    fn put_after(&self, out: &mut Writer, desc: &Desc, state: &State, spot: Spot<'_>) {
+        if self.subsections() != Subsections::None {
+            put_subsections(self, out, desc, state, spot);
+        }
+    }
 
     /// Reads what follows the fields of a description that was read at this version.
     ///
     /// # Errors
     /// What the design refuses.
-    fn take_after(&self, _: &mut Io<'_, '_>, _: &Desc, _: u32, _: Spot<'_>) -> Result<(), Refusal> {
-        Ok(())
+    fn take_after(
+        &self,
+        io: &mut Io<'_, '_>,
+        desc: &Desc,
+        _version: u32,
+        spot: Spot<'_>,
+    ) -> Result<(), Refusal> {
+        match self.subsections() {
+            Subsections::None => Ok(()),
+            Subsections::OneByte { listed: true } if desc.optional.is_empty() => Ok(()),
+            Subsections::OneByte { .. } => take_by_byte(self, io, desc, spot),
+            Subsections::Prefix { full } => take_by_prefix(self, io, desc, spot, full),
+        }
     }
 
     /// Writes a section's body with what frames it.
-    fn put_body(&self, out: &mut Writer, desc: &Desc, state: &State, spot: Spot<'_>, _id: u32) {
+    fn put_body(&self, out: &mut Writer, desc: &Desc, state: &State, spot: Spot<'_>, id: u32) {
         put(self, out, desc, state, self.version(desc), spot);
+        if self.footers() {
+            out.u8(record::FOOTER);
+            out.be32(id);
+        }
     }
 
     /// Reads a section's body with what frames it.
@@ -90,9 +139,13 @@ pub trait Layout: Sync {
         desc: &Desc,
         version: u32,
         spot: Spot<'_>,
-        _id: u32,
+        id: u32,
     ) -> Result<(), Refusal> {
-        take(self, io, desc, version, spot)
+        take(self, io, desc, version, spot)?;
+        if !self.footers() || (io.cursor.u8()? == record::FOOTER && io.cursor.be32()? == id) {
+            return Ok(());
+        }
+        Err(Refusal::Footer(desc.name.clone()))
     }
 
     /// Writes sections that belong to a device beside its own.
@@ -110,6 +163,53 @@ pub trait Layout: Sync {
         _: u32,
     ) -> Result<bool, Refusal> {
         Ok(false)
+    }
+}
+
+/// A layout that is a design by itself.
+pub trait Positional: Layout {
+    /// See [`Design::name`].
+    fn name(&self) -> &'static str;
+
+    /// See [`Design::claims`].
+    fn claims(&self, _: Claim) -> bool {
+        false
+    }
+
+    /// See [`Design::is_unambiguous`].
+    fn is_unambiguous(&self) -> bool {
+        false
+    }
+
+    /// See [`Design::gives_up`].
+    fn gives_up(&self) -> bool {
+        false
+    }
+}
+
+impl<P: Positional> Design for P {
+    fn name(&self) -> &'static str {
+        Positional::name(self)
+    }
+
+    fn claims(&self, claim: Claim) -> bool {
+        Positional::claims(self, claim)
+    }
+
+    fn is_unambiguous(&self) -> bool {
+        Positional::is_unambiguous(self)
+    }
+
+    fn gives_up(&self) -> bool {
+        Positional::gives_up(self)
+    }
+
+    fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {
+        encode(self, from, states)
+    }
+
+    fn decode(&self, stream: Stream<'_>, to: &Machine, sink: &mut Sink) -> Result<(), Refusal> {
+        decode(self, stream, to, sink)
     }
 }
 
@@ -219,4 +319,79 @@ pub fn take<L: Layout + ?Sized>(
         }
     }
     layout.take_after(io, desc, version, spot)
+}
+
+/// Writes the optional parts in use as subsections.
+pub fn put_subsections<L: Layout + ?Sized>(
+    layout: &L,
+    out: &mut Writer,
+    desc: &Desc,
+    state: &State,
+    spot: Spot<'_>,
+) {
+    for (optional, state) in desc.in_use(state) {
+        let inner = &optional.desc;
+        out.u8(SUBSECTION);
+        out.counted(inner.name.as_bytes());
+        out.be32(layout.version(inner));
+        put(layout, out, inner, state, layout.version(inner), spot.inside(optional.id));
+    }
+}
+
+/// Reads subsections as long as the next byte is the first of one.
+///
+/// # Errors
+/// A name that the description does not list, or whatever is wrong in one.
+pub fn take_by_byte<L: Layout + ?Sized>(
+    layout: &L,
+    io: &mut Io<'_, '_>,
+    desc: &Desc,
+    spot: Spot<'_>,
+) -> Result<(), Refusal> {
+    while io.cursor.peek(0, 1, true) == [SUBSECTION] {
+        take_subsection(layout, io, desc, spot)?;
+    }
+    Ok(())
+}
+
+/// Reads subsections as long as what follows looks like one of this description.
+fn take_by_prefix<L: Layout + ?Sized>(
+    layout: &L,
+    io: &mut Io<'_, '_>,
+    desc: &Desc,
+    spot: Spot<'_>,
+    full: bool,
+) -> Result<(), Refusal> {
+    loop {
+        if io.cursor.peek(0, 1, full) != [SUBSECTION] {
+            return Ok(());
+        }
+        let len = io.cursor.peek(1, 1, full).first().map_or(0, |n| usize::from(*n));
+        if len <= desc.prefix.len() {
+            return Ok(());
+        }
+        let name = io.cursor.peek(2, len, full);
+        if name.len() < len || !name.starts_with(desc.prefix.as_bytes()) {
+            return Ok(());
+        }
+        if desc.optional.iter().all(|o| o.desc.name.as_bytes() != name) {
+            return Err(Refusal::Optional(shown(name)));
+        }
+        take_subsection(layout, io, desc, spot)?;
+    }
+}
+
+/// Reads one subsection whose first byte has been looked at.
+fn take_subsection<L: Layout + ?Sized>(
+    layout: &L,
+    io: &mut Io<'_, '_>,
+    desc: &Desc,
+    spot: Spot<'_>,
+) -> Result<(), Refusal> {
+    io.cursor.u8()?;
+    let name = io.cursor.counted()?;
+    let version = io.cursor.be32()?;
+    let found = desc.optional.iter().find(|o| o.desc.name.as_bytes() == name);
+    let Some(optional) = found else { return Err(Refusal::Optional(shown(name))) };
+    take(layout, io, &optional.desc, version, spot.inside(optional.id))
 }

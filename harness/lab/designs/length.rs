@@ -3,11 +3,10 @@
 //! A reader that would read beyond the end refuses there; one that is done before the end refuses
 //! then. Both are told apart. Inside, everything is as in design 3.
 
-use super::cursor::{Cursor, Stream};
-use super::frame::{self, Io, Layout, Spot};
-use super::model::{Desc, Machine, State};
-use super::sink::{Refusal, Sink};
-use super::{Design, one_byte, prefix};
+use super::cursor::Cursor;
+use super::frame::{self, Io, Layout, Positional, Spot, Subsections};
+use super::model::{Desc, State};
+use super::sink::Refusal;
 use crate::wire::Writer;
 
 /// See the module documentation.
@@ -15,18 +14,8 @@ use crate::wire::Writer;
 pub struct Length;
 
 impl Layout for Length {
-    fn put_after(&self, out: &mut Writer, desc: &Desc, state: &State, spot: Spot<'_>) {
-        one_byte::put(self, out, desc, state, spot);
-    }
-
-    fn take_after(
-        &self,
-        io: &mut Io<'_, '_>,
-        desc: &Desc,
-        _: u32,
-        spot: Spot<'_>,
-    ) -> Result<(), Refusal> {
-        prefix::take_all(self, io, desc, spot, true)
+    fn subsections(&self) -> Subsections {
+        Subsections::Prefix { full: true }
     }
 
     fn put_body(&self, out: &mut Writer, desc: &Desc, state: &State, spot: Spot<'_>, _: u32) {
@@ -61,16 +50,8 @@ impl Layout for Length {
     }
 }
 
-impl Design for Length {
+impl Positional for Length {
     fn name(&self) -> &'static str {
         "7 section lengths"
-    }
-
-    fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {
-        frame::encode(self, from, states)
-    }
-
-    fn decode(&self, stream: Stream<'_>, to: &Machine, sink: &mut Sink) -> Result<(), Refusal> {
-        frame::decode(self, stream, to, sink)
     }
 }

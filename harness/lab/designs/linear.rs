@@ -4,11 +4,10 @@
 //! bump. An optional part is part of its owner's layout from its version on; a part that is not
 //! in use is sent in its default state.
 
-use super::cursor::Stream;
-use super::frame::{self, Io, Layout, Spot};
-use super::model::{Desc, Field, Machine, State};
-use super::sink::{Refusal, Sink};
-use super::{Claim, Design};
+use super::Claim;
+use super::frame::{self, Io, Layout, Positional, Spot};
+use super::model::{Desc, Field, State};
+use super::sink::Refusal;
 use crate::wire::Writer;
 
 /// See the module documentation.
@@ -65,7 +64,7 @@ impl Layout for Linear {
     }
 }
 
-impl Design for Linear {
+impl Positional for Linear {
     fn name(&self) -> &'static str {
         "1 versions alone"
     }
@@ -77,13 +76,5 @@ impl Design for Linear {
 
     fn is_unambiguous(&self) -> bool {
         true
-    }
-
-    fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {
-        frame::encode(self, from, states)
-    }
-
-    fn decode(&self, stream: Stream<'_>, to: &Machine, sink: &mut Sink) -> Result<(), Refusal> {
-        frame::decode(self, stream, to, sink)
     }
 }

@@ -3,11 +3,11 @@
 //! October 2011, option 3: a section cannot be mistaken for the next field. Option 5 keeps both:
 //! what exists stays inside its section (design 3), what is new gets a section of its own.
 
-use super::cursor::{Stream, shown};
-use super::frame::{self, Io, Layout, Spot};
+use super::cursor::shown;
+use super::frame::{self, Io, Layout, Positional, Spot, Subsections, put_subsections};
 use super::model::{Desc, Kind, Machine, Optional, Slot, State};
-use super::sink::{Refusal, Sink};
-use super::{Claim, Design, Evolution, one_byte, prefix};
+use super::sink::Refusal;
+use super::{Claim, Evolution};
 use crate::wire::Writer;
 
 /// See the module documentation.
@@ -75,19 +75,13 @@ pub fn find<'a>(desc: &'a Desc, path: &str, spot: Spot<'a>) -> Option<(&'a Optio
 }
 
 impl Layout for OwnSections {
-    fn put_after(&self, out: &mut Writer, desc: &Desc, state: &State, spot: Spot<'_>) {
-        let (kept, state) = self.inside(desc, state);
-        one_byte::put(self, out, &kept, &state, spot);
+    fn subsections(&self) -> Subsections {
+        if self.both { Subsections::Prefix { full: true } } else { Subsections::None }
     }
 
-    fn take_after(
-        &self,
-        io: &mut Io<'_, '_>,
-        desc: &Desc,
-        _: u32,
-        spot: Spot<'_>,
-    ) -> Result<(), Refusal> {
-        if self.both { prefix::take_all(self, io, desc, spot, true) } else { Ok(()) }
+    fn put_after(&self, out: &mut Writer, desc: &Desc, state: &State, spot: Spot<'_>) {
+        let (kept, state) = self.inside(desc, state);
+        put_subsections(self, out, &kept, &state, spot);
     }
 
     fn put_beside(&self, out: &mut Writer, desc: &Desc, state: &State, spot: Spot<'_>) {
@@ -120,7 +114,7 @@ impl Layout for OwnSections {
     }
 }
 
-impl Design for OwnSections {
+impl Positional for OwnSections {
     fn name(&self) -> &'static str {
         if self.both { "5 both kinds of subsection" } else { "5 sections of their own" }
     }
@@ -134,13 +128,5 @@ impl Design for OwnSections {
 
     fn is_unambiguous(&self) -> bool {
         !self.both
-    }
-
-    fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {
-        frame::encode(self, from, states)
-    }
-
-    fn decode(&self, stream: Stream<'_>, to: &Machine, sink: &mut Sink) -> Result<(), Refusal> {
-        frame::decode(self, stream, to, sink)
     }
 }

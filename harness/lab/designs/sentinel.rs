@@ -4,11 +4,9 @@
 //! struct is then either a subsection or the sentinel, never the next field. Old machine types
 //! keep the old format, so that their streams still load.
 
-use super::cursor::Stream;
-use super::frame::{self, Io, Layout, SUBSECTION, Spot};
-use super::model::{Desc, Machine, State};
-use super::sink::{Refusal, Sink};
-use super::{Design, one_byte};
+use super::frame::{Io, Layout, Positional, Spot, put_subsections, take_by_byte};
+use super::model::{Desc, State};
+use super::sink::Refusal;
 use crate::wire::Writer;
 
 /// The sentinel: no record type, and not the first byte of a subsection.
@@ -20,7 +18,7 @@ pub struct Sentinel;
 
 impl Layout for Sentinel {
     fn put_after(&self, out: &mut Writer, desc: &Desc, state: &State, spot: Spot<'_>) {
-        one_byte::put(self, out, desc, state, spot);
+        put_subsections(self, out, desc, state, spot);
         if spot.machine.new_type && !spot.top {
             out.u8(SENTINEL);
         }
@@ -34,8 +32,8 @@ impl Layout for Sentinel {
         spot: Spot<'_>,
     ) -> Result<(), Refusal> {
         let marked = spot.machine.new_type;
-        while (marked || !desc.optional.is_empty()) && io.cursor.peek(0, 1, true) == [SUBSECTION] {
-            one_byte::take(self, io, desc, spot)?;
+        if marked || !desc.optional.is_empty() {
+            take_by_byte(self, io, desc, spot)?;
         }
         if marked && !spot.top && io.cursor.u8()? != SENTINEL {
             return Err(Refusal::Sentinel(desc.name.clone()));
@@ -44,16 +42,8 @@ impl Layout for Sentinel {
     }
 }
 
-impl Design for Sentinel {
+impl Positional for Sentinel {
     fn name(&self) -> &'static str {
         "4 sentinels, new types"
-    }
-
-    fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {
-        frame::encode(self, from, states)
-    }
-
-    fn decode(&self, stream: Stream<'_>, to: &Machine, sink: &mut Sink) -> Result<(), Refusal> {
-        frame::decode(self, stream, to, sink)
     }
 }

@@ -4,12 +4,8 @@
 //! version is bumped, and nothing is refused. What a guest has in use of it is given up. Framing
 //! as shipped: design 3 inside, design 8 around.
 
-use super::cursor::Stream;
-use super::footer::{put_footer, take_footer};
-use super::frame::{self, Io, Layout, Spot};
+use super::frame::{Layout, Positional, Spot, Subsections, put_subsections};
 use super::model::{Desc, Field, Machine, Optional, State};
-use super::sink::{Refusal, Sink};
-use super::{Design, one_byte, prefix};
 use crate::wire::Writer;
 
 /// See the module documentation.
@@ -26,6 +22,14 @@ fn on_machine(desc: &Desc, state: &State, machine: &Machine) -> (Desc, State) {
 }
 
 impl Layout for Skipped {
+    fn subsections(&self) -> Subsections {
+        Subsections::Prefix { full: true }
+    }
+
+    fn footers(&self) -> bool {
+        true
+    }
+
     fn version(&self, desc: &Desc) -> u32 {
         desc.base
     }
@@ -40,51 +44,16 @@ impl Layout for Skipped {
 
     fn put_after(&self, out: &mut Writer, desc: &Desc, state: &State, spot: Spot<'_>) {
         let (kept, state) = on_machine(desc, state, spot.machine);
-        one_byte::put(self, out, &kept, &state, spot);
-    }
-
-    fn take_after(
-        &self,
-        io: &mut Io<'_, '_>,
-        desc: &Desc,
-        _: u32,
-        spot: Spot<'_>,
-    ) -> Result<(), Refusal> {
-        prefix::take_all(self, io, desc, spot, true)
-    }
-
-    fn put_body(&self, out: &mut Writer, desc: &Desc, state: &State, spot: Spot<'_>, id: u32) {
-        frame::put(self, out, desc, state, self.version(desc), spot);
-        put_footer(out, id);
-    }
-
-    fn take_body(
-        &self,
-        io: &mut Io<'_, '_>,
-        desc: &Desc,
-        version: u32,
-        spot: Spot<'_>,
-        id: u32,
-    ) -> Result<(), Refusal> {
-        frame::take(self, io, desc, version, spot)?;
-        take_footer(io, &desc.name, id)
+        put_subsections(self, out, &kept, &state, spot);
     }
 }
 
-impl Design for Skipped {
+impl Positional for Skipped {
     fn name(&self) -> &'static str {
         "11 left out by property"
     }
 
     fn gives_up(&self) -> bool {
         true
-    }
-
-    fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {
-        frame::encode(self, from, states)
-    }
-
-    fn decode(&self, stream: Stream<'_>, to: &Machine, sink: &mut Sink) -> Result<(), Refusal> {
-        frame::decode(self, stream, to, sink)
     }
 }
