@@ -18,7 +18,9 @@ fn array(release: &str, fields: Value) -> Destination {
 }
 
 fn pairs() -> Value {
-    json!([leaf("a", 2), leaf("b", 1)])
+    let a = json!({"name": "a", "kind": {"leaf": {"info": "uint8", "size": {"fixed": 1}}},
+        "count": {"fixed": 2}});
+    json!([a, leaf("b", 1)])
 }
 
 /// The section with a payload; the elements are 36 bytes.

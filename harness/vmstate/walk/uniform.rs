@@ -84,14 +84,20 @@ fn layout(vmsd: &Vmsd) -> Option<Layout> {
         let Kind::Leaf(codec, info, Amount::Fixed(each)) = &field.kind else { return None };
         let known = matches!(codec, Codec::Plain(_) | Codec::Buffer | Codec::Unused);
         let there = field.exists.is_none() && field.version_id <= vmsd.version_id;
-        let single = field.count == Count::One && !field.auto_alloc && !field.array_of_pointer;
-        if !known || !there || !single || field.dropped || Local::wants(info, &field.name) {
+        let plain = !field.auto_alloc && !field.array_of_pointer && !field.dropped;
+        if !known || !there || !plain || Local::wants(info, &field.name) {
             return None;
         }
+        let count = match &field.count {
+            Count::One => 1,
+            Count::Many(Amount::Fixed(count)) => u64::from(u16::try_from(*count).ok()?),
+            Count::Many(_) => return None,
+        };
         let len = match codec {
             Codec::Plain(width) => u64::from(*width),
             _ => *each,
         };
+        let len = len.checked_mul(count)?;
         size = size.checked_add(len)?;
         hash = hash_of(hash_of(hash, field.canonical.as_bytes()), &len.to_be_bytes());
     }
