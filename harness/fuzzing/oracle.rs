@@ -16,6 +16,7 @@ use crate::dialect::{AfterEnd, Dialect};
 use crate::stream::{Destination, Loaded, record};
 use crate::trace::{Difference, Verdict, compare, verdict};
 use crate::vmstate::walk::most_steps;
+use crate::wire::map::FRAMING;
 use crate::wire::{Error, Feed, Kind, Map, Span};
 
 /// A destination as the oracle needs it: compiled, and as it was described.
@@ -221,7 +222,7 @@ pub fn unnoticed(
     let Some(section) = section.filter(|s| offset < s.end + 5) else {
         return Some("it is between sections");
     };
-    let mut records = map.spans().iter().filter(|s| RECORDS.contains(&s.name));
+    let mut records = map.spans().iter().filter(|s| s.info == FRAMING && RECORDS.contains(&s.name));
     if records.find(|s| s.offset > section.offset).is_some_and(|s| s.offset == section.end) {
         return Some("the section ended where it should");
     }
