@@ -102,6 +102,11 @@ pub fn check(
     let refused = loaded.refused.as_ref().map_or("accepted", |error| error.kind.class());
     let words = [to.rules, verdict.name(), prediction.name(), refused];
     counts.class(&words.map(str::as_bytes));
+    if let Prediction::Parts { .. } = prediction {
+        // How far it came after that: as far as the end is what is looked for.
+        let sections = [loaded.sections.len().min(usize::from(u8::MAX)) as u8];
+        counts.class(&[to.rules.as_bytes(), prediction.name().as_bytes(), &sections]);
+    }
     match prediction {
         Prediction::Refuses { why, .. } => counts.refused(why),
         Prediction::Open(why) => counts.other(why),

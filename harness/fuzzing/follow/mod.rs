@@ -64,6 +64,9 @@ pub fn follow(
     let Some(next) = (0..last).rev().find(begins).or_else(first) else {
         return Opinion { prediction: Prediction::Open("the configuration"), sure: 0 };
     };
+    if spans.get(next).is_some_and(|span| span.name == "vmdescription") {
+        return Opinion { prediction: Prediction::Open("behind the end"), sure: 0 };
+    }
     let at = spans.get(next).map_or(0, |span| span.offset);
     let refused = (!baseline.accepted).then_some(baseline.stopped);
     // A configuration that is asked for is looked for at the first record.

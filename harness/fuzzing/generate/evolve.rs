@@ -230,6 +230,11 @@ fn move_subsection(
 ) {
     let vmsd = &mut destination.tables.vmsd;
     let Some(any) = vmsd.keys().nth(dice.below(vmsd.len())).cloned() else { return };
+    // If it has none, that of another: what a move makes is what was argued about most.
+    let has = |v: &Vmsd| !v.subsections.is_empty();
+    let other = vmsd.iter().find(|(_, v)| has(v)).map(|(key, _)| key.clone());
+    let own = vmsd.get(key).is_some_and(has);
+    let key = &other.filter(|_| !own).unwrap_or_else(|| key.to_string());
     let Some(owner) = vmsd.get_mut(key) else { return };
     let Some(moved) = owner.subsections.pop() else { return };
     features.add(Feature::SubsectionMoved);
