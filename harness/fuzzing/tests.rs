@@ -9,7 +9,7 @@ use super::generate::{Feature, Side};
 use super::oracle::{self, Strict};
 use super::smoke::{self, smoke};
 use super::targets::stream_decode;
-use super::{Failure, TARGETS, Target, counters::Counts, pool, seed, target};
+use super::{Failure, TARGETS, Target, counters::Counts, packed, pool, seed, target};
 use crate::release::corpus::Corpus;
 use crate::release::library::Library;
 use crate::release::provenance::Fixture;
@@ -199,6 +199,25 @@ fn regressions_stay_fixed_and_each_has_its_cause() {
     }
     assert!(seen > 5, "{seen} regressions");
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What earlier runs left to begin with: none of it fails, and it is still worth something.
+#[test]
+fn kept_seeds_run() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(packed::FOLDER);
+    let mut size = 0;
+    for found in &TARGETS {
+        let file = packed::path(&folder, found.name);
+        let inputs = packed::unpack(&file).expect("whole").unwrap_or_default();
+        assert!(inputs.len() > 20, "{}: {} seeds are kept", found.name, inputs.len());
+        size += file.metadata().expect("a file").len();
+        let mut counts = Counts::default();
+        for (at, bytes) in inputs.iter().enumerate() {
+            assert_eq!((found.run)(bytes, &mut counts), Ok(()), "{}: {at}", found.name);
+        }
+        assert!(counts.cases * 4 > counts.executions, "{}: {counts}", found.name);
+    }
+    assert!(size < 2 << 20, "{size} bytes");
 }
 
 /// A description of so many elements, by a counter of its own, none of which has a byte; on a

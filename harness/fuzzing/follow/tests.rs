@@ -94,3 +94,22 @@ fn a_fault_behind_a_change_is_seen_without_footers() {
     }
     assert!(held > 10 && seen > 10, "{held} held, {seen} seen");
 }
+
+/// A description behind the end is no state: nothing is said of a change in it.
+#[test]
+fn what_is_behind_the_end_is_not_followed() {
+    let described =
+        |pair: &Pair| pair.original.map.spans().last().map(|s| s.name) == Some("vmdescription");
+    let pair = pairs().find(described).unwrap();
+    let (original, baseline) = (pair.original, pool().unwrap().baseline(&pair));
+    let span = original.map.spans().last().unwrap();
+    for at in [span.offset, span.offset + span.len / 2] {
+        let mut mutant = Mutant::new(original.stream.clone(), original.map.clone(), &[]);
+        mutant.bytes[at as usize] ^= 1;
+        mutant.changed = Some(at);
+        let loaded = load_tersely(pair.to, &mutant.bytes, &Feed::Bulk);
+        let (_, parts) = verdict::outline(&mutant.map, &loaded);
+        let says = second_opinion(pair.to, baseline, &mutant, &loaded, parts);
+        assert!(says.is_ok(), "{at:#x}: {says:?}");
+    }
+}
