@@ -215,7 +215,8 @@ fn kept_seeds_run() {
         for (at, bytes) in inputs.iter().enumerate() {
             assert_eq!((found.run)(bytes, &mut counts), Ok(()), "{}: {at}", found.name);
         }
-        assert!(counts.cases * 4 > counts.executions, "{}: {counts}", found.name);
+        // A parser refuses most of what it has an edge for.
+        assert!(counts.cases * 10 > counts.executions, "{}: {counts}", found.name);
     }
     assert!(size < 2 << 20, "{size} bytes");
 }
