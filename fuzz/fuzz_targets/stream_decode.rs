@@ -5,6 +5,6 @@ crossload_fuzz::target!("stream_decode");
 
 #[cfg(fuzzing)]
 mod structure {
-    use crossload::fuzzing::targets::stream_decode::{cross, mutate};
+    use crossload_fuzz::fuzzing::targets::stream_decode::{cross, mutate};
     crossload_fuzz::structured!(mutate, cross);
 }

@@ -10,9 +10,11 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::process::ExitCode;
 
-use crossload::fuzzing::counters::Counts;
-use crossload::fuzzing::oracle::Strict;
-use crossload::fuzzing::{Outcome, Target, smoke, target};
+pub use crossload_fuzz_body::fuzzing;
+
+use fuzzing::counters::Counts;
+use fuzzing::oracle::Strict;
+use fuzzing::{Outcome, Target, smoke, target};
 
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -192,7 +194,7 @@ macro_rules! generated {
     };
 }
 
-pub use crossload::fuzzing::smoke::{behind_the_shape, fresh};
+pub use fuzzing::smoke::{behind_the_shape, fresh};
 
 /// Whether inputs are to be changed without regard to their structure.
 #[must_use]

@@ -32,7 +32,7 @@ mod space {
         }
         // What is made of the corpus as a whole is not counted.
         lift();
-        let _ = crossload::fuzzing::pool::pool();
+        let _ = crate::fuzzing::pool::pool();
         // Pages of the whole address space come first.
         let Ok(text) = std::fs::read_to_string("/proc/self/statm") else { return };
         let pages = text.split_whitespace().next().and_then(|n| n.parse::<u64>().ok());

@@ -7,8 +7,8 @@ use super::generate::Features;
 use super::oracle::Strict;
 use crate::trace::Verdict;
 
-/// Most loads of one execution that feedback tells apart.
-const MOST_CLASSES: usize = 16;
+/// Most that feedback tells apart of one execution.
+const MOST_CLASSES: usize = 64;
 
 /// Counts.
 #[derive(Debug, Clone, Default)]
@@ -31,8 +31,8 @@ pub struct Counts {
     pub others: BTreeMap<&'static str, u64>,
     /// Features of all cases.
     pub features: Features,
-    /// What the loads of this execution came to, as hashes of rules, verdict and reason: feedback for
-    /// a fuzzer, beside the edges that it sees itself.
+    /// What this execution made use of, and what its loads came to, as hashes of rules, verdict and reason:
+    /// feedback for a fuzzer, beside the edges that it sees itself.
     pub classes: Vec<u64>,
 }
 
@@ -52,6 +52,13 @@ impl Counts {
         if self.classes.len() < MOST_CLASSES {
             // The lower bits alone hang on the last bytes.
             self.classes.push(hash ^ hash >> 32);
+        }
+    }
+
+    /// Notes what a case makes use of, for feedback: a generator has no counters of its own.
+    pub fn made(&mut self, features: Features) {
+        for bit in (0..64u8).filter(|bit| features.0 >> bit & 1 == 1) {
+            self.class(&[b"made", &[bit]]);
         }
     }
 

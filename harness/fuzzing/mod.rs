@@ -14,6 +14,7 @@
 //! | [`dice`], [`generate`] | choices, and what is made of them |
 //! | [`edit`], [`mutate`] | changes of generated streams, and of real ones |
 //! | [`ambiguity`], [`oracle`] | the second opinion, and the decoder held against it |
+//! | [`follow`] | the second opinion on changed fixtures |
 //! | [`targets`] | the bodies of the targets |
 //! | [`window`] | parts of captured streams |
 //! | [`pool`], [`seed`], [`dictionary`] | the corpus for fuzzing, seeds and dictionary from it |
@@ -30,6 +31,7 @@ pub mod counters;
 pub mod dice;
 pub mod dictionary;
 pub mod edit;
+pub mod follow;
 pub mod generate;
 pub mod mutate;
 pub mod oracle;

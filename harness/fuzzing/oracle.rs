@@ -16,6 +16,7 @@ use crate::dialect::{AfterEnd, Dialect};
 use crate::stream::{Destination, Loaded, record};
 use crate::trace::{Difference, Verdict, compare, verdict};
 use crate::vmstate::walk::most_steps;
+use crate::wire::map::FRAMING;
 use crate::wire::{Error, Feed, Kind, Map, Span};
 
 /// A destination as the oracle needs it: compiled, and as it was described.
@@ -101,6 +102,11 @@ pub fn check(
     let refused = loaded.refused.as_ref().map_or("accepted", |error| error.kind.class());
     let words = [to.rules, verdict.name(), prediction.name(), refused];
     counts.class(&words.map(str::as_bytes));
+    if let Prediction::Parts { .. } = prediction {
+        // How far it came after that: as far as the end is what is looked for.
+        let sections = [loaded.sections.len().min(usize::from(u8::MAX)) as u8];
+        counts.class(&[to.rules.as_bytes(), prediction.name().as_bytes(), &sections]);
+    }
     match prediction {
         Prediction::Refuses { why, .. } => counts.refused(why),
         Prediction::Open(why) => counts.other(why),
@@ -221,7 +227,7 @@ pub fn unnoticed(
     let Some(section) = section.filter(|s| offset < s.end + 5) else {
         return Some("it is between sections");
     };
-    let mut records = map.spans().iter().filter(|s| RECORDS.contains(&s.name));
+    let mut records = map.spans().iter().filter(|s| s.info == FRAMING && RECORDS.contains(&s.name));
     if records.find(|s| s.offset > section.offset).is_some_and(|s| s.offset == section.end) {
         return Some("the section ended where it should");
     }

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use super::follow;
+use super::mutate::counted::Counted;
 use super::mutate::records;
 use crate::release::corpus::Corpus;
 use crate::release::library::Library;
@@ -39,6 +41,8 @@ pub struct Original {
     pub map: Map<'static>,
     /// How many records it has.
     pub records: usize,
+    /// Numbers of elements in it.
+    pub counted: Vec<Counted>,
 }
 
 /// How the unchanged fixture is read by the destination.
@@ -178,7 +182,8 @@ impl Pool {
             let meaning = Meaning::of(by, &stream).ok()?;
             let map = meaning.loaded.map;
             let records = records(&map, stream.len() as u64).len();
-            Some(Original { map, stream, records })
+            let counted = follow::counted(&stream, &map, by);
+            Some(Original { map, stream, records, counted })
         };
         place.get_or_init(make).as_ref()
     }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::dice::Dice;
+use super::mutate::counted::Counted;
 use super::mutate::records;
 use super::pool::{Baseline, Original, Pair};
 use crate::stream::record;
@@ -78,5 +79,6 @@ pub fn cut(original: &Original, first: usize, count: usize) -> Original {
     let stream = super::mutate::paste(&original.stream, &pieces, &[]);
     let map = original.map.cut(&pieces);
     let records = records(&map, stream.len() as u64).len();
-    Original { stream, map, records }
+    let counted = Counted::cut(&original.counted, &pieces);
+    Original { stream, map, records, counted }
 }

@@ -157,12 +157,13 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             minimum: vmsd.minimum_version_id,
         };
         let usable = |old: &&Old| version >= old.minimum_version_id;
+        let layout = if planted(Fault::OldLayoutFirst) { 1 } else { version };
         match (self.context.dialect.old_versions, vmsd.old.as_ref().filter(usable)) {
             (OldVersions::Never, _) | (_, None) => Err(self.fail(refused, "")),
             (
                 OldVersions::Always | OldVersions::WithHook,
                 Some(Old { load: Some(hook), layouts, .. }),
-            ) => match layouts.get(&version).and_then(|i| self.context.set.get(*i)) {
+            ) => match layouts.get(&layout).and_then(|i| self.context.set.get(*i)) {
                 Some(layout) => {
                     let base = self.fields(layout, version)?;
                     self.values.truncate(base);
@@ -197,7 +198,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     ) -> Result<()> {
         self.step(field)?;
         let present = match &field.exists {
-            None => field.version_id <= version,
+            None => field.version_id <= version || planted(Fault::LaterFieldsRead),
             Some(predicate) => {
                 let timers = self.local_value("num_timers_save").unwrap_or(3);
                 let values = self.values.get(base..).unwrap_or(&[]);
@@ -253,7 +254,8 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             Amount::Slot(index, factor) => {
                 let value = self.values.get(base + index).copied().unwrap_or(0);
                 let extra = u64::from(planted(Fault::CountOffByOne));
-                Ok(value.saturating_mul(*factor).saturating_add(extra))
+                let factor = if planted(Fault::FactorIgnored) { 1 } else { *factor };
+                Ok(value.saturating_mul(factor).saturating_add(extra))
             }
             Amount::Owner(name) => {
                 match self.owner.filter(|(owner, _)| owner.fields.iter().any(|f| f.name == *name)) {
@@ -377,6 +379,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     ) -> Result<()> {
         let own = self.context.set.get(vmsd).map_or(0, |v| v.version_id);
         self.flow.map().enter(&field.name, &field.canonical, index);
+        let version = version.filter(|_| !planted(Fault::FieldVersionIgnored));
         self.vmsd(vmsd, version.unwrap_or(own))?;
         self.flow.map().leave();
         Ok(())

@@ -39,6 +39,20 @@ pub enum Fault {
     NulNotEnd,
     /// Anything but a description behind the end of the state fails the load.
     DescriptionWanted,
+    /// A field of a later version than was sent is read all the same.
+    LaterFieldsRead,
+    /// The key of a tree's node without a description has four bytes.
+    TreeKeyShort,
+    /// The marker of a NULL element is left for what follows.
+    NullMarkerKept,
+    /// The last bits of a bitmap, which fill no word, are left.
+    BitmapFloor,
+    /// What has its version of a field is loaded with its own.
+    FieldVersionIgnored,
+    /// What a number counts is as many as it says, and no multiple.
+    FactorIgnored,
+    /// An old version is loaded as the first one.
+    OldLayoutFirst,
     /// The data of a command are left for the next record.
     CommandUnread,
     /// Four times as many elements without a byte are walked as may be.
@@ -77,7 +91,7 @@ impl Fault {
     pub const OUTLINE: [Fault; 2] = [Fault::LayoutUnseen, Fault::SubsectionPassed];
 
     /// All other faults of engine and dialect that streams show.
-    pub const ALL: [Fault; 15] = [
+    pub const ALL: [Fault; 22] = [
         Fault::OneByteRule,
         Fault::FooterUnchecked,
         Fault::NestedVersionFromWire,
@@ -93,6 +107,13 @@ impl Fault {
         Fault::DescriptionUnread,
         Fault::ContinueIgnored,
         Fault::NulNotEnd,
+        Fault::LaterFieldsRead,
+        Fault::TreeKeyShort,
+        Fault::NullMarkerKept,
+        Fault::BitmapFloor,
+        Fault::FieldVersionIgnored,
+        Fault::FactorIgnored,
+        Fault::OldLayoutFirst,
     ];
 }
 

@@ -10,6 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::{Error, Kind};
 
+/// What an item is said to be that is no state, but what is around it.
+pub const FRAMING: &str = "framing";
+
 /// Index of a path node in its map.
 pub type NodeId = u32;
 
@@ -486,7 +489,7 @@ impl<'d> Item<'d, 'd> {
     /// A framing item, shown and compared under one name.
     #[must_use]
     pub fn framing(name: &'d str) -> Self {
-        Item { name, canonical: name, info: "framing", width: 0, join: false, dropped: false }
+        Item { name, canonical: name, info: FRAMING, width: 0, join: false, dropped: false }
     }
 }
 

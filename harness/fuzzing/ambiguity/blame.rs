@@ -76,13 +76,15 @@ impl<'t, 's> Reader<'t, '_, 's> {
     fn differs(&self, frame: Frame<'_, '_>) -> Option<Cause> {
         let (there, written) = frame.there?;
         let (here, read) = frame.here;
+        // An old loader reads what it likes.
+        let old = read < here.minimum_version_id;
         let there_fields = Fields { side: self.truth.source, version: written };
         let here_fields = Fields { side: self.side, version: read };
-        if there_fields.list(there, true).eq(here_fields.list(here, true)) {
+        if !old && there_fields.list(there, true).eq(here_fields.list(here, true)) {
             return (there.name != here.name).then_some(Cause::Renamed);
         }
         // The same fields, hooks left aside: then it is the machine that made the difference.
-        if there_fields.list(there, false).eq(here_fields.list(here, false)) {
+        if !old && there_fields.list(there, false).eq(here_fields.list(here, false)) {
             return Some(Cause::LocalPresence);
         }
         Some(match frame.context {

@@ -144,6 +144,17 @@ pub enum Prediction {
 }
 
 impl Prediction {
+    /// In a few words, for counts.
+    #[must_use]
+    pub fn told(self) -> &'static str {
+        match self {
+            Prediction::Agrees => "second opinion: as written",
+            Prediction::Refuses { .. } => "second opinion: refused",
+            Prediction::Parts { .. } => "second opinion: parts",
+            Prediction::Open(_) => "second opinion: not known",
+        }
+    }
+
     /// In a word, for feedback.
     #[must_use]
     pub fn name(self) -> &'static str {

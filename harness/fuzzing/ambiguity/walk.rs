@@ -3,8 +3,9 @@
 use super::blame::{Context, Frame};
 use super::pipe::Pipe;
 use super::{Cause, Prediction, Truth};
-use crate::dialect::{Dialect, PointerMarkers};
+use crate::dialect::{Dialect, OldVersions, PointerMarkers};
 use crate::fuzzing::generate::Side;
+use crate::fuzzing::generate::evolve::OLD_HOOK;
 use crate::vmstate::schema::{Count, Field, Kind, Presence, Size, Vmsd};
 use crate::wire::{Feed, Map};
 
@@ -115,10 +116,16 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
             return Err(Prediction::Open("a description is missing"));
         };
         let frame = self.frame(key, (vmsd, version), context);
-        if version > vmsd.version_id || version < vmsd.minimum_version_id {
+        if version > vmsd.version_id {
             return Err(self.refuses("version"));
         }
         self.stack.push(frame);
+        if version < vmsd.minimum_version_id {
+            self.old(vmsd, version)?;
+            self.stack.pop();
+            self.left.push((Some(frame), None));
+            return Ok(());
+        }
         let mut values = vec![0u64; vmsd.fields.len()];
         for (i, field) in vmsd.fields.iter().enumerate() {
             if present(field, version, self.side)? {
@@ -138,6 +145,31 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
         }
         self.stack.pop();
         self.left.push((Some(frame), None));
+        Ok(())
+    }
+
+    /// Below the minimum: what the one hook that is generated reads, and no subsections.
+    fn old(&mut self, vmsd: &'s Vmsd, version: u32) -> Step<()> {
+        let hook = match &vmsd.old {
+            Some(old) if version >= old.minimum_version_id => old.load.as_deref(),
+            _ => return Err(self.refuses("version")),
+        };
+        match (self.dialect.old_versions, hook) {
+            (OldVersions::Never, _) | (_, None) => return Err(self.refuses("version")),
+            (_, Some(OLD_HOOK)) if matches!(version, 1 | 2) => {}
+            _ => return Err(Prediction::Open("an old version")),
+        }
+        if let Some(field) = vmsd.fields.first()
+            && present(field, version, self.side)?
+        {
+            self.field(vmsd, field, &[])?;
+        }
+        self.item("smm_enabled", 1)?;
+        self.after_element()?;
+        if version == 2 {
+            self.item("irq_levels", 16)?;
+            self.after_element()?;
+        }
         Ok(())
     }
 

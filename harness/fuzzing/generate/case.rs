@@ -169,6 +169,7 @@ pub fn with_case(
         };
         counts.cases += 1;
         counts.features.0 |= features.0;
+        counts.made(features);
         let case = Case { source, evolves: *evolves, framing, feed, written };
         let mut decoders = Decoders { side: destination, to, framing, rules };
         body(&case, &mut decoders, &mut dice, counts)
@@ -179,7 +180,11 @@ pub fn with_case(
 pub fn feed(dice: &mut Dice<'_>) -> Feed {
     match dice.below(4) {
         0 | 1 => Feed::Bulk,
-        2 => Feed::Trickle(1 + dice.below(32)),
+        // Few bytes at a time cut names in two.
+        2 => Feed::Trickle(match usize::from(dice.byte()) {
+            few @ 128.. => 1 + few % 4,
+            some => 1 + some % 32,
+        }),
         _ => {
             let count = 1 + dice.below(4);
             Feed::Schedule((0..count).map(|_| 1 + dice.below(40)).collect())

@@ -7,7 +7,12 @@
 use super::tree::{SCALARS, Tree, scalar};
 use super::{Feature, Features, Side};
 use crate::fuzzing::dice::Dice;
-use crate::vmstate::schema::{Body, Compat, Handlers, Kind, Presence, Size, Subsection, Vmsd};
+use crate::vmstate::schema::{
+    Body, Compat, Count, Field, Handlers, Kind, OldLoader, Presence, Size, Subsection, Vmsd,
+};
+
+/// A hook that takes any description: its first field, and what it adds to that (codecs 4).
+pub const OLD_HOOK: &str = "i440fx_load_old";
 
 /// Changes `destination`, which begins as a copy of `source`, in up to three steps. A gated field
 /// changes the source, too: both have the hook, the machine decides.
@@ -40,6 +45,10 @@ fn step(source: &mut Side, destination: &mut Side, dice: &mut Dice<'_>, features
         8 => return move_subsection(destination, &key, dice, features),
         9 => return gate(source, destination, &key, dice, features),
         _ => {}
+    }
+    let rare = if kind == 10 { dice.below(4) } else { 0 };
+    if rare == 1 {
+        return old_loader(source, destination, &key, dice, features);
     }
     let Some(vmsd) = destination.tables.vmsd.get_mut(&key) else { return };
     match kind {
@@ -80,7 +89,7 @@ fn step(source: &mut Side, destination: &mut Side, dice: &mut Dice<'_>, features
         7 => rename_or_remove(vmsd, &key, dice, features),
         _ => {
             let at = dice.below(vmsd.fields.len());
-            match (dice.below(4), vmsd.fields.get_mut(at)) {
+            match (rare, vmsd.fields.get_mut(at)) {
                 (3, Some(field)) => {
                     features.add(Feature::Unmodelled);
                     field.kind = Kind::Unknown { why: "a generated gap".to_string() };
@@ -90,6 +99,54 @@ fn step(source: &mut Side, destination: &mut Side, dice: &mut Dice<'_>, features
             }
         }
     }
+}
+
+/// Raises the minimum above all that the source sends, and leaves what is below to a hook; mostly the
+/// source then sends what that reads.
+fn old_loader(
+    source: &mut Side,
+    destination: &mut Side,
+    key: &str,
+    dice: &mut Dice<'_>,
+    features: &mut Features,
+) {
+    let written = 1 + dice.below(2) as u32;
+    let (Some(older), Some(newer)) =
+        (source.tables.vmsd.get_mut(key), destination.tables.vmsd.get_mut(key))
+    else {
+        return;
+    };
+    features.add(Feature::OldLoader);
+    let load = (!dice.one_in(4)).then(|| OLD_HOOK.to_string());
+    newer.old = Some(OldLoader { minimum_version_id: dice.below(3) as u32, load });
+    newer.version_id = newer.version_id.max(3);
+    newer.minimum_version_id = newer.version_id;
+    if dice.one_in(4) {
+        return;
+    }
+    older.version_id = written;
+    older.minimum_version_id = older.minimum_version_id.min(written);
+    older.subsections.clear();
+    older.fields.truncate(1);
+    older.fields.extend(old_fields(written));
+}
+
+/// What the hook reads behind the first field, by version.
+fn old_fields(version: u32) -> impl Iterator<Item = Field> {
+    let field = |name: &str, info: &str, size, count| Field {
+        name: name.to_string(),
+        version_id: 0,
+        exists: None,
+        kind: Kind::Leaf { info: info.to_string(), size: Size::Fixed(size) },
+        count,
+        array_of_pointer: false,
+        auto_alloc: false,
+        must_exist: false,
+        inherited_from: None,
+    };
+    let levels = field("irq_levels", "uint32", 4, Count::Fixed(4));
+    let smm = field("smm_enabled", "uint8", 1, Count::One);
+    [smm, levels].into_iter().take(version as usize)
 }
 
 /// Gives a section a bus path before its name, or another instance, and lets it be known by the old
@@ -173,6 +230,11 @@ fn move_subsection(
 ) {
     let vmsd = &mut destination.tables.vmsd;
     let Some(any) = vmsd.keys().nth(dice.below(vmsd.len())).cloned() else { return };
+    // If it has none, that of another: what a move makes is what was argued about most.
+    let has = |v: &Vmsd| !v.subsections.is_empty();
+    let other = vmsd.iter().find(|(_, v)| has(v)).map(|(key, _)| key.clone());
+    let own = vmsd.get(key).is_some_and(has);
+    let key = &other.filter(|_| !own).unwrap_or_else(|| key.to_string());
     let Some(owner) = vmsd.get_mut(key) else { return };
     let Some(moved) = owner.subsections.pop() else { return };
     features.add(Feature::SubsectionMoved);

@@ -109,6 +109,8 @@ pub enum Feature {
     Temporary,
     NullPointers,
     Bitmap,
+    CountedBitmap,
+    OldLoader,
 }
 
 /// The features of a case.

@@ -29,6 +29,9 @@ const SCALAR_POINTERS: usize = 15;
 /// A bitmap.
 const BITMAP: usize = 16;
 
+/// The first byte that makes a bitmap as long as a field before it says.
+const COUNTED: u8 = 195;
+
 /// A tree in the making.
 #[derive(Debug)]
 pub struct Tree<'t, 'a> {
@@ -134,7 +137,16 @@ impl Tree<'_, '_> {
             }
             BITMAP => {
                 self.features.add(Feature::Bitmap);
-                let size = Size::Fixed(1 + self.dice.below(130) as u32);
+                let size = match self.dice.byte() {
+                    bits @ 0..COUNTED => Size::Fixed(1 + u32::from(bits) % 130),
+                    counted => {
+                        self.features.add(Feature::CountedBitmap);
+                        let name = format!("s{i}");
+                        let by = Field { name: name.clone(), ..scalar(String::new(), self.dice) };
+                        vmsd.fields.push(by);
+                        Size::Field { name, multiply: 1 + u32::from(counted - COUNTED) * 2 }
+                    }
+                };
                 field.kind = Kind::Leaf { info: "bitmap".to_string(), size };
             }
             SCALAR_POINTERS => {

@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use crate::stream::record;
+use crate::wire::map::FRAMING;
 use crate::wire::{Map, Span};
 
 /// A length, and what it covers.
@@ -26,6 +27,9 @@ impl Length {
 
     fn of(bytes: &[u8], span: &Span<'_>) -> Vec<Self> {
         let (begin, read) = (span.offset, |at, width| Self::read(bytes, at, width));
+        if span.info != FRAMING {
+            return Vec::new();
+        }
         let kind = bytes.get(begin as usize).copied();
         match (span.name, kind) {
             ("configuration", Some(record::CONFIGURATION))

@@ -3,27 +3,33 @@
 //! | level | changes |
 //! | --- | --- |
 //! | field | other value, deleted, doubled, bytes before or inside it, bytes of it gone, cut behind it |
+//! | element | deleted, doubled, of what a number before it counts |
+//! | memory | a block of another size, deleted, doubled |
 //! | subsection | deleted, doubled, moved behind the next item, renamed |
 //! | record | deleted, doubled, swapped with the next, renamed, renumbered, packed, first or last bytes changed |
 //!
 //! What a real writer would fixed up with it (the length of a name, of a command, package,
-//! description or machine name that grew, the number in the footer) is fixed up half of the time,
-//! and left as it was the other half.
+//! description or machine name that grew, the number in the footer, the number of elements, the total of
+//! memory) is fixed up half of the time, and left as it was the other half.
 //!
 //! The truth moves along: changed values keep their meaning, new bytes have none.
 
+pub mod counted;
+pub mod inputs;
 mod lengths;
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
 
+use counted::Counted;
 use lengths::Length;
 
 use super::dice::Dice;
-use crate::stream::{Destination, load_tersely, record};
+use crate::stream::record;
+use crate::wire::map::FRAMING;
 use crate::wire::map::Piece;
-use crate::wire::{Feed, Map};
+use crate::wire::{Map, Span};
 
 /// Bytes that mean something to a loader.
 const MAGIC: [u8; 8] = [0x05, 0x00, 0x7e, 0x04, 0x02, 0x03, 0x08, 0xff];
@@ -35,7 +41,7 @@ const RECORDS: [&str; 5] =
 
 /// A stream with its truth, to be changed.
 #[derive(Debug, Clone)]
-pub struct Mutant<'d> {
+pub struct Mutant<'d, 'm> {
     /// The bytes.
     pub bytes: Vec<u8>,
     /// What is where.
@@ -44,13 +50,15 @@ pub struct Mutant<'d> {
     pub changed: Option<u64>,
     /// How many lengths of what holds a change were fixed up.
     pub fixed_up: u64,
+    /// Numbers of elements, where they are in the unchanged stream.
+    counted: &'m [Counted],
 }
 
-impl<'d> Mutant<'d> {
+impl<'d, 'm> Mutant<'d, 'm> {
     /// An unchanged stream.
     #[must_use]
-    pub fn new(bytes: Vec<u8>, map: Map<'d>) -> Self {
-        Mutant { bytes, map, changed: None, fixed_up: 0 }
+    pub fn new(bytes: Vec<u8>, map: Map<'d>, counted: &'m [Counted]) -> Self {
+        Mutant { bytes, map, changed: None, fixed_up: 0, counted }
     }
 
     /// Makes one change. Returns its name for counts.
@@ -58,9 +66,15 @@ impl<'d> Mutant<'d> {
         let (lengths, size) = (Length::all(&self.bytes, &self.map), self.size());
         let earlier = self.changed.take();
         let name = match dice.below(4) {
-            0 | 1 => match dice.one_in(8).then(|| dice.of(&lengths)).flatten() {
-                Some(length) => self.item(length.covers(size), dice),
-                None => self.field(dice),
+            0 | 1 => match dice.below(8) {
+                // Where those of the unchanged stream are is known before the first change.
+                5 if earlier.is_none() => self.element(dice),
+                6 => self.block(dice),
+                7 => match dice.of(&lengths) {
+                    Some(length) => self.item(length.covers(size), dice),
+                    None => self.field(dice),
+                },
+                _ => self.field(dice),
             },
             2 => self.subsection(dice),
             _ => self.section(dice),
@@ -87,7 +101,7 @@ impl<'d> Mutant<'d> {
         let spans = self.map.spans();
         // Header and configuration are the same few items in all streams, and what is wrong there is
         // refused before anything else is read.
-        let first = spans.iter().position(|span| RECORDS.contains(&span.name)).unwrap_or(0);
+        let first = spans.iter().position(begins_record).unwrap_or(0);
         let spans = if dice.one_in(8) { spans } else { spans.get(first..).unwrap_or(&[]) };
         let Some(span) = spans.get(dice.index(spans.len())) else { return "nothing" };
         self.item(span.offset..span.offset + span.len, dice)
@@ -333,10 +347,17 @@ impl<'d> Mutant<'d> {
     }
 }
 
+/// Whether a record begins with this item. A field may have the name of one: a DMA controller has a
+/// `command`.
+#[must_use]
+pub(super) fn begins_record(span: &Span<'_>) -> bool {
+    span.info == FRAMING && RECORDS.contains(&span.name)
+}
+
 /// Records before `end`, each from its first byte to where the next begins: sections with their
 /// footers, commands, the end, the description.
 pub(super) fn records(map: &Map<'_>, end: u64) -> Vec<Range<u64>> {
-    let begins = map.spans().iter().filter(|s| RECORDS.contains(&s.name) && s.offset < end);
+    let begins = map.spans().iter().filter(|s| begins_record(s) && s.offset < end);
     let mut starts: Vec<u64> = begins.map(|s| s.offset).collect();
     starts.push(end);
     starts.windows(2).filter_map(|pair| Some(*pair.first()?..*pair.last()?)).collect()
@@ -370,40 +391,4 @@ fn magic(dice: &mut Dice<'_>) -> u8 {
         choice @ 0x80.. => MAGIC.get(usize::from(choice) % MAGIC.len()).copied().unwrap_or(0),
         plain => plain,
     }
-}
-
-/// Changes a stream as a destination reads it: for the fuzzer's own mutation of its inputs.
-#[must_use]
-pub fn mutated(stream: &[u8], by: &Destination, choices: &[u8]) -> Vec<u8> {
-    let mut mutant = reading(stream, by);
-    let mut dice = Dice::new(choices);
-    for _ in 0..1 + dice.below(3) {
-        mutant.change(&mut dice);
-    }
-    mutant.bytes
-}
-
-/// The beginning of one stream and the rest of another, each with the destination that it is for, cut
-/// between items of their records: what comes before these, and the head of a record, is the first one's.
-#[must_use]
-pub fn crossed(
-    one: (&[u8], &Destination),
-    other: (&[u8], &Destination),
-    choices: &[u8],
-) -> Vec<u8> {
-    let mut dice = Dice::new(choices);
-    let mut cut = |(stream, by): (&[u8], &Destination), behind: usize| {
-        let mutant = reading(stream, by);
-        let spans = mutant.map.spans();
-        let first = spans.iter().position(|span| RECORDS.contains(&span.name));
-        let spans = first.and_then(|first| spans.get(first + behind..)).unwrap_or(&[]);
-        spans.get(dice.index(spans.len())).map_or(stream.len(), |span| span.offset as usize)
-    };
-    let (head, tail) = (cut(one, 1), cut(other, 0));
-    let head = one.0.get(..head).unwrap_or(one.0);
-    [head, other.0.get(tail..).unwrap_or(&[])].concat()
-}
-
-fn reading<'d>(stream: &[u8], by: &'d Destination) -> Mutant<'d> {
-    Mutant::new(stream.to_vec(), load_tersely(by, stream, &Feed::Bulk).map)
 }

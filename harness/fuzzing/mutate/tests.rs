@@ -4,8 +4,8 @@ use super::*;
 use crate::fuzzing::pool::{Pair, pool};
 use crate::fuzzing::smoke::input;
 use crate::stream::{Loaded, load_bytes};
-use crate::wire::Kind;
 use crate::wire::map::Item;
+use crate::wire::{Feed, Kind};
 
 /// A fixture with footers and a description, loaded where commands are known and nothing is wrong.
 fn pair() -> Pair {
@@ -19,12 +19,13 @@ fn pair() -> Pair {
 }
 
 /// 3,000 times one change, each loaded: its name, the changed stream, what came of it.
-fn changed(pair: &Pair) -> Vec<(&'static str, Mutant<'static>, Loaded<'static>)> {
+fn changed(pair: &Pair) -> Vec<(&'static str, Mutant<'static, 'static>, Loaded<'static>)> {
     let original = pair.original;
     let mut all = Vec::new();
     for turn in 0..3000 {
         let choices = input(5, turn);
-        let mut mutant = Mutant::new(original.stream.clone(), original.map.clone());
+        let mut mutant =
+            Mutant::new(original.stream.clone(), original.map.clone(), &original.counted);
         let name = mutant.change(&mut Dice::new(&choices));
         if mutant.changed.is_some() {
             let loaded = load_bytes(pair.to, &mutant.bytes, &Feed::Bulk);
@@ -127,7 +128,8 @@ fn a_change_lies_in_the_stream() {
     for turn in 0..3000 {
         let choices = input(6, turn);
         let mut dice = Dice::new(&choices);
-        let mut mutant = Mutant::new(original.stream.clone(), original.map.clone());
+        let mut mutant =
+            Mutant::new(original.stream.clone(), original.map.clone(), &original.counted);
         let names: Vec<_> = (0..4).map(|_| mutant.change(&mut dice)).collect();
         let size = mutant.bytes.len() as u64;
         assert!(mutant.changed <= Some(size), "{names:?}: {:?} of {size}", mutant.changed);

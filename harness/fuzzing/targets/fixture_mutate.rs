@@ -1,13 +1,14 @@
 //! A captured stream with structure-aware changes, under any feed, loaded into any destination,
 //! mostly one of its machine; the original's meaning, moved along with the bytes, is the truth.
 
-use crate::fuzzing::ambiguity::Cause;
+use crate::fuzzing::ambiguity::{Cause, Prediction};
 use crate::fuzzing::counters::Counts;
 use crate::fuzzing::dice::Dice;
+use crate::fuzzing::follow::follow;
 use crate::fuzzing::mutate::Mutant;
 use crate::fuzzing::pool::{Baseline, Pair, pool};
 use crate::fuzzing::{Failure, Outcome, oracle, window};
-use crate::stream::load_tersely;
+use crate::stream::{Destination, Loaded, load_tersely};
 use crate::trace::{Verdict, compare, verdict};
 use crate::vmstate::flow::SUBSECTION;
 use crate::wire::Feed;
@@ -48,7 +49,7 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         Some(window) => (&window.original, window.baseline),
         None => (pair.original, pool.baseline(&pair)),
     };
-    let mut mutant = Mutant::new(original.stream.clone(), original.map.clone());
+    let mut mutant = Mutant::new(original.stream.clone(), original.map.clone(), &original.counted);
     let mut changes = [""; CHANGES];
     let count = dice.below(CHANGES + 1);
     for name in changes.iter_mut().take(count) {
@@ -71,10 +72,27 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     })
 }
 
+/// What descriptions say of a changed stream that was loaded, of which reading `parts` from what was
+/// written.
+///
+/// # Errors
+/// What does not fit, in words.
+pub fn second_opinion(
+    to: &Destination,
+    baseline: Baseline,
+    mutant: &Mutant<'_, '_>,
+    loaded: &Loaded<'_>,
+    parts: Option<u64>,
+) -> Result<Prediction, String> {
+    let opinion = follow(&mutant.bytes, &mutant.map, to, mutant.changed, baseline);
+    let held = opinion.holds(mutant.bytes.len(), loaded, parts);
+    held.map(|()| opinion.prediction).map_err(|why| format!("{why}: {opinion:x?}"))
+}
+
 fn check(
     pair: &Pair,
     baseline: Baseline,
-    mutant: &Mutant<'_>,
+    mutant: &Mutant<'_, '_>,
     feed: &Feed,
     counts: &mut Counts,
 ) -> Outcome {
@@ -114,6 +132,26 @@ fn check(
     {
         return fail("ended otherwise, before it came to the change");
     }
+    match second_opinion(pair.to, baseline, mutant, &loaded, parts) {
+        Ok(prediction) => counts.other(prediction.told()),
+        Err(why) => return fail(&why),
+    }
+    protocol(pair.to, baseline, mutant, &loaded, (verdict, parts), counts).or_else(fail)
+}
+
+/// What the protocol alone says: nothing is read otherwise before the change, nor past a footer.
+///
+/// # Errors
+/// What does not fit, in words.
+pub fn protocol(
+    to: &Destination,
+    baseline: Baseline,
+    mutant: &Mutant<'_, '_>,
+    loaded: &Loaded<'_>,
+    (verdict, parts): (Verdict, Option<u64>),
+    counts: &mut Counts,
+) -> Result<(), &'static str> {
+    let changed = mutant.changed.unwrap_or(u64::MAX);
     let Some(offset) = parts else { return Ok(()) };
     // An item is another if a byte of it is. Only a look-ahead sees what is behind its place.
     let covering = |map| compare::covering(map, offset).map(|item| item.offset + item.len);
@@ -121,18 +159,18 @@ fn check(
     let looks = mutant.bytes.get(offset as usize) == Some(&SUBSECTION);
     let reach = if looks { end.max(offset + LOOK_AHEAD) } else { end };
     if baseline.parts != Some(offset) && reach <= changed {
-        return fail("read otherwise before the change");
+        return Err("read otherwise before the change");
     }
     if verdict != Verdict::Misparsed {
         return Ok(());
     }
-    let dialect = &pair.to.dialect;
+    let dialect = &to.dialect;
     let cause = if baseline.parts == Some(offset) { "as unchanged" } else { "edited bytes" };
-    match oracle::unnoticed(&mutant.bytes, &mutant.map, dialect, &loaded, offset) {
+    match oracle::unnoticed(&mutant.bytes, &mutant.map, dialect, loaded, offset) {
         Some(unnoticed) => {
             counts.explained(cause, unnoticed);
-            if counts.strict.forbids(Cause::Edited) { fail("misparsed") } else { Ok(()) }
+            if counts.strict.forbids(Cause::Edited) { Err("misparsed") } else { Ok(()) }
         }
-        None => fail("misparsed past a section footer"),
+        None => Err("misparsed past a section footer"),
     }
 }

@@ -104,7 +104,7 @@ fn choose(bytes: &[u8]) -> Option<(&'static Destination, &[u8])> {
 pub fn mutate(bytes: &[u8], choices: &[u8]) -> Vec<u8> {
     let Some((to, stream)) = choose(bytes) else { return bytes.to_vec() };
     let mut mutated = bytes.get(..HEAD).unwrap_or(&[]).to_vec();
-    mutated.extend(mutate::mutated(stream, to, choices));
+    mutated.extend(mutate::inputs::mutated(stream, to, choices));
     mutated
 }
 
@@ -115,6 +115,6 @@ pub fn cross(one: &[u8], other: &[u8], choices: &[u8]) -> Vec<u8> {
         return other.to_vec();
     };
     let mut crossed = one.get(..HEAD).unwrap_or(&[]).to_vec();
-    crossed.extend(mutate::crossed((stream, to), (rest, by), choices));
+    crossed.extend(mutate::inputs::crossed((stream, to), (rest, by), choices));
     crossed
 }

@@ -26,7 +26,7 @@ use super::compiled::Codec;
 use super::flow::{Flow, Name};
 use super::walk::Walk;
 use crate::dialect::Version;
-use crate::wire::{Kind, Result};
+use crate::wire::{Fault, Kind, Result, planted};
 
 /// Transfers `count` elements of `size` bytes each. Returns the value of the last one, for counts
 /// and predicates.
@@ -78,7 +78,8 @@ pub fn leaf<'d, F: Flow<'d>>(
             walk.flow.bytes(name, count.saturating_mul(size)).map(|()| 0)
         }
         Codec::Bitmap => {
-            let words = size.div_ceil(64);
+            let short = if planted(Fault::BitmapFloor) { 63.min(size) } else { 0 };
+            let words = (size - short).div_ceil(64);
             walk.flow.scalars(name, 8, count.saturating_mul(words))
         }
         Codec::NullPointer | Codec::PointerMarker => {

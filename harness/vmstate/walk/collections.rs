@@ -3,7 +3,7 @@
 use super::{Walk, field_name};
 use crate::vmstate::compiled::Field;
 use crate::vmstate::flow::Flow;
-use crate::wire::{Kind, Result};
+use crate::wire::{Fault, Kind, Result, planted};
 
 impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
     /// A list, a mark before each element and one behind the last (`vmstate_info_qtailq`,
@@ -33,7 +33,8 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
             match key {
                 Some(key) => self.nested(field, Some(found as u32), key, Some(field.version_id))?,
                 None => {
-                    self.flow.scalars(name("gtree key"), 8, 1)?;
+                    let width = if planted(Fault::TreeKeyShort) { 4 } else { 8 };
+                    self.flow.scalars(name("gtree key"), width, 1)?;
                 }
             }
             self.nested(field, Some(found as u32), value, Some(field.version_id))?;
