@@ -11,13 +11,21 @@
 //! [`Reader::ended`], the counterpart of the file's error flag: look-ahead may set it although
 //! every byte that is really needed is there.
 
+use std::cell::Cell;
 use std::io::{self, Read};
+use std::mem;
 
 use super::error::{Kind, Result};
 use super::feed::{Feed, FeedState};
 
 /// Size of the buffer (`IO_BUF_SIZE`, unchanged from 0.12 to 11.1).
 pub const WINDOW: usize = 32 * 1024;
+
+thread_local! {
+    /// The window of the reader before: to clear one takes as long as a part of a load. What is in it
+    /// nobody sees.
+    static SPARE: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
+}
 
 /// How hard a look-ahead tries when fewer bytes are pending than it wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +48,14 @@ pub struct Reader<'s> {
     failed: Option<String>,
     /// Told where contents of memory lie.
     reported: Option<&'s mut dyn FnMut(u64, u64)>,
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        let spare = mem::take(&mut self.window);
+        // At the end of a thread there is nowhere to keep it.
+        let _ = SPARE.try_with(|kept| kept.set(Some(spare)));
+    }
 }
 
 impl std::fmt::Debug for Reader<'_> {
@@ -68,7 +84,10 @@ impl<'s> Reader<'s> {
         Reader {
             source,
             feed: FeedState::new(feed),
-            window: vec![0; size].into_boxed_slice(),
+            window: SPARE
+                .take()
+                .filter(|spare| spare.len() == size)
+                .unwrap_or_else(|| vec![0; size].into_boxed_slice()),
             start: 0,
             end: 0,
             offset: 0,
@@ -80,8 +99,9 @@ impl<'s> Reader<'s> {
 
     /// The same, and tells where the contents of a guest's memory and disks lie, offset and length, before
     /// it reads them: nobody else needs to keep them.
-    pub fn telling(self, reported: &'s mut dyn FnMut(u64, u64)) -> Self {
-        Reader { reported: Some(reported), ..self }
+    pub fn telling(mut self, reported: &'s mut dyn FnMut(u64, u64)) -> Self {
+        self.reported = Some(reported);
+        self
     }
 
     /// Says that the next `len` bytes are contents of memory.
