@@ -97,11 +97,7 @@ pub fn again<'d>(
         // Configuration and commands: whatever the loader passed over as framing.
         saver.writer.put(raw(done, section.offset)?);
         section_header(&mut saver.writer, section);
-        let live = by
-            .handlers
-            .get(section.handler)
-            .is_none_or(|h| h.body.is_records() || matches!(h.body, Body::Unknown(_)));
-        if live {
+        if is_taken_over(by, section) {
             saver.writer.put(raw(section.body, section.end)?);
         } else {
             saver.values.seek(section.body);
@@ -115,6 +111,13 @@ pub fn again<'d>(
     }
     saver.writer.put(raw(done, stream.len() as u64)?);
     Ok((saver.writer.into_bytes(), saver.map))
+}
+
+/// Whether the payload of a section is taken over as it is: then nothing of it is in the map.
+#[must_use]
+pub fn is_taken_over(by: &Destination, section: &Section) -> bool {
+    let live = |body: &Body| body.is_records() || matches!(body, Body::Unknown(_));
+    by.handlers.get(section.handler).is_none_or(|handler| live(&handler.body))
 }
 
 fn slice(stream: &[u8], from: u64, to: u64) -> Result<&[u8]> {

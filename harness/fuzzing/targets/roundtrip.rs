@@ -4,8 +4,9 @@ use crate::fuzzing::ambiguity::Prediction;
 use crate::fuzzing::counters::Counts;
 use crate::fuzzing::generate::case::{Case, Decoders, with_case};
 use crate::fuzzing::{Failure, Outcome, oracle};
-use crate::stream::{load_bytes, save};
-use crate::wire::Refill;
+use crate::stream::load::{Loaded, Section};
+use crate::stream::{Destination, load_bytes, save};
+use crate::wire::{Map, Refill, Span};
 
 /// Why a destination may refuse what itself has written: data that look like a subsection, or like
 /// the head of one that the end of the stream cuts short.
@@ -50,14 +51,9 @@ fn again(case: &Case<'_>, decoders: &mut Decoders<'_>, counts: &mut Counts) -> O
         match save::again(to.compiled, &loaded, &written.bytes) {
             Ok((again, map)) if again == written.bytes => {
                 counts.other("saved again");
-                // Framing is not in the saver's map.
-                let state = |s: &&crate::wire::Span<'_>| s.info != "framing";
-                let one = loaded.map.spans().iter().filter(state);
-                let other = map.spans().iter().filter(state);
-                if one.map(|s| (s.offset, s.identity)).eq(other.map(|s| (s.offset, s.identity))) {
-                    Ok(())
-                } else {
-                    fail("the two maps differ")
+                match first_other(to.compiled, &loaded, &map) {
+                    None => Ok(()),
+                    Some([read, saved]) => fail(&format!("read as {read}, and saved as {saved}")),
                 }
             }
             Ok((again, _)) => {
@@ -69,4 +65,30 @@ fn again(case: &Case<'_>, decoders: &mut Decoders<'_>, counts: &mut Counts) -> O
             Err(error) => fail(&format!("not saved again: {error}")),
         }
     })
+}
+
+/// The first item that was saved as another than it was read as, both in words. Framing is not in the
+/// saver's map, nor what is in sections that it takes over as they are.
+fn first_other(by: &Destination, loaded: &Loaded<'_>, saved: &Map<'_>) -> Option<[String; 2]> {
+    let over: Vec<&Section> =
+        loaded.sections.iter().filter(|section| save::is_taken_over(by, section)).collect();
+    let is_over = |at: u64| over.iter().any(|section| (section.body..section.end).contains(&at));
+    let state = |s: &&Span<'_>| s.info != "framing" && !is_over(s.offset);
+    let mut read = loaded.map.spans().iter().filter(state);
+    let mut again = saved.spans().iter().filter(state);
+    loop {
+        let both = (read.next(), again.next());
+        let same = match both {
+            (None, None) => return None,
+            (Some(a), Some(b)) => (a.offset, a.identity) == (b.offset, b.identity),
+            _ => false,
+        };
+        if !same {
+            let of = |map: &Map<'_>, span: Option<&Span<'_>>| {
+                let shown = span.map(|span| format!("{} at {:#x}", map.path(span), span.offset));
+                shown.unwrap_or_else(|| "nothing".to_owned())
+            };
+            return Some([of(&loaded.map, both.0), of(saved, both.1)]);
+        }
+    }
 }
