@@ -245,6 +245,15 @@ impl<'d> Map<'d> {
         self.nodes.push(Node { parent, name, index, identity });
     }
 
+    /// Steps into the key of a tree's node: its value is there under the same name.
+    pub fn enter_key(&mut self, name: &'d str, canonical: &str, index: u32) {
+        self.enter(name, canonical, Some(index));
+        let identity = self.identity("key");
+        if let Some(node) = self.nodes.get_mut(self.current as usize) {
+            node.identity = identity;
+        }
+    }
+
     /// Steps out of the struct entered last.
     pub fn leave(&mut self) {
         let left = self.current;

@@ -281,7 +281,11 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
                 while self.item(&field.name, 1)? != 0 {
                     let index = Some(found as u32);
                     match key {
-                        Some(key) => self.inside(field, index, key, field.version_id, nested)?,
+                        Some(key) => {
+                            self.places.enter_key(&field.name, &field.name, found as u32);
+                            self.vmsd(key, field.version_id, nested)?;
+                            self.places.leave();
+                        }
                         None => self.item(&field.name, 8).map(|_| ())?,
                     }
                     self.inside(field, index, vmsd, field.version_id, nested)?;

@@ -280,7 +280,11 @@ impl<'d> Follower<'_, '_, 'd> {
         let mut found = 0u32;
         while self.mark(field)? {
             match key {
-                Some(key) => self.nested(field, Some(found), (key, version), inside, depth)?,
+                Some(key) => {
+                    self.places.enter_key(&field.name, &field.canonical, found);
+                    self.vmsd(key, field.version_id, inside, depth + 1)?;
+                    self.places.leave();
+                }
                 None => self.item(&field.canonical, 8)?,
             }
             self.nested(field, Some(found), (vmsd, version), inside, depth)?;

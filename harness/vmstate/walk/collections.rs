@@ -31,7 +31,11 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
         let mut found = 0u64;
         while self.flow.scalars(name("gtree mark"), 1, 1)? != 0 {
             match key {
-                Some(key) => self.nested(field, Some(found as u32), key, Some(field.version_id))?,
+                Some(key) => {
+                    self.flow.map().enter_key(&field.name, &field.canonical, found as u32);
+                    self.vmsd(key, field.version_id)?;
+                    self.flow.map().leave();
+                }
                 None => {
                     let width = if planted(Fault::TreeKeyShort) { 4 } else { 8 };
                     self.flow.scalars(name("gtree key"), width, 1)?;
