@@ -239,12 +239,21 @@ impl Shelving {
                 || entry.varied.is_empty()
                 || !layouts.contains(&layout(looks, entry))
         });
-        let mut payloads = Vec::new();
+        // What looked different beside other devices, where sections of one name are numbered, may be
+        // the same.
+        let mut kept: BTreeMap<(String, Vec<u8>), (Entry, BTreeSet<String>)> = BTreeMap::new();
         for (mut entry, machines) in self.found.into_values() {
-            let (from, len) = entry.payload;
-            entry.payload.0 = payloads.len() as u64;
             let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-            payloads.extend(self.payloads.iter().skip(place(from)).take(place(len)));
+            let (from, len) = (place(entry.payload.0), place(entry.payload.1));
+            let bytes = self.payloads.iter().skip(from).take(len).copied().collect();
+            entry.payload.0 = 0;
+            let same = (serde_json::to_string(&entry).unwrap_or_default(), bytes);
+            kept.entry(same).or_insert_with(|| (entry, BTreeSet::new())).1.extend(machines);
+        }
+        let mut payloads = Vec::new();
+        for ((_, bytes), (mut entry, machines)) in kept {
+            entry.payload.0 = payloads.len() as u64;
+            payloads.extend(bytes);
             entry.machines = self.catalogue.ranges(|name| machines.contains(name));
             self.catalogue.entries.push(entry);
         }
@@ -351,10 +360,8 @@ mod tests {
         assert_eq!(owner(&mut shelf, &["bmc", "i8042"], "kbd", 1).as_deref(), Some("i8042"));
     }
 
-    #[test]
-    fn a_changed_property_that_changes_no_layout_is_left_out() {
-        let mut shelf = Shelving::new("7.2", &Reported::default());
-        let entry = |varied: &str, version_id| Entry {
+    fn nic(varied: &str, version_id: u32) -> Entry {
+        Entry {
             device: "nic".to_owned(),
             place: "bridge".to_owned(),
             varied: varied.to_owned(),
@@ -368,10 +375,15 @@ mod tests {
             blocks: BTreeMap::new(),
             machines: Vec::new(),
             payload: (0, 2),
-        };
+        }
+    }
+
+    #[test]
+    fn a_changed_property_that_changes_no_layout_is_left_out() {
+        let mut shelf = Shelving::new("7.2", &Reported::default());
         shelf.payloads = vec![7, 8];
         for (varied, version_id) in [("", 1), ("msi=off", 1), ("old=on", 2)] {
-            let entry = entry(varied, version_id);
+            let entry = nic(varied, version_id);
             let looks = Looks {
                 entry: serde_json::to_string(&entry).unwrap(),
                 compared: BTreeMap::new(),
@@ -384,5 +396,35 @@ mod tests {
         let left: Vec<_> = catalogue.entries.iter().map(|e| e.varied.as_str()).collect();
         assert_eq!(left, ["", "old=on"]);
         assert_eq!(payloads, [7, 8, 7, 8]);
+    }
+
+    /// Beside another of its kind a section has a number in its path, and compares the same.
+    #[test]
+    fn what_is_the_same_is_one_entry() {
+        let mut shelf = Shelving::new("7.2", &Reported::default());
+        for name in ["pc-i440fx-5.2", "pc-i440fx-7.2", "pc-i440fx-6.2"] {
+            shelf.catalogue.machines.push(name.to_owned());
+        }
+        shelf.payloads = vec![7, 8, 7, 8, 7, 9];
+        for (path, machine, at) in [
+            ("vga", "pc-i440fx-5.2", 0),
+            ("vga[1]", "pc-i440fx-7.2", 2),
+            ("vga[2]", "pc-i440fx-6.2", 4),
+        ] {
+            let entry = Entry { payload: (at, 2), ..nic("", 1) };
+            let looks = Looks {
+                entry: serde_json::to_string(&entry).unwrap(),
+                compared: [(path.to_owned(), vec![7])].into(),
+                subsections: BTreeSet::new(),
+                len: 2,
+            };
+            shelf.found.insert(looks, (entry, [machine.to_owned()].into()));
+        }
+        let (catalogue, payloads) = shelf.done(&Reported::default());
+        let mut left: Vec<String> =
+            catalogue.entries.iter().map(|entry| entry.machines.join(", ")).collect();
+        left.sort();
+        assert_eq!(left, ["pc-i440fx-5.2..pc-i440fx-7.2", "pc-i440fx-6.2"]);
+        assert_eq!(payloads, [7, 8, 7, 9]);
     }
 }
