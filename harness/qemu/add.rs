@@ -47,6 +47,13 @@ pub struct Order<'a> {
     pub machines: &'a [String],
 }
 
+impl Order<'_> {
+    /// Whether a fixture is of the binary's architecture.
+    fn is_of_binary(&self, fixture: &Fixture) -> bool {
+        architecture(&fixture.machine) == self.binary.architecture
+    }
+}
+
 /// What came of it.
 #[derive(Debug, Default)]
 pub struct Added {
@@ -154,7 +161,7 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
 /// each architecture; all are of one number.
 fn there_already(order: &Order<'_>, corpus: &Corpus) -> Result<bool, QemuError> {
     let number = |about: &str| about.split(' ').next().unwrap_or("").to_owned();
-    let own = |f: &Fixture| architecture(&f.machine) == order.binary.architecture;
+    let own = |f: &Fixture| order.is_of_binary(f);
     let mut fixtures = corpus.fixtures()?;
     fixtures.retain(|f| f.release == order.release);
     let differs = |f: &&Fixture| match own(f) {
@@ -191,9 +198,7 @@ fn captures(
     };
     let fixtures = corpus.fixtures()?;
     let uncaptured = config.uncaptured(&fixtures);
-    let own = |f: &Fixture| {
-        f.release == order.release && architecture(&f.machine) == order.binary.architecture
-    };
+    let own = |f: &Fixture| f.release == order.release && order.is_of_binary(f);
     let mut wanted = Vec::new();
     for scenario in config.scenarios.iter().filter(|s| meant(order.binary, s)) {
         if let Some(reason) = lacks(order.binary, scenario) {

@@ -49,7 +49,9 @@ pub fn layouts(symbol: &str, vmsd: &Vmsd, release: Version) -> Vec<(u32, Vmsd)> 
     }
 }
 
-fn leaf(name: &str, info: &str, size: u32, count: Count) -> Field {
+/// A field with this codec, `size` bytes an element, in every version.
+#[must_use]
+pub fn leaf(name: &str, info: &str, size: u32, count: Count) -> Field {
     Field {
         name: name.to_string(),
         version_id: 0,

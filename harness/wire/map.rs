@@ -91,11 +91,7 @@ const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 
 /// Goes on with a hash by these bytes.
 #[must_use]
-pub fn hash_of(state: u64, bytes: &[u8]) -> u64 {
-    hash(state, bytes)
-}
-
-fn hash(mut state: u64, bytes: &[u8]) -> u64 {
+pub fn hash(mut state: u64, bytes: &[u8]) -> u64 {
     for byte in bytes {
         state = (state ^ u64::from(*byte)).wrapping_mul(FNV_PRIME);
     }

@@ -7,6 +7,7 @@
 use super::tree::{SCALARS, Tree, scalar};
 use super::{Feature, Features, Side};
 use crate::fuzzing::dice::Dice;
+use crate::vmstate::old::leaf;
 use crate::vmstate::schema::{
     Body, Compat, Count, Field, Handlers, Kind, OldLoader, Presence, Size, Subsection, Vmsd,
 };
@@ -133,19 +134,8 @@ fn old_loader(
 
 /// What the hook reads behind the first field, by version.
 fn old_fields(version: u32) -> impl Iterator<Item = Field> {
-    let field = |name: &str, info: &str, size, count| Field {
-        name: name.to_string(),
-        version_id: 0,
-        exists: None,
-        kind: Kind::Leaf { info: info.to_string(), size: Size::Fixed(size) },
-        count,
-        array_of_pointer: false,
-        auto_alloc: false,
-        must_exist: false,
-        inherited_from: None,
-    };
-    let levels = field("irq_levels", "uint32", 4, Count::Fixed(4));
-    let smm = field("smm_enabled", "uint8", 1, Count::One);
+    let levels = leaf("irq_levels", "uint32", 4, Count::Fixed(4));
+    let smm = leaf("smm_enabled", "uint8", 1, Count::One);
     [smm, levels].into_iter().take(version as usize)
 }
 

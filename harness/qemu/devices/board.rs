@@ -2,6 +2,7 @@
 
 use super::slots::Placing;
 use crate::release::catalogue::chipset;
+use crate::release::compose::transport::Transports;
 
 /// A family of machine types.
 #[derive(Debug, Clone, Copy)]
@@ -25,17 +26,6 @@ pub struct Board {
     pub memory: &'static str,
     /// As people configure it: what differs from the plain one.
     pub varied: &'static [&'static str],
-}
-
-/// The virtio-mmio transports of a board.
-#[derive(Debug, Clone, Copy)]
-pub struct Transports {
-    /// Address of the first.
-    pub base: u64,
-    /// Distance between two.
-    pub step: u64,
-    /// How many there are.
-    pub count: usize,
 }
 
 /// A PC, to which the others are said in what differs.
@@ -65,7 +55,7 @@ pub const BOARDS: [Board; 7] = [
         chipset: "microvm",
         placings: &[Placing::Nowhere],
         virtio: "device",
-        transports: Some(Transports { base: 0xfeb0_0000, step: 0x200, count: 8 }),
+        transports: Some(Transports::MICROVM),
         common: &["-m", "64"],
         varied: &["", "-smp 2", "-machine pit=off,pic=off,rtc=on", "-serial null"],
         ..PC

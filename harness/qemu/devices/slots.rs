@@ -76,7 +76,7 @@ impl<'b> Slots<'b> {
         let number = self.others;
         let next = match bus {
             "virtio-bus" => {
-                let transports = self.board.transports.filter(|all| number < all.count)?;
+                let transports = self.board.transports.filter(|all| (number as u64) < all.count)?;
                 let address = transports.base + transports.step * number as u64;
                 (format!(",bus=virtio-mmio-bus.{number}"), format!("virtio-mmio@{address:016x}"))
             }

@@ -10,26 +10,27 @@ use crate::release::catalogue::chipset;
 /// What the path of a device on a transport begins with (`virtio_mmio_bus_get_dev_path`).
 const PREFIX: &str = "virtio-mmio@";
 
-/// How the transports of a board lie, where releases have another number of them:
-/// `microvm_devices_init` in hw/i386/microvm.c, which has 24 in place of 8 since it has a second interrupt
-/// controller (6.0). What has no versions promises nothing.
+/// The virtio-mmio transports of a board.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transports {
-    base: u64,
-    step: u64,
-    count: u64,
+    /// Address of the first.
+    pub base: u64,
+    /// Distance between two.
+    pub step: u64,
+    /// How many there are.
+    pub count: u64,
 }
 
 impl Transports {
-    /// Those of a machine type in a release; nothing, where all releases have the same.
+    /// Those that microvm has in every release: `microvm_devices_init` in hw/i386/microvm.c. Since it has a
+    /// second interrupt controller (6.0) there are 24. What has no versions promises nothing.
+    pub const MICROVM: Transports = Transports { base: 0xfeb0_0000, step: 0x200, count: 8 };
+
+    /// Those of a machine type in a release; nothing, where all releases have the same number.
     #[must_use]
     pub fn of(machine: &str, release: Version) -> Option<Self> {
-        let count = if release < Version::new(6, 0, 0) { 8 } else { 24 };
-        (chipset(machine) == "microvm").then_some(Transports {
-            base: 0xfeb0_0000,
-            step: 0x200,
-            count,
-        })
+        let count = if release < Version::new(6, 0, 0) { Self::MICROVM.count } else { 24 };
+        (chipset(machine) == "microvm").then_some(Transports { count, ..Self::MICROVM })
     }
 
     fn place(self, address: u64) -> Option<u64> {

@@ -2,12 +2,12 @@
 //! [outline](crate::vmstate::Loader::outline): each such array is one item of the map. A virtio
 //! transport sends 1024 queues of five fields, most of them never used.
 
-use super::Walk;
+use super::{Walk, field_name};
 use crate::vmstate::check;
 use crate::vmstate::compiled::{Amount, Codec, Count, Field, Kind, Vmsd};
-use crate::vmstate::flow::{Flow, Name};
+use crate::vmstate::flow::Flow;
 use crate::vmstate::local::Local;
-use crate::wire::map::hash_of;
+use crate::wire::map;
 use crate::wire::{Fault, Result, planted};
 
 /// Arrays of fewer elements are not worth the look.
@@ -45,8 +45,7 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
         layout: Layout,
         count: u64,
     ) -> Result<()> {
-        let name = Name { info: "array of structs", ..Name::plain(&field.name, "") };
-        let name = Name { canonical: &field.canonical, ..name };
+        let name = field_name(field, "array of structs");
         let mut done = 0;
         while done < count {
             let steps = layout.fields + 1;
@@ -99,7 +98,7 @@ fn layout(vmsd: &Vmsd) -> Option<Layout> {
         };
         let len = len.checked_mul(count)?;
         size = size.checked_add(len)?;
-        hash = hash_of(hash_of(hash, field.canonical.as_bytes()), &len.to_be_bytes());
+        hash = map::hash(map::hash(hash, field.canonical.as_bytes()), &len.to_be_bytes());
     }
     if planted(Fault::LayoutUnseen) {
         hash = 0;
