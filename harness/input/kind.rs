@@ -17,6 +17,9 @@ pub enum Kind {
     Libvirt,
     /// A qcow2 disk: version 2 or 3.
     Qcow2,
+    /// Zeros. A stream may begin behind them: `migrate file:PATH,offset=N` leaves the first bytes as they
+    /// are (8.2).
+    Zeros,
     /// Something known that is no stream: what, and what to do instead.
     Other(String, &'static str),
     /// Something else.
@@ -25,6 +28,8 @@ pub enum Kind {
 
 const DUMP: &str = "it holds memory and registers, no device state: look at it with crash or gdb; \
      `virsh save` or `migrate` write a stream";
+/// What zeros are called behind which no stream begins, and what to do instead.
+pub const ZEROS: (&str, &str) = ("zeros, as an empty disk or device begins with", DISK);
 const DISK: &str = "no machine's state is kept in this format: give the stream that `virsh save` or \
      `migrate` wrote, or a qcow2 disk with an internal snapshot";
 const UNPACK: &str = "unpack it first and give what comes out, or - for standard input";
@@ -111,8 +116,8 @@ pub fn of(head: &[u8]) -> Kind {
     if let Some((_, _, what, instead)) = marked {
         return Kind::Other((*what).to_string(), instead);
     }
-    if head.len() >= 512 && head.iter().all(|byte| *byte == 0) {
-        return Kind::Other("zeros, as an empty disk or device gives".to_string(), DISK);
+    if head.starts_with(&[0; 512]) {
+        return Kind::Zeros;
     }
     Kind::Unknown
 }

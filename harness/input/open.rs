@@ -18,6 +18,8 @@ use crate::stream::frames::{Depth, scan};
 
 /// So many zeros at the end of a stream, and it is seen whether it ended before.
 const PADDING: u64 = 4096;
+/// So many zeros before a stream, and no more are looked through: 1 GiB.
+const ZEROS: u64 = 1 << 30;
 /// Most wrappings; people have two.
 const MAX_LAYERS: usize = 4;
 
@@ -110,7 +112,14 @@ impl Opening<'_> {
     /// Takes off what is around the stream.
     fn layers(self, mut window: Window, mut facts: Facts) -> Result<Source, InputError> {
         loop {
-            let head = window.get(0, kind::HEAD).map_err(|e| self.unreadable(e))?;
+            let mut head = window.get(0, kind::HEAD).map_err(|e| self.unreadable(e))?;
+            if kind::of(&head) == Kind::Zeros
+                && let Some(zeros) = self.zeros_before(&window)?
+            {
+                facts.layers.push(Layer::Zeros(zeros));
+                window = window.after(zeros);
+                head = window.get(0, kind::HEAD).map_err(|e| self.unreadable(e))?;
+            }
             window = match self.wanted(&head, &facts)? {
                 Kind::Packed(packer) => {
                     // The reader needs no lock on what it reads: a window is a place of its own.
@@ -134,6 +143,23 @@ impl Opening<'_> {
                 }
             };
         }
+    }
+
+    /// How many zeros there are before a stream that begins behind them.
+    fn zeros_before(&self, window: &Window) -> Result<Option<u64>, InputError> {
+        let read = |source| self.unreadable(source);
+        let (mut rest, mut piece, mut at) = (window.after(0), vec![0; 1 << 18], 0);
+        while at < ZEROS {
+            let n = rest.read(&mut piece).map_err(read)?;
+            let Some(found) = piece.get(..n).filter(|piece| !piece.is_empty()) else { break };
+            if let Some(first) = found.iter().position(|byte| *byte != 0) {
+                at += first as u64;
+                let head = window.get(at, kind::HEAD).map_err(read)?;
+                return Ok((kind::of(&head) == Kind::Stream).then_some(at));
+            }
+            at += n as u64;
+        }
+        Ok(None)
     }
 
     /// Cuts off the zeros behind the end of a stream: a device on which it was saved, such as a
@@ -169,6 +195,10 @@ impl Opening<'_> {
         let name = || self.name.clone();
         match kind::of(head) {
             Kind::Other(what, instead) => Err(InputError::Other { name: name(), what, instead }),
+            Kind::Zeros => {
+                let (what, instead) = kind::ZEROS;
+                Err(InputError::Other { name: name(), what: what.to_owned(), instead })
+            }
             Kind::Unknown if head.is_empty() => Err(InputError::Empty { name: name() }),
             Kind::Unknown => {
                 let mut magic = "0x".to_string();

@@ -136,6 +136,8 @@ pub enum Layer {
     Libvirt(SaveImage),
     /// An internal snapshot of a qcow2 disk.
     Qcow2(Snapshot),
+    /// So many zeros before it.
+    Zeros(u64),
 }
 
 impl fmt::Display for Layer {
@@ -144,6 +146,7 @@ impl fmt::Display for Layer {
             Layer::Packed(name) => write!(f, "{name}"),
             Layer::Libvirt(image) => write!(f, "{image}"),
             Layer::Qcow2(snapshot) => write!(f, "qcow2 disk, internal snapshot {snapshot}"),
+            Layer::Zeros(count) => write!(f, "{count} zeros before it"),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::QemuError;
 use super::devices::board;
 use super::devices::rack::{Filled, Plugged, Rack};
 use super::devices::slots::Placing;
-use super::devices::trial::{Bench, Hints};
+use super::devices::trial::{Bench, Hints, Hung};
 use super::devices::types::{self, DeviceType, Property};
 use super::emulator::Setup;
 use super::incoming::{Real, Wanted, load};
@@ -338,7 +338,8 @@ fn sample(
         common.extend(memory.iter().map(|option| (*option).to_owned()));
     }
     let hints = &Hints::default();
-    let bench = Bench { binary: &source.binary, machine, common: &common, limit, hints };
+    let hung = &Hung::default();
+    let bench = Bench { binary: &source.binary, machine, common: &common, limit, hints, hung };
     let tried = bench.record(&rack)?;
     let roms = tried.hints.roms;
     let most = tried.recorded.into_iter().max_by_key(|one| one.devices.len());

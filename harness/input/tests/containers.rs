@@ -16,6 +16,20 @@ fn lzop(bytes: &[u8], version: u16, flags: u32, block: usize) -> Vec<u8> {
     containers::lzop(bytes, version, flags, block).expect("lzop")
 }
 
+/// As `migrate file:PATH,offset=N` leaves it.
+#[rstest::rstest]
+#[case(4096)]
+#[case((1 << 20) + 3)]
+fn a_stream_behind_zeros_is_found(#[case] zeros: usize) {
+    let behind = |bytes: &[u8]| [&vec![0; zeros][..], bytes].concat();
+    let source = opened(&behind(&stream())).expect("a stream");
+    assert_eq!(source.facts().layers[0].to_string(), format!("{zeros} zeros before it"));
+    assert_eq!(contents(source), stream());
+    for other in [&b"QEVN\0\0\0\x03"[..], b""] {
+        assert!(refused(&behind(other)).contains("zeros, as an empty disk"));
+    }
+}
+
 #[rstest::rstest]
 #[case("gzip")]
 #[case("bzip2")]

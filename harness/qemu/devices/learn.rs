@@ -11,7 +11,7 @@ use super::super::binary::Binary;
 use super::board::{self, BOARDS, Board};
 use super::rack::{Filled, Rack, on_board};
 use super::slots::Placing;
-use super::trial::{Bench, Hints, Recorded};
+use super::trial::{Bench, Hints, Hung, Recorded};
 use super::types::{self, DeviceType};
 use super::vary::variants;
 use crate::dialect::Generation;
@@ -52,6 +52,7 @@ pub fn learn(
     let types = types::list(binary)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
     let pool = pool.map_err(|e| QemuError::files(std::io::Error::other(e)))?;
+    let learning = &Learning { binary, types: &types, limit, hung: Hung::default() };
     pool.install(|| {
         let mut learnt = Learnt::default();
         let wanted: Vec<(&str, Placing)> = machines(binary, only);
@@ -65,7 +66,7 @@ pub fn learn(
         let none = Hints::default();
         let record = |at: &(&str, Placing), hints: &Hints, wanted: &dyn Fn(&str) -> bool| {
             let asked: Vec<_> = types.iter().filter(|t| wanted(&t.name)).collect();
-            one(binary, &types, &asked, *at, hints, limit)
+            learning.one(&asked, *at, hints)
         };
         let found: Vec<_> =
             (first.par_iter()).map(|at| record(at, &none, &|_| true)).collect::<Result<_, _>>()?;
@@ -95,7 +96,7 @@ pub fn learn(
                 .collect::<Result<_, _>>()?;
             let alone = alone.into_iter().flat_map(|one| one.recordings);
             let twice: Vec<_> = (pathless.par_iter())
-                .map(|device| twice(binary, device, *at, hints, limit))
+                .map(|device| learning.twice(device, *at, hints))
                 .collect::<Result<_, _>>()?;
             let (twice, failed): (Vec<_>, Vec<_>) = twice.into_iter().partition(Result::is_ok);
             let said = failed.into_iter().filter_map(Result::err);
@@ -112,7 +113,7 @@ pub fn learn(
             let placed: Vec<_> = types.iter().filter(|t| placed.contains(&*t.name)).collect();
             let hints = hints.get(placing).unwrap_or(&none);
             let found: Vec<_> = (variants(&placed).par_chunks(RACK))
-                .map(|some| several(binary, &types, some, (machine, *placing), hints, limit))
+                .map(|some| learning.several(some, (machine, *placing), hints))
                 .collect::<Result<_, _>>()?;
             learnt.recordings.extend(found.into_iter().flat_map(|one| one.recordings));
         }
@@ -129,7 +130,7 @@ pub fn learn(
         }
         let boards: Vec<_> = boards(binary, only)
             .into_par_iter()
-            .map(|(machine, options)| board(binary, machine, options, limit))
+            .map(|(machine, options)| learning.board(machine, options))
             .collect::<Result<_, _>>()?;
         for (machine, result) in boards {
             match result {
@@ -214,74 +215,102 @@ struct One {
     hints: Hints,
 }
 
-/// These device types, of all that there are, on one machine type.
-fn one(
-    binary: &Binary,
-    types: &[DeviceType],
-    wanted: &[&DeviceType],
-    (machine, placing): (&str, Placing),
-    hints: &Hints,
+/// A binary whose devices are being learnt.
+struct Learning<'a> {
+    binary: &'a Binary,
+    /// All device types that it has.
+    types: &'a [DeviceType],
     limit: Duration,
-) -> Result<One, QemuError> {
-    let wanted: Vec<_> = wanted.iter().map(|device| (*device, String::new())).collect();
-    several(binary, types, &wanted, (machine, placing), hints, limit)
+    hung: Hung,
 }
 
-/// These devices with these values of properties on one machine type.
-fn several(
-    binary: &Binary,
-    types: &[DeviceType],
-    wanted: &[(&DeviceType, String)],
-    (machine, placing): (&str, Placing),
-    hints: &Hints,
-    limit: Duration,
-) -> Result<One, QemuError> {
-    let (recordings, left_out) = (Vec::new(), BTreeMap::new());
-    let mut all = One { recordings, left_out, no_bus: BTreeMap::new(), hints: hints.clone() };
-    let Some(board) = board::of(machine) else { return Ok(all) };
-    let common = options(board);
-    let mut wanted = wanted.to_vec();
-    while !wanted.is_empty() {
-        let has = |name: &str| types.iter().any(|t| t.name == name);
-        let Filled { rack, full, no_bus } = Rack::filled(&wanted, board, placing, has);
-        let hints = &all.hints;
-        let tried = Bench { binary, machine, common: &common, limit, hints }.record(&rack)?;
-        let recorded = tried.recorded.into_iter();
-        all.recordings.extend(recorded.map(|one| recording(machine, placing, one)));
-        all.left_out.extend(tried.left_out);
-        all.no_bus.extend(no_bus.into_iter().map(|(device, bus)| {
-            (device.name.clone(), format!("nothing here has a bus of its kind: {bus}"))
-        }));
-        all.hints = tried.hints;
-        // What has no room in this machine has it in the next.
-        wanted = match full.len() < wanted.len() {
-            true => full,
-            false => Vec::new(),
-        };
+impl Learning<'_> {
+    /// A machine type with these options.
+    fn bench<'b>(&'b self, machine: &'b str, common: &'b [String], hints: &'b Hints) -> Bench<'b> {
+        Bench { binary: self.binary, machine, common, limit: self.limit, hints, hung: &self.hung }
     }
-    Ok(all)
+
+    /// These device types on one machine type.
+    fn one(
+        &self,
+        wanted: &[&DeviceType],
+        at: (&str, Placing),
+        hints: &Hints,
+    ) -> Result<One, QemuError> {
+        let wanted: Vec<_> = wanted.iter().map(|device| (*device, String::new())).collect();
+        self.several(&wanted, at, hints)
+    }
+
+    /// These devices with these values of properties on one machine type.
+    fn several(
+        &self,
+        wanted: &[(&DeviceType, String)],
+        (machine, placing): (&str, Placing),
+        hints: &Hints,
+    ) -> Result<One, QemuError> {
+        let (recordings, left_out) = (Vec::new(), BTreeMap::new());
+        let mut all = One { recordings, left_out, no_bus: BTreeMap::new(), hints: hints.clone() };
+        let Some(board) = board::of(machine) else { return Ok(all) };
+        let common = options(board);
+        let mut wanted = wanted.to_vec();
+        while !wanted.is_empty() {
+            let has = |name: &str| self.types.iter().any(|t| t.name == name);
+            let Filled { rack, full, no_bus } = Rack::filled(&wanted, board, placing, has);
+            let tried = self.bench(machine, &common, &all.hints).record(&rack)?;
+            let recorded = tried.recorded.into_iter();
+            all.recordings.extend(recorded.map(|one| recording(machine, placing, one)));
+            all.left_out.extend(tried.left_out);
+            all.no_bus.extend(no_bus.into_iter().map(|(device, bus)| {
+                (device.name.clone(), format!("nothing here has a bus of its kind: {bus}"))
+            }));
+            all.hints = tried.hints;
+            // What has no room in this machine has it in the next.
+            wanted = match full.len() < wanted.len() {
+                true => full,
+                false => Vec::new(),
+            };
+        }
+        Ok(all)
+    }
+
+    /// Two of a device type and nothing else in one machine; what the binary said, if that cannot be.
+    fn twice(
+        &self,
+        device: &DeviceType,
+        (machine, placing): (&str, Placing),
+        hints: &Hints,
+    ) -> Result<Result<Recording, String>, QemuError> {
+        let Some(board) = board::of(machine) else { return Ok(Err("no such board".to_owned())) };
+        let common = options(board);
+        let two = [(device, String::new()), (device, String::new())];
+        let rack = Rack::filled(&two, board, placing, |_| false).rack;
+        let recorded = self.bench(machine, &common, hints).whole(&rack)?;
+        Ok(recorded.map(|recorded| recording(machine, placing, recorded)))
+    }
+
+    /// A board without devices; what the binary said, if it cannot be recorded.
+    fn board(
+        &self,
+        machine: &str,
+        options: &str,
+    ) -> Result<(String, Result<Recording, String>), QemuError> {
+        let needed = board::of(machine).map_or(&[][..], |board| board.needed);
+        let common = needed.iter().copied().chain(options.split_whitespace());
+        let common: Vec<String> = common.map(str::to_owned).collect();
+        let recorded = self.bench(machine, &common, &Hints::default()).whole(&Rack::default())?;
+        let recorded = recorded.map(|recorded| Recording {
+            varied: options.to_owned(),
+            place: String::new(),
+            ..recording(machine, Placing::Bridge, recorded)
+        });
+        Ok((format!("{machine} {options}").trim_end().to_owned(), recorded))
+    }
 }
 
 /// The section that a binary says it has already (`savevm_state_handler_insert`, since 9.0).
 fn registered(said: &str) -> Option<&str> {
     let (_, name) = said.split_once("duplicate SaveStateEntry: id=")?;
     name.split(',').next()
-}
-
-/// Two of a device type and nothing else in one machine; what the binary said, if that cannot be.
-fn twice(
-    binary: &Binary,
-    device: &DeviceType,
-    (machine, placing): (&str, Placing),
-    hints: &Hints,
-    limit: Duration,
-) -> Result<Result<Recording, String>, QemuError> {
-    let Some(board) = board::of(machine) else { return Ok(Err("no such board".to_owned())) };
-    let common = options(board);
-    let two = [(device, String::new()), (device, String::new())];
-    let rack = Rack::filled(&two, board, placing, |_| false).rack;
-    let bench = Bench { binary, machine, common: &common, limit, hints };
-    Ok(bench.whole(&rack)?.map(|recorded| recording(machine, placing, recorded)))
 }
 
 /// Options of every machine with devices.
@@ -303,26 +332,6 @@ fn recording(machine: &str, placing: Placing, recorded: Recorded) -> Recording {
         stream: recorded.stream,
         trace: recorded.trace,
     }
-}
-
-/// A board without devices; what the binary said, if it cannot be recorded.
-fn board(
-    binary: &Binary,
-    machine: &str,
-    options: &str,
-    limit: Duration,
-) -> Result<(String, Result<Recording, String>), QemuError> {
-    let needed = board::of(machine).map_or(&[][..], |board| board.needed);
-    let common = needed.iter().copied().chain(options.split_whitespace());
-    let common: Vec<String> = common.map(str::to_owned).collect();
-    let hints = &Hints::default();
-    let bench = Bench { binary, machine, common: &common, limit, hints };
-    let result = bench.whole(&Rack::default())?.map(|recorded| Recording {
-        varied: options.to_owned(),
-        place: String::new(),
-        ..recording(machine, Placing::Bridge, recorded)
-    });
-    Ok((format!("{machine} {options}").trim_end().to_owned(), result))
 }
 
 /// The descriptions of a binary's device classes (`-dump-vmstate`), as JSON text.

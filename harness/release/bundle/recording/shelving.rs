@@ -13,7 +13,7 @@ use crate::stream::vmdescription::locate;
 use crate::stream::{Destination, load, load_payload, record};
 use crate::vmstate::Local;
 use crate::vmstate::schema::{Body, Handler, Handlers};
-use crate::wire::Feed;
+use crate::wire::{Feed, Span};
 
 /// Everything by which two sections of one device are told apart: what [`Entry`] says but its
 /// machine types and its payload, and what a loader compares.
@@ -207,7 +207,11 @@ impl Shelving {
                 format!("its own payload is not read: {error}"),
             ));
         }
-        let path = |span| loaded.map.path(span);
+        // The how-manieth of its kind it is in its machine is no part of how it looks.
+        let path = |span: &Span<'_>| {
+            let trail = loaded.map.trail(span).into_iter().skip(1).map(|(_, name)| name);
+            trail.chain([span.name.to_owned()]).collect::<Vec<_>>().join(".")
+        };
         let compared = Local::wanted(&loaded.map, payload)
             .map(|(span, bytes)| (path(span), bytes.to_vec()))
             .collect();
@@ -239,21 +243,12 @@ impl Shelving {
                 || entry.varied.is_empty()
                 || !layouts.contains(&layout(looks, entry))
         });
-        // What looked different beside other devices, where sections of one name are numbered, may be
-        // the same.
-        let mut kept: BTreeMap<(String, Vec<u8>), (Entry, BTreeSet<String>)> = BTreeMap::new();
+        let mut payloads: Vec<u8> = Vec::new();
         for (mut entry, machines) in self.found.into_values() {
             let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
             let (from, len) = (place(entry.payload.0), place(entry.payload.1));
-            let bytes = self.payloads.iter().skip(from).take(len).copied().collect();
-            entry.payload.0 = 0;
-            let same = (serde_json::to_string(&entry).unwrap_or_default(), bytes);
-            kept.entry(same).or_insert_with(|| (entry, BTreeSet::new())).1.extend(machines);
-        }
-        let mut payloads = Vec::new();
-        for ((_, bytes), (mut entry, machines)) in kept {
             entry.payload.0 = payloads.len() as u64;
-            payloads.extend(bytes);
+            payloads.extend(self.payloads.iter().skip(from).take(len));
             entry.machines = self.catalogue.ranges(|name| machines.contains(name));
             self.catalogue.entries.push(entry);
         }
@@ -298,8 +293,12 @@ fn outline(stream: &[u8]) -> Option<Outline> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::release::bundle::TraceLog;
+    use crate::release::library::build;
+    use crate::vmstate::Renames;
     use crate::vmstate::schema::Answers;
 
     fn recording(machine: &str, devices: &[&str]) -> Recording {
@@ -398,33 +397,36 @@ mod tests {
         assert_eq!(payloads, [7, 8, 7, 8]);
     }
 
-    /// Beside another of its kind a section has a number in its path, and compares the same.
+    /// The same section in other slots of two machines, and one that compares something else.
     #[test]
-    fn what_is_the_same_is_one_entry() {
+    fn what_compares_the_same_is_one_entry_wherever_it_is() {
+        let field = |name, info| json!({"name": name, "kind": {"leaf": {"info": info, "size": {"fixed": 1}}}});
+        let vmsd = json!({"name": "nic", "version_id": 1, "minimum_version_id": 1,
+            "fields": [field("model", "uint8 equal"), field("irq", "uint8")]});
+        let handlers = ["03.0/nic", "04.0/nic"].map(|idstr| {
+            json!({"idstr": idstr, "instance_id": 0, "alias_id": -1, "version_id": 1,
+                "body": {"vmsd": "nic"}})
+        });
+        let tables = json!({"release": "7.2", "vmsd": {"nic": vmsd}});
+        let list = json!({"release": "7.2", "machine": "pc-i440fx-5.2", "scenario": "none",
+            "origin": "this test", "handlers": handlers});
+        let list: Handlers = serde_json::from_value(list).unwrap();
+        let tables = serde_json::from_value(tables).unwrap();
+        let to = build(&list, &tables, &Renames::default()).unwrap();
         let mut shelf = Shelving::new("7.2", &Reported::default());
-        for name in ["pc-i440fx-5.2", "pc-i440fx-7.2", "pc-i440fx-6.2"] {
-            shelf.catalogue.machines.push(name.to_owned());
-        }
-        shelf.payloads = vec![7, 8, 7, 8, 7, 9];
-        for (path, machine, at) in [
-            ("vga", "pc-i440fx-5.2", 0),
-            ("vga[1]", "pc-i440fx-7.2", 2),
-            ("vga[2]", "pc-i440fx-6.2", 4),
+        for (machine, index, payload) in [
+            ("pc-i440fx-5.2", 0, [7, 8]),
+            ("pc-i440fx-7.2", 1, [7, 9]),
+            ("pc-i440fx-6.2", 1, [6, 8]),
         ] {
-            let entry = Entry { payload: (at, 2), ..nic("", 1) };
-            let looks = Looks {
-                entry: serde_json::to_string(&entry).unwrap(),
-                compared: [(path.to_owned(), vec![7])].into(),
-                subsections: BTreeSet::new(),
-                len: 2,
-            };
-            shelf.found.insert(looks, (entry, [machine.to_owned()].into()));
+            shelf.catalogue.machines.push(machine.to_owned());
+            shelf.keep(nic("", 1), &recording(machine, &["nic"]), &to, index, &payload);
         }
         let (catalogue, payloads) = shelf.done(&Reported::default());
         let mut left: Vec<String> =
             catalogue.entries.iter().map(|entry| entry.machines.join(", ")).collect();
         left.sort();
         assert_eq!(left, ["pc-i440fx-5.2..pc-i440fx-7.2", "pc-i440fx-6.2"]);
-        assert_eq!(payloads, [7, 8, 7, 9]);
+        assert_eq!(payloads, [6, 8, 7, 8]);
     }
 }
