@@ -1,4 +1,4 @@
 //! See `crossload::fuzzing::targets::feed_independence`.
 #![cfg_attr(fuzzing, no_main)]
 
-crossload_fuzz::generated!("feed_independence");
+crossload_fuzz::generated!(feed_independence);

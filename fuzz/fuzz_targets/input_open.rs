@@ -1,4 +1,4 @@
 //! See `crossload::fuzzing::targets::input_open`.
 #![cfg_attr(fuzzing, no_main)]
 
-crossload_fuzz::target!("input_open");
+crossload_fuzz::target!(input_open);

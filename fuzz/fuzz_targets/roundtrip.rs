@@ -1,4 +1,4 @@
 //! See `crossload::fuzzing::targets::roundtrip`.
 #![cfg_attr(fuzzing, no_main)]
 
-crossload_fuzz::generated!("roundtrip");
+crossload_fuzz::generated!(roundtrip);

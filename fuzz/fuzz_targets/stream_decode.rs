@@ -1,7 +1,7 @@
 //! See `crossload::fuzzing::targets::stream_decode`; structure-aware unless `CROSSLOAD_PLAIN` is set.
 #![cfg_attr(fuzzing, no_main)]
 
-crossload_fuzz::target!("stream_decode");
+crossload_fuzz::target!(stream_decode, crossload_fuzz::corpus);
 
 #[cfg(fuzzing)]
 mod structure {

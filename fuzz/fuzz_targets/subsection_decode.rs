@@ -1,4 +1,4 @@
 //! See `crossload::fuzzing::targets::subsection_decode`.
 #![cfg_attr(fuzzing, no_main)]
 
-crossload_fuzz::generated!("subsection_decode");
+crossload_fuzz::generated!(subsection_decode);

@@ -24,9 +24,24 @@ pub use libfuzzer_sys;
 mod feedback;
 pub mod memory;
 
+/// A target by itself. Not by its name: the table of all targets would bring the counters of all of them
+/// into each program.
+#[derive(Debug, Clone, Copy)]
+pub struct Body {
+    /// What it does with an input.
+    pub run: fn(&[u8], &mut Counts) -> Outcome,
+    /// Makes what it needs for all inputs.
+    pub ready: fn(),
+}
+
+/// What the targets that begin with captured streams need: the corpus.
+pub fn corpus() {
+    let _ = fuzzing::pool::pool();
+}
+
 /// Runs one input within bounds.
-fn bounded(target: &Target, bytes: &[u8], counts: &mut Counts) -> Outcome {
-    memory::bound();
+fn bounded(target: Body, bytes: &[u8], counts: &mut Counts) -> Outcome {
+    memory::bound(target.ready);
     let outcome = (target.run)(bytes, counts);
     #[cfg(all(fuzzing, target_os = "linux"))]
     counts.classes.iter().for_each(|class| feedback::note(*class));
@@ -62,8 +77,7 @@ fn counts() -> Counts {
 ///
 /// # Panics
 /// When the target fails: the panic is the crash that a fuzzer looks for.
-pub fn run(name: &str, bytes: &[u8]) {
-    let Some(target) = target(name) else { panic!("no target is called {name}") };
+pub fn run(target: Body, bytes: &[u8]) {
     let outcome = COUNTS.with_borrow_mut(|reported| bounded(target, bytes, &mut reported.0));
     if let Err(failure) = outcome {
         // The table of a run that ends so is told here.
@@ -99,9 +113,10 @@ fn files(target: &Target, args: &[String]) -> Result<String, String> {
             .map_err(|f| f.to_string());
     }
     let mut counts = Counts { strict: Strict::from_environment()?, ..Counts::default() };
+    let body = Body { run: target.run, ready: corpus };
     for path in args {
         let bytes = std::fs::read(path).map_err(|e| format!("{path}: {e}"))?;
-        bounded(target, &bytes, &mut counts).map_err(|failure| format!("{path}: {failure}"))?;
+        bounded(body, &bytes, &mut counts).map_err(|failure| format!("{path}: {failure}"))?;
     }
     Ok(counts.to_string())
 }
@@ -116,13 +131,19 @@ pub fn put(new: &[u8], into: &mut [u8], room: usize) -> usize {
 /// The whole of a target's program.
 #[macro_export]
 macro_rules! target {
-    ($name:literal) => {
+    ($name:ident) => {
+        $crate::target!($name, || ());
+    };
+    ($name:ident, $ready:expr) => {
         #[cfg(fuzzing)]
-        $crate::libfuzzer_sys::fuzz_target!(|bytes: &[u8]| $crate::run($name, bytes));
+        $crate::libfuzzer_sys::fuzz_target!(|bytes: &[u8]| $crate::run(
+            $crate::Body { run: $crate::fuzzing::targets::$name::run, ready: $ready },
+            bytes
+        ));
 
         #[cfg(not(fuzzing))]
         fn main() -> std::process::ExitCode {
-            $crate::replay($name)
+            $crate::replay(stringify!($name))
         }
     };
 }
@@ -172,8 +193,11 @@ macro_rules! mutator {
 /// they are, as what these come to is kept; now and then all are new ones.
 #[macro_export]
 macro_rules! generated {
-    ($name:literal) => {
-        $crate::target!($name);
+    ($name:ident) => {
+        $crate::generated!($name, || ());
+    };
+    ($name:ident, $ready:expr) => {
+        $crate::target!($name, $ready);
         #[cfg(fuzzing)]
         $crate::libfuzzer_sys::fuzz_mutator!(|data: &mut [u8],
                                               size: usize,

@@ -23,16 +23,15 @@ mod space {
         let _ = setrlimit(Resource::As, Rlimit { current, maximum });
     }
 
-    /// Sets the bound if it is time to.
-    pub fn bound() {
+    /// Sets the bound if it is time to. What `ready` makes once for all inputs is not counted.
+    pub fn bound(ready: fn()) {
         let turn = TURN.get();
         TURN.set((turn + 1) % super::EVERY);
         if turn > 0 {
             return;
         }
-        // What is made of the corpus as a whole is not counted.
         lift();
-        let _ = crate::fuzzing::pool::pool();
+        ready();
         // Pages of the whole address space come first.
         let Ok(text) = std::fs::read_to_string("/proc/self/statm") else { return };
         let pages = text.split_whitespace().next().and_then(|n| n.parse::<u64>().ok());
@@ -51,7 +50,7 @@ pub use space::{bound, lift};
 
 /// Elsewhere libFuzzer's `-rss_limit_mb` is the only bound.
 #[cfg(not(target_os = "linux"))]
-pub fn bound() {}
+pub fn bound(_ready: fn()) {}
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
@@ -60,7 +59,7 @@ mod tests {
     #[test]
     fn an_input_that_wants_too_much_memory_does_not_get_it() {
         let ask = |bytes: u64| Vec::<u8>::new().try_reserve_exact(bytes as usize);
-        bound();
+        bound(|| ());
         assert!(ask(MOST / 2).is_ok());
         assert!(ask(MOST + (MOST / 2)).is_err());
         lift();

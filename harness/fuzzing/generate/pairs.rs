@@ -51,10 +51,18 @@ impl Pair {
     }
 }
 
+/// One that is kept; none where the choices come to nothing.
+#[derive(Debug)]
+struct Entry {
+    pair: Option<Box<Pair>>,
+    /// Whether it was asked for once more since room was made.
+    again: bool,
+}
+
 /// What is kept.
 #[derive(Debug, Default)]
 struct Kept {
-    pairs: HashMap<Vec<u8>, Option<Box<Pair>>>,
+    pairs: HashMap<Vec<u8>, Entry>,
     /// Of the pair that is asked for.
     key: Vec<u8>,
 }
@@ -64,15 +72,25 @@ impl Kept {
         self.key.clear();
         self.key.push(often);
         self.key.extend_from_slice(shape);
-        if !self.pairs.contains_key(&self.key) {
-            // Those in use come back soon.
-            if self.pairs.len() >= MOST {
-                self.pairs.clear();
-            }
+        if let Some(entry) = self.pairs.get_mut(&self.key) {
+            entry.again = true;
+        } else {
+            self.make_room();
             let pair = Pair::make(shape, often).map(Box::new);
-            self.pairs.insert(self.key.clone(), pair);
+            self.pairs.insert(self.key.clone(), Entry { pair, again: false });
         }
-        self.pairs.get_mut(&self.key)?.as_deref_mut()
+        self.pairs.get_mut(&self.key)?.pair.as_deref_mut()
+    }
+
+    /// Most choices are tried once; those of inputs that a fuzzer goes on from come back.
+    fn make_room(&mut self) {
+        if self.pairs.len() < MOST {
+            return;
+        }
+        self.pairs.retain(|_, entry| std::mem::take(&mut entry.again));
+        if self.pairs.len() > MOST / 4 * 3 {
+            self.pairs.clear();
+        }
     }
 }
 
