@@ -20,6 +20,12 @@ use fuzzing::{Outcome, Target, smoke, target};
 #[doc(hidden)]
 pub use libfuzzer_sys;
 
+/// A case is hundreds of small pieces of memory. What this one asks the system for counts against the
+/// [bound](memory), as it does with the usual one.
+#[cfg(jemalloc)]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[cfg(all(fuzzing, target_os = "linux"))]
 mod feedback;
 pub mod memory;

@@ -63,6 +63,9 @@ const RUN_STATES: [&str; 17] = [
     "preconfig",
 ];
 
+/// `PL011_FIFO_DEPTH`.
+const PL011_FIFO: i64 = 16;
+
 /// `HF_GUEST_MASK`.
 const GUEST_MODE: u64 = 1 << 21;
 
@@ -112,6 +115,7 @@ pub fn has(vmsd: &str) -> bool {
             | "hpet"
             | "USBDevice"
             | "lsiscsi"
+            | "pl011"
     )
 }
 
@@ -311,6 +315,15 @@ pub fn post_load(
                 from(2, 1) && !from(4, 0) && (index < 0 || len < 0 || index > len || len > 4096)
             };
             if wrong { refuse(format!("USB setup index {index}, length {len}")) } else { Ok(()) }
+        }
+        // pl011_post_load (8.0 on): where the next character is, and how many there are.
+        "pl011" if from(8, 0) => {
+            let (place, count) = (signed("read_pos"), signed("read_count"));
+            if (0..PL011_FIFO).contains(&place) && (0..=PL011_FIFO).contains(&count) {
+                Ok(())
+            } else {
+                refuse(format!("character {place} of {count}: the FIFO has {PL011_FIFO}"))
+            }
         }
         "lsiscsi" if from(3, 1) && !(0..=8).contains(&signed("msg_len")) => {
             refuse(format!("message length {}, expected 0 to 8", signed("msg_len")))

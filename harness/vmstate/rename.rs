@@ -107,6 +107,9 @@ impl Renames {
     /// it as unused bytes.
     #[must_use]
     pub fn of(&self, vmsd: &str, name: &str) -> (String, bool) {
+        if self.rename.is_empty() && self.dropped.is_empty() {
+            return (name.to_string(), false);
+        }
         let asked = self.asked.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = asked.get(vmsd).and_then(|fields| fields.get(name)) {
             return (known.canonical.clone(), known.may_drop);

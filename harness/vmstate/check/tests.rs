@@ -91,6 +91,11 @@ const PIO: &str = "end_transfer_fn_idx";
 #[case("10.0", "pc-i440fx-2.4.desk", &[("lsiscsi", "msg_len", 9)], "message length 9, expected 0 to 8")]
 #[case("10.0", "pc-i440fx-2.4.desk", &[("lsiscsi", "msg_len", MINUS)], "message length -1, expected 0 to 8")]
 #[case("3.0.0", "pc-i440fx-2.4.desk", &[("lsiscsi", "msg_len", 9)], "")]
+#[case("10.0", "aarch64/virt-7.2.bare", &[("pl011", "read_pos", 15), ("pl011", "read_count", 16)], "")]
+#[case("10.0", "aarch64/virt-7.2.bare", &[("pl011", "read_pos", 16)], "character 16 of 0: the FIFO has 16")]
+#[case("10.0", "aarch64/virt-7.2.bare", &[("pl011", "read_count", 17)], "character 0 of 17: the FIFO has 16")]
+#[case("10.0", "aarch64/virt-7.2.bare", &[("pl011", "read_count", MINUS >> 32)], "character 0 of -1: the FIFO has 16")]
+#[case("7.2", "aarch64/virt-7.2.bare", &[("pl011", "read_pos", 16)], "")]
 #[case("10.0", "pc-q35-7.2.q35", &[("e1000e", "subsys", 7)], "subsys is not that of the local device")]
 #[case("10.0", "pc-q35-7.2.q35", &[("e1000e", "subsys_ven", 7)], "subsys_ven is not that of the local device")]
 fn a_value_is_checked(
