@@ -156,8 +156,14 @@ pub fn modelled(to: &Destination, loaded: &Loaded<'_>, stream: &[u8]) -> Vec<Eve
     let mut events = Vec::new();
     let mut whole = false;
     let mut last: Option<&Span<'_>> = None;
+    // The list that the last mark began an element of.
+    let mut list: Option<&Span<'_>> = None;
     // Subsections of the section so far, by name.
     let mut subsections: Vec<&str> = Vec::new();
+    let begins = |span: &Span<'_>| {
+        let at = usize::try_from(span.offset).unwrap_or(usize::MAX);
+        stream.get(at).is_some_and(|mark| *mark != 0)
+    };
     for span in loaded.map.spans() {
         match (span.info, span.name) {
             ("framing", "section header") => {
@@ -173,6 +179,13 @@ pub fn modelled(to: &Destination, loaded: &Loaded<'_>, stream: &[u8]) -> Vec<Eve
             ("framing", _) => {}
             // Of the marker of an element that is NULL, or is not, no release has an event.
             ("nullptr" | "ptr-marker", _) => {}
+            // A list in which something is has no event of its own, as a structure has none.
+            ("list mark", _) if begins(span) => list = Some(span),
+            ("list mark", name)
+                if list.is_some_and(|l| l.name == name && l.parent == span.parent) =>
+            {
+                list = None;
+            }
             ("subsection", name) => {
                 events.push(Event::Subsection(name.to_owned()));
                 subsections.push(name);

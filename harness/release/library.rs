@@ -1,5 +1,6 @@
 //! From a corpus to destinations: tables and handlers compiled, local values read off fixtures.
 
+mod lists;
 mod renamed;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -294,7 +295,7 @@ impl Library {
     }
 }
 
-/// The tables of all releases of an architecture, completed from each other.
+/// The tables of all releases of an architecture, completed from each other and by what is known of lists.
 fn read_tables(
     corpus: &Corpus,
     renames: &Renames,
@@ -308,6 +309,7 @@ fn read_tables(
     let read = releases.par_iter().map(one).collect::<Result<Vec<_>, _>>()?;
     let mut tables = read.into_iter().flatten().collect();
     renamed::complete(&mut tables, renames);
+    lists::complete(&mut tables);
     Ok(tables)
 }
 
