@@ -1,19 +1,17 @@
 //! The main loop: a stream into a destination (`qemu_loadvm_state`, wire reference 2, 3 and 9.3).
 
-use std::collections::HashMap;
 use std::io::Read;
 
+use super::command::{self, MAX_PACKAGES, Outcome};
 use super::destination::{Body, Destination, Handler};
-use super::platform::{self, Table};
-use super::ram::{self, RamState};
-use super::{FORMAT, MAGIC, block, command, configuration, record};
+use super::progress::{End, Load, MAX_SECTIONS, Section};
+use super::{FORMAT, MAGIC, block, configuration, platform, ram, record};
 use crate::dialect::machine::Generation;
-use crate::dialect::{Capabilities, Dialect, PartLookup};
+use crate::dialect::{Capabilities, PartLookup};
+use crate::vmstate::Walk;
 use crate::vmstate::codec::{clock, slirp, virtio};
 use crate::vmstate::flow::c_string;
-use crate::vmstate::walk::Context;
-use crate::vmstate::{Loader, Walk};
-use crate::wire::map::Item;
+use crate::vmstate::progress::{Context, Engine};
 use crate::wire::{Error, Fault, Feed, Kind, Map, Reader, Result, Span, planted};
 
 /// What a load came to.
@@ -65,60 +63,6 @@ impl Loaded<'_> {
 
 /// Items that a map has room for from the start.
 const MOST_ROOM: usize = 256;
-
-/// One START, PART, END or FULL record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Section {
-    /// Record type.
-    pub record: u8,
-    /// Offset of the record's first byte.
-    pub offset: u64,
-    /// Section id of the source.
-    pub id: u32,
-    /// Name as received; empty for PART and END.
-    pub idstr: Vec<u8>,
-    /// Instance as received.
-    pub instance_id: u32,
-    /// Version as received, or as started.
-    pub version_id: u32,
-    /// Index of the destination's handler.
-    pub handler: usize,
-    /// Offset of the first byte of the payload.
-    pub body: u64,
-    /// Offset after the payload.
-    pub end: u64,
-}
-
-/// The state of a load.
-pub(super) struct Load<'s, 'd> {
-    pub(super) to: &'d Destination,
-    pub(super) io: Loader<'s, 'd>,
-    pub(super) sections: Vec<Section>,
-    pub(super) ram: RamState,
-    /// The hash table of a pseries guest.
-    pub(super) table: Table,
-    pub(super) notes: Vec<String>,
-    /// Up to 2.9: what PART and END look up, handler and version of the newest record of an id.
-    started: HashMap<u32, (usize, u32)>,
-    /// 2.10 on: what each handler remembers of the record that it was started by.
-    remembered: Vec<(u32, u32)>,
-    /// Packages being loaded.
-    pub(super) packages: u32,
-    /// Capabilities that commands and page records show.
-    pub(super) shown: Capabilities,
-    /// Whether the destination's capabilities are asked for; not by one who only wants to know what
-    /// a source wrote.
-    pub(super) asks: bool,
-}
-
-/// Why the main loop ended without an error.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// At the end-of-stream byte.
-    Eof,
-    /// At the command that hands over to the guest.
-    Quit,
-}
 
 /// Loads a stream into a destination under a feed.
 pub fn load<'d>(to: &'d Destination, source: &mut dyn Read, feed: &Feed) -> Loaded<'d> {
@@ -231,39 +175,7 @@ fn loaded<'d>(mut load: Load<'_, 'd>, refused: Option<Box<Error>>) -> Loaded<'d>
     }
 }
 
-impl<'s, 'd> Load<'s, 'd> {
-    /// At the start of a stream.
-    pub(super) fn new(to: &'d Destination, reader: Reader<'s>) -> Self {
-        Load {
-            to,
-            io: Loader::new(reader, &to.dialect),
-            sections: Vec::new(),
-            ram: RamState::default(),
-            table: Table::default(),
-            notes: Vec::new(),
-            started: HashMap::new(),
-            remembered: vec![(0, 0); to.handlers.len()],
-            packages: 0,
-            shown: Capabilities::default(),
-            asks: true,
-        }
-    }
-
-    /// The destination's capabilities, if they are asked for.
-    pub(super) fn capabilities(&self) -> Option<Capabilities> {
-        self.to.dialect.capabilities.filter(|_| self.asks)
-    }
-
-    pub(super) fn dialect(&self) -> &'d Dialect {
-        &self.to.dialect
-    }
-
-    /// Notes that everything since `at` was a framing record.
-    pub(super) fn framing(&mut self, name: &'d str, at: u64) {
-        let len = self.io.reader.offset() - at;
-        self.io.map.note(Item::framing(name), at, len);
-    }
-
+impl<'d> Load<'_, 'd> {
     fn whole(&mut self) -> Result<()> {
         if self.dialect().blocks_unmigratable
             && let Some(name) = self.unmigratable()
@@ -327,13 +239,42 @@ impl<'s, 'd> Load<'s, 'd> {
                 kind @ (record::START | record::FULL) => self.first(kind, at)?,
                 kind @ (record::PART | record::END) => self.further(kind, at)?,
                 record::COMMAND if self.dialect().commands.is_some() => {
-                    if let Some(end) = command::load(self, at)? {
+                    if let Some(end) = self.command(at)? {
                         return Ok(end);
                     }
                 }
                 found => return Err(Kind::UnknownSectionType { found }.at(at)),
             }
         }
+    }
+
+    /// The command whose type byte was at `at`, with the package that it may announce.
+    pub(super) fn command(&mut self, at: u64) -> Result<Option<End>> {
+        match command::load(self, at)? {
+            Outcome::Done => Ok(None),
+            Outcome::End(end) => Ok(Some(end)),
+            Outcome::Package(size) => self.package(size).map(|()| None),
+        }
+    }
+
+    /// A section stream of `size` bytes without a header, loaded from a buffer of its own.
+    fn package(&mut self, size: u64) -> Result<()> {
+        let end = self.io.reader.offset().saturating_add(size);
+        self.packages += 1;
+        if self.packages > MAX_PACKAGES {
+            let at = self.io.reader.offset();
+            return Err(command::too_deep(at));
+        }
+        self.records()?;
+        self.packages -= 1;
+        let at = self.io.reader.offset();
+        if at > end {
+            // The buffer ended inside a record.
+            return Err(Kind::EndOfInput { missing: at - end }.at(end));
+        }
+        self.io.reader.skip(end - at)?;
+        self.framing("rest of package", at);
+        Ok(())
     }
 
     /// START and FULL: the handler is found by name and instance.
@@ -521,9 +462,6 @@ impl<'s, 'd> Load<'s, 'd> {
         Ok(())
     }
 }
-
-/// Sections remembered for reports, and ids for later parts; a hostile stream may have any number.
-const MAX_SECTIONS: usize = 1 << 16;
 
 /// A header that is not as expected, unless its bytes could not be read at all.
 fn header_error(read: Result<()>, unexpected: Box<Error>) -> Box<Error> {

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`destination`] | what a stream is loaded into: rules, handlers, descriptions, local values |
 //! | [`mod@load`] | the main loop |
+//! | `progress` | a load in progress: what the loop and the readers of sections share |
 //! | `configuration` | the configuration section |
 //! | [`command`] | migration commands |
 //! | [`ram`] | the `ram` section |
@@ -30,15 +31,17 @@ pub mod frames;
 pub mod load;
 pub mod multifd;
 pub mod platform;
+mod progress;
 pub mod ram;
 pub mod save;
 pub mod vmdescription;
 
-pub use destination::{Body, Destination, Handler};
+pub use destination::{Body, Destination, Handler, Platform};
 pub use load::{
-    Loaded, Section, load, load_bytes, load_into, load_outline, load_own, load_payload,
-    load_tersely, outline_own,
+    Loaded, load, load_bytes, load_into, load_outline, load_own, load_payload, load_tersely,
+    outline_own,
 };
+pub use progress::Section;
 
 /// First four bytes of a stream: `QEVM`.
 pub const MAGIC: u32 = 0x5145_564d;

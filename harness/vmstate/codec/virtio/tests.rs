@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::dialect::Dialect;
 use crate::vmstate::compiled::Vmsd;
-use crate::vmstate::walk::Context;
+use crate::vmstate::flow::Name;
+use crate::vmstate::progress::Context;
 use crate::vmstate::{Loader, Local, Renames, Saver, Values};
 use crate::wire::{Error, Feed, Map, Reader};
 
