@@ -64,46 +64,43 @@ impl Loaded<'_> {
 /// Items that a map has room for from the start.
 const MOST_ROOM: usize = 256;
 
+/// How a stream is loaded, where that is not as [`load()`] does it.
+#[derive(Debug, Default)]
+pub struct LoadOptions<'d> {
+    /// The map to fill, such as a [bounded](Map::bounded) one.
+    pub map: Map<'d>,
+    /// In outline: an array of structs that all have the same layout is one item of the map. Where two
+    /// outlines of the same bytes part, the whole maps may part elsewhere, or not at all; where they do
+    /// not, neither do the whole maps.
+    pub outline: bool,
+    /// The destination wrote the stream itself, with whatever capabilities it had: they are not asked
+    /// for.
+    pub own: bool,
+}
+
+impl<'d> LoadOptions<'d> {
+    /// Into this map, and else as usual.
+    #[must_use]
+    pub fn with_map(map: Map<'d>) -> Self {
+        LoadOptions { map, ..LoadOptions::default() }
+    }
+}
+
 /// Loads a stream into a destination under a feed.
 pub fn load<'d>(to: &'d Destination, source: &mut dyn Read, feed: &Feed) -> Loaded<'d> {
-    load_into(to, source, feed, Map::new())
+    load_with(to, source, feed, LoadOptions::default())
 }
 
-/// The same with the map to fill, such as a [bounded](Map::bounded) one.
-pub fn load_into<'d>(
+/// The same with options.
+pub fn load_with<'d>(
     to: &'d Destination,
     source: &mut dyn Read,
     feed: &Feed,
-    map: Map<'d>,
-) -> Loaded<'d> {
-    run(Load::new(to, Reader::new(source, feed)), map)
-}
-
-/// The same in outline: an array of structs that all have the same layout is one item of the map.
-/// Where two outlines of the same bytes part, the whole maps may part elsewhere, or not at all;
-/// where they do not, neither do the whole maps.
-pub fn load_outline<'d>(
-    to: &'d Destination,
-    source: &mut dyn Read,
-    feed: &Feed,
-    map: Map<'d>,
+    options: LoadOptions<'d>,
 ) -> Loaded<'d> {
     let mut load = Load::new(to, Reader::new(source, feed));
-    load.io.outline = true;
-    run(load, map)
-}
-
-/// Outlines what `from` wrote itself, as [`load_own`] reads it.
-pub fn outline_own<'d>(from: &'d Destination, source: &mut dyn Read, feed: &Feed) -> Loaded<'d> {
-    let mut load = Load::new(from, Reader::new(source, feed));
-    (load.asks, load.io.outline) = (false, true);
-    run(load, Map::new())
-}
-
-/// Reads what `from` wrote itself, with whatever capabilities it had.
-pub fn load_own<'d>(from: &'d Destination, source: &mut dyn Read, feed: &Feed) -> Loaded<'d> {
-    let load = Load::new(from, Reader::new(source, feed));
-    run(Load { asks: false, ..load }, Map::new())
+    (load.asks, load.io.outline) = (!options.own, options.outline);
+    run(load, options.map)
 }
 
 /// Loads a stream that is in memory: the same outcome, sooner if it is a small one.

@@ -37,10 +37,7 @@ pub mod save;
 pub mod vmdescription;
 
 pub use destination::{Body, Destination, Handler, Platform};
-pub use load::{
-    Loaded, load, load_bytes, load_into, load_outline, load_own, load_payload, load_tersely,
-    outline_own,
-};
+pub use load::{LoadOptions, Loaded, load, load_bytes, load_payload, load_tersely, load_with};
 pub use progress::Section;
 
 /// First four bytes of a stream: `QEVM`.
