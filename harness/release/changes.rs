@@ -21,6 +21,7 @@ pub mod align;
 pub mod compare;
 pub mod descriptions;
 pub mod gates;
+mod leaf;
 pub mod what;
 
 #[cfg(test)]

@@ -4,62 +4,16 @@ use std::io::Read;
 
 use super::command::{self, MAX_PACKAGES, Outcome};
 use super::destination::{Body, Destination, Handler};
+use super::loaded::Loaded;
 use super::progress::{End, Load, MAX_SECTIONS, Section};
 use super::{FORMAT, MAGIC, block, configuration, platform, ram, record};
+use crate::dialect::PartLookup;
 use crate::dialect::machine::Generation;
-use crate::dialect::{Capabilities, PartLookup};
 use crate::vmstate::Walk;
 use crate::vmstate::codec::{clock, slirp, virtio};
 use crate::vmstate::flow::c_string;
 use crate::vmstate::progress::{Context, Engine};
-use crate::wire::{Error, Fault, Feed, Kind, Map, Reader, Result, Span, planted};
-
-/// What a load came to.
-#[derive(Debug)]
-pub struct Loaded<'d> {
-    /// What was read as what.
-    pub map: Map<'d>,
-    /// The refusal, if it was one.
-    pub refused: Option<Box<Error>>,
-    /// Offset of the first byte that was not read.
-    pub stopped: u64,
-    /// Bytes that had left the source by then; what a metered feed sees.
-    pub taken: u64,
-    /// Look-aheads for a subsection that gave up on a short read: offsets.
-    pub gave_up: Vec<u64>,
-    /// Fields that a section's version does not have yet: paths.
-    pub absent: Vec<String>,
-    /// Fields and elements that the engine came by: its work, which the bytes read
-    /// [bound](crate::vmstate::walk::most_steps).
-    pub steps: u64,
-    /// Section records in stream order.
-    pub sections: Vec<Section>,
-    /// RAM blocks that the stream announced.
-    pub blocks: Vec<(Vec<u8>, u64)>,
-    /// Pages of blocks at fixed places: where each block's begin, with their bitmap, and end.
-    pub placed: Vec<(u64, u64)>,
-    /// Capabilities that the source had on, as far as the stream shows them.
-    pub shown: Capabilities,
-    /// Refusals that their caller in the loader ignored, and read on: what came of the item is not
-    /// what was sent (codecs, trap 7).
-    pub ignored: Vec<Box<Error>>,
-    /// Things worth telling that did not fail the load.
-    pub notes: Vec<String>,
-}
-
-impl Loaded<'_> {
-    /// The bytes of the first field whose path ends with `field`, in the first section whose name
-    /// ends with `device`; `None` if it was not read.
-    #[must_use]
-    pub fn value<'s>(&self, stream: &'s [u8], device: &[u8], field: &str) -> Option<&'s [u8]> {
-        let section = self.sections.iter().find(|s| s.idstr.ends_with(device))?;
-        let inside = |span: &&Span<'_>| (section.body..section.end).contains(&span.offset);
-        let mut spans = self.map.spans().iter().filter(inside);
-        let span = spans.find(|span| self.map.path(span).ends_with(field))?;
-        let (from, len) = (usize::try_from(span.offset).ok()?, usize::try_from(span.len).ok()?);
-        stream.get(from..)?.get(..len)
-    }
-}
+use crate::wire::{Error, Fault, Feed, Kind, Map, Reader, Result, planted};
 
 /// Items that a map has room for from the start.
 const MOST_ROOM: usize = 256;
@@ -139,37 +93,13 @@ pub fn load_payload<'d>(
         let idstr = to.handlers.get(index).map(|h| h.idstr.clone()).unwrap_or_default();
         refused = Some(Kind::FooterMissing { idstr, found: 0 }.at(at));
     }
-    loaded(load, refused)
+    Loaded::of(load, refused)
 }
 
 fn run<'d>(mut load: Load<'_, 'd>, map: Map<'d>) -> Loaded<'d> {
     load.io.map = map;
     let refused = load.whole().err();
-    loaded(load, refused)
-}
-
-fn loaded<'d>(mut load: Load<'_, 'd>, refused: Option<Box<Error>>) -> Loaded<'d> {
-    let ignored = load.io.ignored.iter().map(|e| format!("refused, and nobody asked: {e}"));
-    load.notes.extend(ignored);
-    Loaded {
-        refused,
-        stopped: load.io.reader.offset(),
-        taken: load.io.reader.taken(),
-        map: load.io.map,
-        gave_up: load.io.gave_up,
-        absent: load.io.absent,
-        steps: load.io.steps,
-        sections: load.sections,
-        placed: load.ram.placed,
-        shown: Capabilities {
-            ignore_shared: load.ram.shared,
-            mapped_ram: load.ram.mapped,
-            ..load.shown
-        },
-        blocks: load.ram.blocks,
-        ignored: load.io.ignored,
-        notes: load.notes,
-    }
+    Loaded::of(load, refused)
 }
 
 impl<'d> Load<'_, 'd> {

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`destination`] | what a stream is loaded into: rules, handlers, descriptions, local values |
 //! | [`mod@load`] | the main loop |
+//! | `loaded` | what a load came to |
 //! | `progress` | a load in progress: what the loop and the readers of sections share |
 //! | `configuration` | the configuration section |
 //! | [`command`] | migration commands |
@@ -29,6 +30,7 @@ mod configuration;
 pub mod destination;
 pub mod frames;
 pub mod load;
+mod loaded;
 pub mod multifd;
 pub mod platform;
 mod progress;
@@ -37,7 +39,8 @@ pub mod save;
 pub mod vmdescription;
 
 pub use destination::{Body, Destination, Handler, Platform};
-pub use load::{LoadOptions, Loaded, load, load_bytes, load_payload, load_tersely, load_with};
+pub use load::{LoadOptions, load, load_bytes, load_payload, load_tersely, load_with};
+pub use loaded::Loaded;
 pub use progress::Section;
 
 /// First four bytes of a stream: `QEVM`.

@@ -4,7 +4,7 @@
 //! taken over as they are. What is written where goes into a map, the truth about the stream.
 
 use super::destination::{Body, Destination};
-use super::load::Loaded;
+use super::loaded::Loaded;
 use super::progress::Section;
 use super::{FORMAT, MAGIC, record};
 use crate::dialect::Generation;

@@ -14,7 +14,7 @@
 //! | `items` | items and descriptions as every part sends them |
 //! | `iommu` | domains of virtio-iommu |
 //! | `mem` | sizes and blocks of virtio-mem |
-//! | `tables` | descriptions that no importer sees, because hand-written code reaches them |
+//! | `tables`, `descriptions` | descriptions that no importer sees, because hand-written code reaches them |
 //!
 //! Item names are the same in every release, whatever its code calls them, so that maps of two
 //! releases can be compared. Checks that read guest memory or host features cannot be decided
@@ -24,6 +24,7 @@
 mod balloon;
 mod blk;
 mod common;
+mod descriptions;
 mod fitting;
 pub mod gpu;
 mod iommu;
@@ -47,7 +48,7 @@ use crate::wire::{Kind, Result};
 
 use items::{described, from};
 
-pub use tables::descriptions;
+pub use descriptions::descriptions;
 
 /// A device whose part is modelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
