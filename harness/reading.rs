@@ -47,7 +47,7 @@ use std::path::Path;
 use crate::input::{self, Facts, InputError, Options, Source};
 use crate::release::described::{self, Described};
 use crate::stream::frames::{Depth, GUESSED, UNENDED, scan};
-use crate::stream::{Destination, Loaded, load_into};
+use crate::stream::{Destination, LoadOptions, Loaded, load_with};
 use crate::vmstate::flow::c_string;
 use crate::wire::{Error, Feed, Map, Span};
 
@@ -244,7 +244,8 @@ impl Stream {
     }
 
     fn load<'d>(&self, to: &'d Destination) -> Loaded<'d> {
-        load_into(to, &mut self.source.again(), &Feed::Bulk, Map::bounded(MOST))
+        let options = LoadOptions::with_map(Map::bounded(MOST));
+        load_with(to, &mut self.source.again(), &Feed::Bulk, options)
     }
 }
 

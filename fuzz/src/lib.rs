@@ -13,7 +13,7 @@ use std::process::ExitCode;
 pub use crossload_fuzz_body::fuzzing;
 
 use fuzzing::counters::Counts;
-use fuzzing::oracle::Strict;
+use fuzzing::strict::Strict;
 use fuzzing::{Outcome, Target, smoke, target};
 
 #[cfg(fuzzing)]

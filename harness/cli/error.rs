@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use super::source::SourceError;
+use crate::input::InputError;
 use crate::lab::drift::DriftError;
 use crate::lab::vendors::VendorError;
 use crate::matrix::config::ConfigError;
@@ -52,7 +52,7 @@ pub enum CliError {
     #[error("nothing to load: no fixture is left by these options")]
     NothingToLoad,
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Source(#[from] InputError),
     #[error("{name}: {why}")]
     Stream { name: String, why: String },
     #[error("{name}: {source}")]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{CliError, Said, input};
 #[cfg(unix)]
 use crate::matrix::Config;
-use crate::matrix::config::{default_for, missing_from};
+use crate::matrix::draft::{default_for, missing_from};
 #[cfg(unix)]
 use crate::qemu::{QemuError, claim};
 use crate::release::corpus::Corpus;

@@ -13,7 +13,7 @@ use super::source::StreamOptions;
 use super::{CliError, Said};
 use crate::input::Source;
 use crate::report::dump::{self, Dump, Filter};
-use crate::stream::{FORMAT, MAGIC, load_into};
+use crate::stream::{FORMAT, LoadOptions, MAGIC, load_with};
 use crate::wire::{Feed, Kind, Map, Reader};
 use read::{about, concluded, reader, rest};
 
@@ -124,7 +124,8 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let begun = lock(&dump).0.begin(Some(&about));
     lock(&dump).1 = begun;
     let map = Map::streamed(ITEMS, rows.clone());
-    let loaded = load_into(by.destination(), &mut source.again(), &Feed::Bulk, map);
+    let loaded =
+        load_with(by.destination(), &mut source.again(), &Feed::Bulk, LoadOptions::with_map(map));
     rows(&loaded.map);
     let left = rest(&mut source, loaded.stopped).map_err(|e| source.failed(e))?;
     let mut dump = lock(&dump);

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::CliError;
-pub use crate::input::InputError as SourceError;
 use crate::input::{self, LIMIT, Source};
 
 /// What may be said of a file with a stream in it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::generate::Features;
-use super::oracle::Strict;
+use super::strict::Strict;
 use crate::trace::Verdict;
 
 /// Most that feedback tells apart of one execution.

@@ -9,7 +9,7 @@
 use std::fmt::Write;
 
 use super::Failure;
-use super::ambiguity::{self, Cause, Prediction, Truth};
+use super::ambiguity::{self, Prediction, Truth};
 use super::counters::Counts;
 use super::generate::Side;
 use crate::dialect::{AfterEnd, Dialect};
@@ -30,48 +30,6 @@ pub struct To<'c> {
     pub compiled: &'c Destination,
     /// The rules as they should be.
     pub expected: &'c Dialect,
-}
-
-/// Which misparses that the protocol allows are failures, too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Strict {
-    /// None of them.
-    #[default]
-    No,
-    /// All of them.
-    All,
-    /// Those through one gap.
-    Only(Cause),
-}
-
-impl Strict {
-    /// What `CROSSLOAD_STRICT` says: `1`, or the [key](Cause::key) of a cause.
-    ///
-    /// # Errors
-    /// A value that is neither, with those that are expected.
-    pub fn from_environment() -> Result<Self, String> {
-        let value = std::env::var("CROSSLOAD_STRICT").unwrap_or_default();
-        match value.as_str() {
-            "" | "0" => Ok(Strict::No),
-            "1" => Ok(Strict::All),
-            key => match Cause::ALL.into_iter().find(|c| c.key() == key) {
-                Some(cause) => Ok(Strict::Only(cause)),
-                None => {
-                    let keys: Vec<&str> = Cause::ALL.iter().map(|c| c.key()).collect();
-                    Err(format!(
-                        "CROSSLOAD_STRICT={key}: expected 0, 1 or one of {}",
-                        keys.join(", ")
-                    ))
-                }
-            },
-        }
-    }
-
-    /// Whether a misparse through this gap is a failure.
-    #[must_use]
-    pub fn forbids(self, cause: Cause) -> bool {
-        self == Strict::All || self == Strict::Only(cause)
-    }
 }
 
 /// Checks a load of `written`, and counts its verdict. Returns what the second opinion said.

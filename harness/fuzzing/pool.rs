@@ -4,16 +4,16 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::follow;
+use super::follow::{self, Baseline};
 use super::mutate::counted::Counted;
 use super::mutate::records;
 use crate::release::corpus::Corpus;
 use crate::release::library::Library;
 use crate::release::provenance::Fixture;
-use crate::stream::{Destination, load_bytes};
-use crate::trace::{Meaning, verdict};
+use crate::stream::Destination;
+use crate::trace::Meaning;
+use crate::wire::Map;
 use crate::wire::fault::without_faults;
-use crate::wire::{Feed, Map};
 
 /// Largest fixture that is used, in bytes, but for the smallest of each scenario: executions per
 /// second matter more than the last machine type.
@@ -43,27 +43,6 @@ pub struct Original {
     pub records: usize,
     /// Numbers of elements in it.
     pub counted: Vec<Counted>,
-}
-
-/// How the unchanged fixture is read by the destination.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Baseline {
-    /// Where reading parts from meaning, if it does.
-    pub parts: Option<u64>,
-    /// Whether it is accepted.
-    pub accepted: bool,
-    /// The first byte that is not read.
-    pub stopped: u64,
-}
-
-impl Baseline {
-    /// Loads it.
-    #[must_use]
-    pub fn of(original: &Original, to: &Destination) -> Self {
-        let loaded = load_bytes(to, &original.stream, &Feed::Bulk);
-        let (_, parts) = verdict::outline(&original.map, &loaded);
-        Baseline { parts, accepted: loaded.refused.is_none(), stopped: loaded.stopped }
-    }
 }
 
 /// A fixture and a destination for it.
@@ -155,7 +134,8 @@ impl Pool {
     #[must_use]
     pub fn baseline(&self, pair: &Pair) -> Baseline {
         let mut known = self.baselines.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = || without_faults(|| Baseline::of(pair.original, pair.to));
+        let read =
+            || without_faults(|| Baseline::of(&pair.original.stream, &pair.original.map, pair.to));
         *known.entry(pair.numbers).or_insert_with(read)
     }
 

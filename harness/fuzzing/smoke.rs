@@ -2,7 +2,7 @@
 
 use super::counters::Counts;
 use super::generate::case::{Input, LONG, STEP};
-use super::oracle::Strict;
+use super::strict::Strict;
 use super::{Failure, Target};
 
 /// Bytes of one input.

@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::dice::Dice;
+use super::follow::Baseline;
 use super::mutate::counted::Counted;
 use super::mutate::records;
-use super::pool::{Baseline, Original, Pair};
+use super::pool::{Original, Pair};
 use crate::stream::record;
 use crate::wire::fault::without_faults;
 use crate::wire::map::Piece;
@@ -51,7 +52,7 @@ pub fn choose(pair: &Pair, dice: &mut Dice<'_>) -> Rc<Window> {
             return Rc::clone(window);
         }
         let original = cut(pair.original, first, count);
-        let baseline = without_faults(|| Baseline::of(&original, pair.to));
+        let baseline = without_faults(|| Baseline::of(&original.stream, &original.map, pair.to));
         let size = original.stream.len().saturating_mul(WITH_MAP);
         if kept.bytes + size > MOST {
             *kept = Kept::default();

@@ -49,8 +49,8 @@ use cursor::Stream;
 use model::{Machine, State};
 use sink::{Refusal, Sink};
 
-/// A stream format.
-pub trait Design: Sync {
+/// What a design is called, and what it promises.
+pub trait Promises: Sync {
     /// Number and name, for tables.
     fn name(&self) -> &'static str;
 
@@ -69,7 +69,10 @@ pub trait Design: Sync {
     fn gives_up(&self) -> bool {
         false
     }
+}
 
+/// A stream format.
+pub trait Design: Promises {
     /// The question before anything is sent, for designs that can answer it: why not.
     fn ask(&self, _from: &Machine, _to: &Machine, _states: &[State]) -> Option<Refusal> {
         None
@@ -103,7 +106,7 @@ pub static ALL: [&dyn Design; 14] = [
     &skipped::Skipped,
 ];
 
-/// What a case is, for [`Design::claims`].
+/// What a case is, for [`Promises::claims`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
     /// How the two releases differ.

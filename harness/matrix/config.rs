@@ -25,8 +25,6 @@ use crate::release::provenance::Fixture;
 use crate::trace::Verdict;
 use crate::wire::Feed;
 
-pub use super::draft::{default_for, missing_from};
-
 /// Boards that scenarios are for: of a PC the two chipsets and the one without; of other
 /// architectures the board's name, with the architecture. The first is meant if none is named.
 pub const CHIPSETS: [&str; 7] = [

@@ -12,8 +12,8 @@ use rayon::prelude::*;
 
 use super::QemuError;
 use super::devices::board;
+use super::devices::board::Placing;
 use super::devices::rack::{Filled, Plugged, Rack};
-use super::devices::slots::Placing;
 use super::devices::trial::{Bench, Hints, Hung};
 use super::devices::types::{self, DeviceType, Property};
 use super::emulator::Setup;

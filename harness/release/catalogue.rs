@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::corpus::{Corpus, CorpusError, path_of};
+use super::paths::path_of;
 use crate::dialect::Generation;
 use crate::vmstate::schema::{Answers, Body};
 
@@ -218,23 +218,6 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// The catalogue of a release's binary of an architecture; `None` if the corpus has none.
-    ///
-    /// # Errors
-    /// Files that cannot be read.
-    pub fn of(
-        corpus: &Corpus,
-        release: &str,
-        architecture: &str,
-    ) -> Result<Option<Self>, CorpusError> {
-        let Some(catalogue) = corpus.catalogue(release, architecture)? else { return Ok(None) };
-        let mut payloads = Payloads::default();
-        corpus.payloads(release, architecture, |piece| {
-            payloads.push(piece);
-        })?;
-        Ok(Some(Shelf { catalogue, payloads, ..Shelf::default() }))
-    }
-
     /// The first bytes of the payload of an entry, at most so many.
     #[must_use]
     pub fn head(&self, entry: &Entry, most: u64) -> Vec<u8> {

@@ -14,6 +14,7 @@
 //! | [`descriptions`] | the common form, and its two sources |
 //! | [`align`] | which field of one list is which of another |
 //! | [`compare`] | two descriptions, and what breaks |
+//! | `leaf` | two fields, and how much one looks like the other |
 //! | [`gates`] | on which machine types a hook let a field through |
 //! | [`what`] | the changes, in sentences |
 
@@ -21,6 +22,7 @@ pub mod align;
 pub mod compare;
 pub mod descriptions;
 pub mod gates;
+mod leaf;
 pub mod what;
 
 #[cfg(test)]

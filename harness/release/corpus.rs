@@ -20,11 +20,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::de::DeserializeOwned;
 
 use super::archive::Archive;
-use super::catalogue::Catalogue;
+use super::catalogue::{Catalogue, Payloads, Shelf};
 use super::files::{self, FileError, LIMIT};
 use super::held::{HeldError, recover};
+use super::paths::{is_release, oldest_first, strip, tables_path};
 use super::provenance::{Fixture, is_machine, is_name, machine_scenario};
-use crate::dialect::Version;
 use crate::dialect::machine::X86_64;
 use crate::release::observed::{Mutation, Observed};
 use crate::vmstate::schema::{Handlers, Tables};
@@ -226,16 +226,20 @@ impl Corpus {
         Ok(Some(catalogue))
     }
 
-    /// Payloads that go with the devices of a release, piece by piece.
-    pub fn payloads(
-        &self,
-        release: &str,
-        architecture: &str,
-        take: impl FnMut(&[u8]),
-    ) -> Result<(), CorpusError> {
+    /// The catalogue of a release's binary of an architecture, with its payloads; `None` if the corpus has
+    /// none.
+    ///
+    /// # Errors
+    /// Files that cannot be read.
+    pub fn shelf(&self, release: &str, architecture: &str) -> Result<Option<Shelf>, CorpusError> {
+        let Some(catalogue) = self.catalogue(release, architecture)? else { return Ok(None) };
         let path = Catalogue::payloads_path(release, architecture);
         let packed = self.bytes(&path)?.ok_or(CorpusError::Missing { path: path.clone() })?;
-        Ok(files::unzstd_into(&path, &packed, LIMIT, take)?)
+        let mut payloads = Payloads::default();
+        files::unzstd_into(&path, &packed, LIMIT, |piece| {
+            payloads.push(piece);
+        })?;
+        Ok(Some(Shelf { catalogue, payloads, ..Shelf::default() }))
     }
 
     /// Machine type and scenario of every destination of a release, sorted.
@@ -433,37 +437,6 @@ fn placed(path: &str, expected: &str, found: &str) -> Result<(), CorpusError> {
         expected: expected.to_owned(),
         found: found.to_owned(),
     })
-}
-
-/// Path of the descriptions of a release's binary of an architecture.
-#[must_use]
-pub fn tables_path(release: &str, architecture: &str) -> String {
-    path_of(release, architecture, "tables.json")
-}
-
-/// Path of what there is once for a release's binary of an architecture.
-#[must_use]
-pub fn path_of(release: &str, architecture: &str, file: &str) -> String {
-    match architecture {
-        X86_64 => format!("{release}/{file}"),
-        other => format!("{release}/{other}/{file}"),
-    }
-}
-
-/// What is behind the folder of a release in a path.
-fn strip<'p>(path: &'p str, release: &str) -> Option<&'p str> {
-    path.strip_prefix(release)?.strip_prefix('/')
-}
-
-/// Whether a folder of this name is a release: whether it is a release number.
-#[must_use]
-pub fn is_release(folder: &str) -> bool {
-    is_name(folder) && folder.parse::<Version>().is_ok()
-}
-
-/// Sorts releases by number; those of the same number by name.
-pub fn oldest_first(releases: &mut [&str]) {
-    releases.sort_by_key(|release| (release.parse::<Version>().ok(), *release));
 }
 
 #[cfg(test)]

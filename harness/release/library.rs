@@ -15,12 +15,12 @@ use super::provenance::Fixture;
 use crate::dialect::machine::{X86_64, architecture, of_architecture, unqualified};
 use crate::dialect::{AfterEnd, Dialect, Generation, Version};
 use crate::stream::vmdescription::locate;
-use crate::stream::{Body, Destination, Handler, load_outline};
+use crate::stream::{Body, Destination, Handler, LoadOptions, load_with};
 use crate::vmstate::codec::virtio;
 use crate::vmstate::compile::Target;
 use crate::vmstate::schema::{self, Tables};
 use crate::vmstate::{Local, Renames, Set};
-use crate::wire::{Feed, Map};
+use crate::wire::Feed;
 
 /// Why a corpus cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -427,7 +427,8 @@ fn loader(
 #[must_use]
 pub fn local(own: &Destination, stream: &[u8]) -> Local {
     let mut source = stream;
-    let loaded = load_outline(own, &mut source, &Feed::Bulk, Map::new());
+    let options = LoadOptions { outline: true, ..LoadOptions::default() };
+    let loaded = load_with(own, &mut source, &Feed::Bulk, options);
     let mut local =
         Local { blocks: loaded.blocks, from: Some(own.release.clone()), ..Local::default() };
     for span in loaded.map.spans().iter().filter(|span| span.info == "subsection") {

@@ -1,20 +1,30 @@
 //! Migration commands (wire reference 2.6).
 
-use super::load::{End, Load};
+use super::progress::{End, Load};
 use crate::dialect::commands::Command;
 use crate::wire::{Error, Fault, Kind, Result, planted};
 
 /// Deepest nesting of packages; a real sender has one.
 pub(super) const MAX_PACKAGES: u32 = 4;
 
-/// Reads the command whose type byte was at `at`. Returns how the loop ends, if it does.
+/// What comes of a command.
+pub(super) enum Outcome {
+    /// Nothing more: the next record follows.
+    Done,
+    /// The main loop ends.
+    End(End),
+    /// So many bytes follow, which are a stream of sections without a header.
+    Package(u64),
+}
+
+/// Reads the command whose type byte was at `at`.
 ///
 /// # Errors
 /// An unknown command or a bad length.
-pub(super) fn load(load: &mut Load<'_, '_>, at: u64) -> Result<Option<End>> {
+pub(super) fn load(load: &mut Load<'_, '_>, at: u64) -> Result<Outcome> {
     let number = load.io.reader.be16()?;
     let len = load.io.reader.be16()?;
-    let Some(rules) = load.dialect().commands else { return Ok(None) };
+    let Some(rules) = load.dialect().commands else { return Ok(Outcome::Done) };
     let Some(command) = rules.command(number) else {
         return Err(Kind::Command(format!("{number:#x} unknown (length {len:#x})")).at(at));
     };
@@ -34,34 +44,17 @@ pub(super) fn load(load: &mut Load<'_, '_>, at: u64) -> Result<Option<End>> {
     if command == Command::Packaged {
         let size = load.io.reader.be32()?;
         load.framing("command", at);
-        return package(load, u64::from(size)).map(|()| None);
+        return Ok(Outcome::Package(u64::from(size)));
     }
     if !planted(Fault::CommandUnread) {
         load.io.reader.skip(u64::from(len))?;
     }
     load.framing("command", at);
     // From here on the guest runs; a package ends, and pages go on in the main stream.
-    Ok((command == Command::PostcopyRun).then_some(End::Quit))
-}
-
-/// A section stream of `size` bytes without a header, loaded from a buffer of its own.
-fn package(load: &mut Load<'_, '_>, size: u64) -> Result<()> {
-    let end = load.io.reader.offset().saturating_add(size);
-    load.packages += 1;
-    if load.packages > MAX_PACKAGES {
-        let at = load.io.reader.offset();
-        return Err(too_deep(at));
-    }
-    load.records()?;
-    load.packages -= 1;
-    let at = load.io.reader.offset();
-    if at > end {
-        // The buffer ended inside a record.
-        return Err(Kind::EndOfInput { missing: at - end }.at(end));
-    }
-    load.io.reader.skip(end - at)?;
-    load.framing("rest of package", at);
-    Ok(())
+    Ok(match command {
+        Command::PostcopyRun => Outcome::End(End::Quit),
+        _ => Outcome::Done,
+    })
 }
 
 /// Refuses a package in too many others.

@@ -1,6 +1,6 @@
 //! The configuration section: machine type, page bits, capabilities, UUID (wire reference 2.4).
 
-use super::load::Load;
+use super::progress::Load;
 use super::record;
 use crate::dialect::machine::{self, unqualified};
 use crate::vmstate::flow::SUBSECTION;

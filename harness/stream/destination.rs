@@ -1,6 +1,5 @@
 //! What a stream is loaded into: a release on a machine type with a device set.
 
-use super::platform::Platform;
 use crate::dialect::{Dialect, Version};
 use crate::vmstate::flow::c_string;
 use crate::vmstate::{Local, Set};
@@ -70,6 +69,44 @@ pub enum Body {
     Nothing,
     /// A loader that is not modelled: its name.
     Unknown(String),
+}
+
+/// A section made of records that platforms other than a PC send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Platform {
+    /// Storage attributes of s390x (collaborative memory management).
+    StorageAttributes,
+    /// Storage keys of s390x.
+    StorageKeys,
+    /// The hash page table of a pseries guest.
+    HashTable,
+}
+
+impl Platform {
+    /// All of them.
+    pub const ALL: [Platform; 3] =
+        [Platform::StorageAttributes, Platform::StorageKeys, Platform::HashTable];
+
+    /// The name under which QEMU registers it.
+    #[must_use]
+    pub const fn idstr(self) -> &'static str {
+        match self {
+            Platform::StorageAttributes => "s390-storage_attributes",
+            Platform::StorageKeys => "s390-skeys",
+            Platform::HashTable => "spapr/htab",
+        }
+    }
+
+    /// By the name of the section, or that of its loader.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "s390-storage_attributes" | "cmma_load" => Platform::StorageAttributes,
+            "s390-skeys" | "s390_storage_keys_load" => Platform::StorageKeys,
+            "spapr/htab" | "htab_load" => Platform::HashTable,
+            _ => return None,
+        })
+    }
 }
 
 impl Body {

@@ -12,10 +12,9 @@ use std::io::Read;
 use boundary::{Live, boundary, is_footer};
 
 use super::command;
-use super::destination::{Body, Destination, Handler};
-use super::load::{End, Load};
-use super::platform::{self, Platform};
-use super::{block, ram, record};
+use super::destination::{Body, Destination, Handler, Platform};
+use super::progress::{End, Load};
+use super::{block, platform, ram, record};
 use crate::dialect::{Dialect, Subsections, Version};
 use crate::vmstate::compiled::{Amount, Codec, Count, Field, Kind as FieldKind, Vmsd};
 use crate::vmstate::flow::c_string;
@@ -333,7 +332,7 @@ impl Scanner<'_, '_> {
     fn command(&mut self, at: u64) -> Result<Option<End>> {
         let reader = &mut self.load.io.reader;
         if reader.peek(0, 4, Refill::Full) != PACKAGED {
-            return command::load(&mut self.load, at);
+            return self.load.command(at);
         }
         reader.skip(4)?;
         let size = reader.be32()?;

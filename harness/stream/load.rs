@@ -1,165 +1,60 @@
 //! The main loop: a stream into a destination (`qemu_loadvm_state`, wire reference 2, 3 and 9.3).
 
-use std::collections::HashMap;
 use std::io::Read;
 
+use super::command::{self, MAX_PACKAGES, Outcome};
 use super::destination::{Body, Destination, Handler};
-use super::platform::{self, Table};
-use super::ram::{self, RamState};
-use super::{FORMAT, MAGIC, block, command, configuration, record};
+use super::loaded::Loaded;
+use super::progress::{End, Load, MAX_SECTIONS, Section};
+use super::{FORMAT, MAGIC, block, configuration, platform, ram, record};
+use crate::dialect::PartLookup;
 use crate::dialect::machine::Generation;
-use crate::dialect::{Capabilities, Dialect, PartLookup};
+use crate::vmstate::Walk;
 use crate::vmstate::codec::{clock, slirp, virtio};
 use crate::vmstate::flow::c_string;
-use crate::vmstate::walk::Context;
-use crate::vmstate::{Loader, Walk};
-use crate::wire::map::Item;
-use crate::wire::{Error, Fault, Feed, Kind, Map, Reader, Result, Span, planted};
-
-/// What a load came to.
-#[derive(Debug)]
-pub struct Loaded<'d> {
-    /// What was read as what.
-    pub map: Map<'d>,
-    /// The refusal, if it was one.
-    pub refused: Option<Box<Error>>,
-    /// Offset of the first byte that was not read.
-    pub stopped: u64,
-    /// Bytes that had left the source by then; what a metered feed sees.
-    pub taken: u64,
-    /// Look-aheads for a subsection that gave up on a short read: offsets.
-    pub gave_up: Vec<u64>,
-    /// Fields that a section's version does not have yet: paths.
-    pub absent: Vec<String>,
-    /// Fields and elements that the engine came by: its work, which the bytes read
-    /// [bound](crate::vmstate::walk::most_steps).
-    pub steps: u64,
-    /// Section records in stream order.
-    pub sections: Vec<Section>,
-    /// RAM blocks that the stream announced.
-    pub blocks: Vec<(Vec<u8>, u64)>,
-    /// Pages of blocks at fixed places: where each block's begin, with their bitmap, and end.
-    pub placed: Vec<(u64, u64)>,
-    /// Capabilities that the source had on, as far as the stream shows them.
-    pub shown: Capabilities,
-    /// Refusals that their caller in the loader ignored, and read on: what came of the item is not
-    /// what was sent (codecs, trap 7).
-    pub ignored: Vec<Box<Error>>,
-    /// Things worth telling that did not fail the load.
-    pub notes: Vec<String>,
-}
-
-impl Loaded<'_> {
-    /// The bytes of the first field whose path ends with `field`, in the first section whose name
-    /// ends with `device`; `None` if it was not read.
-    #[must_use]
-    pub fn value<'s>(&self, stream: &'s [u8], device: &[u8], field: &str) -> Option<&'s [u8]> {
-        let section = self.sections.iter().find(|s| s.idstr.ends_with(device))?;
-        let inside = |span: &&Span<'_>| (section.body..section.end).contains(&span.offset);
-        let mut spans = self.map.spans().iter().filter(inside);
-        let span = spans.find(|span| self.map.path(span).ends_with(field))?;
-        let (from, len) = (usize::try_from(span.offset).ok()?, usize::try_from(span.len).ok()?);
-        stream.get(from..)?.get(..len)
-    }
-}
+use crate::vmstate::progress::{Context, Engine};
+use crate::wire::{Error, Fault, Feed, Kind, Map, Reader, Result, planted};
 
 /// Items that a map has room for from the start.
 const MOST_ROOM: usize = 256;
 
-/// One START, PART, END or FULL record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Section {
-    /// Record type.
-    pub record: u8,
-    /// Offset of the record's first byte.
-    pub offset: u64,
-    /// Section id of the source.
-    pub id: u32,
-    /// Name as received; empty for PART and END.
-    pub idstr: Vec<u8>,
-    /// Instance as received.
-    pub instance_id: u32,
-    /// Version as received, or as started.
-    pub version_id: u32,
-    /// Index of the destination's handler.
-    pub handler: usize,
-    /// Offset of the first byte of the payload.
-    pub body: u64,
-    /// Offset after the payload.
-    pub end: u64,
+/// How a stream is loaded, where that is not as [`load()`] does it.
+#[derive(Debug, Default)]
+pub struct LoadOptions<'d> {
+    /// The map to fill, such as a [bounded](Map::bounded) one.
+    pub map: Map<'d>,
+    /// In outline: an array of structs that all have the same layout is one item of the map. Where two
+    /// outlines of the same bytes part, the whole maps may part elsewhere, or not at all; where they do
+    /// not, neither do the whole maps.
+    pub outline: bool,
+    /// The destination wrote the stream itself, with whatever capabilities it had: they are not asked
+    /// for.
+    pub own: bool,
 }
 
-/// The state of a load.
-pub(super) struct Load<'s, 'd> {
-    pub(super) to: &'d Destination,
-    pub(super) io: Loader<'s, 'd>,
-    pub(super) sections: Vec<Section>,
-    pub(super) ram: RamState,
-    /// The hash table of a pseries guest.
-    pub(super) table: Table,
-    pub(super) notes: Vec<String>,
-    /// Up to 2.9: what PART and END look up, handler and version of the newest record of an id.
-    started: HashMap<u32, (usize, u32)>,
-    /// 2.10 on: what each handler remembers of the record that it was started by.
-    remembered: Vec<(u32, u32)>,
-    /// Packages being loaded.
-    pub(super) packages: u32,
-    /// Capabilities that commands and page records show.
-    pub(super) shown: Capabilities,
-    /// Whether the destination's capabilities are asked for; not by one who only wants to know what
-    /// a source wrote.
-    pub(super) asks: bool,
-}
-
-/// Why the main loop ended without an error.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// At the end-of-stream byte.
-    Eof,
-    /// At the command that hands over to the guest.
-    Quit,
+impl<'d> LoadOptions<'d> {
+    /// Into this map, and else as usual.
+    #[must_use]
+    pub fn with_map(map: Map<'d>) -> Self {
+        LoadOptions { map, ..LoadOptions::default() }
+    }
 }
 
 /// Loads a stream into a destination under a feed.
 pub fn load<'d>(to: &'d Destination, source: &mut dyn Read, feed: &Feed) -> Loaded<'d> {
-    load_into(to, source, feed, Map::new())
+    load_with(to, source, feed, LoadOptions::default())
 }
 
-/// The same with the map to fill, such as a [bounded](Map::bounded) one.
-pub fn load_into<'d>(
+/// The same with options.
+pub fn load_with<'d>(
     to: &'d Destination,
     source: &mut dyn Read,
     feed: &Feed,
-    map: Map<'d>,
-) -> Loaded<'d> {
-    run(Load::new(to, Reader::new(source, feed)), map)
-}
-
-/// The same in outline: an array of structs that all have the same layout is one item of the map.
-/// Where two outlines of the same bytes part, the whole maps may part elsewhere, or not at all;
-/// where they do not, neither do the whole maps.
-pub fn load_outline<'d>(
-    to: &'d Destination,
-    source: &mut dyn Read,
-    feed: &Feed,
-    map: Map<'d>,
+    options: LoadOptions<'d>,
 ) -> Loaded<'d> {
     let mut load = Load::new(to, Reader::new(source, feed));
-    load.io.outline = true;
-    run(load, map)
-}
-
-/// Outlines what `from` wrote itself, as [`load_own`] reads it.
-pub fn outline_own<'d>(from: &'d Destination, source: &mut dyn Read, feed: &Feed) -> Loaded<'d> {
-    let mut load = Load::new(from, Reader::new(source, feed));
-    (load.asks, load.io.outline) = (false, true);
-    run(load, Map::new())
-}
-
-/// Reads what `from` wrote itself, with whatever capabilities it had.
-pub fn load_own<'d>(from: &'d Destination, source: &mut dyn Read, feed: &Feed) -> Loaded<'d> {
-    let load = Load::new(from, Reader::new(source, feed));
-    run(Load { asks: false, ..load }, Map::new())
+    (load.asks, load.io.outline) = (!options.own, options.outline);
+    run(load, options.map)
 }
 
 /// Loads a stream that is in memory: the same outcome, sooner if it is a small one.
@@ -198,72 +93,16 @@ pub fn load_payload<'d>(
         let idstr = to.handlers.get(index).map(|h| h.idstr.clone()).unwrap_or_default();
         refused = Some(Kind::FooterMissing { idstr, found: 0 }.at(at));
     }
-    loaded(load, refused)
+    Loaded::of(load, refused)
 }
 
 fn run<'d>(mut load: Load<'_, 'd>, map: Map<'d>) -> Loaded<'d> {
     load.io.map = map;
     let refused = load.whole().err();
-    loaded(load, refused)
+    Loaded::of(load, refused)
 }
 
-fn loaded<'d>(mut load: Load<'_, 'd>, refused: Option<Box<Error>>) -> Loaded<'d> {
-    let ignored = load.io.ignored.iter().map(|e| format!("refused, and nobody asked: {e}"));
-    load.notes.extend(ignored);
-    Loaded {
-        refused,
-        stopped: load.io.reader.offset(),
-        taken: load.io.reader.taken(),
-        map: load.io.map,
-        gave_up: load.io.gave_up,
-        absent: load.io.absent,
-        steps: load.io.steps,
-        sections: load.sections,
-        placed: load.ram.placed,
-        shown: Capabilities {
-            ignore_shared: load.ram.shared,
-            mapped_ram: load.ram.mapped,
-            ..load.shown
-        },
-        blocks: load.ram.blocks,
-        ignored: load.io.ignored,
-        notes: load.notes,
-    }
-}
-
-impl<'s, 'd> Load<'s, 'd> {
-    /// At the start of a stream.
-    pub(super) fn new(to: &'d Destination, reader: Reader<'s>) -> Self {
-        Load {
-            to,
-            io: Loader::new(reader, &to.dialect),
-            sections: Vec::new(),
-            ram: RamState::default(),
-            table: Table::default(),
-            notes: Vec::new(),
-            started: HashMap::new(),
-            remembered: vec![(0, 0); to.handlers.len()],
-            packages: 0,
-            shown: Capabilities::default(),
-            asks: true,
-        }
-    }
-
-    /// The destination's capabilities, if they are asked for.
-    pub(super) fn capabilities(&self) -> Option<Capabilities> {
-        self.to.dialect.capabilities.filter(|_| self.asks)
-    }
-
-    pub(super) fn dialect(&self) -> &'d Dialect {
-        &self.to.dialect
-    }
-
-    /// Notes that everything since `at` was a framing record.
-    pub(super) fn framing(&mut self, name: &'d str, at: u64) {
-        let len = self.io.reader.offset() - at;
-        self.io.map.note(Item::framing(name), at, len);
-    }
-
+impl<'d> Load<'_, 'd> {
     fn whole(&mut self) -> Result<()> {
         if self.dialect().blocks_unmigratable
             && let Some(name) = self.unmigratable()
@@ -327,13 +166,42 @@ impl<'s, 'd> Load<'s, 'd> {
                 kind @ (record::START | record::FULL) => self.first(kind, at)?,
                 kind @ (record::PART | record::END) => self.further(kind, at)?,
                 record::COMMAND if self.dialect().commands.is_some() => {
-                    if let Some(end) = command::load(self, at)? {
+                    if let Some(end) = self.command(at)? {
                         return Ok(end);
                     }
                 }
                 found => return Err(Kind::UnknownSectionType { found }.at(at)),
             }
         }
+    }
+
+    /// The command whose type byte was at `at`, with the package that it may announce.
+    pub(super) fn command(&mut self, at: u64) -> Result<Option<End>> {
+        match command::load(self, at)? {
+            Outcome::Done => Ok(None),
+            Outcome::End(end) => Ok(Some(end)),
+            Outcome::Package(size) => self.package(size).map(|()| None),
+        }
+    }
+
+    /// A section stream of `size` bytes without a header, loaded from a buffer of its own.
+    fn package(&mut self, size: u64) -> Result<()> {
+        let end = self.io.reader.offset().saturating_add(size);
+        self.packages += 1;
+        if self.packages > MAX_PACKAGES {
+            let at = self.io.reader.offset();
+            return Err(command::too_deep(at));
+        }
+        self.records()?;
+        self.packages -= 1;
+        let at = self.io.reader.offset();
+        if at > end {
+            // The buffer ended inside a record.
+            return Err(Kind::EndOfInput { missing: at - end }.at(end));
+        }
+        self.io.reader.skip(end - at)?;
+        self.framing("rest of package", at);
+        Ok(())
     }
 
     /// START and FULL: the handler is found by name and instance.
@@ -521,9 +389,6 @@ impl<'s, 'd> Load<'s, 'd> {
         Ok(())
     }
 }
-
-/// Sections remembered for reports, and ids for later parts; a hostile stream may have any number.
-const MAX_SECTIONS: usize = 1 << 16;
 
 /// A header that is not as expected, unless its bytes could not be read at all.
 fn header_error(read: Result<()>, unexpected: Box<Error>) -> Box<Error> {

@@ -10,22 +10,11 @@
 //! In hw/s390x/s390-stattrib.c (2.10 on), hw/s390x/s390-skeys.c (2.5 on), hw/ppc/spapr.c (1.7 on). Storage
 //! attributes are sent by an emulator as well, which has none: EOS in every part, DONE in the last.
 
-use super::destination::Destination;
-use super::load::Load;
+use super::destination::{Destination, Platform};
+use super::progress::{Load, Table};
 use crate::vmstate::Loader;
 use crate::wire::map::Item;
 use crate::wire::{Kind, Result};
-
-/// One of these sections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Platform {
-    /// Storage attributes of s390x (collaborative memory management).
-    StorageAttributes,
-    /// Storage keys of s390x.
-    StorageKeys,
-    /// The hash page table of a pseries guest.
-    HashTable,
-}
 
 /// Behind an address, in the bits that a page leaves.
 mod flag {
@@ -54,31 +43,6 @@ const NO_TABLE: u32 = u32::MAX;
 const MAX_SHIFT: u32 = 46;
 
 impl Platform {
-    /// All of them.
-    pub const ALL: [Platform; 3] =
-        [Platform::StorageAttributes, Platform::StorageKeys, Platform::HashTable];
-
-    /// The name under which QEMU registers it.
-    #[must_use]
-    pub const fn idstr(self) -> &'static str {
-        match self {
-            Platform::StorageAttributes => "s390-storage_attributes",
-            Platform::StorageKeys => "s390-skeys",
-            Platform::HashTable => "spapr/htab",
-        }
-    }
-
-    /// By the name of the section, or that of its loader.
-    #[must_use]
-    pub fn of(name: &str) -> Option<Self> {
-        Some(match name {
-            "s390-storage_attributes" | "cmma_load" => Platform::StorageAttributes,
-            "s390-skeys" | "s390_storage_keys_load" => Platform::StorageKeys,
-            "spapr/htab" | "htab_load" => Platform::HashTable,
-            _ => return None,
-        })
-    }
-
     /// Whether `bytes` may be the beginning of a part of it.
     #[must_use]
     pub fn begins(self, bytes: &[u8]) -> bool {
@@ -90,18 +54,6 @@ impl Platform {
             (_, Some(word), _) => (u64::from_be_bytes(*word) & flag::ALL).is_power_of_two(),
         }
     }
-}
-
-/// What is known of the hash table that entries go into.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Table {
-    /// Nothing: no head of it has come.
-    #[default]
-    Unknown,
-    /// There is none.
-    None,
-    /// So many entries.
-    Entries(u64),
 }
 
 /// Reads one part.

@@ -3,7 +3,7 @@
 //! A record is a be64 word: flags in the low 12 bits, address or size above. Page contents pass
 //! through the window and are not kept; all page records of a part are one span.
 
-use super::load::Load;
+use super::progress::Load;
 use crate::dialect::machine::page_bits;
 use crate::dialect::ram::{
     COMPRESS_PAGE, CONTINUE, EOS, Flags, HOOK, MEM_SIZE, MULTIFD_FLUSH, PAGE, XBZRLE, ZERO,
@@ -20,25 +20,6 @@ pub const PAGE_SIZE: u64 = 4096;
 const BLOCKS: usize = (PAGE_SIZE / Guest::BLOCK) as usize;
 /// RAM blocks that are remembered; a real machine has a few dozen.
 const MAX_BLOCKS: usize = 4096;
-
-/// What survives from one part to the next.
-#[derive(Debug, Default)]
-pub(super) struct RamState {
-    /// Blocks announced, in order; v3: one without a name.
-    pub(super) blocks: Vec<(Vec<u8>, u64)>,
-    /// Blocks are announced with their guest addresses (`x-ignore-shared`).
-    pub(super) shared: bool,
-    /// Pages lie at fixed places behind the announcement of their block (`mapped-ram`).
-    pub(super) mapped: bool,
-    /// Where in its file the stream begins, by the places in its first block.
-    pub(super) base: Option<u64>,
-    /// What lies at fixed places: where each block's bitmap begins, and where its pages end.
-    pub(super) placed: Vec<(u64, u64)>,
-    /// The block of the last page record.
-    last: Option<Vec<u8>>,
-    /// Its length, once it was looked up; forgotten when blocks are announced.
-    length: Option<u64>,
-}
 
 /// Reads the records of one part.
 ///

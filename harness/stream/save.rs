@@ -4,12 +4,13 @@
 //! taken over as they are. What is written where goes into a map, the truth about the stream.
 
 use super::destination::{Body, Destination};
-use super::load::{Loaded, Section};
+use super::loaded::Loaded;
+use super::progress::Section;
 use super::{FORMAT, MAGIC, record};
 use crate::dialect::Generation;
 use crate::vmstate::codec::{clock, slirp, virtio};
 use crate::vmstate::flow::{Name, SUBSECTION};
-use crate::vmstate::walk::Context;
+use crate::vmstate::progress::{Context, Engine};
 use crate::vmstate::{Saver, Values, Walk, compiled};
 use crate::wire::map::Item;
 use crate::wire::{Error, Kind, Map, Result, Writer};

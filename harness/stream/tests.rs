@@ -8,7 +8,7 @@ mod multifd;
 mod platform;
 mod records;
 
-use super::platform::Platform;
+use super::destination::Platform;
 use super::{Body, Destination, Handler, load};
 use crate::dialect::{Dialect, Version};
 use crate::vmstate::{Local, Set};

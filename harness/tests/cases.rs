@@ -6,6 +6,7 @@
 //! | file | about |
 //! | --- | --- |
 //! | `agreement` | the model against real binaries, on record |
+//! | `circles` | files that use each other, of which there are none |
 //! | `cli` | the command as its users meet it |
 //! | `config` | what matrix.toml must not say |
 //! | `devices` | the matrix over devices |
@@ -25,6 +26,7 @@
 //! | `vendors` | distributions' builds |
 
 mod agreement;
+mod circles;
 mod cli;
 mod config;
 mod devices;

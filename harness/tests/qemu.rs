@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+#[path = "qemu/added.rs"]
+mod added;
 #[path = "qemu/fakes.rs"]
 mod fakes;
 
@@ -16,12 +18,9 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crossload::dialect::Generation;
-use crossload::matrix::Cell;
+use crossload::matrix::Config;
 use crossload::matrix::agreement::{Agreement, Compared};
-use crossload::matrix::config::default_for;
-use crossload::matrix::{Config, Filter, Plan};
 use crossload::qemu::Binary;
-use crossload::qemu::add::{Order, add};
 use crossload::qemu::capture::capture;
 use crossload::qemu::groups::end_when_interrupted;
 use crossload::qemu::restored::Change;
@@ -78,9 +77,9 @@ fn main() -> ExitCode {
         ("fixtures_load_as_the_model_says", fixtures),
         ("changed_fixtures_load_as_the_model_says", changed),
         ("a_stream_of_ones_own_loads_as_the_model_says", own),
-        ("a_release_is_added_once", added),
+        ("a_release_is_added_once", added::added),
         ("the_gate_is_shut_for_a_build_that_breaks_migration", gate),
-        ("one_that_dies_while_saving_is_added_but_for_that", dies_while_saving),
+        ("one_that_dies_while_saving_is_added_but_for_that", added::dies_while_saving),
         ("an_option_rom_that_is_asked_for_is_there", asks_for_a_rom),
         ("a_state_is_saved_again_as_it_was", saved),
         ("the_human_monitor_does_as_well", human),
@@ -311,133 +310,6 @@ fn human(path: &Path) {
         let e = capture(&binary, "0.0", &broken, &machine, limit).unwrap_err().to_string();
         assert!(e.contains("netdev"), "{e}");
     }
-}
-
-fn added(path: &Path) {
-    let folder = tempfile::tempdir().unwrap();
-    let corpus = folder.path().join("corpus");
-    for file in crossload::release::files::walk(&root().join("corpus")).unwrap() {
-        fs::create_dir_all(corpus.join(&file).parent().unwrap()).unwrap();
-        fs::copy(root().join("corpus").join(&file), corpus.join(&file)).unwrap();
-    }
-    let matrix = folder.path().join("matrix.toml");
-    fs::copy(root().join("matrix.toml"), &matrix).unwrap();
-    let binary = Binary::at(path).unwrap();
-    let order = Order {
-        binary: &binary,
-        // A stable release of the same series that nobody has added.
-        release: format!("{}.99", binary.series()),
-        matrix: &matrix,
-        corpus: &corpus,
-        jobs: 2,
-        limit: Duration::from_secs(60),
-        machines: &[],
-    };
-    let added = add(&order).unwrap();
-    assert!(added.findings.is_empty(), "{:?}", added.findings);
-    let (config, run) = added.run.as_ref().unwrap();
-    // It is a release that the corpus has under another name: every cell is as that one's.
-    let (library, _) = self::corpus();
-    let twin = known(path, &library).release;
-    let filter = Filter { releases: vec![twin.clone()], ..Filter::default() };
-    let library = Library::open(Corpus::open(&corpus).unwrap()).unwrap();
-    let plan = Plan::new(config, library.fixtures(), &filter).unwrap();
-    let twins = crossload::matrix::run(&library, config, &plan, &Feed::Bulk).unwrap();
-    let mut same = 0;
-    for cell in &run.cells {
-        let renamed =
-            |name: &String| if *name == order.release { twin.clone() } else { name.clone() };
-        let of = Cell {
-            source: renamed(&cell.cell.source),
-            destination: renamed(&cell.cell.destination),
-            ..cell.cell.clone()
-        };
-        if let Some(other) = twins.cells.iter().find(|other| other.cell == of) {
-            assert_eq!(cell.outcome.name(), other.outcome.name(), "{}", cell.cell);
-            same += 1;
-        }
-    }
-    assert!(same > 50, "{same} cells");
-    assert!(added.written.iter().any(|path| path.ends_with("/tables.json")), "{:?}", added.written);
-    // A second run has nothing to do.
-    assert!(add(&order).unwrap().written.is_empty());
-    // But for a scenario that was put in since: it is captured, and nothing else.
-    let text = fs::read_to_string(&matrix).unwrap();
-    let own = "\n[[scenario]]\nname = \"own\"\nabout = \"A card.\"\nguest = \"idle\"\n\
-               arguments = [\"-device\", \"pcnet\"]\nexercises = [\"pcnet\"]\n";
-    fs::write(&matrix, text + own).unwrap();
-    let written = add(&order).unwrap().written;
-    let streams: Vec<&String> = written.iter().filter(|path| path.ends_with(".zst")).collect();
-    assert!(!streams.is_empty() && streams.iter().all(|p| p.contains(".own.")), "{written:?}");
-    assert!(add(&order).unwrap().written.is_empty());
-    // Another binary of that name is no second run.
-    let other = Binary { about: format!("{}+1", binary.about), ..binary.clone() };
-    let e = add(&Order { binary: &other, ..order }).unwrap_err().to_string();
-    assert!(e.contains("is there already, but as") && e.contains("--release"), "{e}");
-    let old = Binary { version: "2.5.0".parse().unwrap(), ..binary.clone() };
-    let e = add(&Order { binary: &old, release: "2.5".to_owned(), ..order }).unwrap_err();
-    assert!(e.to_string().contains("only a release from 2.6.0 on"), "{e}");
-    let nowhere = folder.path().join("no/matrix.toml");
-    let e = add(&Order { matrix: &nowhere, release: "2.5".to_owned(), ..order }).unwrap_err();
-    assert!(e.to_string().contains("no/matrix.toml: cannot read"), "{e}");
-}
-
-/// A binary that aborts whenever it saves one machine type, as 8.2 does of an old one: all the rest
-/// is added, and that is recorded.
-fn dies_while_saving(path: &Path) {
-    let (library, _) = corpus();
-    let series = known(path, &library).release;
-    let folder = tempfile::tempdir().unwrap();
-    let corpus = folder.path().join("corpus");
-    // One scenario of its release is enough of a corpus.
-    for file in crossload::release::files::walk(&root().join("corpus")).unwrap() {
-        let own = file.starts_with(&format!("{series}/"));
-        if own && (file.contains(".idle.") || file.ends_with("/tables.json")) {
-            fs::create_dir_all(corpus.join(&file).parent().unwrap()).unwrap();
-            fs::copy(root().join("corpus").join(&file), corpus.join(&file)).unwrap();
-        }
-    }
-    let text = default_for(&Corpus::open(&corpus).unwrap()).unwrap();
-    let matrix = folder.path().join("matrix.toml");
-    fs::write(&matrix, &text).unwrap();
-    let config = Config::parse("matrix.toml", &text).unwrap();
-    assert!(config.machines.len() > 1, "{text}");
-    let old = &config.machines[0].name;
-    let this = std::env::current_exe().unwrap();
-    let script = format!(
-        "case \" $* \" in\n*' -incoming '*|*' -dump-vmstate '*) ;;\n\
-         *' -M {old} '*) exec '{}' {} aborts \"$@\" ;;\nesac\nexec {} \"$@\"",
-        this.display(),
-        fakes::SPEAKS,
-        path.display()
-    );
-    let fake = fakes::fake(&script);
-    let order = Order {
-        binary: &Binary::at(&fake.binary.path).unwrap(),
-        release: format!("{series}.99"),
-        matrix: &matrix,
-        corpus: &corpus,
-        jobs: 2,
-        limit: Duration::from_secs(60),
-        machines: &[],
-    };
-    let added = add(&order).unwrap();
-    let [finding] = added.findings.as_slice() else { panic!("{:?}", added.findings) };
-    assert_eq!((&finding.machine, finding.scenarios.as_slice()), (old, &["idle".to_owned()][..]));
-    for part in ["while it was saving", "SIGABRT", "the assertion did not hold"] {
-        assert!(finding.what.contains(part), "{}", finding.what);
-    }
-    let now = Config::parse("matrix.toml", &fs::read_to_string(&matrix).unwrap()).unwrap();
-    assert_eq!(now.findings, added.findings);
-    let library = Library::open(Corpus::open(&corpus).unwrap()).unwrap();
-    let own: Vec<&str> = library
-        .fixtures()
-        .iter()
-        .filter(|f| f.release == order.release)
-        .map(|f| f.machine.as_str())
-        .collect();
-    assert!(!own.is_empty() && !own.contains(&old.as_str()), "{own:?}");
-    now.check(&library).unwrap();
 }
 
 /// A binary that wants an option ROM of a name of its own, as those of downstreams do.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::stream::platform::Platform;
+use crate::stream::Platform;
 use crate::wire::{Map, Span};
 
 /// One item of device state.

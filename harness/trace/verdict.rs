@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::compare::{self, Difference};
 use crate::stream::condense::Condensed;
-use crate::stream::{Destination, Handler, Loaded, load_into, load_outline, load_own, outline_own};
+use crate::stream::{Destination, Handler, LoadOptions, Loaded, load_with};
 use crate::vmstate::Set;
 use crate::wire::map::Room;
 use crate::wire::{Error, Feed, Kind, Map};
@@ -124,12 +124,13 @@ impl<'d> Meaning<'d> {
         Meaning::reported(source, &mut &bytes[..], size, |offset| stream.original(offset))
     }
 
-    /// Reads a fixture in [outline](load_outline).
+    /// Reads a fixture in [outline](LoadOptions::outline).
     ///
     /// # Errors
     /// As [`Meaning::of`].
     pub fn outline(source: &'d Destination, stream: &[u8]) -> Result<Self, String> {
-        let loaded = outline_own(source, &mut &stream[..], &Feed::Bulk);
+        let options = LoadOptions { own: true, outline: true, ..LoadOptions::default() };
+        let loaded = load_with(source, &mut &stream[..], &Feed::Bulk, options);
         Meaning::whole(source, loaded, stream.len() as u64, |offset| offset)
     }
 
@@ -139,7 +140,8 @@ impl<'d> Meaning<'d> {
         size: u64,
         home: impl Fn(u64) -> u64,
     ) -> Result<Self, String> {
-        Meaning::whole(source, load_own(source, stream, &Feed::Bulk), size, home)
+        let options = LoadOptions { own: true, ..LoadOptions::default() };
+        Meaning::whole(source, load_with(source, stream, &Feed::Bulk, options), size, home)
     }
 
     /// What a load of its own stream says, if it took all of it.
@@ -223,7 +225,8 @@ impl<'d> Understood<'d> {
 #[must_use]
 pub fn judge_outline(source: &Understood<'_>, to: &Destination, feed: &Feed) -> Judged {
     let map = Map::in_room(ROOM.take(), source.outline.loaded.map.spans().len());
-    let loaded = load_outline(to, &mut source.stream(), feed, map);
+    let loaded =
+        load_with(to, &mut source.stream(), feed, LoadOptions { map, outline: true, own: false });
     let judged = judge_reading(&source.outline, &loaded, to);
     ROOM.set(loaded.map.into_room());
     match judged.difference.is_some() || judged.false_end.is_some() {
@@ -237,7 +240,7 @@ pub fn judge_outline(source: &Understood<'_>, to: &Destination, feed: &Feed) -> 
 pub fn judge(meaning: &Meaning<'_>, stream: &[u8], to: &Destination, feed: &Feed) -> Judged {
     // Most loaders read much the same items.
     let map = Map::in_room(ROOM.take(), meaning.loaded.map.spans().len());
-    let loaded = load_into(to, &mut &stream[..], feed, map);
+    let loaded = load_with(to, &mut &stream[..], feed, LoadOptions::with_map(map));
     let judged = judge_reading(meaning, &loaded, to);
     ROOM.set(loaded.map.into_room());
     judged

@@ -11,7 +11,6 @@ pub use load::{Loader, c_string};
 pub use save::{Saver, Values};
 
 use super::compiled::{Set, Vmsd};
-use super::walk::Layout;
 use crate::wire::map::Item;
 use crate::wire::{Error, Kind, Map, Result};
 
@@ -52,6 +51,17 @@ impl<'d> Name<'d> {
             dropped: self.dropped,
         }
     }
+}
+
+/// The one layout of all elements of an array of structs.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    /// Bytes of an element.
+    pub size: usize,
+    /// Fields of an element.
+    pub fields: u64,
+    /// Hash of the canonical names and lengths of its fields, in order.
+    pub hash: u64,
 }
 
 /// One direction.

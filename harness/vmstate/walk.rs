@@ -10,14 +10,12 @@ mod collections;
 mod pointers;
 mod uniform;
 
-pub use uniform::Layout;
-
-use super::check::{self, Memory};
+use super::check;
 use super::codec;
-use super::compiled::{Amount, Count, Field, Kind as FieldKind, Old, Set, Vmsd};
+use super::compiled::{Amount, Count, Field, Kind as FieldKind, Old, Vmsd};
 use super::flow::{Flow, Name};
-use super::local::Local;
-use crate::dialect::{Dialect, Generation, OldVersions, PointerMarkers, Version};
+use super::progress::{Engine, Walk};
+use crate::dialect::{OldVersions, PointerMarkers};
 use crate::wire::{Fault, Kind, Result, planted};
 
 /// Deepest nesting of descriptions; real ones stay below 10.
@@ -35,62 +33,8 @@ pub fn most_steps(bytes: u64) -> u64 {
     bytes.saturating_mul(STEPS_PER_BYTE).saturating_add(STEPS_FREE)
 }
 
-/// What a walk reads from and never changes.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'d> {
-    /// Descriptions.
-    pub set: &'d Set,
-    /// Framing rules.
-    pub dialect: &'d Dialect,
-    /// Release of the loader.
-    pub release: Version,
-    /// Generation of the machine type, if it has one.
-    pub generation: Option<Generation>,
-    /// Machine type.
-    pub machine: &'d str,
-    /// Local values.
-    pub local: &'d Local,
-}
-
-/// A walk in progress.
-#[derive(Debug)]
-pub struct Walk<'d, 'f, F> {
-    /// What it reads from.
-    pub context: Context<'d>,
-    /// The direction.
-    pub flow: &'f mut F,
-    /// Last path component of the section's idstr: which device a codec is in.
-    pub device: &'d str,
-    values: Vec<u64>,
-    /// What the nearest subsection around is one of, and where its values begin.
-    owner: Option<(&'d Vmsd, usize)>,
-    /// What the present description is nested in, and where its values begin.
-    around: Option<(&'d Vmsd, usize)>,
-    depth: u32,
-    /// What a later check needs from an earlier item of the section.
-    pub memory: Memory,
-}
-
-impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
-    /// A walk for one section of `device`.
-    pub fn new(context: Context<'d>, device: &'d str, flow: &'f mut F) -> Self {
-        Walk {
-            context,
-            flow,
-            device,
-            values: Vec::new(),
-            owner: None,
-            around: None,
-            depth: 0,
-            memory: Memory::default(),
-        }
-    }
-
-    /// Walks description `index` at `version`.
-    ///
-    /// # Errors
-    /// Whatever the destination refuses, and [`Kind::Undetermined`] where the tables do not say.
-    pub fn vmsd(&mut self, index: usize, version: u32) -> Result<()> {
+impl<'d, F: Flow<'d>> Engine for Walk<'d, '_, F> {
+    fn vmsd(&mut self, index: usize, version: u32) -> Result<()> {
         let Some(vmsd) = self.context.set.get(index) else {
             return Err(self.undetermined(format!("description {index}")));
         };
@@ -148,7 +92,9 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         self.depth -= 1;
         Ok(())
     }
+}
 
+impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
     /// The path below the minimum version. No subsections and no checks follow there.
     fn old(&mut self, vmsd: &'d Vmsd, version: u32) -> Result<()> {
         let refused = Kind::VersionTooOld {
@@ -383,48 +329,6 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
         self.vmsd(vmsd, version.unwrap_or(own))?;
         self.flow.map().leave();
         Ok(())
-    }
-
-    /// The local value of item `name` of the current node, if known.
-    pub fn local_value(&mut self, name: &str) -> Option<u64> {
-        let identity = self.flow.map().identity(name);
-        self.context.local.scalar(identity)
-    }
-
-    /// An error at the present offset.
-    pub fn fail(&mut self, kind: Kind, name: &str) -> Box<crate::wire::Error> {
-        let at = self.flow.offset();
-        self.flow.fail(kind, at, name)
-    }
-
-    /// Runs a part whose refusal its caller ignores and reads on behind (codecs, trap 7). The end
-    /// of the stream and what is not modelled stay errors.
-    ///
-    /// # Errors
-    /// Whatever is not a refusal.
-    pub fn ignoring_refusal(&mut self, part: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        let (position, values, depth) = (self.flow.map().position(), self.values.len(), self.depth);
-        let (owner, around) = (self.owner, self.around);
-        match part(self) {
-            Err(e) if e.kind.is_refusal() => {
-                self.flow.ignored(e);
-                self.flow.map().resume(position);
-                self.values.truncate(values);
-                self.depth = depth;
-                (self.owner, self.around) = (owner, around);
-                Ok(())
-            }
-            outcome => outcome,
-        }
-    }
-
-    fn undetermined(&mut self, what: String) -> Box<crate::wire::Error> {
-        self.fail(Kind::Undetermined(what), "")
-    }
-
-    /// The codec that a leaf stands for is not modelled.
-    pub fn unmodelled(&mut self, info: &str) -> Box<crate::wire::Error> {
-        self.undetermined(format!("codec '{info}'"))
     }
 }
 

@@ -5,7 +5,7 @@ use super::{Args, CliError, check_header};
 use crate::cli::Said;
 use crate::input::Source;
 use crate::report::dump::{Filter, diff};
-use crate::stream::{Loaded, load_into};
+use crate::stream::{LoadOptions, Loaded, load_with};
 use crate::wire::{Feed, Map};
 
 /// Items of each of the two that are compared.
@@ -34,8 +34,8 @@ pub(super) fn run(
 /// The whole of a stream.
 fn whole<'d>(source: &Source, by: &'d By) -> Result<Loaded<'d>, CliError> {
     check_header(source)?;
-    let map = Map::bounded(MOST);
-    let loaded = load_into(by.destination(), &mut source.again(), &Feed::Bulk, map);
+    let options = LoadOptions::with_map(Map::bounded(MOST));
+    let loaded = load_with(by.destination(), &mut source.again(), &Feed::Bulk, options);
     let why = match &loaded.refused {
         Some(error) => error.to_string(),
         None if loaded.map.left_out() > 0 => format!("more than {MOST} items"),

@@ -1,9 +1,8 @@
 //! Which difference between two descriptions, or which rule, made a reader part from the writer.
 
-use super::Cause;
-use super::walk::{Reader, present};
+use super::{Cause, Prediction, Step};
 use crate::fuzzing::generate::Side;
-use crate::vmstate::schema::{Count, Kind, Vmsd};
+use crate::vmstate::schema::{Count, Field, Kind, Presence, Vmsd};
 use crate::wire::{Fault, planted};
 
 /// How a description came to be read.
@@ -27,7 +26,24 @@ pub(super) struct Frame<'t, 's> {
     context: Context<'s>,
 }
 
-impl<'t, 's> Reader<'t, '_, 's> {
+/// What was being read, and what was left.
+#[derive(Debug)]
+pub(super) struct Trail<'t, 's> {
+    /// The writer.
+    source: &'t Side,
+    /// The reader.
+    side: &'s Side,
+    /// Descriptions being read.
+    pub(super) stack: Vec<Frame<'t, 's>>,
+    /// Descriptions left, and rules that said no, since the last item that was right.
+    pub(super) left: Vec<(Option<Frame<'t, 's>>, Option<Cause>)>,
+}
+
+impl<'t, 's> Trail<'t, 's> {
+    pub(super) fn new(source: &'t Side, side: &'s Side) -> Self {
+        Trail { source, side, stack: Vec::new(), left: Vec::new() }
+    }
+
     /// The description that is being read now, beside what the writer has in its place.
     pub(super) fn frame(
         &self,
@@ -35,7 +51,7 @@ impl<'t, 's> Reader<'t, '_, 's> {
         here: (&'s Vmsd, u32),
         context: Context<'s>,
     ) -> Frame<'t, 's> {
-        let tables = &self.truth.source.tables.vmsd;
+        let tables = &self.source.tables.vmsd;
         let owner = self.stack.last().and_then(|frame| frame.there).map(|there| there.0);
         let there = match context {
             Context::Section => tables.get(key).map(|v| (v, here.1)),
@@ -62,14 +78,14 @@ impl<'t, 's> Reader<'t, '_, 's> {
     }
 
     /// The reason for parting here: of what was touched since the last item that was right, the
-    /// first (innermost) that is not the same on both sides.
-    pub(super) fn blame(&self, offset: u64) -> Option<Cause> {
+    /// first (innermost) that is not the same on both sides; else `edited`, where bytes were first changed.
+    pub(super) fn blame(&self, offset: u64, edited: Option<u64>) -> Option<Cause> {
         let left = self.left.iter().copied();
         let open = self.stack.iter().rev().map(|frame| (Some(*frame), None));
         let found = left.chain(open).find_map(|(frame, cause)| {
             cause.or_else(|| frame.and_then(|frame| self.differs(frame)))
         });
-        found.or_else(|| self.truth.edited.filter(|e| *e <= offset).map(|_| Cause::Edited))
+        found.or_else(|| edited.filter(|e| *e <= offset).map(|_| Cause::Edited))
     }
 
     /// How a description differs from the writer's, if it does.
@@ -78,7 +94,7 @@ impl<'t, 's> Reader<'t, '_, 's> {
         let (here, read) = frame.here;
         // An old loader reads what it likes.
         let old = read < here.minimum_version_id;
-        let there_fields = Fields { side: self.truth.source, version: written };
+        let there_fields = Fields { side: self.source, version: written };
         let here_fields = Fields { side: self.side, version: read };
         if !old && there_fields.list(there, true).eq(here_fields.list(here, true)) {
             return (there.name != here.name).then_some(Cause::Renamed);
@@ -115,5 +131,17 @@ impl Fields<'_> {
             .filter(move |f| hooked || f.exists.is_none())
             .filter(|f| present(f, self.version, self.side).unwrap_or(true))
             .map(|f| (f.name.as_str(), &f.kind, &f.count))
+    }
+}
+
+/// Whether a field is there: its hook alone decides, else its version.
+pub(super) fn present(field: &Field, version: u32, side: &Side) -> Step<bool> {
+    match &field.exists {
+        None => Ok(field.version_id <= version),
+        Some(Presence::Observed(gate)) => {
+            let seen = side.handlers.observed.get(gate).copied();
+            seen.ok_or(Prediction::Open("a hook that nothing was observed of"))
+        }
+        Some(Presence::Hook(_)) => Err(Prediction::Open("a hook")),
     }
 }

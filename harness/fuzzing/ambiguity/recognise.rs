@@ -1,7 +1,7 @@
 //! Whether a subsection follows, by each dialect's rule, on the written bytes.
 
-use super::walk::{Reader, Step};
-use super::{Cause, Prediction};
+use super::walk::Reader;
+use super::{Cause, Prediction, Step};
 use crate::dialect::Subsections;
 use crate::vmstate::schema::Vmsd;
 use crate::wire::Refill;
@@ -21,8 +21,8 @@ impl<'s> Reader<'_, '_, 's> {
         match self.recognise(owner)? {
             Seen::Nothing(cause) => {
                 if cause.is_some() {
-                    self.left.push((self.stack.last().copied(), None));
-                    self.left.push((None, cause));
+                    self.trail.left.push((self.trail.stack.last().copied(), None));
+                    self.trail.left.push((None, cause));
                 }
                 Ok(None)
             }
@@ -33,8 +33,8 @@ impl<'s> Reader<'_, '_, 's> {
                         Subsections::Prefix => Cause::PrefixTaken,
                         _ => Cause::OneByteRule,
                     };
-                    self.left.push((self.stack.last().copied(), None));
-                    self.left.push((None, Some(cause)));
+                    self.trail.left.push((self.trail.stack.last().copied(), None));
+                    self.trail.left.push((None, Some(cause)));
                 }
                 let value = self.item(name, len)?;
                 // Kept in 8 bits.

@@ -1,8 +1,8 @@
 //! The main loop of the second opinion: header, whole sections, footers, end.
 
-use super::Prediction;
 use super::blame::Context;
-use super::walk::{Reader, Step};
+use super::walk::Reader;
+use super::{Prediction, Step};
 use crate::stream::record;
 use crate::vmstate::schema::{Body, Handler};
 

@@ -1,16 +1,13 @@
 //! Along the writer's items by the destination's descriptions, up to the first disagreement.
 
-use super::blame::{Context, Frame};
+use super::blame::{Context, Trail, present};
 use super::pipe::Pipe;
-use super::{Cause, Prediction, Truth};
+use super::{Cause, Prediction, Step, Truth};
 use crate::dialect::{Dialect, OldVersions, PointerMarkers};
 use crate::fuzzing::generate::Side;
 use crate::fuzzing::generate::evolve::OLD_HOOK;
-use crate::vmstate::schema::{Count, Field, Kind, Presence, Size, Vmsd};
+use crate::vmstate::schema::{Count, Field, Kind, Size, Vmsd};
 use crate::wire::{Feed, Map};
-
-/// Result of a step: it ends with the prediction.
-pub(super) type Step<T> = Result<T, Prediction>;
 
 /// A reader that knows what was written.
 pub(super) struct Reader<'t, 'd, 's> {
@@ -24,10 +21,8 @@ pub(super) struct Reader<'t, 'd, 's> {
     next: usize,
     /// Names of places; holds no items.
     pub(super) places: Map<'s>,
-    /// Descriptions being read.
-    pub(super) stack: Vec<Frame<'t, 's>>,
-    /// Descriptions left, and rules that said no, since the last item that was right.
-    pub(super) left: Vec<(Option<Frame<'t, 's>>, Option<Cause>)>,
+    /// What may be to blame.
+    pub(super) trail: Trail<'t, 's>,
 }
 
 impl<'t, 'd, 's> Reader<'t, 'd, 's> {
@@ -46,8 +41,7 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
             at: 0,
             next: 0,
             places: Map::new(),
-            stack: Vec::new(),
-            left: Vec::new(),
+            trail: Trail::new(truth.source, side),
         }
     }
 
@@ -95,14 +89,14 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
         }
         self.next += 1;
         self.at += len;
-        self.left.clear();
+        self.trail.left.clear();
         let tail = len.min(8);
         Ok(self.number(self.at - tail, tail))
     }
 
     /// The reader goes on with something else.
     pub(super) fn parts(&self, offset: u64) -> Prediction {
-        Prediction::Parts { offset, cause: self.blame(offset) }
+        Prediction::Parts { offset, cause: self.trail.blame(offset, self.truth.edited) }
     }
 
     /// The reader refuses here.
@@ -115,15 +109,15 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
         let Some(vmsd) = self.side.tables.vmsd.get(key) else {
             return Err(Prediction::Open("a description is missing"));
         };
-        let frame = self.frame(key, (vmsd, version), context);
+        let frame = self.trail.frame(key, (vmsd, version), context);
         if version > vmsd.version_id {
             return Err(self.refuses("version"));
         }
-        self.stack.push(frame);
+        self.trail.stack.push(frame);
         if version < vmsd.minimum_version_id {
             self.old(vmsd, version)?;
-            self.stack.pop();
-            self.left.push((Some(frame), None));
+            self.trail.stack.pop();
+            self.trail.left.push((Some(frame), None));
             return Ok(());
         }
         let mut values = vec![0u64; vmsd.fields.len()];
@@ -143,8 +137,8 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
             self.vmsd(subsection, version, Context::Subsection)?;
             self.places.leave();
         }
-        self.stack.pop();
-        self.left.push((Some(frame), None));
+        self.trail.stack.pop();
+        self.trail.left.push((Some(frame), None));
         Ok(())
     }
 
@@ -244,8 +238,8 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
         }
         self.places.enter(&field.name, &field.name, Some(i as u32));
         if !self.is_next("pointer") {
-            self.left.push((self.stack.last().copied(), None));
-            self.left.push((None, Some(Cause::NullByLook)));
+            self.trail.left.push((self.trail.stack.last().copied(), None));
+            self.trail.left.push((None, Some(Cause::NullByLook)));
         }
         self.item("pointer", 1)?;
         self.places.leave();
@@ -322,18 +316,6 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
         self.vmsd(vmsd, version, context)?;
         self.places.leave();
         Ok(())
-    }
-}
-
-/// Whether a field is there: its hook alone decides, else its version.
-pub(super) fn present(field: &Field, version: u32, side: &Side) -> Step<bool> {
-    match &field.exists {
-        None => Ok(field.version_id <= version),
-        Some(Presence::Observed(gate)) => {
-            let seen = side.handlers.observed.get(gate).copied();
-            seen.ok_or(Prediction::Open("a hook that nothing was observed of"))
-        }
-        Some(Presence::Hook(_)) => Err(Prediction::Open("a hook")),
     }
 }
 

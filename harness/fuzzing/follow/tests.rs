@@ -73,7 +73,7 @@ fn a_fault_behind_a_change_is_seen_without_footers() {
             }
             mutant.bytes[place] -= 1;
             mutant.changed = Some(place as u64);
-            let baseline = Baseline::of(&part, pair.to);
+            let baseline = Baseline::of(&part.stream, &part.map, pair.to);
             let judge = || {
                 let loaded = load_tersely(pair.to, &mutant.bytes, &Feed::Bulk);
                 let (verdict, parts) = verdict::outline(&mutant.map, &loaded);

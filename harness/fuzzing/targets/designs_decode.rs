@@ -72,12 +72,13 @@ mod tests {
     use crate::fuzzing::smoke;
     use crate::lab::designs::model::{Machine, State};
     use crate::lab::designs::sink::Refusal;
-    use crate::lab::designs::{Claim, chunks::Chunks, footer::Footer, linear::Linear};
+    use crate::lab::designs::{Claim, Promises};
+    use crate::lab::designs::{chunks::Chunks, footer::Footer, linear::Linear};
 
     /// A design that says of itself more than is true.
     struct Boaster(&'static dyn Design);
 
-    impl Design for Boaster {
+    impl Promises for Boaster {
         fn name(&self) -> &'static str {
             "a boaster"
         }
@@ -87,6 +88,9 @@ mod tests {
         fn is_unambiguous(&self) -> bool {
             true
         }
+    }
+
+    impl Design for Boaster {
         fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {
             self.0.encode(from, states)
         }

@@ -4,9 +4,9 @@
 use crate::fuzzing::ambiguity::{Cause, Prediction};
 use crate::fuzzing::counters::Counts;
 use crate::fuzzing::dice::Dice;
-use crate::fuzzing::follow::follow;
+use crate::fuzzing::follow::{Baseline, follow};
 use crate::fuzzing::mutate::Mutant;
-use crate::fuzzing::pool::{Baseline, Pair, pool};
+use crate::fuzzing::pool::{Pair, pool};
 use crate::fuzzing::{Failure, Outcome, oracle, window};
 use crate::stream::{Destination, Loaded, load_tersely};
 use crate::trace::{Verdict, compare, verdict};

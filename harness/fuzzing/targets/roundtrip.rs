@@ -4,8 +4,8 @@ use crate::fuzzing::ambiguity::Prediction;
 use crate::fuzzing::counters::Counts;
 use crate::fuzzing::generate::case::{Case, Decoders, with_case};
 use crate::fuzzing::{Failure, Outcome, oracle};
-use crate::stream::load::{Loaded, Section};
 use crate::stream::{Destination, load_bytes, save};
+use crate::stream::{Loaded, Section};
 use crate::wire::{Map, Refill, Span};
 
 /// Why a destination may refuse what itself has written: data that look like a subsection, or like

@@ -13,7 +13,7 @@ use super::frame::{self, Io, Layout, Spot};
 use super::model::{Desc, Machine, Optional, State};
 use super::own_sections::{each, find};
 use super::sink::{Refusal, Sink};
-use super::{Claim, Design};
+use super::{Claim, Design, Promises};
 use crate::wire::Writer;
 
 /// First bytes of a stream; catches the usual damage by text transfers.
@@ -91,7 +91,7 @@ fn take(kind: &[u8], data: &[u8], to: &Machine, sink: &mut Sink) -> Result<(), R
     Err(Refusal::Length { name, found: data.len(), expected: io.cursor.at() })
 }
 
-impl Design for Chunks {
+impl Promises for Chunks {
     fn name(&self) -> &'static str {
         "9 chunks with CRC"
     }
@@ -105,7 +105,9 @@ impl Design for Chunks {
     fn is_unambiguous(&self) -> bool {
         true
     }
+}
 
+impl Design for Chunks {
     fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {
         let mut out = Writer::new();
         out.put(&SIGNATURE);

@@ -3,7 +3,8 @@
 //! A marker byte and the section's id; on for machine types of 2.4 and later. Inside, everything
 //! is as in design 3.
 
-use super::frame::{Layout, Positional, Subsections};
+use super::Promises;
+use super::frame::{Layout, Subsections};
 
 /// See the module documentation.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ impl Layout for Footer {
     }
 }
 
-impl Positional for Footer {
+impl Promises for Footer {
     fn name(&self) -> &'static str {
         "8 footers (2.4)"
     }

@@ -5,12 +5,12 @@
 //! body: fields, then whatever the design puts after the fields of a description
 //! ```
 //!
-//! A [`Layout`] holds the decisions in which they differ; a [`Positional`] one is a design.
+//! A [`Layout`] holds the decisions in which they differ; one with [`Promises`] is a design.
 
 use super::cursor::{Cursor, Stream, shown};
 use super::model::{Desc, Field, Id, Kind, Machine, Slot, State, within};
 use super::sink::{Refusal, Sink};
-use super::{Claim, Design};
+use super::{Design, Promises};
 use crate::stream::record;
 use crate::wire::Writer;
 
@@ -166,44 +166,8 @@ pub trait Layout: Sync {
     }
 }
 
-/// A layout that is a design by itself.
-pub trait Positional: Layout {
-    /// See [`Design::name`].
-    fn name(&self) -> &'static str;
-
-    /// See [`Design::claims`].
-    fn claims(&self, _: Claim) -> bool {
-        false
-    }
-
-    /// See [`Design::is_unambiguous`].
-    fn is_unambiguous(&self) -> bool {
-        false
-    }
-
-    /// See [`Design::gives_up`].
-    fn gives_up(&self) -> bool {
-        false
-    }
-}
-
-impl<P: Positional> Design for P {
-    fn name(&self) -> &'static str {
-        Positional::name(self)
-    }
-
-    fn claims(&self, claim: Claim) -> bool {
-        Positional::claims(self, claim)
-    }
-
-    fn is_unambiguous(&self) -> bool {
-        Positional::is_unambiguous(self)
-    }
-
-    fn gives_up(&self) -> bool {
-        Positional::gives_up(self)
-    }
-
+/// A layout that promises something is a design by itself.
+impl<L: Layout + Promises> Design for L {
     fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {
         encode(self, from, states)
     }

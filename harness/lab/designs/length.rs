@@ -3,8 +3,9 @@
 //! A reader that would read beyond the end refuses there; one that is done before the end refuses
 //! then. Both are told apart. Inside, everything is as in design 3.
 
+use super::Promises;
 use super::cursor::Cursor;
-use super::frame::{self, Io, Layout, Positional, Spot, Subsections};
+use super::frame::{self, Io, Layout, Spot, Subsections};
 use super::model::{Desc, State};
 use super::sink::Refusal;
 use crate::wire::Writer;
@@ -50,7 +51,7 @@ impl Layout for Length {
     }
 }
 
-impl Positional for Length {
+impl Promises for Length {
     fn name(&self) -> &'static str {
         "7 section lengths"
     }

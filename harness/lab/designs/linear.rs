@@ -4,10 +4,10 @@
 //! bump. An optional part is part of its owner's layout from its version on; a part that is not
 //! in use is sent in its default state.
 
-use super::Claim;
-use super::frame::{self, Io, Layout, Positional, Spot};
+use super::frame::{self, Io, Layout, Spot};
 use super::model::{Desc, Field, State};
 use super::sink::Refusal;
+use super::{Claim, Promises};
 use crate::wire::Writer;
 
 /// See the module documentation.
@@ -64,7 +64,7 @@ impl Layout for Linear {
     }
 }
 
-impl Positional for Linear {
+impl Promises for Linear {
     fn name(&self) -> &'static str {
         "1 versions alone"
     }

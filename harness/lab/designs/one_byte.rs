@@ -3,7 +3,8 @@
 //! As in 0.13, where a byte 05 after any description is a subsection, and in 0.14 and 0.15, where
 //! it is one after a description that lists any.
 
-use super::frame::{Layout, Positional, Subsections};
+use super::Promises;
+use super::frame::{Layout, Subsections};
 
 /// See the module documentation.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ impl Layout for OneByte {
     }
 }
 
-impl Positional for OneByte {
+impl Promises for OneByte {
     fn name(&self) -> &'static str {
         if self.listed { "2 one byte, listed (0.14)" } else { "2 one byte (0.13)" }
     }

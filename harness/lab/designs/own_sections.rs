@@ -4,10 +4,10 @@
 //! what exists stays inside its section (design 3), what is new gets a section of its own.
 
 use super::cursor::shown;
-use super::frame::{self, Io, Layout, Positional, Spot, Subsections, put_subsections};
+use super::frame::{self, Io, Layout, Spot, Subsections, put_subsections};
 use super::model::{Desc, Kind, Machine, Optional, Slot, State};
 use super::sink::Refusal;
-use super::{Claim, Evolution};
+use super::{Claim, Evolution, Promises};
 use crate::wire::Writer;
 
 /// See the module documentation.
@@ -114,7 +114,7 @@ impl Layout for OwnSections {
     }
 }
 
-impl Positional for OwnSections {
+impl Promises for OwnSections {
     fn name(&self) -> &'static str {
         if self.both { "5 both kinds of subsection" } else { "5 sections of their own" }
     }

@@ -4,7 +4,8 @@
 //! that begins with it. With a single refill (1.0 to 2.0) a look-ahead that meets the end of what
 //! has arrived gives up; with full refills (2.1) it waits.
 
-use super::frame::{Layout, Positional, Subsections};
+use super::Promises;
+use super::frame::{Layout, Subsections};
 
 /// See the module documentation.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ impl Layout for Prefix {
     }
 }
 
-impl Positional for Prefix {
+impl Promises for Prefix {
     fn name(&self) -> &'static str {
         if self.full { "3 prefix (2.1)" } else { "3 prefix, one refill (1.0)" }
     }

@@ -4,7 +4,8 @@
 //! struct is then either a subsection or the sentinel, never the next field. Old machine types
 //! keep the old format, so that their streams still load.
 
-use super::frame::{Io, Layout, Positional, Spot, put_subsections, take_by_byte};
+use super::Promises;
+use super::frame::{Io, Layout, Spot, put_subsections, take_by_byte};
 use super::model::{Desc, State};
 use super::sink::Refusal;
 use crate::wire::Writer;
@@ -42,7 +43,7 @@ impl Layout for Sentinel {
     }
 }
 
-impl Positional for Sentinel {
+impl Promises for Sentinel {
     fn name(&self) -> &'static str {
         "4 sentinels, new types"
     }

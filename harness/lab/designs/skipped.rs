@@ -4,7 +4,8 @@
 //! version is bumped, and nothing is refused. What a guest has in use of it is given up. Framing
 //! as shipped: design 3 inside, design 8 around.
 
-use super::frame::{Layout, Positional, Spot, Subsections, put_subsections};
+use super::Promises;
+use super::frame::{Layout, Spot, Subsections, put_subsections};
 use super::model::{Desc, Field, Machine, Optional, State};
 use crate::wire::Writer;
 
@@ -48,7 +49,7 @@ impl Layout for Skipped {
     }
 }
 
-impl Positional for Skipped {
+impl Promises for Skipped {
     fn name(&self) -> &'static str {
         "11 left out by property"
     }

@@ -12,7 +12,7 @@ use super::cursor::{Cursor, Stream, shown};
 use super::frame::Spot;
 use super::model::{Desc, Kind, Machine, Slot, State, within};
 use super::sink::{Refusal, Sink};
-use super::{Claim, Design};
+use super::{Claim, Design, Promises};
 use crate::wire::Writer;
 
 const BYTES: u8 = 0x04;
@@ -92,7 +92,7 @@ fn take(content: &[u8], desc: &Desc, spot: Spot<'_>, sink: &mut Sink) -> Result<
     }
 }
 
-impl Design for Tagged {
+impl Promises for Tagged {
     fn name(&self) -> &'static str {
         "6 tagged values"
     }
@@ -105,7 +105,9 @@ impl Design for Tagged {
     fn is_unambiguous(&self) -> bool {
         true
     }
+}
 
+impl Design for Tagged {
     fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {
         let mut out = Writer::new();
         for (device, state) in from.devices.iter().zip(states) {

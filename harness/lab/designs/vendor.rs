@@ -16,7 +16,7 @@ use super::frame::{self, Io, Layout, Spot};
 use super::key::Key;
 use super::model::{Desc, Field, Kind, Machine, Optional, Slot, State, within};
 use super::sink::{Refusal, Sink};
-use super::{Claim, Design};
+use super::{Claim, Design, Promises};
 use crate::wire::Writer;
 
 /// Vendor and minor version of the protocol itself.
@@ -139,7 +139,7 @@ fn accept<'m>(
     Ok((desc, spot, taken))
 }
 
-impl Design for Vendor {
+impl Promises for Vendor {
     fn name(&self) -> &'static str {
         "10 vendors and features"
     }
@@ -149,6 +149,12 @@ impl Design for Vendor {
         !claim.damaged && claim.evolution.is_announced()
     }
 
+    fn is_unambiguous(&self) -> bool {
+        true
+    }
+}
+
+impl Design for Vendor {
     fn ask(&self, from: &Machine, to: &Machine, states: &[State]) -> Option<Refusal> {
         from.devices.iter().zip(states).find_map(|(device, state)| {
             let spot = Spot { machine: from, place: device.id, top: true };
@@ -157,10 +163,6 @@ impl Design for Vendor {
             let keys: Vec<Key> = parts.into_iter().map(|(key, _)| key).collect();
             accept(to, &device.desc.name, device.desc.base, &keys).err()
         })
-    }
-
-    fn is_unambiguous(&self) -> bool {
-        true
     }
 
     fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {

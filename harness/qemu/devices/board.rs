@@ -1,8 +1,36 @@
 //! Boards on which devices are recorded: what buses each has, and how people configure it.
 
-use super::slots::Placing;
 use crate::release::catalogue::chipset;
 use crate::release::compose::transport::Transports;
+
+/// Where PCI devices go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Placing {
+    /// Behind PCI bridges: conventional devices.
+    Bridge,
+    /// On the root bus of PCI Express: devices integrated in the root complex.
+    Root,
+    /// Each behind a root port of its own: PCI Express endpoints.
+    Port,
+    /// In slots of the machine's own bus, `pci.0` or `pcie.0`, with nothing else.
+    Slot(&'static str),
+    /// Nowhere: the board has no PCI.
+    Nowhere,
+}
+
+impl Placing {
+    /// A word for it, as the catalogue has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Placing::Bridge => "bridge",
+            Placing::Root => "root",
+            Placing::Port => "port",
+            Placing::Slot(_) => "slot",
+            Placing::Nowhere => "board",
+        }
+    }
+}
 
 /// A family of machine types.
 #[derive(Debug, Clone, Copy)]

@@ -8,9 +8,9 @@ use rayon::prelude::*;
 
 use super::super::QemuError;
 use super::super::binary::Binary;
+use super::board::Placing;
 use super::board::{self, BOARDS, Board};
 use super::rack::{Filled, Rack, on_board};
-use super::slots::Placing;
 use super::trial::{Bench, Hints, Hung, Recorded};
 use super::types::{self, DeviceType};
 use super::vary::variants;

@@ -11,8 +11,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::backends::{Backing, SHARED, backing, identity};
-use super::board::Board;
-use super::slots::{Placing, Slots};
+use super::board::{Board, Placing};
+use super::slots::Slots;
 use super::types::DeviceType;
 use crate::release::bundle::recording::behind;
 

@@ -16,13 +16,14 @@ use super::learn::{Learnt, dump, learn};
 use crate::release::bundle::recording::{Reported, import_recordings};
 use crate::release::bundle::{BundleInput, BundleMachine, BundleScenario};
 use crate::release::catalogue::Catalogue;
-use crate::release::corpus::{Corpus, tables_path};
+use crate::release::corpus::Corpus;
 use crate::release::held::Held;
 use crate::release::import::bundles::bundle_pool;
 use crate::release::json;
 use crate::release::library::Library;
 use crate::release::notes::Note;
 use crate::release::observed::ObservedVerdict;
+use crate::release::paths::tables_path;
 use crate::release::provenance::Fixture;
 use crate::wire::Feed;
 

@@ -1,35 +1,6 @@
 //! Addresses on the buses of a board, and the paths of what is there.
 
-use super::board::Board;
-
-/// Where PCI devices go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Placing {
-    /// Behind PCI bridges: conventional devices.
-    Bridge,
-    /// On the root bus of PCI Express: devices integrated in the root complex.
-    Root,
-    /// Each behind a root port of its own: PCI Express endpoints.
-    Port,
-    /// In slots of the machine's own bus, `pci.0` or `pcie.0`, with nothing else.
-    Slot(&'static str),
-    /// Nowhere: the board has no PCI.
-    Nowhere,
-}
-
-impl Placing {
-    /// A word for it, as the catalogue has it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Placing::Bridge => "bridge",
-            Placing::Root => "root",
-            Placing::Port => "port",
-            Placing::Slot(_) => "slot",
-            Placing::Nowhere => "board",
-        }
-    }
-}
+use super::board::{Board, Placing};
 
 /// Slots of a bridge; the first of 32 may be its own hotplug controller's.
 const BRIDGE_SLOTS: std::ops::Range<usize> = 1..32;

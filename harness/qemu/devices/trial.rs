@@ -366,8 +366,8 @@ fn missing_rom(said: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::super::board::PC;
+    use super::super::board::Placing;
     use super::super::rack::Filled;
-    use super::super::slots::Placing;
     use super::super::types::DeviceType;
     use super::*;
 

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::align::{Step, align};
 use super::descriptions::{Item, Node, Section};
+use super::leaf::{Leaf, Presence, as_long, fills, is_opened, score, uncertain};
 use super::what::{Level, What};
 use crate::vmstate::Renames;
 
@@ -20,27 +21,6 @@ enum Reached {
     ByVersion,
     /// It is part of another: each side goes by its own version.
     Nested,
-}
-
-/// Whether a field is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Presence {
-    Never,
-    Hook,
-    Always,
-}
-
-/// A field of a list, or of a struct in it that was opened.
-#[derive(Debug, Clone)]
-struct Leaf<'d> {
-    /// Name of its description.
-    owner: &'d str,
-    /// The name by which it is compared.
-    canonical: String,
-    item: &'d Item,
-    presence: Presence,
-    /// One of several fields of its name, of which a hook chooses.
-    alternative: bool,
 }
 
 /// How many names of fields two sections share: more are more likely to be the same.
@@ -428,11 +408,6 @@ impl Comparison<'_, '_> {
     }
 }
 
-/// Whether a field is a struct that may be taken for the fields in it.
-fn is_opened(leaf: &Leaf<'_>) -> bool {
-    leaf.item.nested.is_some() && leaf.item.count.is_none_or(|n| n == 1)
-}
-
 fn added(leaf: &Leaf<'_>, then: Option<String>) -> What {
     What::FieldAdded {
         field: leaf.item.name.clone(),
@@ -440,71 +415,4 @@ fn added(leaf: &Leaf<'_>, then: Option<String>) -> What {
         then,
         hook: leaf.presence == Presence::Hook,
     }
-}
-
-/// What a field that only one side has does.
-fn uncertain(leaf: &Leaf<'_>) -> Level {
-    match leaf.presence {
-        Presence::Always => Level::Breaks,
-        _ if leaf.alternative => Level::Note,
-        _ => Level::MayBreak,
-    }
-}
-
-/// How much two fields look like one; 0: not at all.
-fn score(a: &Leaf<'_>, b: &Leaf<'_>) -> u32 {
-    let long = u32::from(as_long(a.item, b.item));
-    if a.item.unused || b.item.unused {
-        return if a.item.unused && b.item.unused { 2 * long } else { 0 };
-    }
-    let named = if a.canonical == b.canonical { 4 } else { 0 };
-    let laid_out = match (&a.item.nested, &b.item.nested) {
-        (Some(one), Some(other)) if one.name == other.name => 3,
-        _ => 0,
-    };
-    if named + laid_out == 0 { 0 } else { named + laid_out + long }
-}
-
-/// Whether two fields are as long as each other, as far as is known.
-fn as_long(a: &Item, b: &Item) -> bool {
-    let (Some(one), Some(other)) = (a.size, b.size) else {
-        return match (a.count, b.count) {
-            (Some(one), Some(other)) => one == other,
-            _ => true,
-        };
-    };
-    match (a.bytes(), b.bytes()) {
-        (Some(one), Some(other)) => one == other,
-        // Where a length is not told, a buffer may be one element or many.
-        (all_one, all_other) => one == other || all_one == Some(other) || all_other == Some(one),
-    }
-}
-
-/// How many of the fields the unused bytes stand for, if they fill them.
-fn fills(unused: &Leaf<'_>, fields: &[&Leaf<'_>]) -> Option<usize> {
-    if !unused.item.unused || unused.presence != Presence::Always {
-        return None;
-    }
-    let all = unused.item.bytes().or(unused.item.size)?;
-    let sizes = fields.iter().map_while(|field| {
-        let size = field.item.size.filter(|_| field.presence == Presence::Always)?;
-        Some((size, field.item.count))
-    });
-    let mut left = all;
-    for (index, (size, count)) in sizes.clone().enumerate() {
-        let Some(rest) = left.checked_sub(size.checked_mul(count.unwrap_or(1))?) else { break };
-        left = rest;
-        if left == 0 {
-            return Some(index + 1);
-        }
-    }
-    // The last may be an array of a length that is not told.
-    let mut left = all;
-    for (index, (size, count)) in sizes.enumerate() {
-        if count.is_none() && size > 0 && left > size && left.is_multiple_of(size) {
-            return Some(index + 1);
-        }
-        left = left.checked_sub(size.checked_mul(count.unwrap_or(1))?)?;
-    }
-    None
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::find::Found;
+use super::find::{Found, Lacking};
 use crate::dialect::machine::{X86_64, architecture};
 use crate::release::library::Library;
 use crate::stream::Destination;
@@ -66,15 +66,6 @@ pub struct Composed {
     pub(super) chosen: Vec<Chosen>,
     /// Of a source: its default values, by path identity, as its recorded payloads have them.
     pub(super) defaults: HashMap<u64, Vec<u8>>,
-}
-
-/// Why a release does not take a machine at all, or nobody can tell.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lacking {
-    /// It has no such machine type or device type.
-    Type(String),
-    /// The corpus does not say enough of it.
-    Unknown(String),
 }
 
 /// What one section is in a release.

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::build::{built, by_hand, handler, more, unknown};
 use super::choose::Asked;
-use super::composed::{Chosen, Composed, Kit, Lacking};
+use super::composed::{Chosen, Composed, Kit};
+use super::find::Lacking;
 use super::find::{
     board_has, find, first, lacks_device, lacks_machine, registers_otherwise, with_twin,
 };

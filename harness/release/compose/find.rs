@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::choose::{self, Asked};
-use super::composed::Lacking;
 use super::shelf::Shelves;
 use crate::release::catalogue::{Entry, Shelf};
 use crate::release::library::LibraryError;
@@ -12,6 +11,15 @@ use crate::vmstate::schema::Tables;
 
 /// An entry, and the shelf where its payload is.
 pub(super) type Found = (Entry, Rc<Shelf>);
+
+/// Why a release does not take a machine at all, or nobody can tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lacking {
+    /// It has no such machine type or device type.
+    Type(String),
+    /// The corpus does not say enough of it.
+    Unknown(String),
+}
 
 /// The entry of a release for a section, in its catalogue or its scenarios.
 pub(super) fn find(

@@ -11,7 +11,7 @@ use crate::stream::condense::{Condensed, condense};
 use crate::stream::destination::Body;
 use crate::stream::frames::{Depth, scan};
 use crate::stream::vmdescription::{self, Description};
-use crate::stream::{Destination, load_into, record};
+use crate::stream::{Destination, LoadOptions, load_with, record};
 use crate::vmstate::flow::c_string;
 use crate::vmstate::schema::{Answers, Handler, Tables};
 use crate::wire::{Feed, Map};
@@ -113,7 +113,7 @@ impl Machine {
                     items.fetch_add(map.spans().len() as u64, Relaxed);
                 }
             });
-            let loaded = load_into(&own, source, &Feed::Bulk, map);
+            let loaded = load_with(&own, source, &Feed::Bulk, LoadOptions::with_map(map));
             if items.load(Relaxed) + loaded.map.spans().len() as u64 > MOST_ITEMS {
                 return Err(io::Error::other(format!("more than {MOST_ITEMS} items")));
             }

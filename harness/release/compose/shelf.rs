@@ -52,7 +52,7 @@ impl<'l> Shelves<'l> {
         if let Some(known) = self.catalogues.borrow().get(&key) {
             return Ok(known.clone());
         }
-        let shelf = Shelf::of(self.library.corpus(), release, architecture)?.map(Rc::new);
+        let shelf = self.library.corpus().shelf(release, architecture)?.map(Rc::new);
         self.catalogues.borrow_mut().insert(key, shelf.clone());
         Ok(shelf)
     }

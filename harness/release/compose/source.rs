@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::build::{built, by_hand, handler, more, unknown};
 use super::choose::{self, Asked};
-use super::composed::{Chosen, Composed, Kit, Lacking};
+use super::composed::{Chosen, Composed, Kit};
+use super::find::Lacking;
 use super::find::shelves_of;
 use super::machine::Machine;
 use super::recorded::recorded;

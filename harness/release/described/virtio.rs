@@ -8,7 +8,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use super::{Described, destination};
 use crate::stream::frames::{Scan, opaque};
-use crate::stream::{Body, Destination, Loaded, load, load_into, record};
+use crate::stream::{Body, Destination, LoadOptions, Loaded, load, load_with, record};
 use crate::vmstate::compiled::{Amount, Kind, Vmsd};
 use crate::wire::{Feed, Map};
 
@@ -29,7 +29,7 @@ impl Described {
             return Ok(self);
         }
         source.seek(SeekFrom::Start(0))?;
-        let whole = load_into(plain, source, &Feed::Bulk, Map::bounded(1));
+        let whole = load_with(plain, source, &Feed::Bulk, LoadOptions::with_map(Map::bounded(1)));
         if whole.refused.is_some() {
             return Ok(self);
         }

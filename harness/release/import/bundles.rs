@@ -7,7 +7,8 @@ use super::{ImportError, packed_text};
 use crate::dialect::Version;
 use crate::dialect::machine::architecture;
 use crate::release::bundle::{BundleInput, BundleMachine, BundleScenario, Pool, traced};
-use crate::release::corpus::{Corpus, CorpusError, oldest_first};
+use crate::release::corpus::{Corpus, CorpusError};
+use crate::release::paths::oldest_first;
 use crate::release::provenance::Fixture;
 use crate::release::{debugger, files};
 

@@ -1,7 +1,7 @@
 //! What the end of an opaque payload looks like: by the record that follows it.
 
 use crate::dialect::ram::CONTINUE;
-use crate::stream::platform::Platform;
+use crate::stream::Platform;
 use crate::stream::record;
 
 /// A live section that was started, with what its START said.

@@ -3,8 +3,8 @@
 use rstest::rstest;
 
 use super::{Bytes, destination, outcome, refuses, whole};
+use crate::stream::Platform;
 use crate::stream::frames::{Depth, scan};
-use crate::stream::platform::Platform;
 
 const EOS: u64 = 1;
 const DATA: u64 = 2;

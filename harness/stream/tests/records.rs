@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::{Body, Bytes, destination, handler, on, outcome, refuses, whole};
 use crate::dialect::Capabilities;
-use crate::stream::{load, load_own};
+use crate::stream::{LoadOptions, load, load_with};
 use crate::wire::Feed;
 
 /// A section that is nothing but its end.
@@ -76,7 +76,8 @@ fn commands_by_capability(
         refuses(&to, &stream, expected);
     }
     // Whoever wants to know what was written asks for nothing.
-    assert!(load_own(&to, &mut &stream.0[..], &Feed::Bulk).refused.is_none());
+    let own = LoadOptions { own: true, ..LoadOptions::default() };
+    assert!(load_with(&to, &mut &stream.0[..], &Feed::Bulk, own).refused.is_none());
 }
 
 #[test]

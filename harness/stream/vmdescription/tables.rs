@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Body, DescField, Description};
-use crate::stream::platform::Platform;
+use crate::stream::Platform;
 use crate::vmstate::compiled::Codec;
 use crate::vmstate::schema::{
     self, Answers, Count, Field, Handler, Handlers, Key, Kind, Size, Subsection, Tables, Vmsd,

@@ -3,7 +3,7 @@
 //! be64.
 
 use super::super::flow::{Flow, Name};
-use super::super::walk::Walk;
+use super::super::progress::Walk;
 use crate::wire::Result;
 
 /// Transfers the section.

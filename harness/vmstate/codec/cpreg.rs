@@ -5,7 +5,7 @@
 use super::super::check::cpreg::List;
 use super::super::check::pvr::PVR;
 use super::super::flow::{Flow, Name};
-use super::super::walk::Walk;
+use super::super::progress::Walk;
 use crate::wire::{Kind, Result};
 
 /// Registers that are looked at; the largest model has some 400.

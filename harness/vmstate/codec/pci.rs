@@ -9,7 +9,7 @@
 mod capability;
 
 use super::super::flow::{Flow, Name};
-use super::super::walk::Walk;
+use super::super::progress::Walk;
 use crate::dialect::Version;
 use crate::wire::{Fault, Kind, Result, planted};
 

@@ -8,7 +8,7 @@
 //! What the host adapter adds hangs on its type, which is not in the section.
 
 use super::super::flow::{Flow, Name};
-use super::super::walk::Walk;
+use super::super::progress::Walk;
 use crate::wire::{Kind, Result};
 
 /// Bytes of a command block (`SCSI_CMD_BUF_SIZE`).

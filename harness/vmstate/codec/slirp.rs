@@ -7,7 +7,7 @@
 //! ```
 
 use super::super::flow::{Flow, Name};
-use super::super::walk::Walk;
+use super::super::progress::Walk;
 use crate::wire::{Kind, Result};
 
 /// Version that is known (libslirp 4, in every release since 4.1).

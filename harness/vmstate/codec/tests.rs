@@ -5,7 +5,7 @@ use rstest::rstest;
 use super::*;
 use crate::dialect::Dialect;
 use crate::vmstate::compiled::{Set, Vmsd};
-use crate::vmstate::walk::Context;
+use crate::vmstate::progress::Context;
 use crate::vmstate::{Loader, Local, Saver, Values};
 use crate::wire::{Feed, Map, Reader};
 

@@ -9,7 +9,7 @@
 //! library reads.
 
 use super::super::flow::{Flow, Name};
-use super::super::walk::Walk;
+use super::super::progress::Walk;
 use crate::wire::Result;
 
 /// Transfers the packets that wait at an endpoint.

@@ -9,10 +9,12 @@
 //! | `transport` | what a device is on: PCI, a channel, memory |
 //! | `common` | transport, features, configuration, queues |
 //! | `net`, `blk`, `balloon`, `serial` | the device parts |
+//! | `fitting` | queues of `net` that are made as the stream has them |
 //! | `gpu` | the second field of virtio-gpu |
+//! | `items` | items and descriptions as every part sends them |
 //! | `iommu` | domains of virtio-iommu |
 //! | `mem` | sizes and blocks of virtio-mem |
-//! | `tables` | descriptions that no importer sees, because hand-written code reaches them |
+//! | `tables`, `descriptions` | descriptions that no importer sees, because hand-written code reaches them |
 //!
 //! Item names are the same in every release, whatever its code calls them, so that maps of two
 //! releases can be compared. Checks that read guest memory or host features cannot be decided
@@ -22,8 +24,11 @@
 mod balloon;
 mod blk;
 mod common;
+mod descriptions;
+mod fitting;
 pub mod gpu;
 mod iommu;
+mod items;
 mod mem;
 mod net;
 mod serial;
@@ -36,13 +41,14 @@ use std::ops::RangeInclusive;
 
 use super::super::compile::Target;
 use super::super::compiled::Set;
-use super::super::flow::{Flow, Name};
-use super::super::local::COMPARED;
-use super::super::walk::Walk;
+use super::super::flow::Flow;
+use super::super::progress::Walk;
 use crate::dialect::Version;
 use crate::wire::{Kind, Result};
 
-pub use tables::descriptions;
+use items::{described, from};
+
+pub use descriptions::descriptions;
 
 /// A device whose part is modelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,75 +170,6 @@ fn parts<'d, F: Flow<'d>>(
     if device == Device::Net {
         net::late(walk, &common)?;
         net::check(walk, &common)?;
-    }
-    Ok(())
-}
-
-/// Whether the loader is of release `major.minor` or later.
-fn from<'d, F: Flow<'d>>(walk: &Walk<'d, '_, F>, major: u32, minor: u32) -> bool {
-    walk.context.release >= Version::new(major, minor, 0)
-}
-
-/// Walks a built-in description at its own version, in the current node.
-fn described<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, key: &str) -> Result<()> {
-    let set = walk.context.set;
-    match set.index_of(key).and_then(|index| Some((index, set.get(index)?.version_id))) {
-        Some((index, version_id)) => walk.vmsd(index, version_id),
-        None => Err(walk.fail(Kind::Undetermined(format!("description {key}")), "")),
-    }
-}
-
-/// Runs `part` in a node below the current one.
-fn within<'d, F: Flow<'d>, T>(
-    walk: &mut Walk<'d, '_, F>,
-    name: &'static str,
-    index: Option<u64>,
-    part: impl FnOnce(&mut Walk<'d, '_, F>) -> Result<T>,
-) -> Result<T> {
-    let index = index.map(|i| u32::try_from(i).unwrap_or(u32::MAX));
-    walk.flow.map().enter(name, name, index);
-    let value = part(walk)?;
-    walk.flow.map().leave();
-    Ok(value)
-}
-
-/// One big-endian scalar of `width` bytes.
-fn scalar<'d, F: Flow<'d>>(
-    walk: &mut Walk<'d, '_, F>,
-    name: &'static str,
-    width: u32,
-) -> Result<u64> {
-    let info = match width {
-        1 => "uint8",
-        2 => "uint16",
-        4 => "uint32",
-        _ => "uint64",
-    };
-    walk.flow.scalars(Name::plain(name, info), width, 1)
-}
-
-/// One scalar that the loader compares with its own: the received and the local value. The local
-/// one is only known where checks are to be made.
-fn compared<'d, F: Flow<'d>>(
-    walk: &mut Walk<'d, '_, F>,
-    name: &'static str,
-    width: u32,
-) -> Result<(u64, Option<u64>)> {
-    let local = walk.local_value(name).filter(|_| walk.flow.loads());
-    let received = walk.flow.scalars(Name::plain(name, COMPARED), width, 1)?;
-    Ok((received, local))
-}
-
-/// A refusal of the item `name` at `at`, when loading and `wrong`; `text` says why.
-fn refuse_if<'d, F: Flow<'d>>(
-    walk: &mut Walk<'d, '_, F>,
-    wrong: bool,
-    at: u64,
-    name: &str,
-    text: impl FnOnce() -> String,
-) -> Result<()> {
-    if wrong && walk.flow.loads() {
-        return Err(walk.flow.fail(Kind::Check(text()), at, name));
     }
     Ok(())
 }

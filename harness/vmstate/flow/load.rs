@@ -1,10 +1,9 @@
 //! From a reader: values are read, subsections looked for as the release does.
 
-use super::{Flow, NULL, Name, SUBSECTION};
+use super::{Flow, Layout, NULL, Name, SUBSECTION};
 use crate::dialect::{Dialect, Subsections};
 use crate::vmstate::compiled::{Set, Vmsd};
 use crate::vmstate::guest::Guest;
-use crate::vmstate::walk::Layout;
 use crate::wire::map::Item;
 use crate::wire::{Error, Fault, Kind, Map, Reader, Result, planted};
 

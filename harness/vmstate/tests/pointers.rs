@@ -17,7 +17,7 @@ use crate::release::library;
 use crate::stream::{Destination, Loaded, load_bytes};
 use crate::vmstate::compiled::Vmsd;
 use crate::vmstate::flow::{NULL, Name};
-use crate::vmstate::walk::Context;
+use crate::vmstate::progress::{Context, Engine};
 use crate::vmstate::{Local, Renames, Saver, Values, Walk};
 use crate::wire::{Feed, Map, Result};
 

@@ -5,10 +5,10 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{leaf, of_release};
-use crate::stream::{Destination, Loaded, load_into, load_outline};
+use crate::stream::{Destination, LoadOptions, Loaded, load_with};
 use crate::trace::verdict::outline;
+use crate::wire::Feed;
 use crate::wire::fault::{Fault, plant};
-use crate::wire::{Feed, Map};
 
 /// Twelve elements of these fields, and a byte.
 fn array(release: &str, fields: Value) -> Destination {
@@ -30,10 +30,10 @@ fn stream(payload: &[u8]) -> Vec<u8> {
 }
 
 fn both<'d>(to: &'d Destination, stream: &[u8], feed: &Feed) -> [Loaded<'d>; 2] {
-    [
-        load_into(to, &mut &stream[..], feed, Map::new()),
-        load_outline(to, &mut &stream[..], feed, Map::new()),
-    ]
+    [false, true].map(|outline| {
+        let options = LoadOptions { outline, ..LoadOptions::default() };
+        load_with(to, &mut &stream[..], feed, options)
+    })
 }
 
 /// All that a load says beside its map.

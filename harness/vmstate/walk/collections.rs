@@ -1,8 +1,9 @@
 //! What grows as it is loaded: lists and trees.
 
-use super::{Walk, field_name};
+use super::field_name;
 use crate::vmstate::compiled::Field;
 use crate::vmstate::flow::Flow;
+use crate::vmstate::progress::{Engine, Walk};
 use crate::wire::{Fault, Kind, Result, planted};
 
 impl<'d, F: Flow<'d>> Walk<'d, '_, F> {

@@ -1,10 +1,10 @@
 //! Arrays of pointers with NULL elements (`VMS_ARRAY_OF_POINTER`): markers since 2.9, of every element
 //! where the description allocates them.
 
-use super::Walk;
 use crate::dialect::PointerMarkers;
 use crate::vmstate::compiled::Field;
 use crate::vmstate::flow::{Flow, Name};
+use crate::vmstate::progress::Walk;
 use crate::wire::{Fault, Kind, Result, planted};
 
 /// Elements of an array of pointers of which it is looked up whether the destination has them.

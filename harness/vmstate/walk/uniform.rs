@@ -2,27 +2,17 @@
 //! [outline](crate::vmstate::Loader::outline): each such array is one item of the map. A virtio
 //! transport sends 1024 queues of five fields, most of them never used.
 
-use super::{Walk, field_name};
+use super::field_name;
 use crate::vmstate::check;
 use crate::vmstate::compiled::{Amount, Codec, Count, Field, Kind, Vmsd};
-use crate::vmstate::flow::Flow;
+use crate::vmstate::flow::{Flow, Layout};
 use crate::vmstate::local::Local;
+use crate::vmstate::progress::Walk;
 use crate::wire::map;
 use crate::wire::{Fault, Result, planted};
 
 /// Arrays of fewer elements are not worth the look.
 const FEWEST: u64 = 8;
-
-/// The one layout of all elements.
-#[derive(Debug, Clone, Copy)]
-pub struct Layout {
-    /// Bytes of an element.
-    pub size: usize,
-    /// Fields of an element.
-    fields: u64,
-    /// Hash of the canonical names and lengths of its fields, in order.
-    pub hash: u64,
-}
 
 impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
     /// The layout of the elements of an array of structs: nothing, where one may differ from another

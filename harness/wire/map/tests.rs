@@ -1,6 +1,7 @@
 //! Maps made by hand: what they keep, and how they are asked.
 
 use super::*;
+use crate::wire::Kind;
 
 #[test]
 fn a_trail_names_the_nodes_around_a_span_and_empty_ones_are_not_kept() {

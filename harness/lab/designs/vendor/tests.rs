@@ -111,13 +111,16 @@ impl OneLevel {
     }
 }
 
-impl Design for OneLevel {
+impl Promises for OneLevel {
     fn name(&self) -> &'static str {
         "one level"
     }
     fn claims(&self, claim: Claim) -> bool {
         Vendor.claims(claim)
     }
+}
+
+impl Design for OneLevel {
     fn ask(&self, from: &Machine, to: &Machine, states: &[State]) -> Option<Refusal> {
         Vendor.ask(&Self::cut(from), &Self::cut(to), states)
     }

@@ -1,8 +1,9 @@
 //! The device part of virtio-balloon (codecs 3.5).
 
 use super::super::super::flow::Flow;
-use super::super::super::walk::Walk;
-use super::{described, from, scalar, tables, within};
+use super::super::super::progress::Walk;
+use super::items::{described, from, scalar, within};
+use super::tables;
 use crate::wire::Result;
 
 /// Transfers the device part. From 2.8 on it is a description with a look-ahead of its own.

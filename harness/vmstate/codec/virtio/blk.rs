@@ -6,9 +6,9 @@
 //! add a word behind it; a stream does not say beforehand whether the host offers them.
 
 use super::super::super::flow::{Flow, Name};
-use super::super::super::walk::Walk;
+use super::super::super::progress::Walk;
 use super::common::Common;
-use super::{from, refuse_if, scalar, within};
+use super::items::{from, refuse_if, scalar, within};
 use crate::wire::{Kind, Result};
 
 /// Transfers the list of requests in flight.

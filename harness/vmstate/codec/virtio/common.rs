@@ -2,10 +2,11 @@
 
 use super::super::super::flow::{Flow, Name};
 use super::super::super::local::COMPARED;
-use super::super::super::walk::{Context, Walk};
+use super::super::super::progress::{Context, Walk};
 use super::super::pci;
+use super::fitting;
+use super::items::{compared, from, refuse_if, scalar, within};
 use super::transport::{self, Transport};
-use super::{compared, from, net, refuse_if, scalar, within};
 use crate::dialect::Version;
 use crate::dialect::order::is_big_endian;
 use crate::wire::{Kind, Result};
@@ -72,7 +73,8 @@ fn parts<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &mut Common) -> Re
         && walk.flow.loads()
     {
         let at = error.offset;
-        net::none(walk.context.release).map_err(|kind| walk.flow.fail(kind, at, "num_queues"))?;
+        fitting::none(walk.context.release)
+            .map_err(|kind| walk.flow.fail(kind, at, "num_queues"))?;
     }
     read
 }
@@ -189,7 +191,8 @@ fn queues<'d, F: Flow<'d>>(
         return Err(walk.flow.fail(kind, at, "num_queues"));
     }
     if walk.device == "virtio-net" && count == 0 && walk.flow.loads() {
-        net::none(walk.context.release).map_err(|kind| walk.flow.fail(kind, at, "num_queues"))?;
+        fitting::none(walk.context.release)
+            .map_err(|kind| walk.flow.fail(kind, at, "num_queues"))?;
     }
     for i in 0..count {
         let entries = within(walk, "vq", Some(i), |walk| {
@@ -214,7 +217,7 @@ fn queue<'d, F: Flow<'d>>(
     // chose a smaller one.
     let net = walk.device == "virtio-net";
     let moved =
-        local.and_then(|_| net::allocated(walk.context.release, index, count)).filter(|_| net);
+        local.and_then(|_| fitting::allocated(walk.context.release, index, count)).filter(|_| net);
     let most = moved.or(local).filter(|_| from(walk, 11, 1)).unwrap_or(u64::MAX);
     let chosen = matches!(transport, Transport::Mmio | Transport::Ccw);
     if entries > most && chosen && moved.is_none() {

@@ -1,8 +1,9 @@
 //! The second field of virtio-gpu: resources, then scanouts (`virtio_gpu_load`, 2.4 on).
 
 use super::super::super::flow::{Flow, Name};
-use super::super::super::walk::Walk;
-use super::{compared, described, from, refuse_if, scalar, tables, within};
+use super::super::super::progress::Walk;
+use super::items::{compared, described, from, refuse_if, scalar, within};
+use super::tables;
 use crate::dialect::Generation;
 use crate::wire::{Kind, Result};
 

@@ -2,8 +2,8 @@
 //! version 2 (7.0) on whether requests of no domain pass.
 
 use super::super::super::flow::Flow;
-use super::super::super::walk::Walk;
-use super::{scalar, within};
+use super::super::super::progress::Walk;
+use super::items::{scalar, within};
 use crate::wire::{Kind, Result};
 
 /// First version with the flag.

@@ -5,8 +5,8 @@
 //! (`x-early-migration`).
 
 use super::super::super::flow::Flow;
-use super::super::super::walk::Walk;
-use super::{from, scalar, within};
+use super::super::super::progress::Walk;
+use super::items::{from, scalar, within};
 use crate::dialect::Generation;
 use crate::wire::{Kind, Result};
 

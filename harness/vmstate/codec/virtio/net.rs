@@ -4,9 +4,10 @@
 //! for subsections of its own; the bytes are those of the hand-written loaders before.
 
 use super::super::super::flow::{Flow, Name};
-use super::super::super::walk::Walk;
+use super::super::super::progress::Walk;
 use super::common::{Common, Order};
-use super::{compared, described, from, refuse_if, scalar, tables, within};
+use super::items::{compared, described, from, refuse_if, scalar, within};
+use super::{fitting, tables};
 use crate::dialect::Version;
 use crate::wire::{Kind, Result};
 
@@ -17,9 +18,6 @@ const QUEUE_PAIRS: std::ops::Range<usize> = 8..10;
 /// Bytes of the VLAN bitmap.
 const VLANS: u64 = 512;
 const MAC: u64 = 6;
-/// Entries of the control queue.
-const CONTROL: u64 = 64;
-
 /// Transfers the device part as of section version `version_id`.
 ///
 /// # Errors
@@ -71,7 +69,7 @@ pub fn check<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Re
         return Ok(());
     }
     let Common { used, received, queues, .. } = *common;
-    let first = fits_queues_first(walk.context.release);
+    let first = fitting::fits_queues_first(walk.context.release);
     // Without them the section was not read as far as this.
     let most = 2 * pairs(common).unwrap_or(1) + 1;
     let count = match used < received {
@@ -91,31 +89,6 @@ pub fn check<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Re
         return Ok(());
     };
     Err(walk.fail(kind, ""))
-}
-
-/// What comes of a stream without queues.
-///
-/// # Errors
-/// [`Kind::Undefined`] where queues are fitted first: it deletes the first pair twice. Of that 7.2.22
-/// and 10.0.13 mostly die; some streams make 7.2.22 hang.
-pub fn none(release: Version) -> std::result::Result<(), Kind> {
-    match fits_queues_first(release) {
-        true => Err(Kind::Undefined("no queues: the first pair is deleted twice".into())),
-        false => Ok(()),
-    }
-}
-
-/// How many entries were allocated for a queue, where that is not what was made: the queues of a
-/// stream with less than a pair and the control queue leave the latter alone, as the first.
-#[must_use]
-pub fn allocated(release: Version, index: u64, received: u64) -> Option<u64> {
-    (received < 3 && fits_queues_first(release)).then_some(if index == 0 { CONTROL } else { 0 })
-}
-
-/// Whether as many queues as the stream has are made before they are loaded (10.1 on, and stable
-/// releases with its correction of "Add queues before loading them").
-fn fits_queues_first(release: Version) -> bool {
-    release >= Version::new(10, 0, 3) || release.is_stable_from(7, 2, 20)
 }
 
 /// Pairs of queues that the device was made with. `None` where the order of bytes matters and cannot be

@@ -1,8 +1,9 @@
 //! The device part of virtio-serial, section `virtio-console` (codecs 3.6).
 
 use super::super::super::flow::Flow;
-use super::super::super::walk::Walk;
-use super::{blk, compared, from, refuse_if, scalar, within};
+use super::super::super::progress::Walk;
+use super::blk;
+use super::items::{compared, from, refuse_if, scalar, within};
 use crate::dialect::order::is_big_endian;
 use crate::wire::{Kind, Result};
 

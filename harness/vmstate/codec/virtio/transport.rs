@@ -2,8 +2,9 @@
 //! (`/fe.0.0001/`), or `virtio-mmio@` and an address.
 
 use super::super::super::flow::Flow;
-use super::super::super::walk::Walk;
-use super::{described, from, scalar, tables, within};
+use super::super::super::progress::Walk;
+use super::items::{described, from, scalar, within};
+use super::tables;
 use crate::dialect::Version;
 use crate::dialect::machine::has_channels;
 use crate::wire::Result;

@@ -43,8 +43,9 @@ pub mod source;
 pub mod transfer;
 pub mod transport;
 
-pub use composed::{Composed, Kit, Lacking};
+pub use composed::{Composed, Kit};
 pub use destination::destination;
+pub use find::Lacking;
 pub use find::{lacks_machine, machine_types};
 pub use machine::Machine;
 pub use shelf::Shelves;

@@ -24,7 +24,7 @@ pub mod virtio;
 use super::check::cpreg::List;
 use super::compiled::Codec;
 use super::flow::{Flow, Name};
-use super::walk::Walk;
+use super::progress::Walk;
 use crate::dialect::Version;
 use crate::wire::{Fault, Kind, Result, planted};
 

@@ -22,6 +22,7 @@ pub mod library;
 pub mod near;
 pub mod notes;
 pub mod observed;
+pub mod paths;
 pub mod provenance;
 pub mod sources;
 pub mod unmodelled;

@@ -47,7 +47,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use error::CliError;
-pub use source::SourceError;
 
 /// Does a QEMU migration stream written by one release load faithfully in another?
 ///

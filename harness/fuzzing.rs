@@ -20,7 +20,7 @@
 //! | [`pool`], [`seed`], [`dictionary`] | the corpus for fuzzing, seeds and dictionary from it |
 //! | [`packed`] | seeds kept from earlier runs |
 //! | [`containers`] | writers of what the room `input` reads |
-//! | [`smoke`], [`counters`] | runs without a fuzzer; counts of any run |
+//! | [`smoke`], [`counters`], [`strict`] | runs without a fuzzer; counts of any run; what is a failure in it |
 //!
 //! Nothing here may panic on any input: a failure is a value, and the glue in `fuzz/` makes a
 //! crash of it.
@@ -39,6 +39,7 @@ pub mod packed;
 pub mod pool;
 pub mod seed;
 pub mod smoke;
+pub mod strict;
 pub mod targets;
 #[cfg(test)]
 mod tests;

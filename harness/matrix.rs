@@ -3,6 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`config`] | `matrix.toml`, checked; its manual |
+//! | [`draft`] | a first `matrix.toml`, and what one lacks of a corpus |
 //! | [`vendors`] | downstream releases in `matrix.toml` |
 //! | [`select`] | release ranges, and which cells an entry is about |
 //! | [`cell`] | one load |
@@ -20,7 +21,7 @@ pub mod agreement;
 pub mod cell;
 pub mod config;
 pub mod devices;
-mod draft;
+pub mod draft;
 #[cfg(test)]
 mod faults;
 pub mod plan;

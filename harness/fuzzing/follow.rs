@@ -15,16 +15,17 @@
 //! | [`Prediction::Parts`] | part from what was written at this very byte, or refuse before |
 //! | [`Prediction::Open`] | read right up to where the opinion ends |
 
+mod baseline;
 mod leaf;
 #[cfg(test)]
 mod tests;
 mod walk;
 
+pub use self::baseline::Baseline;
 use self::walk::Step;
 use super::ambiguity::Prediction;
 use super::mutate::begins_record;
 use super::mutate::counted::Counted;
-use super::pool::Baseline;
 use crate::stream::{Body, Destination, Loaded, record};
 use crate::vmstate::flow::SUBSECTION;
 use crate::wire::{Error, Kind, Map};

@@ -166,6 +166,9 @@ impl Prediction {
     }
 }
 
+/// Result of a step of the reader: it ends with the prediction.
+type Step<T> = Result<T, Prediction>;
+
 /// What was written, and by whom.
 #[derive(Debug, Clone, Copy)]
 pub struct Truth<'t, 'd> {

@@ -8,6 +8,8 @@
 //! | --- | --- |
 //! | [`destination`] | what a stream is loaded into: rules, handlers, descriptions, local values |
 //! | [`mod@load`] | the main loop |
+//! | `loaded` | what a load came to |
+//! | `progress` | a load in progress: what the loop and the readers of sections share |
 //! | `configuration` | the configuration section |
 //! | [`command`] | migration commands |
 //! | [`ram`] | the `ram` section |
@@ -28,17 +30,18 @@ mod configuration;
 pub mod destination;
 pub mod frames;
 pub mod load;
+mod loaded;
 pub mod multifd;
 pub mod platform;
+mod progress;
 pub mod ram;
 pub mod save;
 pub mod vmdescription;
 
-pub use destination::{Body, Destination, Handler};
-pub use load::{
-    Loaded, Section, load, load_bytes, load_into, load_outline, load_own, load_payload,
-    load_tersely, outline_own,
-};
+pub use destination::{Body, Destination, Handler, Platform};
+pub use load::{LoadOptions, load, load_bytes, load_payload, load_tersely, load_with};
+pub use loaded::Loaded;
+pub use progress::Section;
 
 /// First four bytes of a stream: `QEVM`.
 pub const MAGIC: u32 = 0x5145_564d;

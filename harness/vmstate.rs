@@ -11,6 +11,7 @@
 //! | [`rename`] | fields that two releases call differently |
 //! | [`flow`] | the two directions: [`flow::Loader`] and [`flow::Saver`] |
 //! | [`guest`] | what a loader keeps of guest memory |
+//! | [`progress`] | a walk in progress: what the engine and the codecs share |
 //! | [`walk`] | the engine: one walk over a description, for both directions |
 //! | [`check`] | value checks of post-load functions |
 //! | [`old`] | the layouts behind `load_state_old` |
@@ -29,6 +30,7 @@ pub mod local;
 pub mod old;
 pub mod presence;
 mod processor;
+pub mod progress;
 pub mod rename;
 pub mod schema;
 #[cfg(test)]
@@ -38,5 +40,5 @@ pub mod walk;
 pub use compiled::Set;
 pub use flow::{Flow, Loader, Saver, Values};
 pub use local::Local;
+pub use progress::{Engine, Walk};
 pub use rename::Renames;
-pub use walk::Walk;
