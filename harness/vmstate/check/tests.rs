@@ -96,8 +96,6 @@ const PIO: &str = "end_transfer_fn_idx";
 #[case("10.0", "aarch64/virt-7.2.bare", &[("pl011", "read_count", 17)], "character 0 of 17: the FIFO has 16")]
 #[case("10.0", "aarch64/virt-7.2.bare", &[("pl011", "read_count", MINUS >> 32)], "character 0 of -1: the FIFO has 16")]
 #[case("7.2", "aarch64/virt-7.2.bare", &[("pl011", "read_pos", 16)], "")]
-#[case("11.1", "riscv64/virt.mmio", &[("virtio-net", "vq[0].num", 256)], "not modelled: the local size of queue 0, of which 8 entries were used")]
-#[case("10.0", "riscv64/virt.mmio", &[("virtio-net", "vq[0].num", 256)], "")]
 #[case("10.0", "pc-q35-7.2.q35", &[("e1000e", "subsys", 7)], "subsys is not that of the local device")]
 #[case("10.0", "pc-q35-7.2.q35", &[("e1000e", "subsys_ven", 7)], "subsys_ven is not that of the local device")]
 fn a_value_is_checked(
