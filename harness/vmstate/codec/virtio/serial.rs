@@ -29,7 +29,9 @@ pub fn transfer<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, version_id: u32) ->
 /// the local length, whatever number was received.
 fn ports_map<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<Vec<u32>> {
     let at = walk.flow.offset();
-    let (received, local) = compared(walk, "max_nr_ports", 4)?;
+    // What is saved again has the local length, too.
+    let local = walk.local_value("max_nr_ports");
+    let (received, _) = compared(walk, "max_nr_ports", 4)?;
     // Of a device of before virtio 1 on a big-endian machine the number is in the order of its
     // configuration space, and so swapped on the way (`get_config` of virtio-serial); no device has
     // as many ports as would be read the other way.
