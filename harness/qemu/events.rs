@@ -364,20 +364,44 @@ vmstate_load_state_field configuration/target-page-bits:target_page_bits exists=
         assert_eq!(traced(&format!("{configuration}{TRACE}"), &to), traced(TRACE, &to));
     }
 
-    /// Of 256 images of the channel subsystem all but one are NULL, of which no trace tells.
-    #[test]
-    fn markers_of_pointers_are_passed_over() {
+    /// What the model reads in the channel subsystem of a stream of 7.2, with bytes put before the end of its
+    /// list of reports; and the destination.
+    fn css(reports: &[u8]) -> (Vec<String>, Destination) {
         let library = Library::open(Corpus::embedded().unwrap()).unwrap();
         let (machine, scenario) = ("s390x/s390-ccw-virtio-7.2", "bare");
         let fixture = library.fixture("7.2", machine, scenario).unwrap();
         let to = library.destination("7.2", machine, scenario).unwrap().unwrap();
-        let stream = library.corpus().stream(fixture).unwrap();
+        let mut stream = library.corpus().stream(fixture).unwrap();
+        let own = load_bytes(&to, &stream, &Feed::Bulk);
+        let list = own.map.spans().iter().find(|span| span.name == "pending_crws").unwrap();
+        let at = list.offset as usize;
+        stream.splice(at..at, reports.iter().copied());
         let model = modelled(&to, &load_bytes(&to, &stream, &Feed::Bulk), &stream);
         let is_section = |event: &Event| matches!(event, Event::Section { .. });
         let css = |event: &Event| event.to_string().starts_with("section s390_css ");
         let begin = model.iter().position(css).unwrap() + 1;
         let len = model[begin..].iter().position(is_section).unwrap();
-        let fields: Vec<String> = model[begin..begin + len].iter().map(Event::to_string).collect();
+        (model[begin..begin + len].iter().map(Event::to_string).collect(), to)
+    }
+
+    /// 10.0 and 7.2 tell of the fields of each report, and of the list itself where there is none.
+    #[rstest::rstest]
+    #[case(&[], &["pending_crws", "sei_pending"])]
+    #[case(&[1, 0x84, 0, 0, 7], &["flags", "rsid", "sei_pending"])]
+    #[case(&[1, 0x84, 0, 0, 7, 1, 0x84, 0, 0, 8], &["flags", "rsid", "flags", "rsid", "sei_pending"])]
+    fn a_list_with_elements_has_no_event_of_its_own(
+        #[case] reports: &[u8],
+        #[case] expected: &[&str],
+    ) {
+        let fields = css(reports).0.into_iter().take(expected.len());
+        let expected: Vec<_> = expected.iter().map(|name| format!("field {name}")).collect();
+        assert_eq!(fields.collect::<Vec<_>>(), expected);
+    }
+
+    /// Of 256 images of the channel subsystem all but one are NULL, of which no trace tells.
+    #[test]
+    fn markers_of_pointers_are_passed_over() {
+        let (fields, to) = css(&[]);
         assert_eq!(fields[7..9], ["field chnmon_area", "field in_use"]);
         assert_eq!(fields.last().unwrap(), "field default_cssid");
         assert!(fields.iter().all(|field| field != "field pointer"));

@@ -14,6 +14,19 @@ use crossload::wire::Feed;
 
 use super::{fakes, known, root};
 
+/// Adds a binary as a stable release of its series that nobody has added.
+fn order<'a>(binary: &'a Binary, series: &str, matrix: &'a Path, corpus: &'a Path) -> Order<'a> {
+    Order {
+        binary,
+        release: format!("{series}.99"),
+        matrix,
+        corpus,
+        jobs: 2,
+        limit: Duration::from_secs(60),
+        machines: &[],
+    }
+}
+
 /// Twice, and once more with a scenario that was put in since.
 pub fn added(path: &Path) {
     let folder = tempfile::tempdir().unwrap();
@@ -25,16 +38,7 @@ pub fn added(path: &Path) {
     let matrix = folder.path().join("matrix.toml");
     fs::copy(root().join("matrix.toml"), &matrix).unwrap();
     let binary = Binary::at(path).unwrap();
-    let order = Order {
-        binary: &binary,
-        // A stable release of the same series that nobody has added.
-        release: format!("{}.99", binary.series()),
-        matrix: &matrix,
-        corpus: &corpus,
-        jobs: 2,
-        limit: Duration::from_secs(60),
-        machines: &[],
-    };
+    let order = order(&binary, &binary.series(), &matrix, &corpus);
     let added = add(&order).unwrap();
     assert!(added.findings.is_empty(), "{:?}", added.findings);
     let (config, run) = added.run.as_ref().unwrap();
@@ -114,15 +118,8 @@ pub fn dies_while_saving(path: &Path) {
         path.display()
     );
     let fake = fakes::fake(&script);
-    let order = Order {
-        binary: &Binary::at(&fake.binary.path).unwrap(),
-        release: format!("{series}.99"),
-        matrix: &matrix,
-        corpus: &corpus,
-        jobs: 2,
-        limit: Duration::from_secs(60),
-        machines: &[],
-    };
+    let binary = Binary::at(&fake.binary.path).unwrap();
+    let order = order(&binary, &series, &matrix, &corpus);
     let added = add(&order).unwrap();
     let [finding] = added.findings.as_slice() else { panic!("{:?}", added.findings) };
     assert_eq!((&finding.machine, finding.scenarios.as_slice()), (old, &["idle".to_owned()][..]));
