@@ -24,19 +24,16 @@ pub struct Bar {
     pub counts: Vec<u64>,
 }
 
-/// Units of the picture.
-const LABEL: u64 = 230;
-const WIDTH: u64 = 600;
-const HEIGHT: u64 = 18;
-const STEP: u64 = 26;
-/// A part that is at least so wide has its share written on it.
-const WRITTEN: u64 = 44;
+/// Places along a bar are told in thousandths of a percent of its width, which a reader's screen decides.
+const WIDTH: u64 = 100_000;
+/// What is there at all can be seen: about a point of the screen.
+const SEEN: u64 = 170;
+/// A part that is at least so wide has its share written on it; on a telephone it must be twice as wide.
+const WRITTEN: u64 = 7_000;
 
 /// The picture and its table.
 #[must_use]
 pub fn plot(of: &Plot<'_>) -> Markup {
-    let height = of.bars.len() as u64 * STEP + 24;
-    let view = format!("0 0 {} {height}", LABEL + WIDTH + 24);
     let used: Vec<usize> = (0..of.parts.len())
         .filter(|part| of.bars.iter().any(|b| b.counts.get(*part).is_some_and(|n| *n > 0)))
         .collect();
@@ -48,14 +45,12 @@ pub fn plot(of: &Plot<'_>) -> Markup {
                     li { svg.swatch viewBox="0 0 12 12" { rect class={ "part " (class) } width="12" height="12" {} @if let Some(fill) = over(class) { rect.over fill=(fill) width="12" height="12" {} } } (name) }
                 }
             }
-            div.scroll {
-                svg.bars viewBox=(view) role="img" aria-label={ (of.title) ". The figures are in the table below." } {
+            div.bars role="img" aria-label={ (of.title) ". The figures are in the table below." } {
+                @for bar in &of.bars { (drawn(of, bar)) }
+                svg.ticks aria-hidden="true" {
                     @for quarter in 0..=4u64 {
-                        @let x = LABEL + WIDTH * quarter / 4;
-                        line.axis x1=(x) x2=(x) y1="0" y2=(height - 20) {}
-                        text.tick x=(x) y=(height - 6) { (quarter * 25) "%" }
+                        text.tick.first[quarter == 0].last[quarter == 4] x=(percent(WIDTH * quarter / 4)) y="12" { (quarter * 25) "%" }
                     }
-                    @for (row, bar) in of.bars.iter().enumerate() { (drawn(of, bar, row as u64 * STEP + 4)) }
                 }
             }
             details {
@@ -84,7 +79,7 @@ pub fn plot(of: &Plot<'_>) -> Markup {
     }
 }
 
-fn drawn(of: &Plot<'_>, bar: &Bar, y: u64) -> Markup {
+fn drawn(of: &Plot<'_>, bar: &Bar) -> Markup {
     let total: u64 = bar.counts.iter().sum();
     let mut before = 0;
     let parts: Vec<(&str, &str, u64, u64, u64)> = of
@@ -93,26 +88,41 @@ fn drawn(of: &Plot<'_>, bar: &Bar, y: u64) -> Markup {
         .zip(&bar.counts)
         .filter(|(_, count)| **count > 0)
         .map(|((class, name), count)| {
-            // What is there at all can be seen.
-            let from = WIDTH * before / total.max(1);
+            let from = along(before, total);
             before += count;
-            let to = WIDTH * before / total.max(1);
-            (*class, *name, *count, LABEL + from, (to - from).max(1))
+            let width = (along(before, total) - from).max(SEEN);
+            (*class, *name, *count, from.min(WIDTH - width), width)
         })
         .collect();
     html! {
-        text.label x=(LABEL - 8) y=(y + 14) { (bar.name) }
-        @for (class, name, count, x, width) in parts {
-            g {
-                title { (bar.name) ": " (name) ", " (share(count, total)) " (" (count) " of " (total) ")" }
-                rect class={ "part " (class) } x=(x) y=(y) width=(width) height=(HEIGHT) {}
-                @if let Some(fill) = over(class) { rect.over fill=(fill) x=(x) y=(y) width=(width) height=(HEIGHT) {} }
-                @if width >= WRITTEN {
-                    text class={ "on " (class) } x=(x + width / 2) y=(y + 13) { (share(count, total)) }
+        span.label { (bar.name) }
+        svg.bar {
+            @for quarter in 0..=4u64 {
+                @let x = percent(WIDTH * quarter / 4);
+                line.axis x1=(x) x2=(x) y1="0" y2="100%" {}
+            }
+            @for (class, name, count, x, width) in parts {
+                g {
+                    title { (bar.name) ": " (name) ", " (share(count, total)) " (" (count) " of " (total) ")" }
+                    rect class={ "part " (class) } x=(percent(x)) y="4" width=(percent(width)) height="18" {}
+                    @if let Some(fill) = over(class) { rect.over fill=(fill) x=(percent(x)) y="4" width=(percent(width)) height="18" {} }
+                    @if width >= WRITTEN {
+                        text class={ "on " (class) @if width < 2 * WRITTEN { " narrow" } } x=(percent(x + width / 2)) y="17" { (share(count, total)) }
+                    }
                 }
             }
         }
     }
+}
+
+/// How far along the bar so many of all lie.
+fn along(count: u64, total: u64) -> u64 {
+    let of = u128::from(total.max(1));
+    (u128::from(WIDTH) * u128::from(count) / of).try_into().unwrap_or(WIDTH)
+}
+
+fn percent(place: u64) -> String {
+    format!("{}.{:03}%", place / 1000, place % 1000)
 }
 
 /// The pattern over a part that is worse than its neighbours of the same lightness.
@@ -161,7 +171,7 @@ mod tests {
         let bars = vec![Bar { name: "one".to_owned(), counts: vec![99_999, 1, 0] }];
         let parts = vec![("a", "A"), ("b", "B"), ("c", "C")];
         let html = plot(&Plot { title: "T", unit: "n", parts, bars }).into_string();
-        assert!(html.contains("class=\"part b\" x=\"829\" y=\"4\" width=\"1\""), "{html}");
+        assert!(html.contains("class=\"part b\" x=\"99.830%\" y=\"4\" width=\"0.170%\""), "{html}");
         assert!(!html.contains("part c"), "{html}");
     }
 }
