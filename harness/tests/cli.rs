@@ -216,6 +216,8 @@ fn an_import_that_is_killed_leaves_the_corpus_as_it_was() {
         Command::new("/bin/sh")
             .args(["-c", &command, env!("CARGO_BIN_EXE_crossload")])
             .args([&input, &corpus])
+            // What a killed one prepares stays there.
+            .env("TMPDIR", folder.path())
             .output()
             .unwrap()
     };
