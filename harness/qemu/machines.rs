@@ -141,9 +141,11 @@ fn one(
     Ok(Held { name: sample.name.clone(), release: known.release.clone(), row, real, standing })
 }
 
-/// A binary that was never fed did not start: it has no such machine type or device.
+/// A binary that was never fed did not start: it has no such machine type or device. One with a device
+/// that cannot be migrated ends its load before it reads.
 fn started(real: &Real) -> bool {
-    real.consumed.is_some_and(|consumed| consumed > 0)
+    let fed = real.consumed.is_some_and(|consumed| consumed > 0);
+    fed || real.stderr.contains(": State blocked by non-migratable device '")
 }
 
 /// Whether a binary said that it has no such device, property or option as it was started with.
@@ -362,77 +364,4 @@ fn sample(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::trace::Judged;
-
-    const NO_DEVICE: &str = "qemu: -device ide-cf,id=d: 'ide-cf' is not a valid device model name";
-    const NO_PROPERTY: &str = "qemu: -device nic,x=1: Property 'nic.x' not found";
-    const NO_VALUE: &str = "qemu: -device nic,rombar=-2: Parameter 'rombar' expects uint32_t";
-    const NO_OPTION: &str = "qemu: -no-hpet: invalid option";
-    const NO_BOARD_OPTION: &str = "qemu: Property 'virt-machine.aia' not found";
-    const NO_MODEL: &str = "qemu: unable to find CPU model 'max'";
-    const NO_MACHINE: &str = "qemu: unsupported machine type: \"pc-i440fx-2.4\"";
-    const CRASHED: &str = "qemu: -device nic: failed to find romfile \"nic.rom\"";
-
-    fn real(consumed: Option<u64>, stderr: &str) -> Real {
-        Real {
-            verdict: ObservedVerdict::Refused,
-            consumed,
-            ended: None,
-            stderr: stderr.to_owned(),
-            trace: String::new(),
-            saved: None,
-            unsaved: None,
-        }
-    }
-
-    fn row(answer: Answer) -> Row {
-        Row { release: "7.2".to_owned(), answer, assumptions: Vec::new() }
-    }
-
-    /// An option of the command line that the binary has not is no disagreement; whatever else keeps
-    /// it from being fed is one.
-    #[rstest::rstest]
-    #[case(NO_DEVICE, true)]
-    #[case(NO_PROPERTY, true)]
-    #[case(NO_VALUE, true)]
-    #[case(NO_OPTION, true)]
-    #[case(NO_BOARD_OPTION, true)]
-    #[case(NO_MODEL, true)]
-    #[case(NO_MACHINE, false)]
-    #[case(CRASHED, false)]
-    fn a_binary_that_lacks_an_option_did_not_start(#[case] said: &str, #[case] lacks: bool) {
-        let taken = row(Answer::Undetermined("x".to_owned()));
-        let standing = standing(&taken, &real(None, said));
-        assert_eq!(standing == Standing::NotStarted, lacks, "{standing:?}");
-    }
-
-    #[rstest::rstest]
-    #[case(Verdict::Faithful, true)]
-    #[case(Verdict::Misparsed, true)]
-    #[case(Verdict::Refused, false)]
-    fn a_load_that_is_accepted_may_be_misparsed(#[case] verdict: Verdict, #[case] agrees: bool) {
-        let judged = Judged {
-            verdict,
-            stopped: 9,
-            taken: 9,
-            size: 9,
-            error: None,
-            difference: None,
-            false_end: None,
-            defaults: Vec::new(),
-            gave_up: Vec::new(),
-        };
-        let real = Real { verdict: ObservedVerdict::Accepted, ..real(Some(9), "") };
-        let standing = standing(&row(Answer::Judged(Box::new(judged))), &real);
-        assert_eq!(standing == Standing::Agree, agrees, "{standing:?}");
-    }
-
-    #[test]
-    fn what_the_model_says_cannot_start_agrees() {
-        let unsupported = row(Answer::Unsupported("x".to_owned()));
-        assert_eq!(standing(&unsupported, &real(None, NO_DEVICE)), Standing::Agree);
-        assert!(matches!(standing(&unsupported, &real(Some(9), NO_DEVICE)), Standing::Differ(_)));
-    }
-}
+mod tests;

@@ -67,6 +67,9 @@ pub enum Body {
     Slirp,
     /// A description without fields.
     Nothing,
+    /// A device that says of itself that it cannot be migrated: the destination does not begin to load
+    /// (`qemu_savevm_state_blocked`).
+    Unmigratable,
     /// A loader that is not modelled: its name.
     Unknown(String),
 }

@@ -133,6 +133,7 @@ impl<'d> Load<'_, 'd> {
             Body::Vmsd(index) if self.to.set.get(index)?.unmigratable => {
                 Some(handler.idstr.clone())
             }
+            Body::Unmigratable => Some(handler.idstr.clone()),
             _ => None,
         })
     }
@@ -330,6 +331,12 @@ impl<'d> Load<'_, 'd> {
             Body::Ram => ram::load(self, version_id),
             Body::Block => block::load(&mut self.io, self.to.version),
             Body::DirtyBitmap => block::dirty_bitmap(&mut self.io, version_id),
+            // Before 0.14 a loader does not ask, and what it reads is in no table.
+            Body::Unmigratable => {
+                let at = self.io.reader.offset();
+                let what = format!("what {} sends", handler.idstr);
+                Err(self.io.map.fail(Kind::Undetermined(what), at, ""))
+            }
             Body::Unknown(name) => {
                 let at = self.io.reader.offset();
                 Err(self.io.map.fail(Kind::Undetermined(format!("loader {name}")), at, ""))

@@ -117,7 +117,8 @@ pub fn again<'d>(
 /// Whether the payload of a section is taken over as it is: then nothing of it is in the map.
 #[must_use]
 pub fn is_taken_over(by: &Destination, section: &Section) -> bool {
-    let live = |body: &Body| body.is_records() || matches!(body, Body::Unknown(_));
+    let live =
+        |body: &Body| body.is_records() || matches!(body, Body::Unmigratable | Body::Unknown(_));
     by.handlers.get(section.handler).is_none_or(|handler| live(&handler.body))
 }
 

@@ -66,7 +66,7 @@ impl Real {
             let Some(handler) = own.handlers.get(section.handler) else { continue };
             let minimum = match &handler.body {
                 Body::Ram | Body::Block | Body::DirtyBitmap => continue,
-                Body::Platform(_) | Body::Unknown(_) => continue,
+                Body::Platform(_) | Body::Unmigratable | Body::Unknown(_) => continue,
                 Body::Vmsd(index) => own.set.get(*index).map_or(0, |v| v.minimum_version_id),
                 Body::Virtio | Body::Slirp | Body::Clock | Body::Nothing => section.version_id,
             };

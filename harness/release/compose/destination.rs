@@ -15,7 +15,7 @@ use super::recorded::{Recorded, place, recorded};
 use super::shelf::Shelves;
 use super::transfer;
 use super::transport::{Transports, moved};
-use crate::release::library::LibraryError;
+use crate::release::library::{LibraryError, UNMIGRATABLE};
 use crate::stream::{self, Destination};
 use crate::vmstate::schema::{Answers, Handler};
 
@@ -75,6 +75,10 @@ pub fn destination(
                 None => {
                     let what = format!("{release} has no device {}", entry.device);
                     return Ok(Err(Lacking::Type(what)));
+                }
+                Some(why) if blocks(&why, &entry.section) => {
+                    parts.without_entry(unknown(sent, UNMIGRATABLE), None);
+                    continue;
                 }
                 Some(why) => {
                     let what = format!("device {} of {release}: {why}", entry.device);
@@ -167,6 +171,13 @@ pub fn destination(
     Ok(Ok(locals(composed, &default, machine, source, &gone)))
 }
 
+/// Whether a device type is not catalogued as its own section blocks migration.
+fn blocks(why: &str, section: &str) -> bool {
+    let device = why.split_once("State blocked by non-migratable device '");
+    let idstr = device.and_then(|(_, rest)| rest.split('\'').next());
+    idstr.is_some_and(|idstr| idstr.rsplit('/').next() == Some(section))
+}
+
 /// A destination in the making: for each section of the stream its handler as the release has it by
 /// default, the same as the machine is configured, what it is, and what was taken to be so.
 #[derive(Debug, Default)]
@@ -232,4 +243,31 @@ fn locals(
     local.blocks = memory::blocks(&mut composed, machine, source, gone);
     composed.destination.local = local;
     composed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::blocks;
+
+    #[rstest::rstest]
+    #[case(
+        "migrate: State blocked by non-migratable device '0000:00:0b.1:00.0/nvme'",
+        "nvme",
+        true
+    )]
+    // It was its controller.
+    #[case(
+        "migrate: State blocked by non-migratable device '0000:00:0b.1:00.0/nvme'",
+        "nvme_ns",
+        false
+    )]
+    #[case("migrate: State blocked by non-migratable device 'nvme'", "nvme", true)]
+    #[case("-device nvme: drive property not set", "nvme", false)]
+    fn a_type_blocks_by_its_own_section(
+        #[case] why: &str,
+        #[case] section: &str,
+        #[case] is: bool,
+    ) {
+        assert_eq!(blocks(why, section), is);
+    }
 }
