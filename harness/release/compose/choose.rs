@@ -15,6 +15,8 @@ const IDS: [std::ops::Range<usize>; 2] = [0..4, 8..12];
 /// The pointer to the first capability, and the capability of PCI Express.
 const POINTER: usize = 0x34;
 const EXPRESS: u8 = 0x10;
+/// Capabilities that have room in a space, each of 4 bytes at least.
+const CAPABILITIES: usize = 48;
 
 /// What a section is held against.
 #[derive(Debug, Clone, Copy)]
@@ -137,7 +139,10 @@ fn likeness(shelf: &Shelf, tables: &Tables, entry: &Entry, asked: &Asked<'_>) ->
         // What it is, and whether it is behind a port, tell more than where it was seen.
         let head = shelf.head(entry, CONFIG as u64 + SPACE);
         score += 1200 * i64::from(same_device(&head, sent));
-        score += 1000 * i64::from(express(&head) == express(sent));
+        let (own, theirs) = (capabilities(&head), capabilities(sent));
+        score += 1000 * i64::from(own.contains(&EXPRESS) == theirs.contains(&EXPRESS));
+        // What a device of this type has on some machine types only, MSI-X above all, is among them.
+        score += 300 * i64::from(own == theirs);
     }
     if entry.section == PROCESSOR && as_long {
         // Which registers there are, only they tell.
@@ -191,19 +196,15 @@ pub fn strange(tables: &Tables, key: &str, body: &Described) -> usize {
     count
 }
 
-/// Whether a PCI payload is that of an Express device.
-fn express(payload: &[u8]) -> bool {
-    let Some(space) = payload.get(CONFIG..) else { return false };
+/// The capabilities that the configuration space in a PCI payload lists, by their ids, in order.
+fn capabilities(payload: &[u8]) -> Vec<u8> {
+    let space = payload.get(CONFIG..).unwrap_or_default();
     let byte = |at: usize| space.get(at).copied().unwrap_or(0);
     let mut at = usize::from(byte(POINTER) & 0xfc);
-    for _ in 0..48 {
-        if at < 0x40 {
-            return false;
-        }
-        if byte(at) == EXPRESS {
-            return true;
-        }
+    let mut found = Vec::new();
+    while at >= 0x40 && found.len() < CAPABILITIES {
+        found.push(byte(at));
         at = usize::from(byte(at + 1) & 0xfc);
     }
-    false
+    found
 }

@@ -12,6 +12,10 @@ pub const PVR: usize = 287;
 const FAMILY: u64 = 0xffff_0000;
 /// POWER9.
 const POWER9: u64 = 0x004e_0000;
+/// POWER10 and POWER11: 7.2.22 refuses 1.0 where it has 2.0 itself, and 10.0.13 takes the 2.0 of 7.2, which it
+/// numbers otherwise (0x801200, 0x800200).
+const POWER10: u64 = 0x0080_0000;
+const POWER11: u64 = 0x0082_0000;
 
 /// What came of one processor.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,7 +44,9 @@ impl Model {
         let same = match own & FAMILY {
             family if came & FAMILY != family => false,
             POWER9 if release >= Version::new(8, 1, 0) => power9(came) == power9(own),
-            POWER9 if release >= Version::new(7, 0, 0) => came & 0xf00 == own & 0xf00,
+            POWER9 | POWER10 | POWER11 if release >= Version::new(7, 0, 0) => {
+                came & 0xf00 == own & 0xf00
+            }
             _ => return Err(Kind::Undetermined(models)),
         };
         if same { Ok(()) } else { Err(Kind::Check(models)) }
@@ -64,6 +70,8 @@ mod tests {
     #[case("7.2.22", 0x4e1202, 0x4e1200, true)]
     #[case("7.2.22", 0x4e1100, 0x4e1200, false)]
     #[case("7.2.22", 0x801200, 0x4e1200, false)]
+    #[case("10.0.13", 0x800200, 0x801200, true)]
+    #[case("7.2.22", 0x800100, 0x800200, false)]
     fn models_that_count_as_the_same(
         #[case] release: &str,
         #[case] came: u64,
@@ -80,9 +88,9 @@ mod tests {
     fn what_is_not_known() {
         let check = |model: Model| model.check(Version::new(10, 0, 13));
         assert!(check(Model::default()).is_ok());
-        let other = Some((0x801201, 0x801200));
-        let power10 = Model { versions: other, compat: 0 };
-        assert!(matches!(check(power10), Err(Kind::Undetermined(_))));
+        let other = Some((0x4d0201, 0x4d0200));
+        let power8 = Model { versions: other, compat: 0 };
+        assert!(matches!(check(power8), Err(Kind::Undetermined(_))));
         let compat = Model { versions: Some((0x4e1200, 0x4e1202)), compat: 0x0f00_0004 };
         assert!(matches!(check(compat), Err(Kind::Undetermined(_))));
     }

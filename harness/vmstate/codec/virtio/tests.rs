@@ -5,6 +5,7 @@ mod transport;
 
 use self::release::{Given, Release, with};
 use super::*;
+use crate::dialect::Generation;
 use crate::vmstate::{Loader, Saver};
 use crate::wire::{Feed, Reader};
 
@@ -33,6 +34,26 @@ fn what_a_release_saves_it_loads() {
             assert_eq!(outcome.read, bytes.len() as u64, "{number} {device}");
         }
     }
+}
+
+/// Of virtio-mem all but two sizes is in a section of its own from machine types 8.0 on.
+#[rstest::rstest]
+#[case("7.2.22", (7, 2), false)]
+#[case("11.1.3", (7, 2), false)]
+#[case("11.1.3", (8, 0), true)]
+fn memory_that_comes_early(
+    #[case] number: &str,
+    #[case] (major, minor): (u32, u32),
+    #[case] early: bool,
+) {
+    let generation = Some(Generation::new(major, minor));
+    let release = Release { generation, ..Release::new(number) };
+    let given = with(&[("mem.region_size", 4 << 20), ("mem.block_size", 2 << 20)]);
+    let (bytes, written) = release.save("virtio-mem", 1, given);
+    let outcome = release.load("virtio-mem", 1, &bytes);
+    assert_eq!((outcome.text(), &outcome.items), (String::new(), &written));
+    assert_eq!(["mem.addr", "mem.size", "mem.bitmap"].map(|path| outcome.has(path)), [!early; 3]);
+    assert!(outcome.has("mem.usable_region_size") && outcome.has("mem.requested_size"));
 }
 
 /// A table of addresses is as long as it says; a negative number is none since 2.9, where there is

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::*;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Generation};
 use crate::vmstate::compiled::Vmsd;
 use crate::vmstate::flow::Name;
 use crate::vmstate::progress::Context;
@@ -53,6 +53,7 @@ pub(super) struct Release {
     /// The section's name with its path; without one a device is on PCI.
     pub(super) section: Option<&'static str>,
     pub(super) machine: &'static str,
+    pub(super) generation: Option<Generation>,
 }
 
 /// What a load came to: the refusal, how much was read, and paths with offset and length.
@@ -91,7 +92,7 @@ impl Release {
         };
         add_descriptions(&mut set, &target).expect("descriptions");
         let local = Local::default();
-        Release { number, dialect, set, local, section: None, machine: MACHINE }
+        Release { number, dialect, set, local, section: None, machine: MACHINE, generation: None }
     }
 
     /// On a big-endian machine if on a channel.
@@ -108,7 +109,7 @@ impl Release {
             set: &self.set,
             dialect: &self.dialect,
             release: self.number,
-            generation: None,
+            generation: self.generation,
             machine: self.machine,
             local: &self.local,
         }
