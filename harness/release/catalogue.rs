@@ -92,7 +92,8 @@ impl Catalogue {
     }
 
     /// The machine types of the same chipset that were recorded next to one that was not.
-    fn nearest(&self, machine: &str) -> Option<(&str, &str)> {
+    #[must_use]
+    pub fn nearest(&self, machine: &str) -> Option<(&str, &str)> {
         let asked = Generation::of(machine)?;
         let known = self.machines.iter().filter(|name| chipset(name) == chipset(machine));
         let known: Vec<(Generation, &str)> =

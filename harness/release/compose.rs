@@ -28,6 +28,7 @@
 //! default, the destination has what *it* has by default; where the stream differs, the machine is
 //! configured so, and the destination is too.
 
+mod between;
 mod build;
 pub mod choose;
 pub mod composed;

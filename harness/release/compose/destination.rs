@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::between;
 use super::build::{built, by_hand, handler, more, unknown};
 use super::choose::Asked;
 use super::composed::{Chosen, Composed, Kit};
@@ -141,6 +142,18 @@ pub fn destination(
             parts.nobody(sent, what);
             continue;
         }
+        let known =
+            sender.as_ref().filter(|_| !shelf.catalogue.is_on(&entry, &name)).and_then(|own| {
+                let sent = (&sent.payload[..], &from.answers);
+                let (entry, like) = between::as_sent(&shelf, &entry, own, sent, &name)?;
+                Some((entry.clone(), like.to_owned()))
+            });
+        if let Some((_, like)) = &known {
+            let what = format!("{}: as on {like}, as what was sent shows", sent.idstr);
+            parts.assumptions.push(what);
+        }
+        let is_known = known.is_some();
+        let entry = known.map_or(entry, |(entry, _)| entry);
         let default = before.map(|before| &before.answers);
         let mut defaults = entry.answers.clone();
         if sent.version_id != entry.version_id {
@@ -148,7 +161,7 @@ pub fn destination(
             defaults.present.retain(|path, _| from.answers.present.contains_key(path));
         }
         let (answers, taken) = transfer::answers(&from.answers, default, &defaults);
-        if !shelf.catalogue.is_on(&entry, &name) {
+        if !is_known && !shelf.catalogue.is_on(&entry, &name) {
             elsewhere.insert(idstr.clone(), entry.machines.join(", "));
         }
         parts.assumptions.extend(taken.into_iter().map(|what| format!("{}: {what}", sent.idstr)));
