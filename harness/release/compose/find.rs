@@ -131,10 +131,12 @@ pub(super) fn board_has(
     Some(own.any(|e| e.section == section && e.instance_id == instance))
 }
 
-/// The lowest instance that a release registers of a section.
+/// The lowest instance that a release registers of a section, of boards or of devices: devices of several
+/// types with one section are numbered together.
 pub(super) fn first(from: Option<&Found>, entry: &Entry) -> u32 {
     let entries = from.into_iter().flat_map(|(_, shelf)| &shelf.catalogue.entries);
-    let same = entries.filter(|e| e.section == entry.section && e.device == entry.device);
+    let of_board = entry.device.is_empty();
+    let same = entries.filter(|e| e.section == entry.section && e.device.is_empty() == of_board);
     same.map(|e| e.instance_id).min().unwrap_or(entry.instance_id)
 }
 
@@ -217,7 +219,7 @@ pub fn lacks_machine(
 mod tests {
     use std::rc::Rc;
 
-    use super::{board_has, with_twin};
+    use super::{board_has, first, with_twin};
     use crate::release::catalogue::{Entry, Shelf};
 
     /// A shelf with these device types; each sends a section `input` that begins with some bytes.
@@ -239,6 +241,15 @@ mod tests {
 
     const INPUT: [u8; 16] = [0, 0, 0, 2, 0xf4, 0x1a, 0x52, 0x10, 0, 0, 0, 0, 1, 0, 0x80, 9];
     const OTHER: [u8; 16] = [0, 0, 0, 2, 0xf4, 0x1a, 0x53, 0x10, 0, 0, 0, 0, 1, 0, 0x80, 9];
+
+    #[test]
+    fn devices_with_one_section_are_numbered_together() {
+        let mut both = Rc::into_inner(shelf(&[("duplex", INPUT), ("output", INPUT)])).expect("one");
+        both.catalogue.entries[1].instance_id = 2;
+        let output = both.catalogue.entries[1].clone();
+        let found = (output.clone(), Rc::new(both));
+        assert_eq!(first(Some(&found), &output), 0);
+    }
 
     #[rstest::rstest]
     // The destination has a device that looks the same: it is taken for that.
