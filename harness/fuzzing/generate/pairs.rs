@@ -102,3 +102,47 @@ thread_local! {
 pub fn with<T>(shape: &[u8], often: u8, body: impl FnOnce(Option<&mut Pair>) -> T) -> T {
     KEPT.with_borrow_mut(|kept| body(kept.get(shape, often)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When there is no room any more, what came back is kept once more, and the rest goes.
+    #[test]
+    fn pairs_that_come_back_are_kept() {
+        let mut kept = Kept::default();
+        let mut ask = |number: usize| {
+            kept.get(&(number as u32).to_be_bytes(), 0);
+            let has = |number: usize| {
+                let key = [&[0][..], &(number as u32).to_be_bytes()].concat();
+                kept.pairs.contains_key(&key)
+            };
+            ([0, 1].map(has), kept.pairs.len())
+        };
+        ask(0);
+        ask(1);
+        assert_eq!(ask(1), ([true, true], 2));
+        for number in 2..MOST {
+            ask(number);
+        }
+        assert_eq!(ask(MOST), ([false, true], 2));
+        // It did not come back since.
+        for number in MOST + 1..2 * MOST - 1 {
+            ask(number);
+        }
+        assert_eq!(ask(2 * MOST), ([false, false], 1));
+    }
+
+    /// All of them came back: none is kept, as there would be room for few.
+    #[test]
+    fn room_is_made_where_all_came_back() {
+        let mut kept = Kept::default();
+        for number in 0..MOST as u32 {
+            for _ in 0..2 {
+                kept.get(&number.to_be_bytes(), 0);
+            }
+        }
+        kept.get(&[9; 5], 0);
+        assert_eq!(kept.pairs.len(), 1);
+    }
+}

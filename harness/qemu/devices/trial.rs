@@ -371,6 +371,24 @@ mod tests {
     use super::super::types::DeviceType;
     use super::*;
 
+    /// Of a type with other values of properties nothing is known yet.
+    #[test]
+    fn what_hung_is_known_by_type_and_properties() {
+        let of = |name: &str| DeviceType {
+            name: name.into(),
+            bus: Some("PCI".into()),
+            properties: Some(vec![]),
+        };
+        let (nic, disk) = (of("nic"), of("disk"));
+        let wanted = [(&nic, "rate=0"), (&nic, ""), (&disk, "rate=0")];
+        let wanted = wanted.map(|(device, varied)| (device, varied.to_owned()));
+        let Filled { rack, .. } = Rack::filled(&wanted, &PC, Placing::Bridge, |_| true);
+        let hung = Hung::default();
+        hung.note(&rack.devices[0], "start: hangs");
+        let known: Vec<bool> = rack.devices.iter().map(|d| hung.said_of(d).is_some()).collect();
+        assert_eq!(known, [true, false, false]);
+    }
+
     #[rstest::rstest]
     #[case("qemu: -device nic,id=dev1,addr=1: no", Some(1))]
     #[case("qemu: -device nic,id=dev12,addr=1: no", None)]
