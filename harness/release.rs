@@ -19,6 +19,7 @@ pub mod held;
 pub mod import;
 pub mod json;
 pub mod library;
+pub mod list_elements;
 pub mod near;
 pub mod notes;
 pub mod observed;

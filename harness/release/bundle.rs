@@ -9,9 +9,9 @@
 //! | VMDESCRIPTION of the stream | codecs, sizes on the wire, kinds of nesting |
 //! | `-dump-vmstate` (`dump`) | presence hooks, field and minimum versions, sizes in memory, all subsections |
 //!
-//! All machine types and scenarios of a release fill the same drafts (`partial`, `describe`): an
-//! old machine type, whose stream has no VMDESCRIPTION, learns codecs from a newer one. What
-//! stays open is taken from other releases' tables under narrow conditions and with a mark
+//! All machine types and scenarios of a release fill the same partial descriptions (`partial`,
+//! `describe`): an old machine type, whose stream has no VMDESCRIPTION, has its codecs from a newer
+//! one. What stays open is taken from other releases' tables under narrow conditions and with a mark
 //! (`inherit`), or stays [`Kind::Unknown`](crate::vmstate::schema::Kind::Unknown) (`assemble`).
 
 pub mod answers;
@@ -27,7 +27,7 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 pub mod trace_log;
-mod whole;
+mod undumped;
 
 use std::collections::BTreeSet;
 
@@ -109,7 +109,7 @@ struct Reported {
     scenario: String,
     trace: Option<TraceLog>,
     description: Option<Description>,
-    /// Drafts of the sections, in stream order.
+    /// Partial descriptions of the sections, in stream order.
     sections: Vec<(Sent, Option<Id>)>,
 }
 
@@ -129,8 +129,8 @@ pub fn import_bundle(input: BundleInput, pool: &Pool) -> Result<Imported, Bundle
     for scenario in &mut reported {
         scenario.describe(&mut partials);
     }
-    let heritage = inherit::Heritage::new(pool, &release);
-    let mut assembler = assemble::Assembler::new(&release, &partials, &heritage);
+    let others = inherit::OtherReleases::new(pool, &release);
+    let mut assembler = assemble::Assembler::new(&release, &partials, &others);
     let mut handlers = Vec::new();
     let mut notes = Vec::new();
     for scenario in &mut reported {
@@ -153,7 +153,7 @@ pub fn import_bundle(input: BundleInput, pool: &Pool) -> Result<Imported, Bundle
                 id.and_then(|id| Some((partials.get(id)?.name.clone(), assembler.key(id))));
             sent.push(section);
         }
-        handlers::add_handlers(&mut list, sent, &heritage, &mut notes);
+        handlers::add_handlers(&mut list, sent, &others, &mut notes);
         handlers.push(list);
     }
     let tables = assembler.tables();
@@ -213,7 +213,7 @@ fn parse(machines: Vec<BundleMachine>) -> Result<(dump::Dump, Vec<Reported>), Bu
 }
 
 impl Reported {
-    /// Takes the trace into the drafts.
+    /// Takes the trace into the partial descriptions.
     fn adopt(&mut self, partials: &mut Partials) {
         let Some(trace) = &self.trace else { return };
         for section in &trace.sections {
@@ -240,7 +240,7 @@ impl Reported {
         Some(answers::of(tables, key, load, described.map(|device| &device.body)))
     }
 
-    /// Takes the VMDESCRIPTION into the drafts, and its sections where there is no trace.
+    /// Takes the VMDESCRIPTION into the partial descriptions, and its sections where there is no trace.
     fn describe(&mut self, partials: &mut Partials) {
         let traced = self.trace.is_some();
         for device in self.description.iter().flat_map(|description| &description.devices) {
@@ -252,7 +252,7 @@ impl Reported {
             });
             let id = match known.and_then(|(_, id)| *id) {
                 Some(id) => id,
-                None => describe::draft_of(partials, &device.body),
+                None => describe::partial_of(partials, &device.body),
             };
             describe::describe(partials, id, &device.body, traced);
             if !traced {

@@ -20,7 +20,7 @@ use serde::Deserialize;
 
 use crate::vmstate::schema::{
     Answers, Body, Compat, Count, Field, Handler, Handlers, Kind, OldLoader, Presence, Size,
-    Subsection, Tables, Untold, Vmsd,
+    Subsection, Tables, Unknown, Vmsd,
 };
 pub use kept::reported;
 use kept::{Kept, More};
@@ -205,7 +205,7 @@ impl WireTables {
             pre_load: wire.pre_load.clone(),
             post_load: wire.post_load.clone(),
             unmigratable: wire.unmigratable != 0,
-            untold: Untold::default(),
+            unknown: Unknown::default(),
             inherited_from: None,
             fields,
             subsections,

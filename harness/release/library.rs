@@ -1,6 +1,5 @@
 //! From a corpus to destinations: tables and handlers compiled, local values read off fixtures.
 
-mod lists;
 mod renamed;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -10,6 +9,7 @@ use rayon::prelude::*;
 
 use super::catalogue::chipset;
 use super::corpus::{Corpus, CorpusError};
+use super::list_elements;
 use super::near;
 use super::provenance::Fixture;
 use crate::dialect::machine::{X86_64, architecture, of_architecture, unqualified};
@@ -309,7 +309,7 @@ fn read_tables(
     let read = releases.par_iter().map(one).collect::<Result<Vec<_>, _>>()?;
     let mut tables = read.into_iter().flatten().collect();
     renamed::complete(&mut tables, renames);
-    lists::complete(&mut tables);
+    list_elements::complete(&mut tables);
     Ok(tables)
 }
 

@@ -18,7 +18,7 @@ use super::{block, platform, ram, record};
 use crate::dialect::{Dialect, Subsections, Version};
 use crate::vmstate::compiled::{Amount, Codec, Count, Field, Kind as FieldKind, Vmsd};
 use crate::vmstate::flow::c_string;
-use crate::vmstate::schema::Untold;
+use crate::vmstate::schema::Unknown;
 use crate::vmstate::{Local, Set};
 use crate::wire::{Error, Feed, Kind, Map, Reader, Refill, Result};
 
@@ -200,7 +200,7 @@ pub(crate) fn opaque([vmsd, field, info]: [&str; 3], len: u64) -> Vmsd {
         minimum_version_id: 0,
         old: None,
         unmigratable: false,
-        untold: Untold::default(),
+        unknown: Unknown::default(),
         fields: vec![payload],
         subsections: Vec::new(),
     }

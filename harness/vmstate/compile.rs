@@ -118,7 +118,7 @@ impl Set {
             minimum_version_id: 0,
             old: None,
             unmigratable: false,
-            untold: schema::Untold::default(),
+            unknown: schema::Unknown::default(),
             fields: Vec::new(),
             subsections: Vec::new(),
         });
@@ -162,7 +162,7 @@ impl Set {
             minimum_version_id: source.minimum_version_id,
             old,
             unmigratable: source.unmigratable,
-            untold: processor::untold(source),
+            unknown: processor::unknown(source),
             fields,
             subsections,
         })

@@ -47,7 +47,7 @@ pub struct Vmsd {
     /// Blocks migration.
     pub unmigratable: bool,
     /// What the tables leave open.
-    pub untold: schema::Untold,
+    pub unknown: schema::Unknown,
     /// Fields in wire order.
     pub fields: Vec<Field>,
     /// Subsections in table order: name and description.

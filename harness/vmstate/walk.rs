@@ -46,7 +46,7 @@ impl<'d, F: Flow<'d>> Engine for Walk<'d, '_, F> {
             };
             return Err(self.fail(kind, ""));
         }
-        if version < vmsd.minimum_version_id && vmsd.untold.minimum {
+        if version < vmsd.minimum_version_id && vmsd.unknown.minimum {
             return Err(self.undetermined(format!("minimum version of {}", vmsd.name)));
         }
         if version < vmsd.minimum_version_id {

@@ -121,7 +121,7 @@ impl<'d> Follower<'_, '_, 'd> {
         }
         let listed = owner.subsections.iter().find(|(listed, _)| listed.as_bytes() == name);
         let Some((listed, index)) = listed.filter(|_| is_whole) else {
-            return Err(match owner.untold.subsections {
+            return Err(match owner.unknown.subsections {
                 true => Prediction::Open("a subsection that may be known"),
                 false => self.refuses("subsection not in the list"),
             });

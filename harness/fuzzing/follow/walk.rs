@@ -64,7 +64,7 @@ impl<'d> Follower<'_, '_, 'd> {
 
     /// Below the minimum version: what a hook reads, and no subsections.
     fn old(&mut self, vmsd: &'d Vmsd, version: u32, outer: [Open<'d>; 2], depth: u32) -> Step<()> {
-        if vmsd.untold.minimum {
+        if vmsd.unknown.minimum {
             return Err(Prediction::Open("a minimum version"));
         }
         let usable = |old: &&Old| version >= old.minimum_version_id;

@@ -178,7 +178,7 @@ fn checked(release: &str, vmsd: &str, values: &[(&str, i64)]) -> Result<(), Kind
         minimum_version_id: 1,
         old: None,
         unmigratable: false,
-        untold: Default::default(),
+        unknown: Default::default(),
         fields: values.iter().map(|(name, _)| field(name)).collect(),
         subsections: Vec::new(),
     };

@@ -56,7 +56,7 @@ impl<'s, 'd> Loader<'s, 'd> {
 
     fn unknown(&self, name: &[u8], owner: &Vmsd, at: u64) -> Box<Error> {
         let (name, vmsd) = (String::from_utf8_lossy(name).into_owned(), owner.name.clone());
-        let kind = match owner.untold.may_have(&name) {
+        let kind = match owner.unknown.may_have(&name) {
             true => Kind::Undetermined(format!("whether {vmsd} has a subsection '{name}'")),
             false => Kind::UnknownSubsection { name, vmsd },
         };
