@@ -15,7 +15,7 @@
 //! | [`agreement`] | the model against them |
 //! | [`devices`] | every catalogued device alone, into every release |
 //! | [`targets`] | which releases take the machine in a stream |
-//! | [`texts`] | what their messages say |
+//! | [`stderr`] | what real binaries print, as classes of refusal |
 
 pub mod agreement;
 pub mod cell;
@@ -31,8 +31,8 @@ pub mod run;
 mod schema;
 pub mod select;
 pub mod sentence;
+pub mod stderr;
 pub mod targets;
-pub mod texts;
 pub mod vendors;
 
 pub use crate::release::observed;

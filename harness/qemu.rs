@@ -19,7 +19,7 @@
 //! | [`mutate`] | changes of a fixture that know its structure |
 //! | [`bundle`] | captures as a folder that can be imported |
 //! | [`devices`] | what each device type of a binary puts on the wire |
-//! | [`claim`] | a release in matrix.toml |
+//! | [`matrix_toml`] | a release in matrix.toml |
 //! | [`add`] | the whole act of adding a release |
 //! | [`gate`] | two builds, each given what the other saved |
 //! | [`observe`] | outcomes as observations of the corpus |
@@ -35,7 +35,6 @@ pub mod bundle;
 pub mod campaign;
 pub mod capture;
 pub mod checks;
-pub mod claim;
 pub mod connection;
 pub mod devices;
 pub mod emulator;
@@ -46,6 +45,7 @@ pub mod guest;
 pub mod hmp;
 pub mod incoming;
 pub mod machines;
+pub mod matrix_toml;
 pub mod monitor;
 pub mod mutate;
 pub mod observe;
@@ -98,7 +98,7 @@ pub enum QemuError {
     #[error(transparent)]
     File(#[from] crate::release::files::FileError),
     #[error(transparent)]
-    Held(#[from] crate::release::held::HeldError),
+    Lock(#[from] crate::release::locked::LockError),
     #[error(transparent)]
     Corpus(#[from] crate::release::corpus::CorpusError),
     #[error(transparent)]
@@ -108,7 +108,7 @@ pub enum QemuError {
     #[error(transparent)]
     Plan(#[from] crate::matrix::plan::PlanError),
     #[error("{file}: the release cannot be put in: {why}")]
-    Claim { file: String, why: String },
+    MatrixToml { file: String, why: String },
     #[error(
         "{about}: only a release from {needed} on traces its loads, without which it cannot be added"
     )]

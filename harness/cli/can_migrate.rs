@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::input::{Input, Started, find, machine_type};
 use super::source::StreamOptions;
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::input::Source;
 use crate::lab::vendors::migrate::can_migrate_all;
 use crate::lab::vendors::state::can_migrate_stream;
@@ -55,7 +55,7 @@ fn composed(
     library: &Library,
     [from, to]: [&Build; 2],
     source: &mut Source,
-) -> Result<Said, CliError> {
+) -> Result<Output, CliError> {
     let shelves = Shelves::new(library);
     let asked = Asked { machine: args.machine.clone(), source: Some(from.release.clone()) };
     let name = source.name().to_string();
@@ -82,11 +82,11 @@ fn composed(
         sentence_of(&row, &from.name)
     );
     text.extend(row.assumptions.iter().map(|what| format!("  assumed: {what}\n")));
-    Ok(Said { text, holds })
+    Ok(Output { text, holds })
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let (library, config) = args.input.open_sparing()?;
     let from = Build::of(&library, &config.vendors, &args.from)?;
     let mut to = Build::of(&library, &config.vendors, &args.to)?;
@@ -96,7 +96,10 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let Some(name) = &args.stream else {
         let answers = can_migrate_all(&library, &from, &to, machine.as_deref())?;
         let text = answers.iter().map(|(name, answer)| format!("{name}: {answer}\n")).collect();
-        return Ok(Said { text, holds: answers.iter().all(|(_, answer)| *answer == Answer::Yes) });
+        return Ok(Output {
+            text,
+            holds: answers.iter().all(|(_, answer)| *answer == Answer::Yes),
+        });
     };
     let decision = match find(&library, name) {
         Ok(fixture) => {
@@ -121,5 +124,5 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         }
     };
     let text = format!("{name}, read as {}: {decision}\n", decision.place);
-    Ok(Said { text, holds: decision.is_yes() })
+    Ok(Output { text, holds: decision.is_yes() })
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::input::{Input, machine_type};
 use super::running::Running;
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::matrix::config::Scenario;
 use crate::qemu::capture::all;
 use crate::qemu::scenario::{fits, lacks, meant, newest};
@@ -41,8 +41,8 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let config = args.input.claims()?;
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
+    let config = args.input.config()?;
     if std::fs::read_dir(&args.into).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(CliError::NotEmpty(args.into.clone()));
     }
@@ -91,5 +91,5 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         None if captured.is_empty() => return Err(QemuError::NothingCaptured { release }.into()),
         _ => bundle::write(&args.into, &binary, &captured, args.running.limit())?,
     }
-    Ok(Said { text, holds: failed.is_none() })
+    Ok(Output { text, holds: failed.is_none() })
 }

@@ -6,12 +6,12 @@ use std::path::Path;
 use super::composed::{Subject, Written, assumptions};
 use super::input::{Input, Started, find};
 use super::source::StreamOptions;
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::matrix::sentence::judged_sentence;
 use crate::matrix::targets::at_home;
 use crate::release::compose::Shelves;
 use crate::release::library::Library;
-use crate::report::beside::{beside, places};
+use crate::report::side_by_side::{places, side_by_side};
 use crate::stream::condense::Condensed;
 use crate::stream::{Destination, load};
 use crate::trace::{Meaning, judge};
@@ -49,7 +49,7 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let (library, _) = args.input.open_sparing()?;
     let path = Path::new(&args.stream);
     let fixture = match find(&library, &args.stream) {
@@ -62,11 +62,11 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let mut to = destination(&library, &args.destination, machine, scenario)?;
     to.dialect.capabilities = Some(args.started.capabilities()?);
     let stream = library.corpus().stream(fixture).map_err(CliError::Corpus)?;
-    told(&fixture.id(), &fixture.release, [&own, &to], &stream.into(), args)
+    judged_text(&fixture.id(), &fixture.release, [&own, &to], &stream.into(), args)
 }
 
 /// A user's stream, into what the release makes of its machine.
-fn file(args: &Args, library: &Library, path: &Path) -> Result<Said, CliError> {
+fn file(args: &Args, library: &Library, path: &Path) -> Result<Output, CliError> {
     let shelves = Shelves::new(library);
     let subject = Subject::open(&shelves, path, &args.opened, &args.written.asked())?;
     let to = subject.destination(&shelves, &args.destination)?;
@@ -79,19 +79,19 @@ fn file(args: &Args, library: &Library, path: &Path) -> Result<Said, CliError> {
         read.map_err(|e| subject.source.failed(e))?;
         stream = &whole;
     }
-    let mut said = told(name, &own.release, [own, &to.destination], stream, args)?;
-    said.text += &assumptions(&to);
-    Ok(said)
+    let mut output = judged_text(name, &own.release, [own, &to.destination], stream, args)?;
+    output.text += &assumptions(&to);
+    Ok(output)
 }
 
 /// One load, around where it goes wrong; `of` are the source and the destination.
-fn told(
+fn judged_text(
     name: &str,
     source: &str,
     [own, to]: [&Destination; 2],
     condensed: &Condensed,
     args: &Args,
-) -> Result<Said, CliError> {
+) -> Result<Output, CliError> {
     let stream = &condensed.bytes;
     let bad = |why| CliError::Fixture { id: name.to_owned(), why };
     let meaning = Meaning::of_condensed(own, condensed).map_err(bad)?;
@@ -104,13 +104,14 @@ fn told(
     let reading = load(to, &mut &stream[..], &args.feed);
     for at in places {
         text += "\n";
-        text += &beside(&meaning.loaded.map, &reading, stream, at, |at| condensed.original(at));
+        text +=
+            &side_by_side(&meaning.loaded.map, &reading, stream, at, |at| condensed.original(at));
     }
     for default in &judged.defaults {
         text += &format!("  default kept: {default}\n");
     }
     let arrived = [crate::trace::Verdict::Faithful, crate::trace::Verdict::Defaulted];
-    Ok(Said { text, holds: arrived.contains(&judged.verdict) })
+    Ok(Output { text, holds: arrived.contains(&judged.verdict) })
 }
 
 fn destination(

@@ -9,8 +9,8 @@ use crate::matrix::Config;
 use crate::release::corpus::Corpus;
 use crate::release::files;
 use crate::release::library::Library;
-use crate::release::near;
 use crate::release::provenance::{Fixture, is_machine, machine_scenario};
+use crate::release::suggest;
 
 /// Options that every verb on a corpus has.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -40,13 +40,13 @@ impl Input {
     }
 
     fn library(&self, corpus: Corpus) -> Result<(Library, Config), CliError> {
-        let (library, config) = (Library::open(corpus)?, self.claims()?);
+        let (library, config) = (Library::open(corpus)?, self.config()?);
         config.check(&library)?;
         Ok((library, config))
     }
 
     /// What is claimed, where nothing is held against it: a scenario may have no fixture yet.
-    pub fn claims(&self) -> Result<Config, CliError> {
+    pub fn config(&self) -> Result<Config, CliError> {
         match &self.matrix {
             None => {
                 let text = Corpus::embedded()?.text("matrix.toml")?.ok_or(CliError::NoMatrix)?;
@@ -85,7 +85,7 @@ pub(super) fn listed(config: &Config, scenarios: &[String]) -> Result<(), CliErr
         None => Ok(()),
         Some(name) => Err(CliError::NoScenario {
             asked: name.clone(),
-            meant: near::hint(name, known.iter().copied()),
+            hint: suggest::hint(name, known.iter().copied()),
             known: known.join(", "),
         }),
     }
@@ -102,7 +102,7 @@ pub(super) fn has_machines(
         Some(name) => Err(CliError::NoMachine {
             about: binary.about.clone(),
             asked: name.clone(),
-            meant: near::hint(name, binary.machines.iter().map(|m| m.name.as_str())),
+            hint: suggest::hint(name, binary.machines.iter().map(|m| m.name.as_str())),
         }),
     }
 }
@@ -125,7 +125,7 @@ pub(super) fn find<'l>(library: &'l Library, name: &str) -> Result<&'l Fixture, 
     let all: Vec<String> = library.fixtures().iter().map(Fixture::id).collect();
     found.ok_or_else(|| CliError::NoFixture {
         asked: name.to_owned(),
-        meant: near::hint(name, all.iter().map(String::as_str)),
+        hint: suggest::hint(name, all.iter().map(String::as_str)),
         example: library.fixtures().first().map_or_else(String::new, Fixture::id),
     })
 }

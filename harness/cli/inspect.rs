@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::input::{Input, machine_type};
 use super::source::StreamOptions;
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::input::Source;
 use crate::report::dump::{self, Dump, Filter};
 use crate::stream::{FORMAT, LoadOptions, MAGIC, load_with};
@@ -94,7 +94,7 @@ enum Format {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let Some(stream) = &args.stream else { return channels::run(&args.channel) };
     let mut source = args.opened.open(stream)?;
     if args.domain_xml {
@@ -114,10 +114,10 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let rows = {
         let dump = Arc::clone(&dump);
         move |map: &Map<'_>| {
-            let (dump, told) = &mut *dump.lock().unwrap_or_else(PoisonError::into_inner);
+            let (dump, written) = &mut *dump.lock().unwrap_or_else(PoisonError::into_inner);
             // After an error of the output nothing more is written.
-            if told.is_ok() {
-                *told = dump.rows(map);
+            if written.is_ok() {
+                *written = dump.rows(map);
             }
         }
     };
@@ -129,10 +129,10 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     rows(&loaded.map);
     let left = rest(&mut source, loaded.stopped).map_err(|e| source.failed(e))?;
     let mut dump = lock(&dump);
-    let (dump, told) = &mut *dump;
+    let (dump, written) = &mut *dump;
     let about = concluded(about, &by, &loaded, left, (dump.guessed(), dump.cut()));
-    let told = std::mem::replace(told, Ok(())).and_then(|()| dump.end(&about, &loaded));
-    match told {
+    let written = std::mem::replace(written, Ok(())).and_then(|()| dump.end(&about, &loaded));
+    match written {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => return Err(CliError::Output(e)),
         _ => {}
     }
@@ -148,7 +148,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     }
     let channels = channels::run(&args.channel)?;
     text += &channels.text;
-    Ok(Said { text, holds: found && loaded.refused.is_none() && about.findings.is_empty() })
+    Ok(Output { text, holds: found && loaded.refused.is_none() && about.findings.is_empty() })
 }
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -169,9 +169,9 @@ fn check_header(source: &Source) -> Result<(), CliError> {
     }
 }
 
-fn xml(source: &Source) -> Result<Said, CliError> {
+fn xml(source: &Source) -> Result<Output, CliError> {
     match &source.facts().domain {
-        Some(domain) => Ok(Said { text: format!("{}\n", domain.xml.trim_end()), holds: true }),
+        Some(domain) => Ok(Output { text: format!("{}\n", domain.xml.trim_end()), holds: true }),
         None => Err(CliError::Stream {
             name: source.name().to_string(),
             why: "no domain XML came with it: only libvirt save images have one".to_string(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::input::{Input, beside, machine_type};
 use super::running::Running;
 use super::verify::{known, with_progress};
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::qemu::observe::{observations, record};
 use crate::qemu::verify::{Selection, cases};
 use crate::wire::Feed;
@@ -39,7 +39,7 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let input = Input { matrix: Some(args.matrix.clone()) };
     let (library, _) = input.open()?;
     let binaries = known(&library, &args.running, &args.qemu, args.release.as_deref())?;
@@ -64,5 +64,5 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         text += &format!("contradicted: {pair}\n");
     }
     text += &format!("{} pairs were on record and are the same.\n", recorded.same);
-    Ok(Said { text, holds: recorded.contradicted.is_empty() })
+    Ok(Output { text, holds: recorded.contradicted.is_empty() })
 }

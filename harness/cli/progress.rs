@@ -32,9 +32,9 @@ pub(super) fn begin(what: &str) -> Shown {
     let over = Arc::new((Mutex::new(false), Condvar::new()));
     let own = Arc::clone(&over);
     let waits = thread::Builder::new().name("progress".to_owned()).spawn(move || {
-        let (over, told) = &*own;
+        let (over, condvar) = &*own;
         let over = over.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = told.wait_timeout_while(over, QUIET, |over| !*over);
+        let waited = condvar.wait_timeout_while(over, QUIET, |over| !*over);
         let (over, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if !*over {
             // It stays hidden where standard error is no terminal.
@@ -48,9 +48,9 @@ pub(super) fn begin(what: &str) -> Shown {
 
 impl Drop for Shown {
     fn drop(&mut self) {
-        let (over, told) = &*self.over;
+        let (over, condvar) = &*self.over;
         *over.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        told.notify_all();
+        condvar.notify_all();
         if let Some(waits) = self.waits.take() {
             let _ = waits.join();
         }

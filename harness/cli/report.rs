@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::input::Input;
 use super::matrix::Chosen;
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::lab::designs::{neighbours, run};
 use crate::lab::drift::{Base, DriftError, Rule, Selection, Tally, tally};
 use crate::matrix::devices::{devices, standing};
@@ -53,7 +53,7 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let (library, config) = args.input.open()?;
     let wanted = |topic: &Topic| args.page.is_empty() || args.page.contains(topic);
     let topics: Vec<Topic> = Topic::ALL.into_iter().filter(wanted).collect();
@@ -76,10 +76,10 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
                         && (fits(&args.chosen.release, &row.source)
                             || fits(&args.chosen.release, &row.destination))
                 });
-                let stood: Vec<_> =
+                let results: Vec<_> =
                     rows.into_iter().map(|row| (standing(&config, &row), row)).collect();
-                holds &= stood.iter().all(|(standing, _)| *standing != Standing::Broken);
-                html::devices::page(&config, &stood, &topics)?
+                holds &= results.iter().all(|(standing, _)| *standing != Standing::Broken);
+                html::devices::page(&config, &results, &topics)?
             }
             Topic::Drift => {
                 let step = usize::try_from(args.step).unwrap_or(usize::MAX);
@@ -94,10 +94,10 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     progress("");
     html::write(&args.html, &pages)?;
     let first = topics.first().map_or("", |topic| topic.file());
-    Ok(Said { text: told(&args.html, first, &pages), holds })
+    Ok(Output { text: written(&args.html, first, &pages), holds })
 }
 
-fn told(folder: &Path, first: &str, pages: &[Page]) -> String {
+fn written(folder: &Path, first: &str, pages: &[Page]) -> String {
     let bytes: usize = pages.iter().map(|page| page.html.len()).sum();
     let n = pages.len();
     let pages = if n == 1 { "page" } else { "pages" };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::composed::{Format, Written};
 use super::input::Input;
 use super::source::StreamOptions;
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::lab::vendors::Build;
 use crate::matrix::targets::targets;
 use crate::release::compose::{Kit, Shelves};
@@ -38,7 +38,7 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let (library, config) = args.input.open_sparing()?;
     let names = config.vendors.iter().map(|vendor| vendor.name());
     let builds: Vec<Build> =
@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         Format::Text => text(&all),
         Format::Json => json(&all),
     };
-    Ok(Said { text, holds })
+    Ok(Output { text, holds })
 }
 
 /// Folders as the files in them.

@@ -12,7 +12,7 @@ use super::input::{Input, machine_type};
 use super::machines;
 use super::running::Running;
 use super::source::StreamOptions;
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::matrix::Config;
 use crate::matrix::agreement::{Agreement, Compared};
 use crate::qemu::QemuError;
@@ -97,19 +97,19 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let (library, config) = args.input.open()?;
     let binaries = known(&library, &args.running, &args.qemu, args.release.as_deref())?;
     if let Some(count) = args.random_machines {
         let draw =
             Draw { count, seed: args.seed, jobs: args.running.jobs(), limit: args.running.limit() };
-        return Ok(machines::told(machines::random(&library, &binaries, &draw)?));
+        return Ok(machines::output(machines::random(&library, &binaries, &draw)?));
     }
     let given = args.stream.as_deref().map(|path| given(path, &args.opened)).transpose()?;
     if let (Some(stream), false) = (&given, args.arguments.is_empty()) {
         let sample = machines::sample(stream, &args.arguments);
         let held = hold(&library, &binaries, &sample, args.running.limit())?;
-        return Ok(machines::told(vec![(sample, held)]));
+        return Ok(machines::output(vec![(sample, held)]));
     }
     let selection = Selection {
         binaries: &binaries,
@@ -127,12 +127,13 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     }
     let verified = with_progress(&library, &all, &args.running, args.shrink)?;
     let kept = keep(args, &all, &verified)?;
-    let mut said = told(&config, &all, verified, args.changes);
+    let mut output = output(&config, &all, verified, args.changes);
     if kept > 0 {
         let folder = args.keep.display();
-        said.text += &format!("{kept} streams, as small as they could be made, are in {folder}\n");
+        output.text +=
+            &format!("{kept} streams, as small as they could be made, are in {folder}\n");
     }
-    Ok(said)
+    Ok(output)
 }
 
 /// The user's stream.
@@ -265,7 +266,7 @@ fn smallest(one: &Verified) -> String {
 }
 
 /// The findings, and how many agree.
-fn told(config: &Config, cases: &[Case<'_>], verified: Vec<Verified>, changes: bool) -> Said {
+fn output(config: &Config, cases: &[Case<'_>], verified: Vec<Verified>, changes: bool) -> Output {
     let mut text = String::new();
     for one in &verified {
         for note in &one.notes {
@@ -336,7 +337,7 @@ fn told(config: &Config, cases: &[Case<'_>], verified: Vec<Verified>, changes: b
             "{path}: {about}, {feed}: {agree} of {total} loads agree, {explained} are explained\n"
         );
     }
-    Said { text, holds }
+    Output { text, holds }
 }
 
 /// What was loaded into what; with its feed, if that matters.

@@ -146,7 +146,7 @@ pub enum Prediction {
 impl Prediction {
     /// In a few words, for counts.
     #[must_use]
-    pub fn told(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Prediction::Agrees => "second opinion: as written",
             Prediction::Refuses { .. } => "second opinion: refused",

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::cell::Cell;
 use super::config::Config;
 use super::observed::{Mutation, Observed, ObservedVerdict, Op, Outcome};
-use super::texts::said;
+use super::stderr;
 use crate::release::library::{Library, LibraryError};
 use crate::stream::{Destination, Loaded, load};
 use crate::wire::{Feed, Kind};
@@ -255,10 +255,10 @@ fn reason_alike(loaded: &Loaded<'_>, real: &Outcome) -> bool {
     if matches!(error.kind, Kind::Undefined(_) | Kind::Undetermined(_)) {
         return false;
     }
-    let said = said(&real.stderr);
-    let class = said.classes.is_empty() || said.classes.contains(&error.kind.class());
-    let section = match (&said.section, &error.section) {
-        (Some(said), Some(own)) => said == own,
+    let message = stderr::parse(&real.stderr);
+    let class = message.classes.is_empty() || message.classes.contains(&error.kind.class());
+    let section = match (&message.section, &error.section) {
+        (Some(real), Some(own)) => real == own,
         _ => true,
     };
     class && section

@@ -4,7 +4,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use crate::release::compose::{self, Composed, Kit, Lacking, Machine, Shelves};
 use crate::release::library::LibraryError;
-use crate::release::near;
+use crate::release::suggest;
 use crate::stream::condense::Condensed;
 use crate::trace::sentence::judged_sentence;
 use crate::trace::{Judged, Meaning, Verdict, judge};
@@ -27,8 +27,8 @@ pub enum TargetsError {
     NoSource(String),
     #[error("{0}")]
     NoRelease(String),
-    #[error("no release of the corpus is known to have a machine type '{asked}'{meant}")]
-    NoMachineType { asked: String, meant: String },
+    #[error("no release of the corpus is known to have a machine type '{asked}'{hint}")]
+    NoMachineType { asked: String, hint: String },
 }
 
 /// What is asked beside the stream.
@@ -194,8 +194,8 @@ pub fn origin(
     let Some((_, fewest, most)) = found.first() else {
         let known = compose::machine_types(shelves)?;
         if !known.contains(&name) {
-            let meant = near::hint(&name, known.iter().map(String::as_str));
-            return Err(TargetsError::NoMachineType { asked: name, meant });
+            let hint = suggest::hint(&name, known.iter().map(String::as_str));
+            return Err(TargetsError::NoMachineType { asked: name, hint });
         }
         // The machine type is known, of other releases.
         let reasons = if reasons.is_empty() { lacking } else { reasons };

@@ -13,15 +13,15 @@ use super::emulator::TRACED;
 use super::groups::{Scratch, running};
 use super::process::Ended;
 use super::scenario::{fits, lacks, meant};
-use super::{QemuError, bundle, claim, platform};
+use super::{QemuError, bundle, matrix_toml, platform};
 use crate::dialect::machine::architecture;
 use crate::matrix::config::Finding;
 use crate::matrix::{Config, Filter, Plan, Run, run};
 use crate::release::corpus::Corpus;
 use crate::release::files::{self, FileError};
-use crate::release::held::Held;
-use crate::release::import::import_there;
+use crate::release::import::import_into;
 use crate::release::library::Library;
+use crate::release::locked::LockedFolder;
 use crate::release::notes::Note;
 use crate::release::provenance::Fixture;
 use crate::stream::Destination;
@@ -78,7 +78,7 @@ pub struct Added {
 /// # Errors
 /// When a capture fails, or the outcome is no consistent corpus. Nothing has been written then.
 pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
-    let held = Held::take(order.corpus, "add")?;
+    let locked = LockedFolder::lock(order.corpus, "add")?;
     let name = order.matrix.display().to_string();
     let missing = || FileError::Read { path: name.clone(), source: ErrorKind::NotFound.into() };
     let bytes = files::read(order.matrix)?.ok_or_else(missing)?;
@@ -95,7 +95,7 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
         let about = order.binary.about.clone();
         return Err(QemuError::TooOld { about, needed: TRACED });
     }
-    let stale = held.stale().map(|who| format!("the corpus was held by {who}, which is gone"));
+    let stale = locked.stale().map(|who| format!("the corpus was held by {who}, which is gone"));
     let mut notes: Vec<Note> = stale.into_iter().map(|what| Note::at("", what)).collect();
     let mut findings = Vec::new();
     let captured = captures(order, &config, &corpus, there, &mut notes, &mut findings)?;
@@ -112,9 +112,9 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     let (input, copy) = (work.path().join("input"), work.path().join("corpus"));
     bundle::write(&input, order.binary, &captured, order.limit)?;
     files::copy_folder(order.corpus, &copy)?;
-    notes.extend(import_there(&input, &copy)?.notes);
+    notes.extend(import_into(&input, &copy)?.notes);
 
-    let new = claim::Release {
+    let new = matrix_toml::Release {
         name: order.release.clone(),
         about: order.binary.about.clone(),
         machines: captured.iter().map(|c| c.fixture.machine.clone()).collect(),
@@ -126,8 +126,8 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
             .collect(),
         findings: findings.clone(),
     };
-    let claim = |why| QemuError::Claim { file: name.clone(), why };
-    let text = claim::with(text, &new).map_err(claim)?;
+    let claim = |why| QemuError::MatrixToml { file: name.clone(), why };
+    let text = matrix_toml::with(text, &new).map_err(claim)?;
     let config = Config::parse(&name, &text)?;
     let library = Library::open(Corpus::open(&copy)?)?;
     config.check(&library)?;
@@ -153,7 +153,7 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
     all.push((matrix, text.into_bytes()));
     // No interrupt comes in between.
     let _running = running();
-    let written = held.change(&all)?.iter().map(|path| path.display().to_string()).collect();
+    let written = locked.change(&all)?.iter().map(|path| path.display().to_string()).collect();
     Ok(Added { written, notes, changes, findings, run: Some((config, run)), before, there })
 }
 

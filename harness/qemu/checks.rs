@@ -7,7 +7,7 @@
 
 use super::incoming::Real;
 use crate::dialect::Version;
-use crate::matrix::texts::said;
+use crate::matrix::stderr;
 use crate::release::observed::ObservedVerdict;
 use crate::stream::Loaded;
 use crate::wire::{Error, Kind};
@@ -91,7 +91,7 @@ fn undefined(parted: &Parted<'_>) -> Option<String> {
 fn refused(parted: &Parted<'_>) -> Option<String> {
     let text = &parted.real.stderr;
     let error = parted.model.refused.as_deref();
-    if !came_to(parted.model, error, said(text).section?.as_bytes()) {
+    if !came_to(parted.model, error, stderr::parse(text).section?.as_bytes()) {
         return None;
     }
     let known = CHECKS.iter().find(|(part, ..)| text.contains(part));

@@ -18,7 +18,7 @@ use super::incoming::{Real, Wanted, load};
 use super::scenario::{fits, lacks, setup};
 use crate::matrix::config::Scenario;
 use crate::release::corpus::Corpus;
-use crate::release::import::import_there;
+use crate::release::import::import_into;
 use crate::release::library::Library;
 use crate::release::provenance::Fixture;
 use crate::wire::Feed;
@@ -189,7 +189,7 @@ pub fn gate(
     };
     known.unpack(&folder, |path| is_table(path) || of_recorded(path))?;
     for build in order.builds.iter().filter(|build| build.binary.is_some()) {
-        import_there(&work.path().join(build.name), &folder)?;
+        import_into(&work.path().join(build.name), &folder)?;
     }
     let library = Library::open(Corpus::open(&folder)?)?;
     let machine = order.wanted.first().map_or("none", |(_, machine)| machine.as_str());

@@ -6,8 +6,8 @@ use std::path::Path;
 use super::QemuError;
 use super::verify::Verified;
 use crate::release::corpus::Corpus;
-use crate::release::held::Held;
 use crate::release::json;
+use crate::release::locked::LockedFolder;
 use crate::release::observed::{Observed, ObservedCell, ObservedVerdict, Outcome};
 use crate::wire::Feed;
 
@@ -83,7 +83,7 @@ pub struct Recorded {
 /// # Errors
 /// A corpus that cannot be read or written.
 pub fn record(folder: &Path, new: Vec<Observed>) -> Result<Recorded, QemuError> {
-    let held = Held::take(folder, "observe")?;
+    let locked = LockedFolder::lock(folder, "observe")?;
     let known = Corpus::open(folder)?.observed()?;
     let mut changes = Vec::new();
     let mut recorded = Recorded::default();
@@ -116,7 +116,7 @@ pub fn record(folder: &Path, new: Vec<Observed>) -> Result<Recorded, QemuError> 
         let text = json::layout(&all).map_err(|e| QemuError::files(std::io::Error::other(e)))?;
         changes.push((path.into(), text.into_bytes()));
     }
-    let written = held.change(&changes)?;
+    let written = locked.change(&changes)?;
     recorded.written = written.iter().map(|path| path.display().to_string()).collect();
     Ok(recorded)
 }

@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use super::archive::Archive;
 use super::catalogue::{Catalogue, Payloads, Shelf};
 use super::files::{self, FileError, LIMIT};
-use super::held::{HeldError, recover};
+use super::locked::{LockError, recover};
 use super::paths::{is_release, oldest_first, strip, tables_path};
 use super::provenance::{Fixture, is_machine, is_name, machine_scenario};
 use crate::dialect::machine::X86_64;
@@ -36,7 +36,7 @@ pub enum CorpusError {
     #[error(transparent)]
     File(#[from] FileError),
     #[error(transparent)]
-    Held(#[from] Box<HeldError>),
+    Lock(#[from] Box<LockError>),
     #[error("{0}")]
     Embedded(&'static str),
     #[error("{0}: no such folder")]

@@ -10,8 +10,8 @@ use rayon::prelude::*;
 use super::catalogue::chipset;
 use super::corpus::{Corpus, CorpusError};
 use super::list_elements;
-use super::near;
 use super::provenance::Fixture;
+use super::suggest;
 use crate::dialect::machine::{X86_64, architecture, of_architecture, unqualified};
 use crate::dialect::{AfterEnd, Dialect, Generation, Version};
 use crate::stream::vmdescription::locate;
@@ -112,8 +112,8 @@ impl Library {
     #[must_use]
     pub fn no_release(&self, name: &str) -> String {
         let known: Vec<&str> = self.releases.iter().map(|(release, _)| release.as_str()).collect();
-        let meant = near::hint(name, known.iter().copied());
-        format!("no release '{name}'{meant}: expected one of {}", known.join(", "))
+        let hint = suggest::hint(name, known.iter().copied());
+        format!("no release '{name}'{hint}: expected one of {}", known.join(", "))
     }
 
     /// Fields that releases call differently.

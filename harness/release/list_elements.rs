@@ -69,7 +69,8 @@ pub fn complete(tables: &mut BTreeMap<String, Tables>) {
 /// Codec and bytes of a scalar in an element.
 #[must_use]
 pub fn scalar(vmsd: &str, field: &str) -> Option<(&'static str, u32)> {
-    let list = LISTS.iter().find(|list| list.within.map_or(list.element, |(_, vmsd)| vmsd) == vmsd)?;
+    let list =
+        LISTS.iter().find(|list| list.within.map_or(list.element, |(_, vmsd)| vmsd) == vmsd)?;
     list.fields.iter().find(|(name, ..)| *name == field).map(|(_, info, size)| (*info, *size))
 }
 

@@ -63,7 +63,7 @@ pub struct Shown {
 impl Direction {
     /// What a change does, given what is on record.
     fn level(&self, change: &Change) -> Level {
-        self.evidence.as_ref().map_or(change.level, |evidence| evidence.settled(change))
+        self.evidence.as_ref().map_or(change.level, |evidence| evidence.level(change))
     }
 
     /// Changes of a level, with their numbers.
@@ -195,7 +195,8 @@ fn list(direction: &Direction, shown: Shown) -> String {
             Level::Note => DIM,
         };
         for group in groups(&direction.at(level)) {
-            text += &format!("\n{}: {}", painted(style, level.name()), told(direction, &group));
+            text +=
+                &format!("\n{}: {}", painted(style, level.name()), group_text(direction, &group));
         }
     }
     text + &others(direction)
@@ -217,7 +218,7 @@ fn groups<'c>(changes: &[(usize, &'c Change)]) -> Vec<Vec<(usize, &'c Change)>> 
 }
 
 /// A group: one change as a sentence, several as a list; what is on record of it below.
-fn told(direction: &Direction, group: &[(usize, &Change)]) -> String {
+fn group_text(direction: &Direction, group: &[(usize, &Change)]) -> String {
     let Direction { from, to, .. } = direction;
     let record = |number: usize, change: &Change| {
         let gates = direction.gates.get(number).into_iter().flatten();
@@ -253,10 +254,10 @@ fn told(direction: &Direction, group: &[(usize, &Change)]) -> String {
 /// What happens on the wire with what a change is of.
 fn wire(direction: &Direction, change: &Change) -> String {
     let Some(evidence) = &direction.evidence else { return String::new() };
-    let said = evidence.said(change);
+    let summary = evidence.summary(change);
     let mut text = String::new();
-    if let Some(first) = said.failing.first() {
-        let more = match said.failing.len() {
+    if let Some(first) = summary.failing.first() {
+        let more = match summary.failing.len() {
             1 => String::new(),
             n => format!(" (and {} more)", n - 1),
         };
@@ -264,22 +265,23 @@ fn wire(direction: &Direction, change: &Change) -> String {
             "    on the wire: {}: {}{more}: {}\n",
             first.of, first.verdict, first.sentence
         );
-        if let Some(real) = said.failing.iter().find_map(|load| load.observed.as_ref()) {
+        if let Some(real) = summary.failing.iter().find_map(|load| load.observed.as_ref()) {
             text += &format!("    a real {}: {real}\n", direction.to);
         }
     }
-    if said.well > 0 {
-        let all = said.well + said.failing.len() + said.open;
-        let open = match said.open {
+    if summary.well > 0 {
+        let all = summary.well + summary.failing.len() + summary.open;
+        let open = match summary.open {
             0 => String::new(),
             n => format!("; {n} have no answer, or end elsewhere"),
         };
         text += &format!(
             "    on the wire: in {} of {all} loads on record the state arrives{open}\n",
-            said.well
+            summary.well
         );
-    } else if said.failing.is_empty() && said.open > 0 {
-        text += &format!("    on the wire: {} loads on record, none with an answer\n", said.open);
+    } else if summary.failing.is_empty() && summary.open > 0 {
+        text +=
+            &format!("    on the wire: {} loads on record, none with an answer\n", summary.open);
     }
     text
 }
@@ -397,11 +399,11 @@ fn one_way(direction: &Direction) -> OneWay<'_> {
         sentence: direction.sentence(change),
         present: direction.gates.get(number).map_or(&[], Vec::as_slice),
         wire: direction.evidence.as_ref().map(|evidence| {
-            let said = evidence.said(change);
+            let summary = evidence.summary(change);
             OnWire {
-                well: said.well,
-                open: said.open,
-                failing: said.failing.into_iter().map(loaded).collect(),
+                well: summary.well,
+                open: summary.open,
+                failing: summary.failing.into_iter().map(loaded).collect(),
             }
         }),
     });

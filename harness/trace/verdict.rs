@@ -190,20 +190,20 @@ pub struct Judged {
 /// A fixture as its own release reads it: in outline, which is enough for most cells, and whole once
 /// that is asked for.
 #[derive(Debug)]
-pub struct Understood<'d> {
+pub struct SourceStream<'d> {
     stream: Arc<Vec<u8>>,
     outline: Meaning<'d>,
     whole: OnceLock<Option<Meaning<'d>>>,
 }
 
-impl<'d> Understood<'d> {
+impl<'d> SourceStream<'d> {
     /// Reads a fixture with its own release.
     ///
     /// # Errors
     /// As [`Meaning::of`].
     pub fn of(source: &'d Destination, stream: Arc<Vec<u8>>) -> Result<Self, String> {
         let outline = Meaning::outline(source, &stream)?;
-        Ok(Understood { stream, outline, whole: OnceLock::new() })
+        Ok(SourceStream { stream, outline, whole: OnceLock::new() })
     }
 
     /// The fixture.
@@ -223,7 +223,7 @@ impl<'d> Understood<'d> {
 
 /// Judges as [`judge`] does: by the outlines, and only where those part by the whole maps.
 #[must_use]
-pub fn judge_outline(source: &Understood<'_>, to: &Destination, feed: &Feed) -> Judged {
+pub fn judge_outline(source: &SourceStream<'_>, to: &Destination, feed: &Feed) -> Judged {
     let map = Map::in_room(ROOM.take(), source.outline.loaded.map.spans().len());
     let loaded =
         load_with(to, &mut source.stream(), feed, LoadOptions { map, outline: true, own: false });

@@ -2,7 +2,7 @@
 
 use super::read::{By, reader};
 use super::{Args, CliError, check_header};
-use crate::cli::Said;
+use crate::cli::Output;
 use crate::input::Source;
 use crate::report::dump::{Filter, diff};
 use crate::stream::{LoadOptions, Loaded, load_with};
@@ -17,7 +17,7 @@ pub(super) fn run(
     (one, by): (&Source, &By),
     other: &Source,
     filter: &Filter,
-) -> Result<Said, CliError> {
+) -> Result<Output, CliError> {
     let other_by = reader(args, &mut other.clone())?;
     let (here, there) = (whole(one, by)?, whole(other, &other_by)?);
     let differences = diff((&here.map, one.again()), (&there.map, other.again()), filter)
@@ -28,7 +28,7 @@ pub(super) fn run(
         1 => "1 field differs; contents of memory were not compared\n".to_string(),
         n => format!("{n} fields differ; contents of memory were not compared\n"),
     };
-    Ok(Said { text, holds: differences.is_empty() })
+    Ok(Output { text, holds: differences.is_empty() })
 }
 
 /// The whole of a stream.

@@ -133,7 +133,7 @@ fn check(
         return fail("ended otherwise, before it came to the change");
     }
     match second_opinion(pair.to, baseline, mutant, &loaded, parts) {
-        Ok(prediction) => counts.other(prediction.told()),
+        Ok(prediction) => counts.other(prediction.label()),
         Err(why) => return fail(&why),
     }
     protocol(pair.to, baseline, mutant, &loaded, (verdict, parts), counts).or_else(fail)

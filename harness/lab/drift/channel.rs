@@ -130,7 +130,7 @@ pub fn run(library: &Library, selection: &Selection) -> Result<Vec<Row>, DriftEr
     if all.is_empty() {
         let machine = selection.machine.clone().unwrap_or_else(|| format!("{MACHINE}-..."));
         let release = selection.release.clone().unwrap_or_default();
-        return Err(DriftError::Nothing { release, machine, meant: String::new() });
+        return Err(DriftError::Nothing { release, machine, hint: String::new() });
     }
     Ok(all)
 }

@@ -10,7 +10,7 @@ use super::layout::{Part, layout, parts_company};
 use crate::dialect::commands::always_sent;
 use crate::dialect::{Generation, OldVersions};
 use crate::release::library::Library;
-use crate::release::near;
+use crate::release::suggest;
 use crate::stream::{Body, Destination, Handler};
 use crate::trace::{Meaning, Verdict, judge};
 use crate::vmstate::Set;
@@ -144,7 +144,7 @@ pub fn can_migrate_all(
     if answers.is_empty() {
         let asked = machine.map(|asked| {
             let machines = library.corpus().destinations(&from.release);
-            format!(" {asked}{}", near::hint(asked, machines.iter().map(|(on, _)| on.as_str())))
+            format!(" {asked}{}", suggest::hint(asked, machines.iter().map(|(on, _)| on.as_str())))
         });
         let (from, to) = (from.name.clone(), to.name.clone());
         return Err(VendorError::NothingInCommon { from, to, asked: asked.unwrap_or_default() });

@@ -17,10 +17,10 @@ use crate::release::bundle::recording::{Reported, import_recordings};
 use crate::release::bundle::{BundleInput, BundleMachine, BundleScenario};
 use crate::release::catalogue::Catalogue;
 use crate::release::corpus::Corpus;
-use crate::release::held::Held;
 use crate::release::import::bundles::bundle_pool;
 use crate::release::json;
 use crate::release::library::Library;
+use crate::release::locked::LockedFolder;
 use crate::release::notes::Note;
 use crate::release::observed::ObservedVerdict;
 use crate::release::paths::tables_path;
@@ -67,7 +67,7 @@ const LEVEL: i32 = 19;
 /// written then.
 pub fn shelve(order: &Order<'_>) -> Result<Shelved, QemuError> {
     let architecture = order.binary.architecture.as_str();
-    let held = Held::take(order.corpus, "add --devices")?;
+    let locked = LockedFolder::lock(order.corpus, "add --devices")?;
     let corpus = Corpus::open(order.corpus)?;
     let library = Library::open(corpus.clone())?;
     let Learnt { types, recordings, alike, silent } =
@@ -102,7 +102,7 @@ pub fn shelve(order: &Order<'_>) -> Result<Shelved, QemuError> {
     }
     // No interrupt comes in between.
     let _running = running();
-    let written = held.change(&files)?.iter().map(|path| path.display().to_string()).collect();
+    let written = locked.change(&files)?.iter().map(|path| path.display().to_string()).collect();
     Ok(Shelved { written, notes: imported.notes, catalogue, silent })
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::inherit::{OtherReleases, Inherited, has_size};
+use super::inherit::{Inherited, OtherReleases, has_size};
 use super::known;
 use super::partial::{Form, Id, Partial, PartialField, Partials};
 use super::resolve::{Candidates, count, leaf_size, presence};
@@ -11,7 +11,9 @@ use super::undumped;
 use crate::dialect::Version;
 use crate::release::notes::Note;
 use crate::vmstate::old;
-use crate::vmstate::schema::{Field, Key, Kind, OldLoader, Size, Subsection, Tables, Unknown, Vmsd};
+use crate::vmstate::schema::{
+    Field, Key, Kind, OldLoader, Size, Subsection, Tables, Unknown, Vmsd,
+};
 
 /// Makes the tables of one release, beginning at the descriptions that handlers name.
 #[derive(Debug)]
@@ -83,7 +85,8 @@ impl<'a> Assembler<'a> {
 
     fn vmsd(&mut self, partial: &Partial) -> Vmsd {
         let same = self.others.same(&partial.name, partial.version, &partial.names());
-        let same_version = same.or_else(|| self.others.same_version(&partial.name, partial.version));
+        let same_version =
+            same.or_else(|| self.others.same_version(&partial.name, partial.version));
         let mut inherited_from = None;
         let mut inherit = |from: Inherited| inherited_from = Some(from.tables.release.clone());
         let known = undumped::minimum(partial);
@@ -99,7 +102,8 @@ impl<'a> Assembler<'a> {
             inherit(found);
             Some(old)
         });
-        let fields = (0..partial.fields.len()).filter_map(|n| self.field(partial, n, same, same_version));
+        let fields =
+            (0..partial.fields.len()).filter_map(|n| self.field(partial, n, same, same_version));
         let fields = fields.collect();
         let mut subsections: Vec<Subsection> = Vec::new();
         for id in &partial.subsections {

@@ -48,7 +48,8 @@ pub fn describe(partials: &mut Partials, id: Id, body: &Body, traced: bool) {
         }
     }
     for subsection in &body.subsections {
-        let mut known = partials.get(id).map(|partial| partial.subsections.clone()).unwrap_or_default();
+        let mut known =
+            partials.get(id).map(|partial| partial.subsections.clone()).unwrap_or_default();
         let found = nested_partial(partials, &mut known, subsection);
         partials.add_subsection(id, found);
         describe(partials, found, subsection, traced);

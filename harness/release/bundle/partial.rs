@@ -246,7 +246,8 @@ impl Partials {
         let mut listed = described.fields.iter().peekable();
         let count = self.get(id).map_or(0, |partial| partial.fields.len());
         for index in 0..count {
-            let Some(field) = self.list.get(id).and_then(|partial| partial.fields.get(index)) else {
+            let Some(field) = self.list.get(id).and_then(|partial| partial.fields.get(index))
+            else {
                 continue;
             };
             let found = listed.next_if(|listed| listed.name == field.name);

@@ -184,7 +184,8 @@ pub fn unknown(partial: &Partial) -> Unknown {
 
 fn find(partial: &Partial) -> Option<&'static Undumped> {
     let has = |name: &str| partial.fields.iter().any(|field| field.name == name);
-    let is = |of: &&Undumped| of.owner.0 == partial.name && (of.owner.1.is_empty() || has(of.owner.1));
+    let is =
+        |of: &&Undumped| of.owner.0 == partial.name && (of.owner.1.is_empty() || has(of.owner.1));
     ALL.iter().find(is)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::{ImportError, packed_text};
+use super::read::{ImportError, packed_text};
 use crate::dialect::Version;
 use crate::dialect::machine::architecture;
 use crate::release::bundle::{BundleInput, BundleMachine, BundleScenario, Pool, traced};

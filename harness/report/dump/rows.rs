@@ -60,11 +60,11 @@ impl<S: Read + Seek> Rows<S> {
         })
     }
 
-    /// Hands each span of `map` to `told`, in order.
+    /// Hands each span of `map` to `each`, in order.
     pub fn each<'d>(
         &mut self,
         map: &Map<'d>,
-        mut told: impl FnMut(&Row<'_, 'd>, &mut dyn Whole) -> io::Result<()>,
+        mut each: impl FnMut(&Row<'_, 'd>, &mut dyn Whole) -> io::Result<()>,
     ) -> io::Result<()> {
         for span in map.spans() {
             self.seek(span.offset)?;
@@ -75,7 +75,7 @@ impl<S: Read + Seek> Rows<S> {
             }
             let bytes = Bytes { head: &head, len: span.len, uniform };
             let section = self.section.clone();
-            told(&Row { span, bytes, section: section.as_ref() }, self)?;
+            each(&Row { span, bytes, section: section.as_ref() }, self)?;
             self.head = head;
         }
         Ok(())
