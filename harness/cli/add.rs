@@ -8,8 +8,8 @@ use super::{CliError, Output};
 use crate::matrix::config::Finding;
 use crate::matrix::{Filter, Plan};
 use crate::qemu::Binary;
-use crate::qemu::add::{Order, add};
-use crate::qemu::devices::shelve;
+use crate::qemu::add::{Request, add};
+use crate::qemu::devices;
 use crate::release::notes::{self, Note};
 use crate::report::new_release::NewRelease;
 use crate::report::suggestions::{self, suggestions};
@@ -65,12 +65,12 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let binary = args.running.binary(&args.qemu)?;
     let release = args.release.clone().unwrap_or_else(|| binary.series());
-    let corpus = super::input::beside(&args.matrix);
+    let corpus = super::input::corpus_of(&args.matrix);
     if args.devices {
         return devices(args, &binary, &release, &corpus, &[]);
     }
     let machines: Vec<String> = args.machine.iter().map(|name| binary.own(name)).collect();
-    let order = Order {
+    let request = Request {
         binary: &binary,
         release: release.clone(),
         matrix: &args.matrix,
@@ -79,7 +79,7 @@ pub(super) fn run(args: &Args) -> Result<Output, CliError> {
         limit: args.running.limit(),
         machines: &machines,
     };
-    let added = add(&order)?;
+    let added = add(&request)?;
     let Some((config, run)) = &added.run else {
         let text = format!(
             "{}{}{release} ({}) is there already: nothing changed; {}\n",
@@ -142,7 +142,7 @@ fn devices(
         true => args.machine.iter().map(|name| binary.own(name)).collect(),
         false => Vec::new(),
     };
-    let shelved = shelve::shelve(&shelve::Order {
+    let added = devices::add::add_devices(&devices::add::Request {
         binary,
         release,
         corpus,
@@ -151,14 +151,14 @@ fn devices(
         limit: args.running.limit(),
     })?;
     let mut text = format!("{release}: {}\n", binary.about);
-    let notes = shelved.notes.into_iter().map(|note| note.of(release));
+    let notes = added.notes.into_iter().map(|note| note.of(release));
     let notes: Vec<Note> = notes.filter(|note| !known.contains(note)).collect();
     text += &notes::lines(&notes, args.notes);
-    for (machine, why) in &shelved.silent {
+    for (machine, why) in &added.silent {
         let why = why.lines().last().unwrap_or("");
         text += &format!("{machine} could not be recorded: {why}\n");
     }
-    let types = &shelved.catalogue.types;
+    let types = &added.catalogue.types;
     let left_out = types.iter().filter(|(_, why)| !why.is_empty());
     for (device, why) in left_out {
         let why = why.lines().last().unwrap_or("");
@@ -168,9 +168,9 @@ fn devices(
     text += &format!(
         "{} device types, {known} of them catalogued on {} machine types, {} entries\n{} files written.\n",
         types.len(),
-        shelved.catalogue.machines.len(),
-        shelved.catalogue.entries.len(),
-        shelved.written.len()
+        added.catalogue.machines.len(),
+        added.catalogue.entries.len(),
+        added.written.len()
     );
     Ok(Output { text, holds: true })
 }

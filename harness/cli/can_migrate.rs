@@ -10,8 +10,8 @@ use crate::input::Source;
 use crate::lab::vendors::migrate::can_migrate_all;
 use crate::lab::vendors::state::can_migrate_stream;
 use crate::lab::vendors::{Answer, Build, VendorError};
-use crate::matrix::targets::{Answer as Told, Asked, ask, at_home, origin};
-use crate::release::compose::{Kit, Shelves};
+use crate::matrix::targets::{Answer as Told, OriginHints, judge_release, origin, restore_offsets};
+use crate::release::compose::{BuildTables, LayoutCache};
 use crate::release::library::Library;
 use crate::report::targets::sentence_of;
 use crate::trace::{Meaning, Verdict};
@@ -56,19 +56,19 @@ fn composed(
     [from, to]: [&Build; 2],
     source: &mut Source,
 ) -> Result<Output, CliError> {
-    let shelves = Shelves::new(library);
-    let asked = Asked { machine: args.machine.clone(), source: Some(from.release.clone()) };
+    let cache = LayoutCache::new(library);
+    let asked = OriginHints { machine: args.machine.clone(), source: Some(from.release.clone()) };
     let name = source.name().to_string();
     let failed = |source| CliError::Targets { name: name.clone(), source };
-    let origin = origin(&shelves, source, &asked).map_err(failed)?;
+    let origin = origin(&cache, source, &asked).map_err(failed)?;
     let condensed = &origin.machine.condensed;
     let meaning = Meaning::of_condensed(&origin.source.destination, condensed);
     let meaning = meaning.map_err(|why| CliError::Stream { name: name.clone(), why })?;
-    let kit = Kit { name: &to.name, release: &to.release, tables: &to.tables };
-    let asked = ask(&shelves, &kit, &origin, &meaning, &condensed.bytes, &Feed::Bulk);
+    let build = BuildTables { name: &to.name, release: &to.release, tables: &to.tables };
+    let asked = judge_release(&cache, &build, &origin, &meaning, &condensed.bytes, &Feed::Bulk);
     let (mut row, _) = asked.map_err(failed)?;
     if let Told::Judged(judged) = &mut row.answer {
-        at_home(judged, condensed);
+        restore_offsets(judged, condensed);
     }
     let Some(holds) = row.takes() else {
         let why = sentence_of(&row, &from.name);

@@ -7,7 +7,7 @@ use super::running::Running;
 use super::{CliError, Output};
 use crate::matrix::config::Scenario;
 use crate::qemu::capture::all;
-use crate::qemu::scenario::{fits, lacks, meant, newest};
+use crate::qemu::scenario::{fits, fits_binary, lacks, newest};
 use crate::qemu::{QemuError, bundle};
 
 /// Options of the verb.
@@ -55,7 +55,7 @@ pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     super::input::listed(&config, &args.scenario)?;
     super::input::has_machines(&binary, &listed)?;
     let named = |s: &&Scenario| args.scenario.is_empty() || args.scenario.contains(&s.name);
-    for scenario in config.scenarios.iter().filter(named).filter(|s| meant(&binary, s)) {
+    for scenario in config.scenarios.iter().filter(named).filter(|s| fits_binary(&binary, s)) {
         if let Some(reason) = lacks(&binary, scenario) {
             text += &format!("{} left out: {reason}\n", scenario.name);
             continue;

@@ -6,13 +6,13 @@ use super::CliError;
 use super::input::machine_type;
 use super::source::StreamOptions;
 use crate::input::Source;
-use crate::matrix::targets::{Asked, Origin, origin};
-use crate::release::compose::{self, Composed, Kit, Lacking, Shelves};
+use crate::matrix::targets::{Origin, OriginHints, origin};
+use crate::release::compose::{self, BuildTables, Composed, Lacking, LayoutCache};
 use crate::release::library::Library;
 
 /// What may be said of the machine in a file.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct Written {
+pub(super) struct OriginArgs {
     /// The machine type, where a file does not say it (before 2.4)
     #[arg(long, value_name = "MACHINE", value_parser = machine_type)]
     machine: Option<String>,
@@ -21,10 +21,10 @@ pub(super) struct Written {
     source: Option<String>,
 }
 
-impl Written {
+impl OriginArgs {
     /// The same as a question.
-    pub fn asked(&self) -> Asked {
-        Asked { machine: self.machine.clone(), source: self.source.clone() }
+    pub fn hints(&self) -> OriginHints {
+        OriginHints { machine: self.machine.clone(), source: self.source.clone() }
     }
 }
 
@@ -53,43 +53,47 @@ pub(super) struct Subject {
 impl Subject {
     /// Opens a file and finds out what it is of.
     pub fn open(
-        shelves: &Shelves<'_>,
+        cache: &LayoutCache<'_>,
         path: &Path,
         opened: &StreamOptions,
-        asked: &Asked,
+        hints: &OriginHints,
     ) -> Result<Self, CliError> {
         let mut source = opened.open(path)?;
-        let origin = Subject::of(shelves, &mut source, asked)?;
+        let origin = Subject::of(cache, &mut source, hints)?;
         Ok(Subject { source, origin })
     }
 
     /// What an opened file is of.
     pub fn of(
-        shelves: &Shelves<'_>,
+        cache: &LayoutCache<'_>,
         source: &mut Source,
-        asked: &Asked,
+        hints: &OriginHints,
     ) -> Result<Origin, CliError> {
         let name = source.name().to_string();
-        origin(shelves, source, asked).map_err(|source| CliError::Targets { name, source })
+        origin(cache, source, hints).map_err(|source| CliError::Targets { name, source })
     }
 
     /// The destination that a release makes of it.
-    pub fn destination(&self, shelves: &Shelves<'_>, release: &str) -> Result<Composed, CliError> {
-        destination(shelves, release, &self.origin)
+    pub fn destination(
+        &self,
+        cache: &LayoutCache<'_>,
+        release: &str,
+    ) -> Result<Composed, CliError> {
+        destination(cache, release, &self.origin)
     }
 }
 
 /// The destination that a release makes of a machine.
 pub(super) fn destination(
-    shelves: &Shelves<'_>,
+    cache: &LayoutCache<'_>,
     release: &str,
     origin: &Origin,
 ) -> Result<Composed, CliError> {
-    let Some(kit) = Kit::of(shelves.library, release) else {
-        return Err(no_release(shelves.library, release));
+    let Some(build) = BuildTables::of(cache.library, release) else {
+        return Err(no_release(cache.library, release));
     };
     let Origin { machine, source, .. } = origin;
-    compose::destination(shelves, &kit, machine, source)?.map_err(|lacking| {
+    compose::destination(cache, &build, machine, source)?.map_err(|lacking| {
         CliError::NoDestination(match lacking {
             Lacking::Type(why) | Lacking::Unknown(why) => why,
         })

@@ -5,7 +5,7 @@ use super::input::Input;
 use super::{CliError, Output};
 use crate::matrix::devices::{devices_between, fits, standing};
 use crate::matrix::policy::Standing;
-use crate::release::compose::Shelves;
+use crate::release::compose::LayoutCache;
 use crate::report::devices::{json, text};
 
 /// Options of the verb.
@@ -41,12 +41,12 @@ pub(super) struct Args {
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let (library, config) = args.input.open()?;
-    let shelves = Shelves::new(&library);
+    let cache = LayoutCache::new(&library);
     let pair = |source: &str, destination: &str| {
         args.source.as_ref().is_none_or(|name| name == source)
             && args.destination.as_ref().is_none_or(|name| name == destination)
     };
-    let rows = devices_between(&shelves, |device| fits(&args.glob, device), pair)?;
+    let rows = devices_between(&cache, |device| fits(&args.glob, device), pair)?;
     let results: Vec<_> = rows.into_iter().map(|row| (standing(&config, &row), row)).collect();
     let holds = results.iter().all(|(standing, _)| *standing != Standing::Broken);
     let text = match args.format {

@@ -3,13 +3,13 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::composed::{Subject, Written, assumptions};
+use super::composed::{OriginArgs, Subject, assumptions};
 use super::input::{Input, Started, find};
 use super::source::StreamOptions;
 use super::{CliError, Output};
 use crate::matrix::sentence::judged_sentence;
-use crate::matrix::targets::at_home;
-use crate::release::compose::Shelves;
+use crate::matrix::targets::restore_offsets;
+use crate::release::compose::LayoutCache;
 use crate::release::library::Library;
 use crate::report::side_by_side::{places, side_by_side};
 use crate::stream::condense::Condensed;
@@ -36,7 +36,7 @@ pub(super) struct Args {
     /// The release that loads it
     destination: String,
     #[command(flatten)]
-    written: Written,
+    origin: OriginArgs,
     #[command(flatten)]
     opened: StreamOptions,
     #[command(flatten)]
@@ -67,9 +67,9 @@ pub(super) fn run(args: &Args) -> Result<Output, CliError> {
 
 /// A user's stream, into what the release makes of its machine.
 fn file(args: &Args, library: &Library, path: &Path) -> Result<Output, CliError> {
-    let shelves = Shelves::new(library);
-    let subject = Subject::open(&shelves, path, &args.opened, &args.written.asked())?;
-    let to = subject.destination(&shelves, &args.destination)?;
+    let cache = LayoutCache::new(library);
+    let subject = Subject::open(&cache, path, &args.opened, &args.origin.hints())?;
+    let to = subject.destination(&cache, &args.destination)?;
     let name = subject.source.name();
     let own = &subject.origin.source.destination;
     let mut whole = Condensed::default();
@@ -97,7 +97,7 @@ fn judged_text(
     let meaning = Meaning::of_condensed(own, condensed).map_err(bad)?;
     let mut judged = judge(&meaning, stream, to, &args.feed);
     let places = places(&judged);
-    at_home(&mut judged, condensed);
+    restore_offsets(&mut judged, condensed);
 
     let cause = judged_sentence(&judged, source);
     let mut text = format!("{name} into {}: {}\n{cause}\n", args.destination, judged.verdict);

@@ -9,7 +9,7 @@ use crate::dialect::machine::X86_64;
 use crate::matrix::config::Scenario;
 use crate::qemu::Binary;
 use crate::qemu::QemuError;
-use crate::qemu::gate::{Build, Crossed, Gate, Order, gate, wanted};
+use crate::qemu::gate::{Build, Crossed, Gate, Request, gate, wanted};
 use crate::release::changes::descriptions::Codecs;
 use crate::release::changes::{Descriptions, changes};
 use crate::release::files;
@@ -96,11 +96,12 @@ pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     if wanted.is_empty() {
         return Err(CliError::NothingToLoad);
     }
-    let order = Order { builds, wanted, jobs: args.running.jobs(), limit: args.running.limit() };
+    let request =
+        Request { builds, wanted, jobs: args.running.jobs(), limit: args.running.limit() };
     // A capture by each binary, and a load by the other.
     let sides = builds.iter().filter(|build| build.binary.is_some()).count();
-    let bar = super::progress::count((2 * sides * order.wanted.len() + 1) as u64, "steps");
-    let gate = gate(&order, library.corpus(), &|what| {
+    let bar = super::progress::count((2 * sides * request.wanted.len() + 1) as u64, "steps");
+    let gate = gate(&request, library.corpus(), &|what| {
         bar.set_message(what.to_owned());
         bar.inc(1);
     })?;

@@ -35,7 +35,7 @@ impl Input {
     fn corpus(&self) -> Result<Corpus, CliError> {
         Ok(match &self.matrix {
             None => Corpus::embedded()?,
-            Some(file) => Corpus::open(&beside(file))?,
+            Some(file) => Corpus::open(&corpus_of(file))?,
         })
     }
 
@@ -138,7 +138,7 @@ pub(super) fn config(file: &Path) -> Result<Config, CliError> {
 }
 
 /// Where the corpus of a `matrix.toml` is.
-pub(super) fn beside(file: &Path) -> PathBuf {
+pub(super) fn corpus_of(file: &Path) -> PathBuf {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -2,7 +2,7 @@
 
 use super::Output;
 pub(super) use crate::qemu::machines::random;
-use crate::qemu::machines::{Held, Sample, Standing};
+use crate::qemu::machines::{Checked, Comparison, Sample};
 use crate::qemu::verify::Stream;
 use crate::report::targets::sentence_of;
 
@@ -42,7 +42,7 @@ pub(super) fn sample(stream: &Stream, arguments: &[String]) -> Sample {
 }
 
 /// Disagreements, then the counts.
-pub(super) fn output(all: Vec<(Sample, Result<Vec<Held>, String>)>) -> Output {
+pub(super) fn output(all: Vec<(Sample, Result<Vec<Checked>, String>)>) -> Output {
     let mut text = String::new();
     let (mut agree, mut undetermined, mut differ, mut other, mut unread) = (0, 0, 0, 0, 0);
     for (sample, checked) in &all {
@@ -54,17 +54,17 @@ pub(super) fn output(all: Vec<(Sample, Result<Vec<Held>, String>)>) -> Output {
             Ok(checked) => {
                 for one in checked {
                     let sentence = sentence_of(&one.row, sample.source.as_deref().unwrap_or(""));
-                    match &one.standing {
-                        Standing::Agree => agree += 1,
-                        Standing::NotStarted => other += 1,
-                        Standing::Undetermined => {
+                    match &one.comparison {
+                        Comparison::Agree => agree += 1,
+                        Comparison::NotStarted => other += 1,
+                        Comparison::Undetermined => {
                             undetermined += 1;
                             text += &format!(
                                 "{}\n  into {}: undetermined: {sentence}\n",
                                 sample.name, one.release
                             );
                         }
-                        Standing::Differ(how) => {
+                        Comparison::Differ(how) => {
                             differ += 1;
                             let lines = one.real.stderr.lines();
                             let lines: Vec<&str> =

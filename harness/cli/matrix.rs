@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use super::input::{Input, beside, machine_type};
+use super::input::{Input, corpus_of, machine_type};
 use super::{CliError, Output};
 use crate::matrix::{CellResult, Filter, Plan, run as run_matrix};
 use crate::report::{ci, json::json, table::table};
@@ -93,7 +93,7 @@ pub(super) fn run(args: &Args) -> Result<Output, CliError> {
         args.verdict.is_empty() || c.outcome.verdict().is_some_and(|v| args.verdict.contains(&v))
     };
     let cells: Vec<CellResult> = run.cells.iter().filter(shown).cloned().collect();
-    let corpus = args.input.matrix.as_deref().map_or("corpus".into(), beside);
+    let corpus = args.input.matrix.as_deref().map_or("corpus".into(), corpus_of);
     let corpus = corpus.display().to_string();
     let summary = ci::Summary { config: &config, run: &run, cells: &cells, corpus: &corpus };
     let text = match args.format {

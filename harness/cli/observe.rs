@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::input::{Input, beside, machine_type};
+use super::input::{Input, corpus_of, machine_type};
 use super::running::Running;
 use super::verify::{known, with_progress};
 use super::{CliError, Output};
@@ -55,7 +55,7 @@ pub(super) fn run(args: &Args) -> Result<Output, CliError> {
         return Err(CliError::NothingToLoad);
     }
     let verified = with_progress(&library, &all, &args.running, 0)?;
-    let recorded = record(&beside(&args.matrix), observations(&verified))?;
+    let recorded = record(&corpus_of(&args.matrix), observations(&verified))?;
     let mut text = String::new();
     for path in &recorded.written {
         text += &format!("wrote {path}\n");

@@ -13,7 +13,7 @@ use crate::lab::drift::{Base, DriftError, Rule, Selection, Tally, tally};
 use crate::matrix::devices::{devices, standing};
 use crate::matrix::policy::Standing;
 use crate::matrix::{Config, Plan};
-use crate::release::compose::Shelves;
+use crate::release::compose::LayoutCache;
 use crate::release::library::Library;
 use crate::report::html::lab::Drifted;
 use crate::report::html::{self, Page, Topic};
@@ -68,7 +68,7 @@ pub(super) fn run(args: &Args) -> Result<Output, CliError> {
                 page
             }
             Topic::Devices => {
-                let mut rows = devices(&Shelves::new(&library), |_| true)?;
+                let mut rows = devices(&LayoutCache::new(&library), |_| true)?;
                 let fits = |list: &[String], name: &String| list.is_empty() || list.contains(name);
                 rows.retain(|row| {
                     fits(&args.chosen.source, &row.source)

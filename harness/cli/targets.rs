@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::composed::{Format, Written};
+use super::composed::{Format, OriginArgs};
 use super::input::Input;
 use super::source::StreamOptions;
 use super::{CliError, Output};
 use crate::lab::vendors::Build;
 use crate::matrix::targets::targets;
-use crate::release::compose::{Kit, Shelves};
+use crate::release::compose::{BuildTables, LayoutCache};
 use crate::release::files;
 use crate::report::targets::{json, newest, text};
 
@@ -27,7 +27,7 @@ pub(super) struct Args {
     #[arg(value_name = "STREAM", required = true)]
     streams: Vec<PathBuf>,
     #[command(flatten)]
-    written: Written,
+    origin: OriginArgs,
     #[command(flatten)]
     opened: StreamOptions,
     #[command(flatten)]
@@ -43,17 +43,21 @@ pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let names = config.vendors.iter().map(|vendor| vendor.name());
     let builds: Vec<Build> =
         names.map(|name| Build::of(&library, &config.vendors, &name)).collect::<Result<_, _>>()?;
-    let downstream: Vec<Kit<'_>> = builds
+    let downstream: Vec<BuildTables<'_>> = builds
         .iter()
-        .map(|build| Kit { name: &build.name, release: &build.release, tables: &build.tables })
+        .map(|build| BuildTables {
+            name: &build.name,
+            release: &build.release,
+            tables: &build.tables,
+        })
         .collect();
-    let shelves = Shelves::new(&library);
-    let asked = args.written.asked();
+    let cache = LayoutCache::new(&library);
+    let hints = args.origin.hints();
     let mut all = Vec::new();
     for path in expanded(&args.streams)? {
         let mut source = args.opened.open(&path)?;
         let name = source.name().to_string();
-        let found = targets(&shelves, &mut source, &asked, &downstream);
+        let found = targets(&cache, &mut source, &hints, &downstream);
         let found = found.map_err(|source| CliError::Targets { name: name.clone(), source })?;
         all.push((name, found));
     }

@@ -16,10 +16,10 @@ use super::{CliError, Output};
 use crate::matrix::Config;
 use crate::matrix::agreement::{Agreement, Compared};
 use crate::qemu::QemuError;
-use crate::qemu::machines::{Draw, hold};
+use crate::qemu::machines::{Sampling, check};
 use crate::qemu::restored::{Change, Kind};
 use crate::qemu::verify::{
-    Case, Known, Options, Selection, Stream, Verified, cases, instead, mutations, verify,
+    Case, KnownBinary, Options, Selection, Stream, Verified, cases, cases_with, mutations, verify,
 };
 use crate::release::files;
 use crate::release::library::Library;
@@ -101,15 +101,19 @@ pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let (library, config) = args.input.open()?;
     let binaries = known(&library, &args.running, &args.qemu, args.release.as_deref())?;
     if let Some(count) = args.random_machines {
-        let draw =
-            Draw { count, seed: args.seed, jobs: args.running.jobs(), limit: args.running.limit() };
-        return Ok(machines::output(machines::random(&library, &binaries, &draw)?));
+        let sampling = Sampling {
+            count,
+            seed: args.seed,
+            jobs: args.running.jobs(),
+            limit: args.running.limit(),
+        };
+        return Ok(machines::output(machines::random(&library, &binaries, &sampling)?));
     }
     let given = args.stream.as_deref().map(|path| given(path, &args.opened)).transpose()?;
     if let (Some(stream), false) = (&given, args.arguments.is_empty()) {
         let sample = machines::sample(stream, &args.arguments);
-        let held = hold(&library, &binaries, &sample, args.running.limit())?;
-        return Ok(machines::output(vec![(sample, held)]));
+        let checked = check(&library, &binaries, &sample, args.running.limit())?;
+        return Ok(machines::output(vec![(sample, checked)]));
     }
     let selection = Selection {
         binaries: &binaries,
@@ -118,7 +122,7 @@ pub(super) fn run(args: &Args) -> Result<Output, CliError> {
         scenarios: &args.scenario,
     };
     let all = match (&given, args.mutate) {
-        (Some(stream), _) => instead(&library, &selection, stream)?,
+        (Some(stream), _) => cases_with(&library, &selection, stream)?,
         (None, Some(count)) => mutations(&library, &selection, count, args.seed)?,
         (None, None) => cases(&library, &selection)?,
     };
@@ -155,7 +159,7 @@ pub(super) fn known(
     running: &Running,
     paths: &[PathBuf],
     named: Option<&str>,
-) -> Result<Vec<Known>, CliError> {
+) -> Result<Vec<KnownBinary>, CliError> {
     let mut binaries = Vec::new();
     for path in paths {
         let binary = running.binary(path)?;
@@ -173,7 +177,7 @@ pub(super) fn known(
                 known: known.join(", "),
             });
         };
-        binaries.push(Known { binary, release });
+        binaries.push(KnownBinary { binary, release });
     }
     Ok(binaries)
 }

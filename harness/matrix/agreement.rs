@@ -230,12 +230,12 @@ pub fn disagreement(
         let refused = real.verdict == ObservedVerdict::Refused && real.consumed.unwrap_or(0) == 0;
         return (!refused).then(|| "the corpus has no such destination".to_string());
     };
-    parted(&load(to, &mut &stream[..], feed), real)
+    loaded_disagreement(&load(to, &mut &stream[..], feed), real)
 }
 
 /// The same for a stream that the model has loaded.
 #[must_use]
-pub fn parted(loaded: &Loaded<'_>, real: &Outcome) -> Option<String> {
+pub fn loaded_disagreement(loaded: &Loaded<'_>, real: &Outcome) -> Option<String> {
     let agree = match real.verdict {
         ObservedVerdict::Accepted => loaded.refused.is_none() && stopped_alike(loaded, real),
         ObservedVerdict::Refused => {

@@ -34,7 +34,7 @@ use super::QemuError;
 use super::mutate::Random;
 use super::process::Deadline;
 use super::shrink::shrink;
-use super::verify::{self, Case, Verified, beside};
+use super::verify::{self, Case, Verified, load_both};
 use crate::release::library::Library;
 use crate::stream::load_bytes;
 use crate::trace::recomputed::Table;
@@ -171,7 +171,7 @@ impl Load<'_, '_> {
             verify::Options { jobs: 1, limit: self.options.limit, save: false, shrink: 0, trace };
         let case = Case { feed: self.options.feed.clone(), ..(*case).clone() };
         let verified =
-            beside(&Table::default(), &case, [None, Some(to.as_ref())], stream, &options)?;
+            load_both(&Table::default(), &case, [None, Some(to.as_ref())], stream, &options)?;
         self.shared.count();
         // Of a smaller stream nobody knows what was written.
         let is_whole = stream == self.candidate.stream;

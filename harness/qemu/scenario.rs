@@ -30,7 +30,7 @@ pub fn fits(scenario: &Scenario, machine: &str) -> bool {
 
 /// Whether a scenario is meant for any machine type of a binary.
 #[must_use]
-pub fn meant(binary: &Binary, scenario: &Scenario) -> bool {
+pub fn fits_binary(binary: &Binary, scenario: &Scenario) -> bool {
     binary.machines.iter().any(|machine| fits(scenario, &machine.name))
 }
 

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::de::DeserializeOwned;
 
 use super::archive::Archive;
-use super::catalogue::{Catalogue, Payloads, Shelf};
+use super::catalogue::{Catalogue, Layouts, Payloads};
 use super::files::{self, FileError, LIMIT};
 use super::locked::{LockError, recover};
 use super::paths::{is_release, oldest_first, strip, tables_path};
@@ -231,7 +231,11 @@ impl Corpus {
     ///
     /// # Errors
     /// Files that cannot be read.
-    pub fn shelf(&self, release: &str, architecture: &str) -> Result<Option<Shelf>, CorpusError> {
+    pub fn layouts(
+        &self,
+        release: &str,
+        architecture: &str,
+    ) -> Result<Option<Layouts>, CorpusError> {
         let Some(catalogue) = self.catalogue(release, architecture)? else { return Ok(None) };
         let path = Catalogue::payloads_path(release, architecture);
         let packed = self.bytes(&path)?.ok_or(CorpusError::Missing { path: path.clone() })?;
@@ -239,7 +243,7 @@ impl Corpus {
         files::unzstd_into(&path, &packed, LIMIT, |piece| {
             payloads.push(piece);
         })?;
-        Ok(Some(Shelf { catalogue, payloads, ..Shelf::default() }))
+        Ok(Some(Layouts { catalogue, payloads, ..Layouts::default() }))
     }
 
     /// Machine type and scenario of every destination of a release, sorted.

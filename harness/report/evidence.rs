@@ -14,7 +14,7 @@ use crate::matrix::sentence::{judged_sentence, sentence};
 use crate::matrix::stderr;
 use crate::matrix::targets::Answer;
 use crate::release::changes::{Change, Level};
-use crate::release::compose::Shelves;
+use crate::release::compose::LayoutCache;
 use crate::release::corpus::CorpusError;
 use crate::release::library::{Library, LibraryError};
 use crate::release::provenance::Fixture;
@@ -115,9 +115,9 @@ impl Evidence {
     ) -> Result<Self, EvidenceError> {
         let wanted = |name: &str| machine.is_none_or(|m| m == name);
         let mut loads = Vec::new();
-        let shelves = Shelves::new(library);
+        let cache = LayoutCache::new(library);
         let pair = |source: &str, destination: &str| source == from && destination == to;
-        for row in devices_between(&shelves, |_| true, pair)? {
+        for row in devices_between(&cache, |_| true, pair)? {
             let machines: Vec<&str> =
                 row.machines.iter().map(String::as_str).filter(|m| wanted(m)).collect();
             let Some(first) = machines.first() else { continue };

@@ -10,7 +10,7 @@ use crossload::dialect::machine::architecture;
 use crossload::matrix::config::Config;
 use crossload::matrix::devices::{devices, standing};
 use crossload::matrix::policy::Standing;
-use crossload::release::compose::Shelves;
+use crossload::release::compose::LayoutCache;
 use crossload::report::devices::{DeviceResult, json, text};
 use crossload::trace::Verdict;
 
@@ -25,7 +25,7 @@ fn config() -> &'static Config {
 /// Every device of every release, made once.
 fn results() -> &'static [DeviceResult] {
     static ROWS: LazyLock<Vec<DeviceResult>> = LazyLock::new(|| {
-        let rows = devices(&Shelves::new(library()), |_| true).expect("devices");
+        let rows = devices(&LayoutCache::new(library()), |_| true).expect("devices");
         rows.into_iter().map(|row| (standing(config(), &row), row)).collect()
     });
     &ROWS

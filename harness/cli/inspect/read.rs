@@ -5,8 +5,8 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use super::super::composed::{self, Subject};
 use super::{Args, CliError};
 use crate::input::Source;
-use crate::matrix::targets::Asked;
-use crate::release::compose::Shelves;
+use crate::matrix::targets::OriginHints;
+use crate::release::compose::LayoutCache;
 use crate::release::described::{self, Described};
 use crate::release::library::Library;
 use crate::report::dump::{About, ReadBy, StreamInfo};
@@ -66,11 +66,11 @@ fn composed(
     release: &str,
     source: &mut Source,
 ) -> Result<By, CliError> {
-    let shelves = Shelves::new(library);
-    let asked = Asked { machine: args.machine.clone(), source: None };
-    match Subject::of(&shelves, source, &asked) {
+    let cache = LayoutCache::new(library);
+    let hints = OriginHints { machine: args.machine.clone(), source: None };
+    match Subject::of(&cache, source, &hints) {
         Ok(origin) => {
-            let composed = composed::destination(&shelves, release, &origin)?;
+            let composed = composed::destination(&cache, release, &origin)?;
             Ok(By::Release(composed.destination))
         }
         Err(why) => match &args.machine {

@@ -13,7 +13,7 @@ use super::super::QemuError;
 use super::super::binary::Binary;
 use super::super::connection::QmpError;
 use super::super::emulator::{Emulator, Role, Setup};
-use super::super::incoming::{Wanted, load};
+use super::super::incoming::{IncomingOptions, load};
 use super::super::monitor;
 use super::super::process::{Deadline, ProcessError};
 use super::rack::{Plugged, Rack};
@@ -279,7 +279,7 @@ impl<'a> Trial<'a> {
             Ok(stream) => stream,
             Err(error) => return failed(error),
         };
-        let wanted = Wanted { feed: Feed::Bulk, trace: true, save: false, limit };
+        let wanted = IncomingOptions { feed: Feed::Bulk, trace: true, save: false, limit };
         let own = load(binary, &setup, &stream, &wanted)?;
         Ok(match own.verdict {
             ObservedVerdict::Accepted => Outcome::Recorded(Recorded {

@@ -3,7 +3,7 @@
 //! Their traces and streams tell of descriptions as those of any scenario do. Which section is whose
 //! is told by its path; one without a path by its description, which a dump gives for each class.
 
-mod shelving;
+mod catalogue_builder;
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::release::library::build;
 use crate::release::notes::Note;
 use crate::vmstate::Renames;
 use crate::vmstate::schema::Handlers;
-use shelving::Shelving;
+use catalogue_builder::CatalogueBuilder;
 
 /// Scenario names of recordings begin so; no scenario of a corpus is called so.
 const SCENARIO: &str = "recorded-";
@@ -114,7 +114,7 @@ pub fn import_recordings(
         imported.handlers.into_iter().partition(|list| list.scenario.starts_with(SCENARIO));
     imported.handlers = handlers;
     let recorded: Vec<Handlers> = recorded;
-    let mut shelf = Shelving::new(&release, &reported);
+    let mut builder = CatalogueBuilder::new(&release, &reported);
     // Boards first: what a device adds is what they do not have.
     let mut recorded: Vec<(&Recording, &Handlers)> = recorded
         .iter()
@@ -127,12 +127,12 @@ pub fn import_recordings(
     recorded.sort_by_key(|(recording, _)| recording.devices.len().min(2));
     for (recording, list) in recorded {
         match build(list, &imported.tables, renames) {
-            Ok(destination) => shelf.put(recording, list, &destination),
+            Ok(destination) => builder.add(recording, list, &destination),
             Err(why) => imported.notes.push(Note::at(&list.machine, why)),
         }
     }
-    imported.notes.append(&mut shelf.notes);
-    let (catalogue, payloads) = shelf.done(&reported);
+    imported.notes.append(&mut builder.notes);
+    let (catalogue, payloads) = builder.finish(&reported);
     Ok((imported, catalogue, payloads))
 }
 

@@ -13,7 +13,7 @@ pub const COMPOSED: &str = "composed";
 
 /// What is composed: a release, or a downstream build of it with descriptions of its own.
 #[derive(Debug, Clone, Copy)]
-pub struct Kit<'a> {
+pub struct BuildTables<'a> {
     /// What it is called.
     pub name: &'a str,
     /// The release whose layouts it has.
@@ -22,11 +22,11 @@ pub struct Kit<'a> {
     pub tables: &'a Tables,
 }
 
-impl<'a> Kit<'a> {
+impl<'a> BuildTables<'a> {
     /// A release of the corpus on x86_64; `None` if that has no tables of it.
     #[must_use]
     pub fn of(library: &'a Library, release: &'a str) -> Option<Self> {
-        Some(Kit { name: release, release, tables: library.tables(release, X86_64)? })
+        Some(BuildTables { name: release, release, tables: library.tables(release, X86_64)? })
     }
 
     /// The same with the tables of a machine type's architecture; `None` if there are none. Of a
@@ -35,7 +35,7 @@ impl<'a> Kit<'a> {
         match architecture(machine) {
             X86_64 => Some(*self),
             other if self.name == self.release => {
-                Some(Kit { tables: library.tables(self.release, other)?, ..*self })
+                Some(BuildTables { tables: library.tables(self.release, other)?, ..*self })
             }
             _ => None,
         }

@@ -26,9 +26,9 @@ pub(super) struct Recorded {
 pub(super) fn recorded(chosen: &[Chosen], of: &Destination) -> Recorded {
     let mut out = Recorded::default();
     for (index, chosen) in chosen.iter().enumerate() {
-        let Some((entry, shelf)) = &chosen.entry else { continue };
+        let Some((entry, layouts)) = &chosen.entry else { continue };
         let Some(at) = place(of, index) else { continue };
-        let payload = shelf.payload(entry);
+        let payload = layouts.payload(entry);
         let loaded = load_payload(of, at, entry.version_id, &payload);
         out.local.remember(&loaded.map, &payload);
         for span in loaded.map.spans() {

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::build::{built, by_hand, handler, more, unknown};
-use super::choose::{self, Asked};
-use super::composed::{Chosen, Composed, Kit};
+use super::choose::{self, SectionQuery};
+use super::composed::{BuildTables, Chosen, Composed};
 use super::find::Lacking;
-use super::find::shelves_of;
+use super::find::layouts_of;
+use super::layouts::LayoutCache;
 use super::machine::Machine;
 use super::recorded::recorded;
-use super::shelf::Shelves;
 use crate::release::library::LibraryError;
 use crate::vmstate::schema::{Answers, Body, Handler};
 
@@ -19,28 +19,28 @@ use crate::vmstate::schema::{Answers, Body, Handler};
 /// # Errors
 /// Files that cannot be read. `Err` inside: why the release cannot have sent it.
 pub fn source(
-    shelves: &Shelves<'_>,
-    kit: &Kit<'_>,
+    cache: &LayoutCache<'_>,
+    build: &BuildTables<'_>,
     machine: &Machine,
 ) -> Result<Result<Composed, Lacking>, LibraryError> {
     let Some(name) = &machine.machine else {
         return Ok(Err(Lacking::Unknown("the stream does not say its machine type".to_owned())));
     };
-    let Some(kit) = &kit.on(shelves.library, name) else { return Ok(Err(kit.lacks(name))) };
-    let more = more(shelves.library, kit, machine, true);
-    let kit = &Kit { tables: more.as_ref().unwrap_or(kit.tables), ..*kit };
-    let Kit { release, tables, .. } = *kit;
+    let Some(build) = &build.on(cache.library, name) else { return Ok(Err(build.lacks(name))) };
+    let more = more(cache.library, build, machine, true);
+    let build = &BuildTables { tables: more.as_ref().unwrap_or(build.tables), ..*build };
+    let BuildTables { release, tables, .. } = *build;
     let (mut strange, mut foreign) = (0, 0);
-    let catalogue = shelves.catalogue_on(release, name)?;
+    let catalogue = cache.catalogue_on(release, name)?;
     let sends = |section: &str| {
-        let known = catalogue.iter().flat_map(|shelf| &shelf.catalogue.described);
+        let known = catalogue.iter().flat_map(|layouts| &layouts.catalogue.described);
         known.into_iter().any(|described| described == section)
     };
     let (brought, described) = &machine.brought;
     let mut chosen = Vec::new();
     // As the machine is configured, and as the release has them by default.
     let (mut handlers, mut own) = (Vec::new(), Vec::new());
-    let loaders = shelves.loaders(release, name)?;
+    let loaders = cache.loaders(release, name)?;
     for sent in &machine.sections {
         if let Some(known) = by_hand(sent, &loaders) {
             own.push(known.clone());
@@ -49,11 +49,12 @@ pub fn source(
             continue;
         }
         let body = machine.body(sent);
-        let asked = Asked { sent, body, machine: name };
+        let query = SectionQuery { sent, body, machine: name };
         let mut found = None;
-        for shelf in shelves_of(shelves, release, name)? {
-            found =
-                choose::own(&shelf, tables, &asked).cloned().map(|entry| (entry, shelf.clone()));
+        for layouts in layouts_of(cache, release, name)? {
+            found = choose::own(&layouts, tables, &query)
+                .cloned()
+                .map(|entry| (entry, layouts.clone()));
             if found.is_some() {
                 break;
             }
@@ -89,9 +90,9 @@ pub fn source(
         tables.vmsd.extend(brought.vmsd.clone());
         extended = Some(tables);
     }
-    let kit = &Kit { tables: extended.as_ref().unwrap_or(tables), ..*kit };
-    let mut destination = built(shelves, kit, name, handlers)?;
-    let plain = built(shelves, kit, name, own)?;
+    let build = &BuildTables { tables: extended.as_ref().unwrap_or(tables), ..*build };
+    let mut destination = built(cache, build, name, handlers)?;
+    let plain = built(cache, build, name, own)?;
     destination.dialect.description = machine.described;
     let defaults = recorded(&chosen, &plain).local.items;
     let (assumptions, elsewhere) = (Vec::new(), BTreeMap::new());

@@ -51,18 +51,18 @@ pub fn sentences(more: &BTreeMap<String, BTreeMap<String, Value>>) -> Vec<String
             keys.entry(key).or_default().push((place, value));
         }
     }
-    let sentence = |(key, into_places): (&str, Vec<(&str, &Value)>)| {
-        let set = into_places.iter().filter(|(_, value)| !is_unset(value)).count();
-        let first = into_places.first().map_or("", |(place, _)| place);
+    let sentence = |(key, places): (&str, Vec<(&str, &Value)>)| {
+        let set = places.iter().filter(|(_, value)| !is_unset(value)).count();
+        let first = places.first().map_or("", |(place, _)| place);
         let hangs = match (set, first) {
             (0, _) | (_, "the file") => "nothing hangs on it",
             _ => "what hangs on it is undetermined",
         };
-        let into_places = match into_places.len() {
+        let places = match places.len() {
             1 => first.to_owned(),
             n => format!("{first} and {} other places", n - 1),
         };
-        format!("{key}, in {into_places}, is not known: kept; {hangs}")
+        format!("{key}, in {places}, is not known: kept; {hangs}")
     };
     keys.into_iter().map(sentence).collect()
 }

@@ -36,7 +36,7 @@ fn layout(looks: &Looks, entry: &Entry) -> Layout {
 }
 
 /// Entries being collected.
-pub(super) struct Shelving {
+pub(super) struct CatalogueBuilder {
     catalogue: Catalogue,
     payloads: Vec<u8>,
     /// Descriptions of device classes, by class.
@@ -50,7 +50,7 @@ pub(super) struct Shelving {
     pub(super) notes: Vec<Note>,
 }
 
-impl Shelving {
+impl CatalogueBuilder {
     pub(super) fn new(release: &str, reported: &Reported) -> Self {
         let dump: Value = serde_json::from_str(&reported.dump).unwrap_or_default();
         let classes: BTreeMap<String, String> = dump
@@ -76,7 +76,7 @@ impl Shelving {
             alike: reported.alike.clone(),
             entries: Vec::new(),
         };
-        Shelving {
+        CatalogueBuilder {
             catalogue,
             payloads: Vec::new(),
             classes,
@@ -87,7 +87,7 @@ impl Shelving {
         }
     }
 
-    pub(super) fn put(&mut self, recording: &Recording, list: &Handlers, to: &Destination) {
+    pub(super) fn add(&mut self, recording: &Recording, list: &Handlers, to: &Destination) {
         let Some(Outline { sections, blocks, alike }) = outline(&recording.stream) else {
             self.notes.push(Note::at(&recording.machine, "its stream does not describe itself"));
             return;
@@ -232,7 +232,7 @@ impl Shelving {
         machines.insert(recording.machine.clone());
     }
 
-    pub(super) fn done(mut self, reported: &Reported) -> (Catalogue, Vec<u8>) {
+    pub(super) fn finish(mut self, reported: &Reported) -> (Catalogue, Vec<u8>) {
         // A changed property counts where it changes the layout; values go with any entry.
         let layouts: BTreeSet<Layout> = (self.found.iter())
             .filter(|(_, (entry, _))| entry.varied.is_empty())
@@ -315,12 +315,17 @@ mod tests {
     }
 
     /// Whose section a handler of a machine with these devices is.
-    fn owner(shelf: &mut Shelving, devices: &[&str], idstr: &str, id: u32) -> Option<String> {
-        on(shelf, "pc-i440fx-7.2", devices, idstr, id)
+    fn owner(
+        builder: &mut CatalogueBuilder,
+        devices: &[&str],
+        idstr: &str,
+        id: u32,
+    ) -> Option<String> {
+        on(builder, "pc-i440fx-7.2", devices, idstr, id)
     }
 
     fn on(
-        shelf: &mut Shelving,
+        builder: &mut CatalogueBuilder,
         machine: &str,
         devices: &[&str],
         idstr: &str,
@@ -336,27 +341,27 @@ mod tests {
             answers: Answers::default(),
             inherited_from: None,
         };
-        let owner = shelf.owner(&recording(machine, devices), &handler, &mut BTreeSet::new());
+        let owner = builder.owner(&recording(machine, devices), &handler, &mut BTreeSet::new());
         owner.map(|(found, ..)| found.device)
     }
 
     #[test]
     fn a_section_without_a_path_is_of_the_device_that_had_it_alone() {
-        let mut shelf = Shelving::new("7.2", &Reported::default());
+        let mut builder = CatalogueBuilder::new("7.2", &Reported::default());
         // What the board itself has is no device's, but for another instance of it.
-        assert_eq!(owner(&mut shelf, &[], "kbd", 0).as_deref(), Some(""));
-        assert_eq!(owner(&mut shelf, &["i8042"], "kbd", 0), None);
+        assert_eq!(owner(&mut builder, &[], "kbd", 0).as_deref(), Some(""));
+        assert_eq!(owner(&mut builder, &["i8042"], "kbd", 0), None);
         // Of another board it is a device's.
-        let other = on(&mut shelf, "pc-q35-7.2", &["i8042"], "kbd", 0);
+        let other = on(&mut builder, "pc-q35-7.2", &["i8042"], "kbd", 0);
         assert_eq!(other.as_deref(), Some("i8042"));
-        let mut shelf = Shelving::new("7.2", &Reported::default());
-        owner(&mut shelf, &[], "kbd", 0);
+        let mut builder = CatalogueBuilder::new("7.2", &Reported::default());
+        owner(&mut builder, &[], "kbd", 0);
         // Before it was seen alone, among others, it may be of anything; what no board has stands
         // without a device.
-        assert_eq!(owner(&mut shelf, &["bmc", "i8042"], "kbd", 1), None);
-        assert_eq!(owner(&mut shelf, &["bmc", "i8042"], "bmc-state", 0).as_deref(), Some(""));
-        assert_eq!(owner(&mut shelf, &["i8042"], "kbd", 1).as_deref(), Some("i8042"));
-        assert_eq!(owner(&mut shelf, &["bmc", "i8042"], "kbd", 1).as_deref(), Some("i8042"));
+        assert_eq!(owner(&mut builder, &["bmc", "i8042"], "kbd", 1), None);
+        assert_eq!(owner(&mut builder, &["bmc", "i8042"], "bmc-state", 0).as_deref(), Some(""));
+        assert_eq!(owner(&mut builder, &["i8042"], "kbd", 1).as_deref(), Some("i8042"));
+        assert_eq!(owner(&mut builder, &["bmc", "i8042"], "kbd", 1).as_deref(), Some("i8042"));
     }
 
     fn nic(varied: &str, version_id: u32) -> Entry {
@@ -379,8 +384,8 @@ mod tests {
 
     #[test]
     fn a_changed_property_that_changes_no_layout_is_left_out() {
-        let mut shelf = Shelving::new("7.2", &Reported::default());
-        shelf.payloads = vec![7, 8];
+        let mut builder = CatalogueBuilder::new("7.2", &Reported::default());
+        builder.payloads = vec![7, 8];
         for (varied, version_id) in [("", 1), ("msi=off", 1), ("old=on", 2)] {
             let entry = nic(varied, version_id);
             let looks = Looks {
@@ -389,9 +394,9 @@ mod tests {
                 subsections: BTreeSet::new(),
                 len: 2,
             };
-            shelf.found.insert(looks, (entry, BTreeSet::new()));
+            builder.found.insert(looks, (entry, BTreeSet::new()));
         }
-        let (catalogue, payloads) = shelf.done(&Reported::default());
+        let (catalogue, payloads) = builder.finish(&Reported::default());
         let left: Vec<_> = catalogue.entries.iter().map(|e| e.varied.as_str()).collect();
         assert_eq!(left, ["", "old=on"]);
         assert_eq!(payloads, [7, 8, 7, 8]);
@@ -413,16 +418,16 @@ mod tests {
         let list: Handlers = serde_json::from_value(list).unwrap();
         let tables = serde_json::from_value(tables).unwrap();
         let to = build(&list, &tables, &Renames::default()).unwrap();
-        let mut shelf = Shelving::new("7.2", &Reported::default());
+        let mut builder = CatalogueBuilder::new("7.2", &Reported::default());
         for (machine, index, payload) in [
             ("pc-i440fx-5.2", 0, [7, 8]),
             ("pc-i440fx-7.2", 1, [7, 9]),
             ("pc-i440fx-6.2", 1, [6, 8]),
         ] {
-            shelf.catalogue.machines.push(machine.to_owned());
-            shelf.keep(nic("", 1), &recording(machine, &["nic"]), &to, index, &payload);
+            builder.catalogue.machines.push(machine.to_owned());
+            builder.keep(nic("", 1), &recording(machine, &["nic"]), &to, index, &payload);
         }
-        let (catalogue, payloads) = shelf.done(&Reported::default());
+        let (catalogue, payloads) = builder.finish(&Reported::default());
         let mut left: Vec<String> =
             catalogue.entries.iter().map(|entry| entry.machines.join(", ")).collect();
         left.sort();
