@@ -67,7 +67,7 @@ impl Releases {
     /// # Errors
     /// When it is not well-formed, which the crate's own tests rule out.
     pub fn embedded() -> Result<Self, LibraryError> {
-        Ok(Self::of(Library::open(Corpus::embedded()?.sparing())?))
+        Ok(Self::of(Library::open(Corpus::embedded()?.uncached())?))
     }
 
     /// Those of a corpus in a folder, such as `crossload add` makes.
@@ -75,7 +75,7 @@ impl Releases {
     /// # Errors
     /// When it cannot be read, or is not well-formed.
     pub fn open(folder: &Path) -> Result<Self, LibraryError> {
-        Ok(Self::of(Library::open(Corpus::open(folder)?.sparing())?))
+        Ok(Self::of(Library::open(Corpus::open(folder)?.uncached())?))
     }
 
     fn of(library: Library) -> Self {
@@ -112,7 +112,7 @@ impl Releases {
     /// # Errors
     /// See [`TargetsError`].
     pub fn judge(&self, stream: &Stream) -> Result<Targets, TargetsError> {
-        targets(&LayoutCache::new(&self.library), &mut stream.source().again(), &self.hints, &[])
+        targets(&LayoutCache::new(&self.library), &mut stream.source().reader(), &self.hints, &[])
     }
 
     /// Asks one.
@@ -120,7 +120,7 @@ impl Releases {
     /// # Errors
     /// See [`TargetsError`].
     pub fn judge_one(&self, stream: &Stream, release: &str) -> Result<Row, TargetsError> {
-        let (cache, mut source) = (LayoutCache::new(&self.library), stream.source().again());
+        let (cache, mut source) = (LayoutCache::new(&self.library), stream.source().reader());
         let mut found = targets_of(&cache, &mut source, &self.hints, &[], Some(release))?;
         found.rows.pop().ok_or_else(|| TargetsError::NoRelease(self.library.no_release(release)))
     }

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use super::input::{Input, Started, find, machine_type};
+use super::input::{Input, StartOptions, find, machine_type};
 use super::source::StreamOptions;
 use super::{CliError, Output};
 use crate::input::Source;
@@ -44,7 +44,7 @@ pub(super) struct Args {
     #[command(flatten)]
     opened: StreamOptions,
     #[command(flatten)]
-    started: Started,
+    start: StartOptions,
     #[command(flatten)]
     input: Input,
 }
@@ -87,10 +87,10 @@ fn composed(
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Output, CliError> {
-    let (library, config) = args.input.open_sparing()?;
+    let (library, config) = args.input.open_uncached()?;
     let from = Build::of(&library, &config.vendors, &args.from)?;
     let mut to = Build::of(&library, &config.vendors, &args.to)?;
-    to.capabilities = args.started.capabilities()?;
+    to.capabilities = args.start.capabilities()?;
     let machine = args.machine.as_ref().map(|name| library.machine_type(name));
     let asked = |name: &str| machine.as_ref().is_none_or(|m| m == name);
     let Some(name) = &args.stream else {

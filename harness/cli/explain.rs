@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::composed::{OriginArgs, Subject, assumptions};
-use super::input::{Input, Started, find};
+use super::input::{Input, StartOptions, find};
 use super::source::StreamOptions;
 use super::{CliError, Output};
 use crate::matrix::sentence::judged_sentence;
@@ -40,7 +40,7 @@ pub(super) struct Args {
     #[command(flatten)]
     opened: StreamOptions,
     #[command(flatten)]
-    started: Started,
+    start: StartOptions,
     #[command(flatten)]
     input: Input,
     /// How the bytes arrive: bulk, trickle:N, schedule:N,N,... or random:SEED
@@ -50,7 +50,7 @@ pub(super) struct Args {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Output, CliError> {
-    let (library, _) = args.input.open_sparing()?;
+    let (library, _) = args.input.open_uncached()?;
     let path = Path::new(&args.stream);
     let fixture = match find(&library, &args.stream) {
         Ok(fixture) => fixture,
@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let (machine, scenario) = (&fixture.machine, &fixture.scenario);
     let own = destination(&library, &fixture.release, machine, scenario)?;
     let mut to = destination(&library, &args.destination, machine, scenario)?;
-    to.dialect.capabilities = Some(args.started.capabilities()?);
+    to.dialect.capabilities = Some(args.start.capabilities()?);
     let stream = library.corpus().stream(fixture).map_err(CliError::Corpus)?;
     judged_text(&fixture.id(), &fixture.release, [&own, &to], &stream.into(), args)
 }
@@ -75,7 +75,7 @@ fn file(args: &Args, library: &Library, path: &Path) -> Result<Output, CliError>
     let mut whole = Condensed::default();
     let mut stream = &subject.origin.machine.condensed;
     if subject.source.size() <= LONGEST {
-        let read = subject.source.again().read_to_end(&mut whole.bytes);
+        let read = subject.source.reader().read_to_end(&mut whole.bytes);
         read.map_err(|e| subject.source.failed(e))?;
         stream = &whole;
     }

@@ -28,8 +28,8 @@ impl Input {
     }
 
     /// The same for a verb about a file of the user: it reads few streams of the corpus, once.
-    pub fn open_sparing(&self) -> Result<(Library, Config), CliError> {
-        self.library(self.corpus()?.sparing())
+    pub fn open_uncached(&self) -> Result<(Library, Config), CliError> {
+        self.library(self.corpus()?.uncached())
     }
 
     fn corpus(&self) -> Result<Corpus, CliError> {
@@ -59,14 +59,14 @@ impl Input {
 
 /// What the destination was started with.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(super) struct Started {
+pub(super) struct StartOptions {
     /// A migration capability that the destination has on, such as postcopy-ram; may be given more
     /// than once [default: none]
     #[arg(long = "capability", value_name = "NAME")]
     capabilities: Vec<String>,
 }
 
-impl Started {
+impl StartOptions {
     /// Its capabilities.
     pub fn capabilities(&self) -> Result<Capabilities, CliError> {
         let mut on = Capabilities::default();

@@ -109,7 +109,7 @@ pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let format = if args.format == Format::Json { dump::Format::Json } else { dump::Format::Tree };
     let about = about(&by, &source);
     let out = BufWriter::new(io::stdout());
-    let dump = Dump::new(source.again(), out, format, filter.clone());
+    let dump = Dump::new(source.reader(), out, format, filter.clone());
     let dump = Arc::new(Mutex::new((dump.map_err(|e| source.failed(e))?, Ok(()))));
     let rows = {
         let dump = Arc::clone(&dump);
@@ -125,7 +125,7 @@ pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     lock(&dump).1 = begun;
     let map = Map::streamed(ITEMS, rows.clone());
     let loaded =
-        load_with(by.destination(), &mut source.again(), &Feed::Bulk, LoadOptions::with_map(map));
+        load_with(by.destination(), &mut source.reader(), &Feed::Bulk, LoadOptions::with_map(map));
     rows(&loaded.map);
     let left = rest(&mut source, loaded.stopped).map_err(|e| source.failed(e))?;
     let mut dump = lock(&dump);
@@ -157,7 +157,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The header alone: what is no stream is told before anything is printed.
 fn check_header(source: &Source) -> Result<(), CliError> {
-    let mut head = source.again();
+    let mut head = source.reader();
     let mut reader = Reader::new(&mut head, &Feed::Bulk);
     let refused = |why: String| Err(CliError::Stream { name: source.name().to_string(), why });
     let (magic, (version, whole)) = (reader.be_padded(4).0 as u32, reader.be_padded(4));

@@ -39,7 +39,7 @@ pub(super) struct Args {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Output, CliError> {
-    let (library, config) = args.input.open_sparing()?;
+    let (library, config) = args.input.open_uncached()?;
     let names = config.vendors.iter().map(|vendor| vendor.name());
     let builds: Vec<Build> =
         names.map(|name| Build::of(&library, &config.vendors, &name)).collect::<Result<_, _>>()?;

@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | [`Prediction::Agrees`] | accept, with every byte read as written |
 //! | [`Prediction::Refuses`] | refuse, with nothing read wrongly before |
-//! | [`Prediction::Parts`] | read right up to this very byte; beyond it, anything may follow |
+//! | [`Prediction::Diverges`] | read right up to this very byte; beyond it, anything may follow |
 //! | [`Prediction::Open`] | the descriptions do not say |
 
 mod blame;
@@ -133,7 +133,7 @@ pub enum Prediction {
         why: &'static str,
     },
     /// The loader goes on with something else at `offset`.
-    Parts {
+    Diverges {
         /// The first byte concerned.
         offset: u64,
         /// The gap, or `None` where there is no excuse.
@@ -150,7 +150,7 @@ impl Prediction {
         match self {
             Prediction::Agrees => "second opinion: as written",
             Prediction::Refuses { .. } => "second opinion: refused",
-            Prediction::Parts { .. } => "second opinion: parts",
+            Prediction::Diverges { .. } => "second opinion: parts",
             Prediction::Open(_) => "second opinion: not known",
         }
     }
@@ -161,7 +161,7 @@ impl Prediction {
         match self {
             Prediction::Agrees => "agrees",
             Prediction::Refuses { why, .. } | Prediction::Open(why) => why,
-            Prediction::Parts { cause, .. } => cause.map_or("parts", Cause::key),
+            Prediction::Diverges { cause, .. } => cause.map_or("parts", Cause::key),
         }
     }
 }

@@ -172,19 +172,19 @@ impl ReadAt for Mutex<Store> {
 
 /// Reads what was written so far, from a place on.
 #[derive(Debug)]
-pub struct Again<'s> {
+pub struct StoreReader<'s> {
     store: &'s mut Store,
     at: u64,
 }
 
-impl<'s> Again<'s> {
+impl<'s> StoreReader<'s> {
     /// From `at` on.
     pub fn new(store: &'s mut Store, at: u64) -> Self {
-        Again { store, at }
+        StoreReader { store, at }
     }
 }
 
-impl Read for Again<'_> {
+impl Read for StoreReader<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let n = self.store.some_at(self.at, into)?;
         self.at += n as u64;

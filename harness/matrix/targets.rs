@@ -179,7 +179,7 @@ pub fn origin(
         };
         match read(composed, &machine.condensed) {
             Ok(composed) => {
-                let missing = (composed.foreign, composed.strange);
+                let missing = (composed.foreign, composed.mismatches);
                 let likeness = composed.likeness();
                 found.push((composed, missing, likeness));
             }

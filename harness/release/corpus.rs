@@ -148,7 +148,7 @@ impl Corpus {
 
     /// The same without streams being kept once they were read: for who looks at few of them, once.
     #[must_use]
-    pub fn sparing(self) -> Self {
+    pub fn uncached(self) -> Self {
         let unpacked = Unpacked { most: 0, ..Unpacked::default() };
         Corpus { unpacked: Arc::new(Mutex::new(unpacked)), ..self }
     }

@@ -28,8 +28,8 @@ use serde::Serialize;
 
 use super::evidence::{Evidence, Load};
 use super::table::{BAD, DIM, GOOD, HEAD, NOTE, painted};
-use crate::release::changes::what::some;
-use crate::release::changes::{Change, Changes, Level, What};
+use crate::release::changes::kind::some;
+use crate::release::changes::{Change, ChangeKind, Changes, Level};
 
 /// Version of the shape.
 const VERSION: u32 = 1;
@@ -92,16 +92,18 @@ impl Direction {
     /// The change in a sentence.
     fn sentence(&self, change: &Change) -> String {
         let Direction { from, to, .. } = self;
-        let (deed, then) = (change.what.deed(), change.what.consequence(from, to));
+        let (action, then) = (change.what.action(), change.what.consequence(from, to));
         let device = subject(change);
         match self.level(change) {
             Level::Breaks => {
-                format!("{to} broke migration of {device} from {from} by {deed}: {then}.")
+                format!("{to} broke migration of {device} from {from} by {action}: {then}.")
             }
             Level::MayBreak => {
-                format!("{to} may have broken migration of {device} from {from} by {deed}: {then}.")
+                format!(
+                    "{to} may have broken migration of {device} from {from} by {action}: {then}."
+                )
             }
-            Level::Note => format!("{device} by {deed}: {then}."),
+            Level::Note => format!("{device} by {action}: {then}."),
         }
     }
 }
@@ -241,7 +243,7 @@ fn group_text(direction: &Direction, group: &[(usize, &Change)]) -> String {
     let records: Vec<String> = group.iter().map(|(number, c)| record(*number, c)).collect();
     for (index, (_, change)) in group.iter().enumerate() {
         let then = change.what.consequence(from, to);
-        text += &format!("  - {}: {then}\n", change.what.deed());
+        text += &format!("  - {}: {then}\n", change.what.action());
         let own = records.get(index).map_or("", String::as_str);
         // What is the same for several is told after the last of them.
         if records.get(index + 1).is_none_or(|next| next != own) {
@@ -347,7 +349,7 @@ struct One<'r> {
     description: &'r str,
     sections: Vec<&'r str>,
     devices: Vec<&'r str>,
-    change: &'r What,
+    change: &'r ChangeKind,
     sentence: String,
     present: &'r [String],
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -86,12 +86,12 @@ pub fn scan(source: &mut dyn Read, depth: Depth) -> Scan {
 }
 
 /// The same, telling where contents of memory and disks lie, before they are read.
-pub fn scan_telling<'s>(
+pub fn scan_reporting<'s>(
     source: &'s mut dyn Read,
     depth: Depth,
     reported: &'s mut dyn FnMut(u64, u64),
 ) -> Scan {
-    scan_by(Reader::new(source, &Feed::Bulk).telling(reported), depth)
+    scan_by(Reader::new(source, &Feed::Bulk).reporting(reported), depth)
 }
 
 fn scan_by(mut reader: Reader<'_>, depth: Depth) -> Scan {

@@ -9,7 +9,7 @@ use super::compare::{self, Difference};
 use crate::stream::condense::Condensed;
 use crate::stream::{Destination, Handler, LoadOptions, Loaded, load_with};
 use crate::vmstate::Set;
-use crate::wire::map::Room;
+use crate::wire::map::SpanMemory;
 use crate::wire::{Error, Feed, Kind, Map};
 
 /// How a cell ended. See the design for the exact words.
@@ -224,11 +224,11 @@ impl<'d> SourceStream<'d> {
 /// Judges as [`judge`] does: by the outlines, and only where those part by the whole maps.
 #[must_use]
 pub fn judge_outline(source: &SourceStream<'_>, to: &Destination, feed: &Feed) -> Judged {
-    let map = Map::in_room(ROOM.take(), source.outline.loaded.map.spans().len());
+    let map = Map::reusing(SPAN_MEMORY.take(), source.outline.loaded.map.spans().len());
     let loaded =
         load_with(to, &mut source.stream(), feed, LoadOptions { map, outline: true, own: false });
     let judged = judge_reading(&source.outline, &loaded, to);
-    ROOM.set(loaded.map.into_room());
+    SPAN_MEMORY.set(loaded.map.into_memory());
     match judged.difference.is_some() || judged.false_end.is_some() {
         true => judge(source.meaning(), source.stream(), to, feed),
         false => judged,
@@ -239,16 +239,16 @@ pub fn judge_outline(source: &SourceStream<'_>, to: &Destination, feed: &Feed) -
 #[must_use]
 pub fn judge(meaning: &Meaning<'_>, stream: &[u8], to: &Destination, feed: &Feed) -> Judged {
     // Most loaders read much the same items.
-    let map = Map::in_room(ROOM.take(), meaning.loaded.map.spans().len());
+    let map = Map::reusing(SPAN_MEMORY.take(), meaning.loaded.map.spans().len());
     let loaded = load_with(to, &mut &stream[..], feed, LoadOptions::with_map(map));
     let judged = judge_reading(meaning, &loaded, to);
-    ROOM.set(loaded.map.into_room());
+    SPAN_MEMORY.set(loaded.map.into_memory());
     judged
 }
 
 thread_local! {
     /// What the map of the cell before was in.
-    static ROOM: Cell<Room> = Cell::default();
+    static SPAN_MEMORY: Cell<SpanMemory> = Cell::default();
 }
 
 /// Judges the outcome of a load, where the stream is not in memory.
@@ -294,11 +294,11 @@ pub fn reading(meaning: &Map<'_>, loaded: &Loaded<'_>) -> (Verdict, Option<Diffe
 pub fn outline(meaning: &Map<'_>, loaded: &Loaded<'_>) -> (Verdict, Option<u64>) {
     let Some(error) = &loaded.refused else {
         let state_end = state_end(meaning).max(state_end(&loaded.map));
-        let difference = compare::parting(meaning, &loaded.map, state_end, false);
+        let difference = compare::first_difference_at(meaning, &loaded.map, state_end, false);
         let verdict = if difference.is_some() { Verdict::Misparsed } else { Verdict::Faithful };
         return (verdict, difference);
     };
-    let difference = compare::parting(meaning, &loaded.map, error.offset, true);
+    let difference = compare::first_difference_at(meaning, &loaded.map, error.offset, true);
     let verdict = match error.kind {
         Kind::Undefined(_) | Kind::Undetermined(_) => Verdict::Undetermined,
         _ if difference.is_some() => Verdict::RefusedLate,

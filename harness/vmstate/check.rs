@@ -19,7 +19,7 @@ use crate::wire::Kind;
 
 /// What a later check needs from an earlier description of the same section.
 #[derive(Debug, Clone, Default)]
-pub struct Memory {
+pub struct CheckState {
     /// `serial/tsr`: `tsr_retry`; 0 when the subsection is absent.
     tsr_retry: u64,
     /// `globalstate`: the start of its text, longer than any name.
@@ -132,7 +132,7 @@ pub fn pre_load(vmsd: &Vmsd, values: &mut [u64]) {
 }
 
 /// What checks see beside the values just loaded.
-pub struct Around<'a> {
+pub struct CheckContext<'a> {
     /// Release of the loader.
     pub release: Version,
     /// Local values.
@@ -143,7 +143,7 @@ pub struct Around<'a> {
     pub guest: &'a dyn Fn(u64) -> u8,
 }
 
-impl std::fmt::Debug for Around<'_> {
+impl std::fmt::Debug for CheckContext<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Around").field("release", &self.release).finish_non_exhaustive()
     }
@@ -161,13 +161,13 @@ fn lacks(local: &Local, name: &str) -> bool {
 pub fn post_load(
     vmsd: &Vmsd,
     values: &[u64],
-    memory: &mut Memory,
-    around: &Around<'_>,
+    state: &mut CheckState,
+    context: &CheckContext<'_>,
 ) -> Result<(), Kind> {
     if !has(&vmsd.name) {
         return Ok(());
     }
-    let Around { release, local, scalar, guest } = *around;
+    let CheckContext { release, local, scalar, guest } = *context;
     let from = |major, minor| release >= Version::new(major, minor, 0);
     let signed = |name: &str| i64::from(value(vmsd, values, name) as u32 as i32);
     let refuse = |text: String| Err(Kind::Check(text));
@@ -176,12 +176,12 @@ pub fn post_load(
             refuse("unsupported old non-softfloat CPU state".into())
         }
         "cpu/compat" => {
-            memory.model.compat = value(vmsd, values, "compat_pvr");
+            state.model.compat = value(vmsd, values, "compat_pvr");
             Ok(())
         }
         // Of a PowerPC processor.
         "cpu" if vmsd.fields.iter().any(|f| f.name == "env.spr") => {
-            std::mem::take(&mut memory.model).check(release)
+            std::mem::take(&mut state.model).check(release)
         }
         // The timer of FEAT_WFxT (target/arm/cpu.c, 9.1 on): a processor that has it sends it always,
         // and one that has it not is asked for its memory by an assertion.
@@ -190,7 +190,7 @@ pub fn post_load(
         }
         // Of an ARM processor.
         "cpu" if vmsd.fields.iter().any(|f| f.name == "cpreg_vmstate_array_len") => {
-            std::mem::take(&mut memory.registers).check(release)
+            std::mem::take(&mut state.registers).check(release)
         }
         // cpu_post_load: a build with KVM (4.1 on, also where it emulates) wants a processor that is in
         // a nested guest to have the kernel's state of it, which no stream of an emulated one has.
@@ -220,7 +220,7 @@ pub fn post_load(
             }
         }
         "hda-audio-stream" => {
-            let (come, beyond) = &mut memory.audio;
+            let (come, beyond) = &mut state.audio;
             let number = value(vmsd, values, "stream");
             if RUNNING.get(*come).is_some_and(|most| number >= *most) {
                 *beyond = beyond.or(Some(number));
@@ -229,28 +229,28 @@ pub fn post_load(
             Ok(())
         }
         // hda_audio_post_load looks up whether a stream runs by a number that it does not check.
-        "hda-audio" => match std::mem::take(&mut memory.audio) {
+        "hda-audio" => match std::mem::take(&mut state.audio) {
             (_, Some(number)) => {
                 Err(Kind::Undefined(format!("stream {number}: past the table of running ones")))
             }
             _ => Ok(()),
         },
         "ncq state" => {
-            memory.ahci.transfer(vmsd, values);
+            state.ahci.transfer(vmsd, values);
             Ok(())
         }
         "ahci port" => {
-            memory.ahci.port(vmsd, values);
+            state.ahci.port(vmsd, values);
             Ok(())
         }
-        "ahci" => memory.ahci.whole(),
+        "ahci" => state.ahci.whole(),
         "serial/tsr" => {
-            memory.tsr_retry = value(vmsd, values, "tsr_retry");
+            state.tsr_retry = value(vmsd, values, "tsr_retry");
             Ok(())
         }
         // The wrapper of the ISA device has the same name but no registers of its own.
         "serial" if from(2, 7) && vmsd.fields.iter().any(|f| f.name == "lsr") => {
-            let retry = std::mem::take(&mut memory.tsr_retry);
+            let retry = std::mem::take(&mut state.tsr_retry);
             let empty = value(vmsd, values, "lsr") & 0x40 != 0;
             match (retry > 0, empty) {
                 (true, true) => refuse(format!(
@@ -299,7 +299,7 @@ pub fn post_load(
             too_long.map_or(Ok(()), |text| Err(Kind::Abort(text)))
         }
         "globalstate" => {
-            let name = c_string(&memory.runstate);
+            let name = c_string(&state.runstate);
             if RUN_STATES.iter().any(|known| known.as_bytes() == name) {
                 Ok(())
             } else {

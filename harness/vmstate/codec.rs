@@ -62,7 +62,7 @@ pub fn leaf<'d, F: Flow<'d>>(
             if let Some(head) = head.get_mut(..len) {
                 walk.flow.buffer(name, head)?;
             }
-            walk.memory.runstate = head;
+            walk.checks.runstate = head;
             // Up to 8.2 the text has 100 bytes; the names fill 32 at most. 9.0 put two flags
             // behind them, which old sources send as zeros.
             let mut left = size - len as u64;

@@ -51,7 +51,7 @@ impl Local {
         map.spans().iter().filter(|span| Local::wants(span.info, span.name)).filter_map(|span| {
             let from = usize::try_from(span.offset).ok()?;
             let to = from.checked_add(usize::try_from(span.len).ok()?)?;
-            Some((span, telling(span, read.get(from..to)?)))
+            Some((span, significant(span, read.get(from..to)?)))
         })
     }
 
@@ -79,7 +79,7 @@ impl Local {
 
 /// What of an item is worth remembering: of the special purpose registers the version, as others go on
 /// with time.
-fn telling<'m>(span: &Span<'_>, bytes: &'m [u8]) -> &'m [u8] {
+fn significant<'m>(span: &Span<'_>, bytes: &'m [u8]) -> &'m [u8] {
     let registers = (span.name == SPECIAL).then(|| bytes.chunks_exact(span.width.max(1) as usize));
     registers.and_then(|mut all| all.nth(PVR)).unwrap_or(bytes)
 }

@@ -77,13 +77,13 @@ impl<'d, F: Flow<'d>> Engine for Walk<'d, '_, F> {
             let at = self.flow.offset();
             let values = self.values.get(base..).unwrap_or(&[]);
             let (flow, known) = (&*self.flow, self.context.local);
-            let around = check::Around {
+            let context = check::CheckContext {
                 release: self.context.release,
                 local: known,
                 scalar: &|name| known.scalar(flow.made().identity(name)),
                 guest: &|address| flow.guest_byte(address),
             };
-            let outcome = check::post_load(vmsd, values, &mut self.memory, &around);
+            let outcome = check::post_load(vmsd, values, &mut self.checks, &context);
             if let Err(kind) = outcome {
                 return Err(self.flow.fail(kind, at, ""));
             }
@@ -148,7 +148,7 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
             Some(predicate) => {
                 let timers = self.local_value("num_timers_save").unwrap_or(3);
                 let values = self.values.get(base..).unwrap_or(&[]);
-                let value = |name: &str| match (name.strip_prefix("../"), self.around) {
+                let value = |name: &str| match (name.strip_prefix("../"), self.parent) {
                     (None, _) => check::value(vmsd, values, name),
                     (Some(name), Some((vmsd, base))) => {
                         check::value(vmsd, self.values.get(base..).unwrap_or(&[]), name)
@@ -185,9 +185,9 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
         if count == 0 {
             return Ok(());
         }
-        let outer = self.around.replace((vmsd, base));
+        let outer = self.parent.replace((vmsd, base));
         let value = self.elements(field, base, count, indexed, version)?;
-        self.around = outer;
+        self.parent = outer;
         if let Some(place) = self.values.get_mut(base + at) {
             *place = value;
         }

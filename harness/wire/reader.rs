@@ -76,7 +76,7 @@ impl<'s> Reader<'s> {
 
     /// The same for a source that is known to have at most `most` bytes: the window is no larger
     /// than needed for them, which nobody can tell but by the time it takes.
-    pub fn of_at_most(source: &'s mut dyn Read, feed: &Feed, most: usize) -> Self {
+    pub fn bounded(source: &'s mut dyn Read, feed: &Feed, most: usize) -> Self {
         Reader::with_window(source, feed, most.saturating_add(1).min(WINDOW))
     }
 
@@ -99,7 +99,7 @@ impl<'s> Reader<'s> {
 
     /// The same, and tells where the contents of a guest's memory and disks lie, offset and length, before
     /// it reads them: nobody else needs to keep them.
-    pub fn telling(mut self, reported: &'s mut dyn FnMut(u64, u64)) -> Self {
+    pub fn reporting(mut self, reported: &'s mut dyn FnMut(u64, u64)) -> Self {
         self.reported = Some(reported);
         self
     }

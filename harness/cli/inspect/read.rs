@@ -14,31 +14,31 @@ use crate::stream::frames::{Depth, scan};
 use crate::stream::{Destination, Loaded, record};
 
 /// What reads the stream.
-pub(super) enum By {
+pub(super) enum StreamReader {
     Release(Destination),
     Description(Described),
     /// With what is wrong with a description, if there seems to be one.
     Frames(Destination, Option<String>),
 }
 
-impl By {
+impl StreamReader {
     /// What it is loaded into.
     pub fn destination(&self) -> &Destination {
         match self {
-            By::Release(to)
-            | By::Frames(to, _)
-            | By::Description(Described { destination: to, .. }) => to,
+            StreamReader::Release(to)
+            | StreamReader::Frames(to, _)
+            | StreamReader::Description(Described { destination: to, .. }) => to,
         }
     }
 }
 
 /// Chooses what reads the stream, and looks at its beginning and end for that.
-pub(super) fn reader(args: &Args, source: &mut Source) -> Result<By, CliError> {
+pub(super) fn reader(args: &Args, source: &mut Source) -> Result<StreamReader, CliError> {
     if let Some(release) = &args.release {
-        let (library, _) = args.input.open_sparing()?;
+        let (library, _) = args.input.open_uncached()?;
         return match (&args.machine, &args.scenario) {
             (Some(machine), Some(scenario)) => {
-                Ok(By::Release(destination(&library, release, machine, scenario)?))
+                Ok(StreamReader::Release(destination(&library, release, machine, scenario)?))
             }
             _ => composed(args, &library, release, source),
         };
@@ -46,16 +46,16 @@ pub(super) fn reader(args: &Args, source: &mut Source) -> Result<By, CliError> {
     let mut unread = None;
     let json = described::find(source).map_err(|e| source.failed(e))?;
     if let Some(json) = json {
-        let scan = scan(&mut source.again(), Depth::Framing);
+        let scan = scan(&mut source.reader(), Depth::Framing);
         match Described::new(&json, &scan) {
             Ok(described) => {
-                let described = described.detailed(&mut source.again(), &scan);
-                return Ok(By::Description(described.map_err(|e| source.failed(e))?));
+                let described = described.detailed(&mut source.reader(), &scan);
+                return Ok(StreamReader::Description(described.map_err(|e| source.failed(e))?));
             }
             Err(error) => unread = Some(error.to_string()),
         }
     }
-    Ok(By::Frames(scan(&mut source.again(), Depth::All).destination(), unread))
+    Ok(StreamReader::Frames(scan(&mut source.reader(), Depth::All).destination(), unread))
 }
 
 /// The destination that a release makes of the machine in the stream; of a stream that no release can
@@ -65,16 +65,18 @@ fn composed(
     library: &Library,
     release: &str,
     source: &mut Source,
-) -> Result<By, CliError> {
+) -> Result<StreamReader, CliError> {
     let cache = LayoutCache::new(library);
     let hints = OriginHints { machine: args.machine.clone(), source: None };
     match Subject::of(&cache, source, &hints) {
         Ok(origin) => {
             let composed = composed::destination(&cache, release, &origin)?;
-            Ok(By::Release(composed.destination))
+            Ok(StreamReader::Release(composed.destination))
         }
         Err(why) => match &args.machine {
-            Some(machine) => Ok(By::Release(destination(library, release, machine, PLAIN)?)),
+            Some(machine) => {
+                Ok(StreamReader::Release(destination(library, release, machine, PLAIN)?))
+            }
             None => Err(why),
         },
     }
@@ -105,7 +107,7 @@ pub(super) fn rest(source: &mut Source, stopped: u64) -> io::Result<Rest> {
     if source.byte(stopped)? == Some(record::VMDESCRIPTION) {
         return Ok(Rest::Description);
     }
-    if source.again().get(stopped, CHECKPOINT.len())? == CHECKPOINT {
+    if source.reader().get(stopped, CHECKPOINT.len())? == CHECKPOINT {
         return Ok(Rest::Colo(left));
     }
     source.seek(SeekFrom::Start(stopped))?;
@@ -141,16 +143,16 @@ fn destination(
 }
 
 /// What is known before the stream is read.
-pub(super) fn about(by: &By, source: &Source) -> About {
+pub(super) fn about(by: &StreamReader, source: &Source) -> About {
     let facts = source.facts();
     let read_by = match by {
-        By::Release(to) => ReadBy::Release {
+        StreamReader::Release(to) => ReadBy::Release {
             release: to.release.clone(),
             machine: to.machine.clone(),
             scenario: to.scenario.clone(),
         },
-        By::Description(_) => ReadBy::Description,
-        By::Frames(..) => ReadBy::Frames,
+        StreamReader::Description(_) => ReadBy::Description,
+        StreamReader::Frames(..) => ReadBy::Frames,
     };
     let stream = StreamInfo {
         name: source.name().to_string(),
@@ -165,15 +167,15 @@ pub(super) fn about(by: &By, source: &Source) -> About {
 /// And after it.
 pub(super) fn concluded(
     mut about: About,
-    by: &By,
+    by: &StreamReader,
     loaded: &Loaded<'_>,
     left: Rest,
     (guessed, cut): (bool, Option<&str>),
 ) -> About {
     match by {
-        By::Release(_) => {}
-        By::Description(described) => about.findings.extend(described.findings(loaded)),
-        By::Frames(_, unread) => about.findings.extend(unread.iter().cloned()),
+        StreamReader::Release(_) => {}
+        StreamReader::Description(described) => about.findings.extend(described.findings(loaded)),
+        StreamReader::Frames(_, unread) => about.findings.extend(unread.iter().cloned()),
     }
     if guessed {
         about.notes.push(GUESSES.to_string());

@@ -16,7 +16,7 @@ use crate::fuzzing::Outcome;
 use crate::fuzzing::ambiguity::Truth;
 use crate::fuzzing::counters::Counts;
 use crate::fuzzing::dice::Dice;
-use crate::fuzzing::oracle::{self, To};
+use crate::fuzzing::oracle::{self, Decoder};
 use crate::stream::{Destination, load_tersely};
 use crate::wire::Feed;
 
@@ -106,11 +106,11 @@ impl Decoders<'_> {
     ///
     /// # Errors
     /// That of `each`.
-    pub fn each(&mut self, mut each: impl FnMut(To<'_>) -> Outcome) -> Outcome {
+    pub fn each(&mut self, mut each: impl FnMut(Decoder<'_>) -> Outcome) -> Outcome {
         for rules in self.rules {
             self.to.dialect = self.framing.dialect(rules.release);
             let expected = rules.applied(&self.to.dialect);
-            each(To {
+            each(Decoder {
                 rules: rules.name,
                 side: self.side,
                 compiled: self.to,

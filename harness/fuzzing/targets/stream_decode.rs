@@ -60,7 +60,7 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         }
     }
     if whole.refused.is_none() {
-        match save::again(to, &whole, stream) {
+        match save::save_again(to, &whole, stream) {
             Ok((again, _)) if again == stream => counts.other("saved again"),
             Ok((again, _)) => {
                 let reread = load_tersely(to, &again, &Feed::Bulk);

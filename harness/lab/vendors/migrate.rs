@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::VendorError;
 use super::derive::Build;
-use super::layout::{Part, layout, parts_company};
+use super::layout::{Part, first_mismatch, layout};
 use crate::dialect::commands::always_sent;
 use crate::dialect::{Generation, OldVersions};
 use crate::release::library::Library;
@@ -264,7 +264,7 @@ impl Found {
         for part in &sent.parts {
             self.part(ours, part, theirs, &read.parts, section);
         }
-        parts_company(&sent.leaves, &read.leaves)
+        first_mismatch(&sent.leaves, &read.leaves)
     }
 
     /// Collects the subsections of a description that do not fit.

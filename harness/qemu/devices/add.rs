@@ -13,7 +13,7 @@ use super::super::emulator::Setup;
 use super::super::groups::running;
 use super::super::incoming::{IncomingOptions, load};
 use super::learn::{Learnt, dump, learn};
-use crate::release::bundle::recording::{Reported, import_recordings};
+use crate::release::bundle::recording::{BinaryReport, import_recordings};
 use crate::release::bundle::{BundleInput, BundleMachine, BundleScenario};
 use crate::release::catalogue::Catalogue;
 use crate::release::corpus::Corpus;
@@ -72,7 +72,7 @@ pub fn add_devices(request: &Request<'_>) -> Result<AddedDevices, QemuError> {
     let library = Library::open(corpus.clone())?;
     let Learnt { types, recordings, alike, silent } =
         learn(request.binary, request.machines, request.jobs, request.limit)?;
-    let reported = Reported {
+    let reported = BinaryReport {
         about: request.binary.about.clone(),
         all_machines: request.binary.machines.iter().map(|m| m.name.clone()).collect(),
         types,

@@ -15,7 +15,7 @@ use super::trial::{Bench, Hints, Hung, Recorded};
 use super::types::{self, DeviceType};
 use super::vary::variants;
 use crate::dialect::Generation;
-use crate::release::bundle::recording::{ALONE, Found, Recording};
+use crate::release::bundle::recording::{ALONE, RecordedDevice, Recording};
 use crate::release::catalogue::chipset;
 
 /// Machine types whose streams describe themselves, which is what tells sections apart.
@@ -319,7 +319,7 @@ fn options(board: &Board) -> Vec<String> {
 }
 
 fn recording(machine: &str, placing: Placing, recorded: Recorded) -> Recording {
-    let devices = recorded.devices.into_iter().map(|plugged| Found {
+    let devices = recorded.devices.into_iter().map(|plugged| RecordedDevice {
         device: plugged.device,
         path: plugged.path,
         varied: plugged.varied,

@@ -31,7 +31,7 @@ pub struct Recording {
     /// Options that differ from the plain machine's.
     pub varied: String,
     /// The devices that are asked about; none: it is about the board.
-    pub devices: Vec<Found>,
+    pub devices: Vec<RecordedDevice>,
     /// Its stream.
     pub stream: Vec<u8>,
     /// What the trace of its load by the same binary says.
@@ -45,7 +45,7 @@ pub const ALONE: &str = "alone";
 /// The path before the name of a section, and that name, if the section is behind a path. Of one that
 /// begins with `@` what stands before that is not known: `@71000001` is `l-lan@71000001`.
 #[must_use]
-pub fn behind<'s>(path: &str, idstr: &'s str) -> Option<(&'s str, &'s str)> {
+pub fn split_path<'s>(path: &str, idstr: &'s str) -> Option<(&'s str, &'s str)> {
     let end = match path.strip_prefix('@') {
         Some(_) => {
             idstr.find('/').filter(|end| idstr.get(..*end).is_some_and(|p| p.ends_with(path)))?
@@ -58,7 +58,7 @@ pub fn behind<'s>(path: &str, idstr: &'s str) -> Option<(&'s str, &'s str)> {
 
 /// A device of a recorded machine.
 #[derive(Debug, Clone, Default)]
-pub struct Found {
+pub struct RecordedDevice {
     /// Its type.
     pub device: String,
     /// The path that idstrs of its sections begin with, where its bus gives one.
@@ -69,7 +69,7 @@ pub struct Found {
 
 /// What a binary told of all its devices.
 #[derive(Debug, Clone, Default)]
-pub struct Reported {
+pub struct BinaryReport {
     /// The binary, in words.
     pub about: String,
     /// All machine types that it has.
@@ -91,7 +91,7 @@ pub struct Reported {
 /// As [`import_bundle`].
 pub fn import_recordings(
     input: BundleInput,
-    mut reported: Reported,
+    mut reported: BinaryReport,
     pool: &Pool,
     renames: &Renames,
 ) -> Result<(Imported, Catalogue, Vec<u8>), BundleError> {
@@ -138,7 +138,7 @@ pub fn import_recordings(
 
 #[cfg(test)]
 mod tests {
-    use super::behind;
+    use super::split_path;
 
     #[rstest::rstest]
     #[case("0000:00:03.0", "0000:00:03.0/nic", Some(("0000:00:03.0", "nic")))]
@@ -153,6 +153,6 @@ mod tests {
         #[case] idstr: &str,
         #[case] expected: Option<(&str, &str)>,
     ) {
-        assert_eq!(behind(path, idstr), expected);
+        assert_eq!(split_path(path, idstr), expected);
     }
 }

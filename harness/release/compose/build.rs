@@ -26,13 +26,13 @@ pub(super) fn handler(entry: &Entry, idstr: String, instance_id: u32, answers: A
 
 /// The tables of a release with what they lack and the machine's stream has, of the release that sent it
 /// also what only the stream tells; `None` if that is nothing.
-pub(super) fn more(
+pub(super) fn completed_tables(
     library: &Library,
     build: &BuildTables<'_>,
     machine: &Machine,
     sent: bool,
 ) -> Option<Tables> {
-    let reported = sent.then(|| filled(build.tables, &machine.brought.0)).flatten();
+    let reported = sent.then(|| filled(build.tables, &machine.described_tables.0)).flatten();
     let version = library.version(build.release).ok()?;
     kvm::with_clock(reported.as_ref().unwrap_or(build.tables), machine, version).or(reported)
 }
@@ -70,7 +70,7 @@ pub(super) fn unknown(sent: &Sent, what: &str) -> Handler {
 }
 
 /// A destination with the live handlers and these.
-pub(super) fn built(
+pub(super) fn destination_of(
     cache: &LayoutCache<'_>,
     build: &BuildTables<'_>,
     machine: &str,

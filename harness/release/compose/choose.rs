@@ -173,7 +173,7 @@ pub fn described(tables: &Tables, key: &str, body: &Described) -> Answers {
 /// How much of what a section's description names the release calls otherwise, or does not have:
 /// fields and subsections. A release's own stream has none.
 #[must_use]
-pub fn strange(tables: &Tables, key: &str, body: &Described) -> usize {
+pub fn mismatches(tables: &Tables, key: &str, body: &Described) -> usize {
     let Some(vmsd) = tables.vmsd.get(key) else { return 1 };
     let names: Vec<String> = (0..vmsd.fields.len()).map(|i| vmsd.described_as(i)).collect();
     let mut count = 0;
@@ -187,14 +187,14 @@ pub fn strange(tables: &Tables, key: &str, body: &Described) -> usize {
             _ => None,
         });
         let described = field.body.as_ref().filter(|body| body.vmsd_name.is_some());
-        count += nested.zip(described).map_or(0, |(key, body)| strange(tables, key, body));
+        count += nested.zip(described).map_or(0, |(key, body)| mismatches(tables, key, body));
     }
     for sent in &body.subsections {
         let named = |key: &String| {
             tables.vmsd.get(key).is_some_and(|v| Some(&v.name) == sent.vmsd_name.as_ref())
         };
         let known = vmsd.subsections.iter().map(|s| &s.vmsd).find(|key| named(key));
-        count += known.map_or(1, |key| strange(tables, key, sent));
+        count += known.map_or(1, |key| mismatches(tables, key, sent));
     }
     count
 }

@@ -58,8 +58,8 @@ pub struct Composed {
     /// How many sections of the stream nothing of a source is known to send: neither its catalogue has
     /// them, nor the dump of its device classes.
     pub foreign: usize,
-    /// How much of the stream's description a source calls otherwise; see [`super::choose::strange`].
-    pub strange: usize,
+    /// How much of the stream's description a source calls otherwise; see [`super::choose::mismatches`].
+    pub mismatches: usize,
     /// Sections whose layout was not recorded on this machine type, by idstr: where it was.
     pub elsewhere: BTreeMap<String, String>,
     /// For each section of the stream, in its order, what it is in the release.

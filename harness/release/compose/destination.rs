@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::build::{built, by_hand, handler, more, unknown};
+use super::build::{by_hand, completed_tables, destination_of, handler, unknown};
 use super::choose::SectionQuery;
 use super::composed::{BuildTables, Chosen, Composed};
 use super::find::Lacking;
@@ -35,8 +35,10 @@ pub fn destination(
         return Ok(Err(lacking));
     }
     let Some(build) = &build.on(cache.library, &name) else { return Ok(Err(build.lacks(&name))) };
-    let more = more(cache.library, build, machine, build.name == source.destination.release);
-    let build = &BuildTables { tables: more.as_ref().unwrap_or(build.tables), ..*build };
+    let completed_tables =
+        completed_tables(cache.library, build, machine, build.name == source.destination.release);
+    let build =
+        &BuildTables { tables: completed_tables.as_ref().unwrap_or(build.tables), ..*build };
     let BuildTables { release, tables, .. } = *build;
     let catalogue = cache.catalogue_on(release, &name)?;
     // What PCs have in common, scenarios tell, too.
@@ -153,16 +155,16 @@ pub fn destination(
         parts.chosen.push(Chosen { entry: Some((entry, layouts)), answers, missing: None });
     }
     let Parts { own, handlers, chosen, mut assumptions } = parts;
-    let mut destination = built(cache, build, &name, handlers)?;
+    let mut destination = destination_of(cache, build, &name, handlers)?;
     destination.dialect.description = machine.described;
     destination.dialect.capabilities = Some(machine.capabilities);
     let on = machine.capabilities.names();
     assumptions.extend(on.map(|name| format!("migration capability {name} on")));
     let defaults = HashMap::new();
-    let (foreign, strange) = (0, 0);
+    let (foreign, mismatches) = (0, 0);
     let composed =
-        Composed { destination, assumptions, foreign, strange, elsewhere, chosen, defaults };
-    let default = built(cache, build, &name, own)?;
+        Composed { destination, assumptions, foreign, mismatches, elsewhere, chosen, defaults };
+    let default = destination_of(cache, build, &name, own)?;
     let gone = memory::board_without(cache, &source.destination.release, release, &name)?;
     Ok(Ok(locals(composed, &default, machine, source, &gone)))
 }

@@ -39,8 +39,8 @@ pub struct Machine {
     pub described: bool,
     /// Its description.
     pub description: Option<Description>,
-    /// The same as descriptions and handlers; see [`brought`](described::brought).
-    pub brought: (Tables, Vec<Handler>),
+    /// The same as descriptions and handlers; see [`described_tables`](described::brought).
+    pub described_tables: (Tables, Vec<Handler>),
     /// The stream without pages that make no difference.
     pub condensed: Condensed,
     /// Why not all of the stream could be looked through.
@@ -160,7 +160,8 @@ impl Machine {
             sent.vmsd = description.as_ref().and_then(|d| body(d, &sent)?.vmsd_name.clone());
             machine.sections.push(sent);
         }
-        machine.brought = description.as_ref().map(described::brought).unwrap_or_default();
+        machine.described_tables =
+            description.as_ref().map(described::described_tables).unwrap_or_default();
         machine.description = description;
         Ok(machine)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::build::{built, by_hand, handler, more, unknown};
+use super::build::{by_hand, completed_tables, destination_of, handler, unknown};
 use super::choose::{self, SectionQuery};
 use super::composed::{BuildTables, Chosen, Composed};
 use super::find::Lacking;
@@ -27,16 +27,17 @@ pub fn source(
         return Ok(Err(Lacking::Unknown("the stream does not say its machine type".to_owned())));
     };
     let Some(build) = &build.on(cache.library, name) else { return Ok(Err(build.lacks(name))) };
-    let more = more(cache.library, build, machine, true);
-    let build = &BuildTables { tables: more.as_ref().unwrap_or(build.tables), ..*build };
+    let completed_tables = completed_tables(cache.library, build, machine, true);
+    let build =
+        &BuildTables { tables: completed_tables.as_ref().unwrap_or(build.tables), ..*build };
     let BuildTables { release, tables, .. } = *build;
-    let (mut strange, mut foreign) = (0, 0);
+    let (mut mismatches, mut foreign) = (0, 0);
     let catalogue = cache.catalogue_on(release, name)?;
     let sends = |section: &str| {
         let known = catalogue.iter().flat_map(|layouts| &layouts.catalogue.described);
         known.into_iter().any(|described| described == section)
     };
-    let (brought, described) = &machine.brought;
+    let (described_tables, described) = &machine.described_tables;
     let mut chosen = Vec::new();
     // As the machine is configured, and as the release has them by default.
     let (mut handlers, mut own) = (Vec::new(), Vec::new());
@@ -65,9 +66,9 @@ pub fn source(
         if let Some((entry, _)) = &found {
             answers = entry.answers.clone();
             answers.extend(&sent.answers);
-            strange += usize::from(entry.version_id != sent.version_id);
+            mismatches += usize::from(entry.version_id != sent.version_id);
             if let (Body::Vmsd(key), Some(body)) = (&entry.body, body) {
-                strange += choose::strange(tables, key, body);
+                mismatches += choose::mismatches(tables, key, body);
                 answers.extend(&choose::described(tables, key, body));
             }
             let (idstr, id) = (|| sent.idstr.clone(), sent.instance_id);
@@ -87,14 +88,14 @@ pub fn source(
     let mut extended = None;
     if chosen.iter().any(|chosen: &Chosen| chosen.missing.is_some()) {
         let mut tables = tables.clone();
-        tables.vmsd.extend(brought.vmsd.clone());
+        tables.vmsd.extend(described_tables.vmsd.clone());
         extended = Some(tables);
     }
     let build = &BuildTables { tables: extended.as_ref().unwrap_or(tables), ..*build };
-    let mut destination = built(cache, build, name, handlers)?;
-    let plain = built(cache, build, name, own)?;
+    let mut destination = destination_of(cache, build, name, handlers)?;
+    let plain = destination_of(cache, build, name, own)?;
     destination.dialect.description = machine.described;
     let defaults = recorded(&chosen, &plain).local.items;
     let (assumptions, elsewhere) = (Vec::new(), BTreeMap::new());
-    Ok(Ok(Composed { destination, assumptions, foreign, strange, elsewhere, chosen, defaults }))
+    Ok(Ok(Composed { destination, assumptions, foreign, mismatches, elsewhere, chosen, defaults }))
 }

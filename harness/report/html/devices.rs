@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{Markup, html};
 use serde::Serialize;
 
-use super::frame::{Page, Sheet, Topic, badge, data, face, filters, legend, sheet};
+use super::frame::{
+    Page, Sheet, Topic, badge, filters, glyph_and_class, legend, script_json, sheet,
+};
 use super::plot::{Bar, Plot, plot};
 use super::strings::Strings;
 use crate::matrix::devices::Row;
@@ -135,7 +137,7 @@ pub fn page(
         topic: Topic::Devices,
         topics,
         lead: "Every device type in the releases' catalogues, alone, from each release into each other one. A cell shows the worst that happens on any machine type that both have.",
-        data: Some(data(&behind)?),
+        data: Some(script_json(&behind)?),
     };
     Ok(sheet(&about, body))
 }
@@ -152,7 +154,7 @@ fn worst(rows: &[&DeviceResult]) -> (Standing, Verdict) {
 
 fn cell(found: Option<&(usize, Verdict, Standing)>) -> Markup {
     let Some((at, verdict, standing)) = found else { return html! { td {} } };
-    let (shown, class) = face(Some(*verdict), *standing);
+    let (shown, class) = glyph_and_class(Some(*verdict), *standing);
     html! { td { button class=(class) data-c=(at) { (shown) } } }
 }
 

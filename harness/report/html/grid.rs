@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{Markup, html};
 use serde::Serialize;
 
-use super::frame::{Page, Sheet, Topic, badge, data, face, filters, legend, sheet};
+use super::frame::{
+    Page, Sheet, Topic, badge, filters, glyph_and_class, legend, script_json, sheet,
+};
 use super::record::Readings;
 use super::strings::Strings;
 use crate::matrix::sentence::sentence;
@@ -108,7 +110,7 @@ pub fn page(
         topic: Topic::Matrix,
         topics,
         lead: "What each release makes of the machines that each release saved. Rows wrote the stream, columns load it; a cell opens what happened there, byte by byte.",
-        data: Some(data(&page_data)?),
+        data: Some(script_json(&page_data)?),
     };
     Ok(sheet(&about, body))
 }
@@ -222,7 +224,7 @@ impl Grids<'_> {
 
     fn cell(&self, place: Place<'_>) -> Markup {
         let Some((at, result)) = self.index.get(&place) else { return html! { td {} } };
-        let (shown, class) = face(result.outcome.verdict(), result.standing);
+        let (shown, class) = glyph_and_class(result.outcome.verdict(), result.standing);
         html! { td { button class=(class) data-c=(at) { (shown) } } }
     }
 }

@@ -29,7 +29,7 @@ pub fn list<'d, F: Flow<'d>>(
         }
     })?;
     if let Some(own) = walk.context.local.bytes(identity).filter(|_| walk.flow.loads()) {
-        walk.memory.registers.take(list, received, own);
+        walk.checks.registers.take(list, received, own);
     }
     Ok(value)
 }
@@ -54,7 +54,7 @@ pub fn special<'d, F: Flow<'d>>(
         at += 1;
     })?;
     let own = walk.context.local.scalar(identity).filter(|_| walk.flow.loads());
-    walk.memory.model.versions = version.zip(own);
+    walk.checks.model.versions = version.zip(own);
     Ok(value)
 }
 

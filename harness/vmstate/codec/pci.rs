@@ -85,7 +85,7 @@ pub fn config<'d, F: Flow<'d>>(
         walk.flow.buffer(Name::plain(EXTENDED, name.info), received)?;
     }
     let local = local.map(|local| [local, rest.filter(|_| extended).unwrap_or(&[])].concat());
-    walk.memory.msix_vectors = msix_vectors(local.as_deref().unwrap_or(&space));
+    walk.checks.msix_vectors = msix_vectors(local.as_deref().unwrap_or(&space));
     let Some(local) = local.filter(|_| walk.flow.loads()) else { return Ok(0) };
     let mask = compared(&local, walk.device, walk.context.release);
     for (i, ((own, got), mask)) in local.iter().zip(space.iter()).zip(&mask).enumerate() {
@@ -124,7 +124,7 @@ pub fn msix<'d, F: Flow<'d>>(
     walk: &mut Walk<'d, '_, F>,
     [table, pending]: [Name<'d>; 2],
 ) -> Result<()> {
-    let vectors = walk.memory.msix_vectors;
+    let vectors = walk.checks.msix_vectors;
     walk.flow.bytes(table, 16 * vectors)?;
     walk.flow.bytes(pending, vectors.div_ceil(8))
 }

@@ -46,7 +46,7 @@ pub struct Saver<'v, 'd, V> {
 impl<'v, 'd, V: Values> Saver<'v, 'd, V> {
     /// A saver at the start of a stream.
     pub fn new(values: &'v mut V) -> Self {
-        Saver { writer: Writer::new(), map: Map::with_room(ROOM), values, steps: 0 }
+        Saver { writer: Writer::new(), map: Map::with_capacity(ROOM), values, steps: 0 }
     }
 
     /// Transfers one item of `total` bytes, in pieces of bounded size. Returns its last 8 bytes

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{ALONE, Found, Recording, Reported, behind};
+use super::{ALONE, BinaryReport, RecordedDevice, Recording, split_path};
 use crate::release::catalogue::{Catalogue, Entry, chipset};
 use crate::release::described::Described;
 use crate::release::notes::Note;
@@ -51,7 +51,7 @@ pub(super) struct CatalogueBuilder {
 }
 
 impl CatalogueBuilder {
-    pub(super) fn new(release: &str, reported: &Reported) -> Self {
+    pub(super) fn new(release: &str, reported: &BinaryReport) -> Self {
         let dump: Value = serde_json::from_str(&reported.dump).unwrap_or_default();
         let classes: BTreeMap<String, String> = dump
             .as_object()
@@ -139,13 +139,13 @@ impl CatalogueBuilder {
         recording: &Recording,
         handler: &Handler,
         used: &mut BTreeSet<(usize, String)>,
-    ) -> Option<(Found, String, Option<String>)> {
+    ) -> Option<(RecordedDevice, String, Option<String>)> {
         let (idstr, board) = (handler.idstr.as_str(), chipset(&recording.machine));
         let by_path = recording
             .devices
             .iter()
             .filter_map(|found| {
-                let (path, section) = behind(found.path.as_deref()?, idstr)?;
+                let (path, section) = split_path(found.path.as_deref()?, idstr)?;
                 Some((found, path, section))
             })
             .max_by_key(|(_, path, _)| path.len());
@@ -163,7 +163,7 @@ impl CatalogueBuilder {
                 self.plain.insert((board.to_owned(), idstr.to_owned(), id));
             }
             let section = if path.is_some() { vmsd } else { idstr };
-            return Some((Found::default(), section.to_owned(), path.map(str::to_owned)));
+            return Some((RecordedDevice::default(), section.to_owned(), path.map(str::to_owned)));
         }
         let plain = |id: &u32| self.plain.contains(&(board.to_owned(), idstr.to_owned(), *id));
         if path.is_some() || plain(&handler.instance_id) {
@@ -175,9 +175,11 @@ impl CatalogueBuilder {
         }
         let others = recording.devices.iter().enumerate();
         let mut own = others.filter(|(number, _)| !used.contains(&(*number, idstr.to_owned())));
-        let by_class = |found: &Found| self.classes.get(&found.device).is_some_and(|n| n == vmsd);
-        let claimed =
-            |found: &Found| self.claimed.contains(&(idstr.to_owned(), found.device.clone()));
+        let by_class =
+            |found: &RecordedDevice| self.classes.get(&found.device).is_some_and(|n| n == vmsd);
+        let claimed = |found: &RecordedDevice| {
+            self.claimed.contains(&(idstr.to_owned(), found.device.clone()))
+        };
         let found = own.clone().find(|(_, found)| by_class(found));
         let found = found.or_else(|| own.find(|(_, found)| claimed(found)));
         // Another of what the board has comes with bridges and controllers; else, where nothing
@@ -185,7 +187,7 @@ impl CatalogueBuilder {
         if found.is_none() && self.plain.iter().any(|(of, name, _)| of == board && name == idstr) {
             return None;
         }
-        let device = found.map_or_else(Found::default, |(number, found)| {
+        let device = found.map_or_else(RecordedDevice::default, |(number, found)| {
             used.insert((number, idstr.to_owned()));
             found.clone()
         });
@@ -232,7 +234,7 @@ impl CatalogueBuilder {
         machines.insert(recording.machine.clone());
     }
 
-    pub(super) fn finish(mut self, reported: &Reported) -> (Catalogue, Vec<u8>) {
+    pub(super) fn finish(mut self, reported: &BinaryReport) -> (Catalogue, Vec<u8>) {
         // A changed property counts where it changes the layout; values go with any entry.
         let layouts: BTreeSet<Layout> = (self.found.iter())
             .filter(|(_, (entry, _))| entry.varied.is_empty())
@@ -303,7 +305,10 @@ mod tests {
 
     fn recording(machine: &str, devices: &[&str]) -> Recording {
         let place = if devices.len() == 1 { ALONE } else { "bridge" };
-        let found = |device: &&str| Found { device: (*device).to_owned(), ..Found::default() };
+        let found = |device: &&str| RecordedDevice {
+            device: (*device).to_owned(),
+            ..RecordedDevice::default()
+        };
         Recording {
             machine: machine.to_owned(),
             place: place.to_owned(),
@@ -347,14 +352,14 @@ mod tests {
 
     #[test]
     fn a_section_without_a_path_is_of_the_device_that_had_it_alone() {
-        let mut builder = CatalogueBuilder::new("7.2", &Reported::default());
+        let mut builder = CatalogueBuilder::new("7.2", &BinaryReport::default());
         // What the board itself has is no device's, but for another instance of it.
         assert_eq!(owner(&mut builder, &[], "kbd", 0).as_deref(), Some(""));
         assert_eq!(owner(&mut builder, &["i8042"], "kbd", 0), None);
         // Of another board it is a device's.
         let other = on(&mut builder, "pc-q35-7.2", &["i8042"], "kbd", 0);
         assert_eq!(other.as_deref(), Some("i8042"));
-        let mut builder = CatalogueBuilder::new("7.2", &Reported::default());
+        let mut builder = CatalogueBuilder::new("7.2", &BinaryReport::default());
         owner(&mut builder, &[], "kbd", 0);
         // Before it was seen alone, among others, it may be of anything; what no board has stands
         // without a device.
@@ -384,7 +389,7 @@ mod tests {
 
     #[test]
     fn a_changed_property_that_changes_no_layout_is_left_out() {
-        let mut builder = CatalogueBuilder::new("7.2", &Reported::default());
+        let mut builder = CatalogueBuilder::new("7.2", &BinaryReport::default());
         builder.payloads = vec![7, 8];
         for (varied, version_id) in [("", 1), ("msi=off", 1), ("old=on", 2)] {
             let entry = nic(varied, version_id);
@@ -396,7 +401,7 @@ mod tests {
             };
             builder.found.insert(looks, (entry, BTreeSet::new()));
         }
-        let (catalogue, payloads) = builder.finish(&Reported::default());
+        let (catalogue, payloads) = builder.finish(&BinaryReport::default());
         let left: Vec<_> = catalogue.entries.iter().map(|e| e.varied.as_str()).collect();
         assert_eq!(left, ["", "old=on"]);
         assert_eq!(payloads, [7, 8, 7, 8]);
@@ -418,7 +423,7 @@ mod tests {
         let list: Handlers = serde_json::from_value(list).unwrap();
         let tables = serde_json::from_value(tables).unwrap();
         let to = build(&list, &tables, &Renames::default()).unwrap();
-        let mut builder = CatalogueBuilder::new("7.2", &Reported::default());
+        let mut builder = CatalogueBuilder::new("7.2", &BinaryReport::default());
         for (machine, index, payload) in [
             ("pc-i440fx-5.2", 0, [7, 8]),
             ("pc-i440fx-7.2", 1, [7, 9]),
@@ -427,7 +432,7 @@ mod tests {
             builder.catalogue.machines.push(machine.to_owned());
             builder.keep(nic("", 1), &recording(machine, &["nic"]), &to, index, &payload);
         }
-        let (catalogue, payloads) = builder.finish(&Reported::default());
+        let (catalogue, payloads) = builder.finish(&BinaryReport::default());
         let mut left: Vec<String> =
             catalogue.entries.iter().map(|entry| entry.machines.join(", ")).collect();
         left.sort();

@@ -7,7 +7,7 @@ use super::super::super::flow::{Flow, Name};
 use super::super::super::progress::Walk;
 use super::common::{Common, Order};
 use super::items::{compared, described, from, refuse_if, scalar, within};
-use super::{fitting, tables};
+use super::{net_queues, tables};
 use crate::dialect::Version;
 use crate::wire::{Kind, Result};
 
@@ -49,7 +49,7 @@ pub fn transfer<'d, F: Flow<'d>>(
 ///
 /// # Errors
 /// The reader's.
-pub fn late<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Result<()> {
+pub fn late_offloads<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Result<()> {
     if reads_offloads_late(walk) {
         within(walk, "net", None, |walk| offloads(walk, common))
     } else {
@@ -69,7 +69,7 @@ pub fn check<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Re
         return Ok(());
     }
     let Common { used, received, queues, .. } = *common;
-    let first = fitting::fits_queues_first(walk.context.release);
+    let first = net_queues::fits_queues_first(walk.context.release);
     // Without them the section was not read as far as this.
     let most = 2 * pairs(common).unwrap_or(1) + 1;
     let count = match used < received {
