@@ -13,9 +13,9 @@ use super::source::StreamOptions;
 use super::{CliError, Output};
 use crate::input::Source;
 use crate::report::dump::{self, Dump, Filter};
-use crate::stream::{FORMAT, LoadOptions, MAGIC, load_with};
-use crate::wire::{Feed, Kind, Map, Reader};
-use read::{about, concluded, reader, rest};
+use crate::stream::{LoadOptions, load_with};
+use crate::wire::{Feed, Kind, Map};
+use read::{about, check_header, concluded, reader, rest};
 
 /// Items that are kept of a stream at a time. A plain PC has some thousands; RAM pages in a row are
 /// one.
@@ -153,20 +153,6 @@ pub(super) fn run(args: &Args) -> Result<Output, CliError> {
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The header alone: what is no stream is told before anything is printed.
-fn check_header(source: &Source) -> Result<(), CliError> {
-    let mut head = source.reader();
-    let mut reader = Reader::new(&mut head, &Feed::Bulk);
-    let refused = |why: String| Err(CliError::Stream { name: source.name().to_string(), why });
-    let (magic, (version, whole)) = (reader.be_padded(4).0 as u32, reader.be_padded(4));
-    match (magic, version as u32, whole) {
-        (MAGIC, _, Err(cut)) => refused(cut.to_string()),
-        (MAGIC, FORMAT, _) => Ok(()),
-        (MAGIC, found, _) => refused(Kind::BadVersion { found }.at(4).to_string()),
-        (found, ..) => refused(Kind::BadMagic { found }.at(0).to_string()),
-    }
 }
 
 fn xml(source: &Source) -> Result<Output, CliError> {

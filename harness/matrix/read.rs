@@ -7,7 +7,7 @@ use std::slice::from_ref;
 
 use toml::Spanned;
 
-use self::entry::Entry;
+use self::entry::{Entry, KnownNames};
 use super::config::{
     Config, ConfigError, Equal, Finding, Known, KnownDevice, Machine, Mutation, Policy, Problem,
 };
@@ -38,13 +38,6 @@ struct Reader<'t> {
     text: &'t str,
 }
 
-/// All names that an entry may use.
-struct Lists {
-    releases: Vec<String>,
-    machines: Vec<String>,
-    scenarios: Vec<String>,
-}
-
 impl<'t> Reader<'t> {
     fn config(&self, raw: schema::File) -> Result<Config, ConfigError> {
         let releases = self.releases(&raw.release)?;
@@ -68,7 +61,7 @@ impl<'t> Reader<'t> {
             builds.push(vendor.name());
             Ok(vendor.clone())
         })?;
-        let lists = Lists {
+        let lists = KnownNames {
             releases: names,
             machines: machines.iter().map(|m| m.name.clone()).collect(),
             scenarios: scenarios.iter().map(|s| s.name.clone()).collect(),
@@ -203,7 +196,7 @@ fn policy(entry: Entry<'_>, raw: &schema::Policy) -> Result<Policy, ConfigError>
     })
 }
 
-fn known(entry: Entry<'_>, raw: &schema::Known, all: &Lists) -> Result<Known, ConfigError> {
+fn known(entry: Entry<'_>, raw: &schema::Known, all: &KnownNames) -> Result<Known, ConfigError> {
     entry.stated([("reason", &raw.reason), ("reference", &raw.reference)])?;
     let feeds = raw.feeds.iter().flatten().map(|feed| feed.parse().map_err(entry.value("feeds")));
     let feeds: Vec<_> = feeds.collect::<Result<_, _>>()?;
@@ -227,7 +220,7 @@ fn known(entry: Entry<'_>, raw: &schema::Known, all: &Lists) -> Result<Known, Co
 fn known_device(
     entry: Entry<'_>,
     raw: &schema::KnownDevice,
-    all: &Lists,
+    all: &KnownNames,
 ) -> Result<KnownDevice, ConfigError> {
     entry.stated([("reason", &raw.reason), ("reference", &raw.reference)])?;
     if raw.devices.is_empty() {
@@ -244,7 +237,11 @@ fn known_device(
     })
 }
 
-fn runtime(entry: Entry<'_>, raw: &schema::Runtime, all: &Lists) -> Result<Runtime, ConfigError> {
+fn runtime(
+    entry: Entry<'_>,
+    raw: &schema::Runtime,
+    all: &KnownNames,
+) -> Result<Runtime, ConfigError> {
     entry.stated([("reason", &raw.reason), ("message", &raw.message)])?;
     Ok(Runtime {
         selection: entry.selection(
@@ -261,7 +258,7 @@ fn runtime(entry: Entry<'_>, raw: &schema::Runtime, all: &Lists) -> Result<Runti
 fn mutation(
     entry: Entry<'_>,
     raw: &schema::Mutation,
-    all: &Lists,
+    all: &KnownNames,
 ) -> Result<Mutation, ConfigError> {
     entry.stated([("reason", &raw.reason), ("what", &raw.what)])?;
     Ok(Mutation {
@@ -277,7 +274,11 @@ fn mutation(
     })
 }
 
-fn finding(entry: Entry<'_>, raw: &schema::Finding, all: &Lists) -> Result<Finding, ConfigError> {
+fn finding(
+    entry: Entry<'_>,
+    raw: &schema::Finding,
+    all: &KnownNames,
+) -> Result<Finding, ConfigError> {
     entry.stated([("machine", &raw.machine), ("what", &raw.what)])?;
     let release = from_ref(&raw.release);
     entry.names(("release", "release"), Some(release), &all.releases)?;

@@ -76,20 +76,6 @@ const ACPI_BLOCKS: [(&str, &str); 3] = [
     ("rsdp_mr_size", "/rom@etc/acpi/rsdp"),
 ];
 
-/// The value of the field whose name is or ends with `.name`; 0 if there is none.
-#[must_use]
-pub fn value(vmsd: &Vmsd, values: &[u64], name: &str) -> u64 {
-    vmsd.fields
-        .iter()
-        .zip(values)
-        .filter(|(f, _)| {
-            f.name == name || f.name.strip_suffix(name).is_some_and(|head| head.ends_with('.'))
-        })
-        .map(|(_, v)| *v)
-        .next_back()
-        .unwrap_or(0)
-}
-
 /// Whether a description of this name may have a check, or something of it is remembered for one:
 /// where this says no, none runs.
 #[must_use]
@@ -169,14 +155,14 @@ pub fn post_load(
     }
     let CheckContext { release, local, scalar, guest } = *context;
     let from = |major, minor| release >= Version::new(major, minor, 0);
-    let signed = |name: &str| i64::from(value(vmsd, values, name) as u32 as i32);
+    let signed = |name: &str| i64::from(vmsd.value(values, name) as u32 as i32);
     let refuse = |text: String| Err(Kind::Check(text));
     match vmsd.name.as_str() {
-        "cpu" if from(2, 10) && value(vmsd, values, "fpregs_format_vmstate") != 0 => {
+        "cpu" if from(2, 10) && vmsd.value(values, "fpregs_format_vmstate") != 0 => {
             refuse("unsupported old non-softfloat CPU state".into())
         }
         "cpu/compat" => {
-            state.model.compat = value(vmsd, values, "compat_pvr");
+            state.model.compat = vmsd.value(values, "compat_pvr");
             Ok(())
         }
         // Of a PowerPC processor.
@@ -194,7 +180,7 @@ pub fn post_load(
         }
         // cpu_post_load: a build with KVM (4.1 on, also where it emulates) wants a processor that is in
         // a nested guest to have the kernel's state of it, which no stream of an emulated one has.
-        "cpu" if from(4, 1) && value(vmsd, values, "hflags") & GUEST_MODE != 0 => {
+        "cpu" if from(4, 1) && vmsd.value(values, "hflags") & GUEST_MODE != 0 => {
             refuse("a nested guest's flag is set, but there is no nested state".into())
         }
         // The write cache of a drive that was identified is set from its identify data, whether
@@ -203,7 +189,7 @@ pub fn post_load(
         "ide_drive"
             if from(1, 2)
                 && !from(2, 2)
-                && value(vmsd, values, "identify_set") != 0
+                && vmsd.value(values, "identify_set") != 0
                 && scalar("lcyl") == Some(0xff)
                 && scalar("hcyl") == Some(0xff) =>
         {
@@ -212,7 +198,7 @@ pub fn post_load(
         "ide_drive/pio_state" => {
             // The table has six entries; up to 0.15 the check let index 6 pass.
             let most = if from(1, 0) { 5 } else { 6 };
-            let index = value(vmsd, values, "end_transfer_fn_idx");
+            let index = vmsd.value(values, "end_transfer_fn_idx");
             if index > most {
                 refuse(format!("transfer function {index}, at most {most}"))
             } else {
@@ -221,7 +207,7 @@ pub fn post_load(
         }
         "hda-audio-stream" => {
             let (come, beyond) = &mut state.audio;
-            let number = value(vmsd, values, "stream");
+            let number = vmsd.value(values, "stream");
             if RUNNING.get(*come).is_some_and(|most| number >= *most) {
                 *beyond = beyond.or(Some(number));
             }
@@ -245,13 +231,13 @@ pub fn post_load(
         }
         "ahci" => state.ahci.whole(),
         "serial/tsr" => {
-            state.tsr_retry = value(vmsd, values, "tsr_retry");
+            state.tsr_retry = vmsd.value(values, "tsr_retry");
             Ok(())
         }
         // The wrapper of the ISA device has the same name but no registers of its own.
         "serial" if from(2, 7) && vmsd.fields.iter().any(|f| f.name == "lsr") => {
             let retry = std::mem::take(&mut state.tsr_retry);
-            let empty = value(vmsd, values, "lsr") & 0x40 != 0;
+            let empty = vmsd.value(values, "lsr") & 0x40 != 0;
             match (retry > 0, empty) {
                 (true, true) => refuse(format!(
                     "inconsistent state in serial device (tsr empty, tsr_retry={retry})"
@@ -266,14 +252,14 @@ pub fn post_load(
         "e1000e" => {
             let other = ["subsys", "subsys_ven"]
                 .into_iter()
-                .find(|name| scalar(name).is_some_and(|own| own != value(vmsd, values, name)));
+                .find(|name| scalar(name).is_some_and(|own| own != vmsd.value(values, name)));
             other.map_or(Ok(()), |name| refuse(format!("{name} is not that of the local device")))
         }
         // vapic_post_load (1.1 on): a state other than inactive, or one that an old qemu-kvm could not
         // tell from it, wants its option ROM in main memory, and the ROM has a length.
         "kvm-tpr-opt" => {
             let (state, place) =
-                (value(vmsd, values, "state"), value(vmsd, values, "rom_state_paddr"));
+                (vmsd.value(values, "state"), vmsd.value(values, "rom_state_paddr"));
             let Some((_, size)) = local.blocks.iter().find(|b| local::is_main(&b.0)) else {
                 return Ok(());
             };
@@ -290,10 +276,8 @@ pub fn post_load(
         "fw_cfg/acpi_mr" => {
             let too_long = ACPI_BLOCKS.into_iter().find_map(|(field, block)| {
                 let (_, own) = local.blocks.iter().find(|b| b.0 == block.as_bytes())?;
-                let (size, most) = (
-                    value(vmsd, values, field),
-                    local::max_length(block.as_bytes(), *own, release),
-                );
+                let (size, most) =
+                    (vmsd.value(values, field), local::max_length(block.as_bytes(), *own, release));
                 (size > most).then(|| format!("{field} {size:#x}: {block} has at most {most:#x}"))
             });
             too_long.map_or(Ok(()), |text| Err(Kind::Abort(text)))

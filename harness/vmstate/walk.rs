@@ -149,9 +149,9 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
                 let timers = self.local_value("num_timers_save").unwrap_or(3);
                 let values = self.values.get(base..).unwrap_or(&[]);
                 let value = |name: &str| match (name.strip_prefix("../"), self.parent) {
-                    (None, _) => check::value(vmsd, values, name),
+                    (None, _) => vmsd.value(values, name),
                     (Some(name), Some((vmsd, base))) => {
-                        check::value(vmsd, self.values.get(base..).unwrap_or(&[]), name)
+                        vmsd.value(self.values.get(base..).unwrap_or(&[]), name)
                     }
                     (Some(_), None) => 0,
                 };
@@ -207,7 +207,7 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
                 match self.owner.filter(|(owner, _)| owner.fields.iter().any(|f| f.name == *name)) {
                     Some((vmsd, base)) => {
                         let values = self.values.get(base..).unwrap_or(&[]);
-                        Ok(check::value(vmsd, values, name))
+                        Ok(vmsd.value(values, name))
                     }
                     None => {
                         Err(self

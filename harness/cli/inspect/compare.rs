@@ -1,7 +1,7 @@
 //! `inspect --diff`: two streams of one machine.
 
-use super::read::{StreamReader, reader};
-use super::{Args, CliError, check_header};
+use super::read::{StreamReader, check_header, reader};
+use super::{Args, CliError};
 use crate::cli::Output;
 use crate::input::Source;
 use crate::report::dump::{Filter, diff};

@@ -11,7 +11,8 @@ use crate::release::described::{self, Described};
 use crate::release::library::Library;
 use crate::report::dump::{About, ReadBy, StreamInfo};
 use crate::stream::frames::{Depth, scan};
-use crate::stream::{Destination, Loaded, record};
+use crate::stream::{Destination, FORMAT, Loaded, MAGIC, record};
+use crate::wire::{Feed, Kind, Reader};
 
 /// What reads the stream.
 pub(super) enum StreamReader {
@@ -201,3 +202,17 @@ pub(super) fn concluded(
 /// What is said of a walk by frames.
 const GUESSES: &str = "where the opaque sections end is a guess, by what follows them: the stream \
      has no description of itself that can be used; --as names a release that reads it";
+
+/// The header alone: what is no stream is told before anything is printed.
+pub(super) fn check_header(source: &Source) -> Result<(), CliError> {
+    let mut head = source.reader();
+    let mut reader = Reader::new(&mut head, &Feed::Bulk);
+    let refused = |why: String| Err(CliError::Stream { name: source.name().to_string(), why });
+    let (magic, (version, whole)) = (reader.be_padded(4).0 as u32, reader.be_padded(4));
+    match (magic, version as u32, whole) {
+        (MAGIC, _, Err(cut)) => refused(cut.to_string()),
+        (MAGIC, FORMAT, _) => Ok(()),
+        (MAGIC, found, _) => refused(Kind::BadVersion { found }.at(4).to_string()),
+        (found, ..) => refused(Kind::BadMagic { found }.at(0).to_string()),
+    }
+}

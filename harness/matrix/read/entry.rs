@@ -2,11 +2,17 @@
 
 use toml::Spanned;
 
-use super::Lists;
 use crate::matrix::config::{CHIPSETS, ConfigError, Problem};
 use crate::matrix::schema::Chipsets;
 use crate::matrix::select::{Selection, releases};
 use crate::trace::Verdict;
+
+/// All names that an entry may use.
+pub(super) struct KnownNames {
+    pub(super) releases: Vec<String>,
+    pub(super) machines: Vec<String>,
+    pub(super) scenarios: Vec<String>,
+}
 
 /// Where an entry is.
 #[derive(Clone, Copy)]
@@ -76,7 +82,7 @@ impl<'t> Entry<'t> {
         self,
         (source, destination): (&str, &str),
         (machines, scenarios): (Option<&[String]>, Option<&[String]>),
-        all: &Lists,
+        all: &KnownNames,
     ) -> Result<Selection, ConfigError> {
         Ok(Selection {
             sources: self.range("source", source, &all.releases)?,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{ALONE, BinaryReport, RecordedDevice, Recording, split_path};
+use super::recorded::{ALONE, BinaryReport, RecordedDevice, Recording, split_path};
 use crate::release::catalogue::{Catalogue, Entry, chipset};
 use crate::release::described::Described;
 use crate::release::notes::Note;

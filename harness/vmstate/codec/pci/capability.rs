@@ -4,7 +4,7 @@
 //! binary that refuses says which bits it compares there (`get_pci_config_device`). Their answers
 //! are in `compared.txt`, and a test holds these rules against them.
 
-use super::{Mask, byte, capabilities, set};
+use super::space::{Mask, byte, capabilities, set};
 use crate::dialect::Version;
 
 /// First byte of the extended capabilities.
