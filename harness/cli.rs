@@ -1,4 +1,4 @@
-//! Room `cli`: one file a verb.
+//! Room `cli`: the command line, one file for each verb.
 //!
 //! Exit status: 0 if what was asked holds, 1 if it does not (policy broken, disagreement), 2 if
 //! the input cannot be used.

@@ -1,5 +1,5 @@
-//! Room `fuzzing`: generators that know what they wrote, oracles that hold a load against it, and
-//! the bodies of the fuzz targets in `fuzz/`.
+//! Room `fuzzing`: generators that know what they wrote, oracles that compare a load with it, and the
+//! bodies of the fuzz targets in `fuzz/`.
 //!
 //! | noun | what it is |
 //! | --- | --- |

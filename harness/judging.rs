@@ -1,4 +1,4 @@
-//! The front door for programs that ask who can load a stream: [`Releases`].
+//! The interface for programs that ask who can load a stream: [`Releases`].
 //!
 //! What is known of the releases is data, a *corpus*; one is in this crate. A destination for the
 //! machine in a [`Stream`] is composed of it for each release, as if QEMU were started with the

@@ -1,4 +1,4 @@
-//! The front door for programs that read streams: [`Stream`].
+//! The interface for programs that read streams: [`Stream`].
 //!
 //! A stream is opened from a file of any kind ([`crate::input`]), then walked: its sections, and the
 //! fields in them. Which release wrote it need not be known: since 2.3 a stream describes itself, and

@@ -1,4 +1,4 @@
-//! Room `report`: what a run came to, for people and for programs.
+//! Room `report`: the results of a run, for people and for programs.
 //!
 //! | file | holds |
 //! | --- | --- |

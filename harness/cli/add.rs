@@ -1,4 +1,4 @@
-//! `crossload add`: a release, from a binary to a diff.
+//! `crossload add`: adds a release to a corpus, from a binary of it.
 
 use std::path::{Path, PathBuf};
 

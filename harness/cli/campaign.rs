@@ -1,4 +1,4 @@
-//! `crossload campaign`: changed streams into real binaries, for hours.
+//! `crossload campaign`: loads changed streams into real binaries, for hours.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

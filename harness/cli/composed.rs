@@ -1,4 +1,5 @@
-//! A file as the subject of a verb: the machine in it, and the destination that a release makes of it.
+//! A user's file as the input of a verb: the machine in it, and the destination that a release makes of
+//! it.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `crossload designs`: the protocol changes that were proposed or shipped, side by side.
+//! `crossload designs`: compares the protocol changes that were proposed or shipped.
 
 use super::input::Input;
 use super::{CliError, Output};

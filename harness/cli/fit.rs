@@ -1,4 +1,4 @@
-//! Long lines in the width of a terminal.
+//! Wraps long lines to the width of a terminal.
 
 use textwrap::{Options, WordSeparator, WordSplitter};
 

@@ -1,4 +1,4 @@
-//! `crossload gate`: a build, before it goes in, against the one that it branched from.
+//! `crossload gate`: compares a build with the one that it branched from, before it is merged.
 
 use std::path::PathBuf;
 

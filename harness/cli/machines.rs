@@ -1,4 +1,4 @@
-//! Machines that nobody recorded, beside real binaries: what `crossload verify` says of them.
+//! `crossload verify` for machines that nobody recorded: the user's sample, and the output.
 
 use super::Output;
 pub(super) use crate::qemu::machines::random;

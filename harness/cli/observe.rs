@@ -1,4 +1,4 @@
-//! `crossload observe`: what real binaries do with the fixtures, on record.
+//! `crossload observe`: records what real binaries do with the fixtures.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `crossload observed`: the model against what real binaries did.
+//! `crossload observed`: the model compared with what real binaries did.
 
 use std::path::{Path, PathBuf};
 

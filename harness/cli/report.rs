@@ -1,4 +1,4 @@
-//! `crossload report`: what people look at.
+//! `crossload report`: pages for a browser.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};

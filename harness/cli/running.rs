@@ -1,4 +1,4 @@
-//! How real binaries are run: options that every verb has that starts one.
+//! Options of every verb that starts real binaries.
 
 use std::path::Path;
 use std::thread;

@@ -1,5 +1,5 @@
-//! `crossload completions` and `crossload man`: what a shell and `man` want to know of the command,
-//! generated from what it takes.
+//! `crossload completions` and `crossload man`: both are generated from the definition of the command
+//! line.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `crossload verify`: loads by real binaries, beside the model's.
+//! `crossload verify`: loads by real binaries, compared with the model's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;

@@ -1,5 +1,5 @@
-//! The ambiguity of a dialect, as a predicate: where a reader that is perfectly right about the
-//! rules must part from what was written, and by which gap in the protocol.
+//! Predicts where a reader that is right about all rules must still read something else than was written,
+//! and which gap in the protocol is the cause.
 //!
 //! Computed from the written bytes, the map of the writer, and the two descriptions as they are
 //! kept in the corpus. The decoder (`vmstate::walk`, `vmstate::flow`, `stream::load`) and the

@@ -1,4 +1,4 @@
-//! Choices of a generator, read off the fuzzer's bytes.
+//! Choices of a generator, taken from the fuzzer's bytes.
 //!
 //! Every choice costs one byte and none can fail: when the bytes run out, every choice is the
 //! first alternative, so that a short input is a simple case and cutting an input simplifies it.

@@ -1,5 +1,5 @@
-//! Edits of a stream at the boundaries of its records: bytes inserted, deleted, duplicated,
-//! reordered. The truth is edited along: what is where after the cut.
+//! Edits of a stream at the boundaries of its records: bytes inserted, deleted, duplicated, reordered. The
+//! map of what was written is edited along with the bytes.
 
 use super::dice::Dice;
 use super::generate::stream::Written;

@@ -1,6 +1,6 @@
-//! A second opinion on a changed fixture: along the items that were written, by what the destination's
-//! descriptions ask for, without the decoder. In a stream without footers nothing else tells a fault of the
-//! decoder from what the change asked for.
+//! A second opinion on a changed fixture, without the decoder: walks the items that were written by the
+//! destination's descriptions. In a stream without footers nothing else distinguishes a fault of the
+//! decoder from an effect of the change.
 //!
 //! It uses the destination as it is compiled, where the one on generated cases ([`super::ambiguity`]) reads
 //! the descriptions themselves. It knows no values that a loader compares with its own or looks at in the

@@ -1,4 +1,4 @@
-//! The oracle: a load held against what was written and against the second opinion.
+//! The oracle: compares a load with what was written and with the second opinion.
 //!
 //! | check | fails when |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! Without a fuzzer: inputs from fixed seeds, and single inputs from files.
+//! Runs of the fuzz targets without a fuzzer: inputs from fixed seeds, and single inputs from files.
 
 use super::counters::Counts;
 use super::generate::case::{Input, LONG, STEP};

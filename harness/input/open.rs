@@ -1,4 +1,4 @@
-//! One wrapping after the other, until a stream begins.
+//! Opens a file: takes off one container after the other, until a stream begins.
 
 use std::cell::Cell;
 use std::fs::{File, Metadata};

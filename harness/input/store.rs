@@ -1,5 +1,5 @@
-//! Bytes kept in a temporary file without a name, packed piece by piece: what is zeros takes no room, and
-//! a few of them no file.
+//! Bytes kept in a temporary file without a name, packed piece by piece: zeros take no space, and a few
+//! bytes no file.
 //!
 //! A stream without the contents of memory in it is nearly all zeros, with a few bytes in each page: of
 //! these no file can be made that has holes. Packed, 600 MB of it come to some megabytes.

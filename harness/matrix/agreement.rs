@@ -1,4 +1,4 @@
-//! The model against real binaries: every observed cell and changed stream, under both feeds.
+//! The model compared with real binaries: every observed cell and changed stream, under both feeds.
 //!
 //! Agreement means: accepted or refused as the binary did; under the trickle feed, stopped within
 //! eight bytes of where it stopped; and, where it printed why, refused for that kind of reason and

@@ -1,5 +1,5 @@
-//! `matrix.toml`: the claim. Releases, machine types, scenarios, policy, known cases; the only
-//! list of them. Strict: unknown keys, unknown names, duplicates and missing reasons are errors.
+//! `matrix.toml`, checked: releases, machine types, scenarios, policy, known cases; the only list of them.
+//! Strict: unknown keys, unknown names, duplicates and missing reasons are errors.
 //!
 //! | table | keys |
 //! | --- | --- |

@@ -1,5 +1,5 @@
-//! The matrix over devices: every catalogued device of every release, alone, into every other release
-//! that has it, on each machine type that both have; and how each stands to the policy.
+//! The matrix over devices: every catalogued device of every release, alone, into every other release that
+//! has it, on each machine type that both have; and what the policy says of each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

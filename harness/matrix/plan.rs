@@ -1,4 +1,4 @@
-//! The cells: every fixture into every release. Cells come from nowhere else.
+//! The cells that are to be run: every fixture into every release. Cells are made nowhere else.
 
 use super::cell::Cell;
 use super::config::Config;

@@ -1,4 +1,4 @@
-//! Policy: what a verdict means for a cell, given its direction and what is known.
+//! The policy: what a verdict means for a cell, given its direction and the known cases.
 
 use super::cell::Cell;
 use super::config::{Config, Known, Policy};

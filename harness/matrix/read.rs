@@ -1,5 +1,5 @@
-//! `matrix.toml` from its written shape to checked types: every name known, every reason given,
-//! every error with its line.
+//! Makes checked types of `matrix.toml` as it is written: every name known, every reason given, every
+//! error with its line.
 
 mod entry;
 

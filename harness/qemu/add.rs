@@ -1,5 +1,5 @@
-//! The whole act of adding a release: captured, imported and run in a copy of the corpus; the
-//! corpus itself is touched only when all of that has succeeded, `matrix.toml` last.
+//! Adds a release: it is captured, imported and run in a copy of the corpus; the corpus itself is changed
+//! only when all of that has succeeded, `matrix.toml` last.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;

@@ -1,4 +1,5 @@
-//! Changed streams into real binaries for as long as one likes, chosen by what the model makes of them.
+//! Loads changed streams into real binaries for as long as one likes, chosen by what the model makes of
+//! them.
 //!
 //! ```text
 //! parent (fixture or queue) -> changes, sifted by the model -> binary -> class? -> traced again

@@ -1,5 +1,5 @@
-//! The socket to a monitor: the binary connects itself, so that nobody has to wait for it to
-//! listen, and every wait has a deadline.
+//! The socket to a monitor: the binary connects to it, so that nobody has to wait for it to listen, and
+//! every wait has a deadline.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};

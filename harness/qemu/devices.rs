@@ -1,4 +1,4 @@
-//! What each device type of a binary puts on the wire: found out from the binary itself, once.
+//! What each device type of a binary puts on the wire, found out from the binary itself.
 //!
 //! | file | holds |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! The fields that a traced load read, beside those that the model read.
+//! The fields that a traced load read, compared with those that the model read.
 //!
 //! Both are brought into one form: sections, subsections and fields in the order in which they
 //! were read. What a trace cannot tell apart is not told apart: elements of one array are one

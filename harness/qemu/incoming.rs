@@ -1,4 +1,4 @@
-//! One load by a real binary: the stream given over a socket by measure, and how it ended.
+//! One load by a real binary: the stream written to a socket in pieces of a given size, and how it ended.
 //!
 //! The loader reads one end of a socket pair as its standard input. This side has a copy of that
 //! end, so that the number of bytes which the loader has not taken can be asked for at any time,

@@ -1,5 +1,5 @@
-//! Machines that nobody recorded, beside the model: a stream with the user's own arguments, and
-//! machines with devices drawn at random from a catalogue.
+//! Loads of machines that nobody recorded by real binaries and by the model: of a user's stream with its
+//! own arguments, and of machines with devices drawn at random from a catalogue.
 //!
 //! Two agree when both accept, both refuse and stop at the same place, or neither can start. What
 //! the model leaves undetermined is counted for itself.

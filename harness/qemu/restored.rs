@@ -1,4 +1,4 @@
-//! What became of the state: fields of a stream beside the same fields as the destination saved
+//! What became of the state: fields of a stream compared with the same fields as the destination saved
 //! them again. This sees what bytes alone cannot: a value that was taken and then dropped.
 
 use std::collections::BTreeSet;

@@ -1,5 +1,5 @@
-//! A scenario of `matrix.toml` in a binary: on which machine types it runs, what the binary lacks
-//! for it, and whether a captured stream has what it is there for.
+//! Whether a binary can run a scenario of `matrix.toml`: on which machine types, what it lacks for it, and
+//! whether a captured stream has what the scenario is for.
 
 use std::collections::BTreeSet;
 

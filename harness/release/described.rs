@@ -1,5 +1,5 @@
-//! A stream that is described by itself: its VMDESCRIPTION as a destination, and what of the two
-//! does not agree.
+//! A stream that is described by itself: a destination made of its VMDESCRIPTION, and where stream and
+//! description disagree.
 
 mod virtio;
 

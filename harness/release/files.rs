@@ -1,5 +1,5 @@
-//! What corpus and importers do with files: read within a limit, unpack, and write whole or not
-//! at all.
+//! Files of the corpus and of importers: read within a limit, unpacked, and written as a whole or not at
+//! all.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};

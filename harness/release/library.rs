@@ -1,4 +1,4 @@
-//! From a corpus to destinations: tables and handlers compiled, local values read off fixtures.
+//! Makes destinations of a corpus: tables and handlers compiled, local values read from fixtures.
 
 mod renamed;
 

@@ -1,4 +1,4 @@
-//! Two accounts of one destination held against each other: debugger tables and a bundle.
+//! Compares two accounts of one destination: debugger tables and a bundle.
 //!
 //! Both are compared as compiled ([`Destination`]), since what counts is what the engine does by
 //! them, not how each source puts it.

@@ -1,4 +1,4 @@
-//! A stream of which nothing is known: where its sections begin and end.
+//! Finds where the sections of a stream begin and end, with no release known.
 //!
 //! `ram`, `block`, `dirty-bitmap` and the records of [platforms](platform) are parsed. Any other section is opaque: [`scan`] looks for
 //! the first place where a plausible record follows, or the section's own footer and then one.

@@ -1,4 +1,4 @@
-//! Two maps of the same bytes, span by span: the first byte that was read as something else.
+//! Compares two maps of the same bytes, span by span: the first byte that was read as something else.
 
 use crate::wire::{Map, Span};
 

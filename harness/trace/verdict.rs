@@ -1,4 +1,4 @@
-//! The verdict of a cell: a source's meaning against a destination's reading.
+//! The verdict of a cell: a source's meaning compared with a destination's reading.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;

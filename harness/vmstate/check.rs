@@ -131,7 +131,7 @@ pub struct CheckContext<'a> {
 
 impl std::fmt::Debug for CheckContext<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Around").field("release", &self.release).finish_non_exhaustive()
+        f.debug_struct("CheckContext").field("release", &self.release).finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,5 @@
-//! From tables to what the engine walks: names resolved to indices, hooks to predicates, codecs
-//! to a closed list, for one destination (release, machine type, observations).
+//! Compiles tables to what the engine walks: names resolved to indices, hooks to predicates, codecs to a
+//! closed list, for one destination (release, machine type, observations).
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What descriptions compile to: what the engine walks.
+//! Compiled descriptions: what the engine walks.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! Deliberate faults in engine and dialect, for the tests that show that the oracles bite.
+//! Deliberate faults in engine and dialect, for the tests that show that the oracles find them.
 //!
 //! Outside of tests (and of the feature `planted-faults`) [`planted`] is the constant false, so
 //! that no fault and no test for one is in the program. In tests it is a switch of the thread:

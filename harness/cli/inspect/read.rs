@@ -1,4 +1,4 @@
-//! What reads a stream, and what is said of it beside its items.
+//! What `inspect` reads a stream by, and what it reports beside the stream's items.
 
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 

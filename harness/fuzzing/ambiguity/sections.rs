@@ -1,4 +1,4 @@
-//! The main loop of the second opinion: header, whole sections, footers, end.
+//! The main loop of the prediction: header, whole sections, footers, end.
 
 use super::blame::Context;
 use super::walk::Reader;

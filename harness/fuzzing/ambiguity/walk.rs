@@ -1,4 +1,4 @@
-//! Along the writer's items by the destination's descriptions, up to the first disagreement.
+//! Walks the writer's items by the destination's descriptions, up to the first disagreement.
 
 use super::blame::{Context, Trail, present};
 use super::pipe::Pipe;

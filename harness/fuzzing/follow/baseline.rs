@@ -1,4 +1,4 @@
-//! How a fixture is read before anything is changed in it.
+//! How a fixture is read before it is changed.
 
 use crate::stream::{Destination, load_bytes};
 use crate::trace::verdict;

@@ -1,4 +1,4 @@
-//! What one field is on the wire that has no description of its own, and whether a subsection follows.
+//! What a field without a description of its own is on the wire, and whether a subsection follows.
 
 use super::Follower;
 use super::walk::Step;

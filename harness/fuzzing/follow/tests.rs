@@ -1,5 +1,5 @@
 //! The second opinion on captured streams: right about all that are unchanged, and about a fault that
-//! nothing else in a stream without footers tells.
+//! nothing else finds in a stream without footers.
 
 use super::*;
 use crate::fuzzing::counters::Counts;

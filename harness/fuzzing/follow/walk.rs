@@ -1,4 +1,4 @@
-//! Along the items of a section by its description, as it is compiled.
+//! Walks the items of a section by its compiled description.
 
 use super::Follower;
 use crate::dialect::{OldVersions, PointerMarkers};

@@ -1,4 +1,4 @@
-//! A whole case: what an input says, the stream that it comes to, and who loads it.
+//! A whole test case: the choices in an input, the stream that is made of them, and who loads it.
 //!
 //! ```text
 //! input: | rules | length of the shape, in steps | shape | framing, feed, values, edits ... |

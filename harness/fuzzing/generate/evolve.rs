@@ -1,4 +1,4 @@
-//! Evolution: what became of a release's descriptions by the time of the destination.
+//! Evolution: how a release's descriptions have changed by the time of the destination.
 //!
 //! Right steps (a field with a version of its own, a bumped section) and wrong ones (the bump
 //! forgotten, a nested version bumped, a subsection moved) alike: which of them can be survived

@@ -1,5 +1,5 @@
-//! Both sides of a case, made and compiled once for the choices that they come of, and kept: a
-//! fuzzer changes the values behind these choices far more often than the choices themselves.
+//! Source and destination of a case, made and compiled once for the choices that determine them, and
+//! cached: a fuzzer changes the values after these choices far more often than the choices themselves.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -1,5 +1,5 @@
 //! Elements that a number before them counts, and blocks of memory that a total before them adds up:
-//! taken out or put in whole, and the number put right half of the time.
+//! removed or inserted as a whole, and the number corrected half of the time.
 //!
 //! Which field counts which, the descriptions say: that of the release that wrote the stream, along its
 //! own items ([`crate::fuzzing::follow`]). The total of memory is the first number of its list of blocks,

@@ -1,4 +1,4 @@
-//! From a place in the VM state to bytes of the file.
+//! Finds the bytes of the file for an offset in the VM state.
 //!
 //! ```text
 //! L1 entry   bits 9 to 55: where the L2 table is; 0: nothing is mapped

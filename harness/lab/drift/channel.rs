@@ -1,4 +1,4 @@
-//! The question of 2015 on the ground that it was asked on: if someone adds a `qemu_put_be16` to
+//! The question of 2015, for the code that it was asked about: if someone adds a `qemu_put_be16` to
 //! `virtio_ccw_save_config`, is it always detected?
 //!
 //! Bytes are put in where that function could have put them: between what it writes, behind it, and, for

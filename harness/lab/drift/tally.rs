@@ -1,4 +1,4 @@
-//! How often a change was detected when: by field, section, rules and machine type.
+//! How often a change was detected, and how late: by field, section, rules and machine type.
 
 use super::base::{Base, Rule};
 use super::change::{Change, Edit, Family, places};

@@ -1,4 +1,4 @@
-//! One entry of `matrix.toml`: what its keys may say, and its line for what they may not.
+//! One entry of `matrix.toml`: checks of its keys, and errors with its line.
 
 use toml::Spanned;
 

@@ -1,5 +1,5 @@
-//! What a load by the model shows, as numbers: which fields were read, with what kind of value, and how
-//! it ended. A stream that shows something new is worth a load by the binary.
+//! What a load by the model shows, as numbers: which fields were read, with what kind of value, and how it
+//! ended. A stream that shows something new is worth a load by the binary.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 

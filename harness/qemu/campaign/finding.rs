@@ -1,5 +1,5 @@
-//! What a campaign looks for: loads that crash or hang, that are accepted although they were misread, and
-//! those that the model takes otherwise. Each is kept once for each place.
+//! What a campaign looks for: loads that crash or hang, that are accepted although they were misread, or
+//! that the model judges differently. Each is kept once for each place.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! The folder of a campaign. Several campaigns may share it at a time, on one machine or over a network:
-//! a file is written whole, under a name that comes of what is in it, and never changed.
+//! The folder of a campaign. Several campaigns may share it at a time, on one machine or over a network: a
+//! file is written whole, under a name that is derived from its content, and never changed.
 //!
 //! | path | holds |
 //! | --- | --- |

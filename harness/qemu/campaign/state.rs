@@ -1,4 +1,4 @@
-//! What all workers of a campaign know: the queue, what was shown before, and what was done.
+//! What all workers of a campaign share: the queue, what was seen before, and what was done.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;

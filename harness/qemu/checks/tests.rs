@@ -1,4 +1,4 @@
-//! What excuses a difference, and that nothing excuses one at another place.
+//! Reasons explain a difference, and none at another place.
 
 use super::*;
 use crate::release::corpus::Corpus;

@@ -1,5 +1,5 @@
-//! The devices of a release on record, from its binary into the corpus: tables, destinations and
-//! catalogue are made anew from the fixtures that the corpus has and from recordings, all at once.
+//! Adds the devices of a release to the corpus: tables, destinations and catalogue are made anew from the
+//! fixtures that the corpus has and from recordings, all at once.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

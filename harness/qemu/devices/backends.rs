@@ -1,5 +1,5 @@
-//! What a device type wants beside itself, by the kind of its properties: a drive, a character
-//! device, memory, a generator of random numbers ... Nothing here goes by the name of a device.
+//! What a device type needs beside itself, by the kind of its properties: a drive, a character device,
+//! memory, a generator of random numbers ... Nothing here depends on the name of a device.
 
 use super::super::tpm;
 use super::types::DeviceType;

@@ -1,4 +1,4 @@
-//! All device types of a binary on all its machine types, recorded.
+//! Records all device types of a binary on all its machine types.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

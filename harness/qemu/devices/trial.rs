@@ -1,5 +1,5 @@
-//! One machine with many devices, started, saved, and loaded by the same binary under trace;
-//! devices with which that does not come to an end are found out and left out.
+//! One machine with many devices, started, saved, and loaded by the same binary under trace; devices that
+//! make this fail are found and left out.
 //!
 //! A binary mostly names the culprit: the option that it cannot follow, the section that cannot
 //! migrate, a file that it misses. Where it names none, or dies, halves are tried until the culprit

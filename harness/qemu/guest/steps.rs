@@ -1,5 +1,5 @@
-//! What a guest program for another platform than a PC does, in order; each instruction set has its
-//! own words for it.
+//! The steps of a guest program for another platform than a PC; each instruction set has its own encoding
+//! of them.
 
 /// One thing that a program does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

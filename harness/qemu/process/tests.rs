@@ -1,4 +1,4 @@
-//! A child that misbehaves, in every way that one has.
+//! Child processes that misbehave.
 
 use super::*;
 

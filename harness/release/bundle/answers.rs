@@ -1,4 +1,4 @@
-//! What one destination's configuration decides of a section's layout: read off the trace of its
+//! What one destination's configuration decides of a section's layout: taken from the trace of its
 //! self-load and the VMDESCRIPTION of its stream, along the finished description.
 //!
 //! | asked | told by |

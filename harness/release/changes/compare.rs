@@ -1,4 +1,4 @@
-//! Two descriptions: what one writes, the other loads.
+//! Compares two descriptions: what one writes, the other loads.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! The common form of what two builds say of themselves.
+//! The descriptions of a build in one form, whether they come from a dump or from the tables of a corpus.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;

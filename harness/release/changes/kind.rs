@@ -1,4 +1,4 @@
-//! The changes, and what they do to a load, in sentences.
+//! The kinds of changes, and what each does to a load, in sentences.
 
 use serde::Serialize;
 

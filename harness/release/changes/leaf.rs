@@ -1,4 +1,4 @@
-//! Fields of two descriptions: how much one looks like another.
+//! Fields of two descriptions, and how similar two of them are.
 
 use super::descriptions::Item;
 use super::kind::Level;

@@ -1,4 +1,4 @@
-//! What is composed, from what, and why it may not be.
+//! A composed destination with what it rests on, and why there may be none.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! The destination that a release makes of a machine.
+//! A composed destination: the machine of a stream in another release.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

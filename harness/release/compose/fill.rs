@@ -1,4 +1,4 @@
-//! What the tables of a release leave open, and the stream of a machine of its own tells: a field that
+//! Fills in what the tables of a release leave open from the stream of a machine of its own: a field that
 //! no stream on record carries is described by one that does.
 
 use crate::vmstate::schema::{Field, Kind, Tables, Vmsd};

@@ -1,5 +1,5 @@
-//! What a machine under KVM has beside the others' sections. Processors, interrupt controllers and timers
-//! are described as without KVM; its clock is there with it only, and no recording of ours has KVM.
+//! The clock, the only section that a machine has under KVM only. Processors, interrupt controllers and
+//! timers are described as without KVM, and no recording of ours has KVM.
 
 use super::machine::Machine;
 use crate::dialect::Version;

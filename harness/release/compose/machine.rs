@@ -1,4 +1,4 @@
-//! What a stream tells of the machine that sent it.
+//! What a stream says about the machine that sent it.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a release has by default, as the recorded payloads tell it.
+//! Local values that a release has by default, from the recorded payloads.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! A machine as the release that wrote it sent it.
+//! A composed source: the machine of a stream in the release that wrote it.
 
 use std::collections::BTreeMap;
 

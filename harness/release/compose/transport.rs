@@ -1,5 +1,5 @@
-//! On which of a board's virtio-mmio transports a device is: its address is in the names of the
-//! device's sections. Who names no bus gets the last one that is free.
+//! On which of a board's virtio-mmio transports a device is: its address is in the names of the device's
+//! sections. A device for which no bus is named gets the last one that is free.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Bundles of the input as the bundle importer takes them, and what they may inherit from.
+//! Bundles of the input in the form that the bundle importer takes, and what they may inherit from.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

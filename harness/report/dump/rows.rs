@@ -1,4 +1,4 @@
-//! Along the items of a map, each with its bytes and the section that it is in.
+//! Walks the items of a map, each with its bytes and the section that it is in.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};

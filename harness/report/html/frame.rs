@@ -1,4 +1,4 @@
-//! What all pages have: head, style, navigation, legend, filters, script.
+//! What all pages share: head, style, navigation, legend, filters, script.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde::Serialize;

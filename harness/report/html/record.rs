@@ -1,4 +1,4 @@
-//! A run that keeps, of each cell in which reading and meaning part, both of them around that place.
+//! A run that keeps, for each cell in which reading and meaning differ, both of them around that place.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

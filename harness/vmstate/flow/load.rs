@@ -1,4 +1,5 @@
-//! From a reader: values are read, subsections looked for as the release does.
+//! The direction of loading: values are read from a reader, subsections are looked for as the release
+//! does.
 
 use super::{Flow, Layout, NULL, Name, SUBSECTION};
 use crate::dialect::{Dialect, Subsections};

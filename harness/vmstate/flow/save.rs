@@ -1,4 +1,4 @@
-//! Into a writer: values come from somewhere, and the map of what was written is the truth.
+//! The direction of saving: values are written into a writer, with the map of what was written where.
 
 use super::{Flow, Name, SUBSECTION};
 use crate::vmstate::compiled::{Set, Vmsd};

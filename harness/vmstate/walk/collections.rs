@@ -1,4 +1,4 @@
-//! What grows as it is loaded: lists and trees.
+//! Fields that grow as they are loaded: lists and trees.
 
 use super::field_name;
 use crate::vmstate::compiled::Field;

@@ -1,4 +1,4 @@
-//! Where an item is, in words.
+//! The path of an item, as text.
 
 use std::fmt::Write;
 

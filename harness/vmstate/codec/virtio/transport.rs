@@ -1,4 +1,4 @@
-//! What a virtio device is on. The path of its section tells: an address of PCI, a channel's
+//! The transport of a virtio device, by the path of its section: an address of PCI, a channel's
 //! (`/fe.0.0001/`), or `virtio-mmio@` and an address.
 
 use super::super::super::flow::Flow;
