@@ -13,9 +13,9 @@
 //! | [`scenario`] | a scenario of matrix.toml in a binary: where it runs, what it lacks, what it must carry |
 //! | [`capture`] | a scenario run to its halt, saved, and loaded by the same binary |
 //! | [`incoming`] | one load under a metered feed: how it ended, where, what was traced, what was saved again |
-//! | [`events`] | the fields that a traced load read, beside those that the model read |
+//! | [`events`] | the fields that a traced load read, compared with those that the model read |
 //! | `roms` | option ROMs that binaries ask for by name |
-//! | [`restored`] | the state as it was saved again, beside the stream |
+//! | [`restored`] | the state as it was saved again, compared with the stream |
 //! | [`mutate`] | changes of a fixture that know its structure |
 //! | [`bundle`] | captures as a folder that can be imported |
 //! | [`devices`] | what each device type of a binary puts on the wire |
@@ -25,9 +25,9 @@
 //! | [`observe`] | outcomes as observations of the corpus |
 //! | [`checks`] | refusals for what no stream tells |
 //! | [`shrink`] | the smallest stream that is not agreed on |
-//! | [`verify`] | loads by a binary beside the model's |
+//! | [`verify`] | loads by a binary, compared with the model |
 //! | [`campaign`] | changed streams into binaries at length, chosen by the model |
-//! | [`machines`] | machines that nobody recorded, beside the model |
+//! | [`machines`] | machines that nobody recorded, compared with the model |
 
 pub mod add;
 pub mod binary;

@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | [`findings`] | cells with one cause, told together |
+//! | [`findings`] | cells with one cause, as one finding |
 //! | [`table`] | the grids, the findings and the summary as text |
 //! | [`suggestions`] | known entries that may be meant for broken cells |
 //! | [`new_release`] | what a new release changes against the one before |

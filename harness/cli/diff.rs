@@ -12,7 +12,7 @@ use crate::release::changes::{Descriptions, changes, gates};
 use crate::release::files;
 use crate::release::library::Library;
 use crate::release::suggest;
-use crate::report::diff::{Direction, Shown, json, text};
+use crate::report::diff::{Direction, ShowOptions, json, text};
 use crate::report::evidence::Evidence;
 
 /// Options of the verb.
@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let forward = direction(&library, &config, [from, to], machine, true)?;
     let back = direction(&library, &config, [to, from], machine, wants_back)?;
     let text = match args.format {
-        Format::Text => text(&forward, &back, Shown { notes: args.notes, back: args.back }),
+        Format::Text => text(&forward, &back, ShowOptions { notes: args.notes, back: args.back }),
         Format::Json => json(&forward, &back)?,
     };
     Ok(Output { text, holds: forward.holds() })

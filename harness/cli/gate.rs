@@ -14,7 +14,7 @@ use crate::release::changes::descriptions::Codecs;
 use crate::release::changes::{Descriptions, changes};
 use crate::release::files;
 use crate::release::library::Library;
-use crate::report::diff::{Direction, Shown, json, text};
+use crate::report::diff::{Direction, ShowOptions, json, text};
 use crate::report::evidence::Evidence;
 use crate::wire::Feed;
 
@@ -174,7 +174,7 @@ fn output(
         }
     }
     out += "\n";
-    out += &text(&forward, &back, Shown { notes: args.notes, back: both_ways });
+    out += &text(&forward, &back, ShowOptions { notes: args.notes, back: both_ways });
     out += if holds { "\nThe gate is open.\n" } else { "\nThe gate is shut.\n" };
     Ok(Output { text: out, holds })
 }

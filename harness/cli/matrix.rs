@@ -13,7 +13,7 @@ use crate::wire::Feed;
 
 /// Which cells are wanted.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(super) struct Chosen {
+pub(super) struct FilterArgs {
     /// Only cells with this release as source or destination
     #[arg(long, value_name = "RELEASE")]
     pub release: Vec<String>,
@@ -31,7 +31,7 @@ pub(super) struct Chosen {
     pub scenario: Vec<String>,
 }
 
-impl Chosen {
+impl FilterArgs {
     /// The same for a plan.
     pub fn filter(&self) -> Filter {
         Filter {
@@ -50,7 +50,7 @@ pub(super) struct Args {
     #[command(flatten)]
     input: Input,
     #[command(flatten)]
-    chosen: Chosen,
+    chosen: FilterArgs,
     /// Only cells that came to this verdict: faithful, defaulted, misparsed, refused,
     /// refused-late, unsupported or undetermined
     #[arg(long, value_name = "VERDICT")]

@@ -20,13 +20,13 @@ fn line() -> &'static ProgressBar {
 }
 
 /// As long as this lives, the line is shown, once two seconds have gone by.
-pub(super) struct Shown {
+pub(super) struct ProgressLine {
     over: Arc<(Mutex<bool>, Condvar)>,
     waits: Option<JoinHandle<()>>,
 }
 
 /// Begins: a line that says what is done and for how long.
-pub(super) fn begin(what: &str) -> Shown {
+pub(super) fn begin(what: &str) -> ProgressLine {
     style("{spinner} {msg} {elapsed}");
     line().set_message(what.to_owned());
     let over = Arc::new((Mutex::new(false), Condvar::new()));
@@ -43,10 +43,10 @@ pub(super) fn begin(what: &str) -> Shown {
         }
     });
     // Without a thread there is no line, and all else is the same.
-    Shown { over, waits: waits.ok() }
+    ProgressLine { over, waits: waits.ok() }
 }
 
-impl Drop for Shown {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
         let (over, condvar) = &*self.over;
         *over.lock().unwrap_or_else(PoisonError::into_inner) = true;

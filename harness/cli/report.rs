@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::input::Input;
-use super::matrix::Chosen;
+use super::matrix::FilterArgs;
 use super::{CliError, Output};
 use crate::lab::designs::{neighbours, run};
 use crate::lab::drift::{Base, DriftError, Rule, Selection, Tally, tally};
@@ -38,7 +38,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "PAGE")]
     page: Vec<Topic>,
     #[command(flatten)]
-    chosen: Chosen,
+    chosen: FilterArgs,
     /// How the bytes arrive: bulk, trickle:N (N bytes a read), schedule:N,N,... or random:SEED
     #[arg(long, value_name = "FEED", default_value = "bulk")]
     feed: Feed,

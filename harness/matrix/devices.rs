@@ -12,7 +12,9 @@ use super::targets::Answer;
 use crate::dialect::Generation;
 use crate::dialect::machine::has_channels;
 use crate::release::catalogue::{Entry, Layouts};
-use crate::release::compose::{self, BuildTables, Composed, LayoutCache, Machine, machine::Sent};
+use crate::release::compose::{
+    self, BuildTables, Composed, LayoutCache, Machine, machine::SentSection,
+};
 use crate::release::library::LibraryError;
 use crate::stream::load_payload;
 use crate::trace::verdict::reading;
@@ -185,7 +187,7 @@ fn sender(
     let path = path(entry, &payload, machine);
     let machine = Machine {
         machine: Some(machine.to_owned()),
-        sections: vec![Sent {
+        sections: vec![SentSection {
             idstr: if entry.has_path { format!("{path}/{section}") } else { section.clone() },
             instance_id: entry.instance_id,
             version_id: entry.version_id,
@@ -193,7 +195,7 @@ fn sender(
             vmsd: Some(section.clone()),
             answers: entry.answers.clone(),
             device: Some(entry.device.clone()),
-            ..Sent::default()
+            ..SentSection::default()
         }],
         ..Machine::default()
     };

@@ -102,7 +102,7 @@ pub fn run(
                         shared.fail();
                     }
                     outcome?;
-                    if let Some(session) = shared.time_to_tell(EVERY)? {
+                    if let Some(session) = shared.report_due(EVERY)? {
                         progress(&session);
                     }
                 }

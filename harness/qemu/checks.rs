@@ -63,13 +63,13 @@ pub struct Disagreement<'a> {
     /// What the binary did.
     pub real: &'a RealLoad,
     /// Whether the fields that both read are the same as far as the shorter of the two lists goes.
-    pub alike: bool,
+    pub same_fields: bool,
 }
 
 /// Why the two differ, if it is for one of those reasons.
 #[must_use]
 pub fn excuse(disagreement: &Disagreement<'_>) -> Option<String> {
-    if !disagreement.alike {
+    if !disagreement.same_fields {
         return None;
     }
     undefined(disagreement).or_else(|| match disagreement.real.verdict {

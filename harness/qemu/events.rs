@@ -236,7 +236,7 @@ pub fn difference(
 
 /// Whether two readings are the same as far as the shorter one goes, but for the last thing of it.
 #[must_use]
-pub fn alike(to: &Destination, real: &[Event], model: &[Event]) -> bool {
+pub fn same_fields(to: &Destination, real: &[Event], model: &[Event]) -> bool {
     let real = &without_empty(to, real, model);
     in_common(real, model) + 1 >= real.len().min(model.len())
 }

@@ -32,7 +32,7 @@ const PIECE: usize = 64 << 10;
 const STALL: Duration = Duration::from_millis(20);
 
 /// The first release with a run state for loading.
-const TELLS: Version = Version::new(1, 0, 0);
+const HAS_RUN_STATE: Version = Version::new(1, 0, 0);
 
 /// What is wanted of a load.
 #[derive(Debug, Clone)]
@@ -119,7 +119,7 @@ fn once(
         Err(QemuError::Qmp(error)) => return not_started(error),
         Err(error) => return Err(error),
     };
-    let tells = binary.version >= TELLS;
+    let tells = binary.version >= HAS_RUN_STATE;
     let mut feeder = Feeder {
         socket: ours,
         meter,

@@ -358,8 +358,8 @@ pub(super) fn load_both(
 fn excuse(to: &Destination, loaded: &Loaded<'_>, stream: &[u8], real: &RealLoad) -> Option<String> {
     let traced = events::traced(&real.trace, to);
     let modelled = events::modelled(to, loaded, stream);
-    let alike = real.trace.is_empty() || events::alike(to, &traced, &modelled);
-    checks::excuse(&Disagreement { release: to.version, stream, model: loaded, real, alike })
+    let same_fields = real.trace.is_empty() || events::same_fields(to, &traced, &modelled);
+    checks::excuse(&Disagreement { release: to.version, stream, model: loaded, real, same_fields })
 }
 
 /// What a bulk feed tells of the place: the binary has taken all that the model read of the

@@ -34,7 +34,7 @@ use std::collections::BTreeSet;
 use crate::release::notes::Note;
 use crate::stream::vmdescription::{self, Description, DescriptionError};
 use crate::vmstate::schema::{Answers, Body, Handler, Handlers, Tables};
-use handlers::Sent;
+use handlers::SentSection;
 use partial::{Id, Partials};
 pub use trace_log::TraceLog;
 
@@ -110,7 +110,7 @@ struct Reported {
     trace: Option<TraceLog>,
     description: Option<Description>,
     /// Partial descriptions of the sections, in stream order.
-    sections: Vec<(Sent, Option<Id>)>,
+    sections: Vec<(SentSection, Option<Id>)>,
 }
 
 /// Turns a bundle into tables and destinations.
@@ -217,8 +217,8 @@ impl Reported {
     fn adopt(&mut self, partials: &mut Partials) {
         let Some(trace) = &self.trace else { return };
         for section in &trace.sections {
-            let id = section.load.as_ref().map(|load| partials.adopt(load, trace.tells_hooks));
-            let sent = Sent {
+            let id = section.load.as_ref().map(|load| partials.adopt(load, trace.shows_hooks));
+            let sent = SentSection {
                 idstr: section.idstr.clone(),
                 instance_id: section.instance_id,
                 version_id: section.version_id,
@@ -256,7 +256,7 @@ impl Reported {
             };
             describe::describe(partials, id, &device.body, traced);
             if !traced {
-                let sent = Sent {
+                let sent = SentSection {
                     idstr: device.name.clone(),
                     instance_id: device.instance_id,
                     version_id: device.body.version.unwrap_or(0),

@@ -78,7 +78,7 @@ pub fn changes(from: &Descriptions, to: &Descriptions, renames: &Renames) -> Cha
         match pair.to {
             None => {
                 let known = pair.from.types.iter().any(|name| to.has_type(name));
-                let asked = !pair.from.types.is_empty() && to.tells_types();
+                let asked = !pair.from.types.is_empty() && to.has_types();
                 let (level, what) = match known || !asked {
                     true => (Level::MayBreak, ChangeKind::SectionGone),
                     false => (Level::Breaks, ChangeKind::TypeGone { now: vec![] }),

@@ -53,7 +53,7 @@ pub struct Direction {
 
 /// What is asked for beside what breaks.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Shown {
+pub struct ShowOptions {
     /// Notes, too.
     pub notes: bool,
     /// The way back, too.
@@ -132,7 +132,7 @@ fn subject(change: &Change) -> String {
 
 /// The text: the sum first, then what breaks, then what may.
 #[must_use]
-pub fn text(forward: &Direction, back: &Direction, shown: Shown) -> String {
+pub fn text(forward: &Direction, back: &Direction, shown: ShowOptions) -> String {
     let mut text = head(forward);
     text += &sum(forward);
     text += &sum(back);
@@ -186,7 +186,7 @@ fn sum(direction: &Direction) -> String {
     text + ".\n"
 }
 
-fn list(direction: &Direction, shown: Shown) -> String {
+fn list(direction: &Direction, shown: ShowOptions) -> String {
     let mut text = String::new();
     let mut levels = vec![Level::Breaks, Level::MayBreak];
     levels.extend(shown.notes.then_some(Level::Note));

@@ -337,7 +337,7 @@ impl<'l> Shared<'l> {
     }
 
     /// Writes what was done, and reads what others did, if that is long ago: then what was done.
-    pub(super) fn time_to_tell(&self, every: Duration) -> Result<Option<Session>, QemuError> {
+    pub(super) fn report_due(&self, every: Duration) -> Result<Option<Session>, QemuError> {
         {
             let mut state = lock(&self.state);
             if state.reported.elapsed() < every {

@@ -56,7 +56,7 @@ fn said(text: &str, device: &str) -> RealLoad {
 }
 
 fn excused(release: Version, model: &Loaded<'_>, real: &RealLoad) -> Option<String> {
-    excuse(&Disagreement { release, stream: &[], model, real, alike: true })
+    excuse(&Disagreement { release, stream: &[], model, real, same_fields: true })
 }
 
 fn refusal(kind: Kind, offset: u64, path: &str) -> Error {
@@ -98,8 +98,13 @@ fn a_check_excuses_nothing_that_was_before_it() {
     };
     assert!(excused(RELEASE, &inside("vq[0].num"), &said).is_some());
     assert_eq!(excused(RELEASE, &inside(""), &said), None, "it was refused at the head");
-    let disagreement =
-        Disagreement { release: RELEASE, stream: &[], model: &behind, real: &said, alike: false };
+    let disagreement = Disagreement {
+        release: RELEASE,
+        stream: &[],
+        model: &behind,
+        real: &said,
+        same_fields: false,
+    };
     assert_eq!(excuse(&disagreement), None, "they read other fields before");
 }
 
@@ -150,7 +155,7 @@ fn a_hang_is_explained_where_the_counter_meets_such_a_clock() {
             stream: &stream,
             model: &model,
             real: &real,
-            alike: true,
+            same_fields: true,
         })
     };
     assert!(why(-1, "rtl8139").unwrap().starts_with("rtl8139_post_load"));

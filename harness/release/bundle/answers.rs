@@ -38,7 +38,7 @@ pub fn of(
         &body.into_iter().collect::<Vec<_>>(),
         0,
     );
-    reported.seen.settled()
+    reported.seen.resolved()
 }
 
 /// Everything that was seen at each path.
@@ -50,7 +50,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn settled(self) -> (Answers, BTreeSet<String>) {
+    fn resolved(self) -> (Answers, BTreeSet<String>) {
         fn only<V: Ord>(
             seen: BTreeMap<String, BTreeSet<V>>,
             differ: &mut BTreeSet<String>,

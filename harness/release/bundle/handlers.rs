@@ -8,7 +8,7 @@ use crate::vmstate::schema::{Answers, Body, Compat, Handler, Handlers, Key};
 
 /// One section of a stream.
 #[derive(Debug, Clone)]
-pub struct Sent {
+pub struct SentSection {
     /// The section's idstr.
     pub idstr: String,
     /// The section's instance id.
@@ -23,7 +23,7 @@ pub struct Sent {
 /// a stream shows it: live sections come first, others by priority.
 pub fn add_handlers(
     list: &mut Handlers,
-    sent: Vec<Sent>,
+    sent: Vec<SentSection>,
     others: &OtherReleases,
     notes: &mut Vec<Note>,
 ) {

@@ -160,7 +160,7 @@ impl Partials {
     }
 
     /// Takes what a self-load showed of one vmsd and all that it entered.
-    pub fn adopt(&mut self, load: &Load, tells_hooks: bool) -> Id {
+    pub fn adopt(&mut self, load: &Load, shows_hooks: bool) -> Id {
         let fields: Vec<String> = load.fields.iter().map(|field| field.name.clone()).collect();
         let id = match self.find(&load.name, &fields) {
             Some(id) => id,
@@ -172,14 +172,14 @@ impl Partials {
                 // One that is the element before is adopted already.
                 let before = at.checked_sub(1).and_then(|before| seen.loads.get(before));
                 if before.is_none_or(|before| !Arc::ptr_eq(before, load)) {
-                    nested.push(self.adopt(load, tells_hooks));
+                    nested.push(self.adopt(load, shows_hooks));
                 }
             }
             let field = self.list.get_mut(id).and_then(|partial| partial.fields.get_mut(index));
             let Some(field) = field else { continue };
             field.ever_absent |= !seen.exists;
             field.counts.extend(seen.count);
-            if tells_hooks {
+            if shows_hooks {
                 field.hook = Some(seen.hook.is_some());
                 field.version_id = seen.hook.or(field.version_id);
             }
@@ -191,7 +191,7 @@ impl Partials {
             }
         }
         for subsection in &load.subsections {
-            let subsection = self.adopt(subsection, tells_hooks);
+            let subsection = self.adopt(subsection, shows_hooks);
             self.add_subsection(id, subsection);
         }
         id
@@ -242,7 +242,7 @@ impl Partials {
     }
 
     fn merge(&mut self, id: Id, described: &Described) {
-        let tells_lengths = self.dump.tells_lengths;
+        let has_lengths = self.dump.has_lengths;
         let mut listed = described.fields.iter().peekable();
         let count = self.get(id).map_or(0, |partial| partial.fields.len());
         for index in 0..count {
@@ -263,7 +263,7 @@ impl Partials {
             field.version_id = Some(found.version_id);
             field.hook = Some(found.field_exists);
             field.memory = Some(found.size);
-            if tells_lengths {
+            if has_lengths {
                 field.length = Some(found.num);
             }
             if let Some(nested) = nested {

@@ -217,7 +217,7 @@ impl Descriptions {
 
     /// Whether its device types are known.
     #[must_use]
-    pub fn tells_types(&self) -> bool {
+    pub fn has_types(&self) -> bool {
         self.types.iter().any(|name| name != BOARD)
     }
 

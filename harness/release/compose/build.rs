@@ -4,7 +4,7 @@ use super::composed::{BuildTables, COMPOSED};
 use super::fill::filled;
 use super::kvm;
 use super::layouts::{LayoutCache, RAM};
-use super::machine::{Machine, Sent};
+use super::machine::{Machine, SentSection};
 use crate::release::catalogue::Entry;
 use crate::release::library::{Library, LibraryError};
 use crate::stream::Destination;
@@ -43,7 +43,7 @@ const BY_HAND: [(&str, u32, i64); 2] = [("slirp", slirp::VERSION, 0), ("audio", 
 
 /// The handler of a section that no device registers and that has one form in every release, or of
 /// one with a loader of its own.
-pub(super) fn by_hand(sent: &Sent, loaders: &[Handler]) -> Option<Handler> {
+pub(super) fn by_hand(sent: &SentSection, loaders: &[Handler]) -> Option<Handler> {
     if let Some(own) = loaders.iter().find(|h| h.idstr == sent.idstr) {
         return Some(Handler { instance_id: sent.instance_id, ..own.clone() });
     }
@@ -56,7 +56,7 @@ pub(super) fn by_hand(sent: &Sent, loaders: &[Handler]) -> Option<Handler> {
 }
 
 /// A section of which nothing is known.
-pub(super) fn unknown(sent: &Sent, what: &str) -> Handler {
+pub(super) fn unknown(sent: &SentSection, what: &str) -> Handler {
     Handler {
         idstr: sent.idstr.clone(),
         instance_id: sent.instance_id,

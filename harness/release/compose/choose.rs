@@ -1,6 +1,6 @@
 //! Which recorded layout a section has: that of the entry that looks most like it.
 
-use super::machine::Sent;
+use super::machine::SentSection;
 use crate::release::catalogue::{Entry, Layouts};
 use crate::stream::vmdescription::Body as Described;
 use crate::vmstate::schema::{Answers, Tables};
@@ -20,7 +20,7 @@ const EXPRESS: u8 = 0x10;
 #[derive(Debug, Clone, Copy)]
 pub struct SectionQuery<'a> {
     /// The section.
-    pub sent: &'a Sent,
+    pub sent: &'a SentSection,
     /// How it is described.
     pub body: Option<&'a Described>,
     /// Machine type.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::find::{Found, Lacking};
+use super::find::{FoundEntry, Lacking};
 use crate::dialect::machine::{X86_64, architecture};
 use crate::release::library::Library;
 use crate::stream::Destination;
@@ -63,16 +63,16 @@ pub struct Composed {
     /// Sections whose layout was not recorded on this machine type, by idstr: where it was.
     pub elsewhere: BTreeMap<String, String>,
     /// For each section of the stream, in its order, what it is in the release.
-    pub(super) chosen: Vec<Chosen>,
+    pub(super) chosen: Vec<Choice>,
     /// Of a source: its default values, by path identity, as its recorded payloads have them.
     pub(super) defaults: HashMap<u64, Vec<u8>>,
 }
 
 /// What one section is in a release.
 #[derive(Debug, Clone)]
-pub(super) struct Chosen {
+pub(super) struct Choice {
     /// The entry.
-    pub(super) entry: Option<Found>,
+    pub(super) entry: Option<FoundEntry>,
     /// What is decided of its layout.
     pub(super) answers: Answers,
     /// What is not known, in words, where there is no entry.

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::build::{by_hand, completed_tables, destination_of, handler, unknown};
 use super::choose::SectionQuery;
-use super::composed::{BuildTables, Chosen, Composed};
+use super::composed::{BuildTables, Choice, Composed};
 use super::find::Lacking;
 use super::find::{
     board_has, find, first, lacks_device, lacks_machine, registers_otherwise, with_twin,
 };
 use super::layouts::LayoutCache;
-use super::machine::{Machine, Sent};
+use super::machine::{Machine, SentSection};
 use super::memory;
 use super::recorded::{Recorded, place, recorded};
 use super::transfer;
@@ -152,7 +152,7 @@ pub fn destination(
         parts.assumptions.extend(taken.into_iter().map(|what| format!("{}: {what}", sent.idstr)));
         parts.own.push(handler(&entry, idstr.clone(), instance_id, entry.answers.clone()));
         parts.handlers.push(handler(&entry, idstr, instance_id, answers.clone()));
-        parts.chosen.push(Chosen { entry: Some((entry, layouts)), answers, missing: None });
+        parts.chosen.push(Choice { entry: Some((entry, layouts)), answers, missing: None });
     }
     let Parts { own, handlers, chosen, mut assumptions } = parts;
     let mut destination = destination_of(cache, build, &name, handlers)?;
@@ -175,14 +175,14 @@ pub fn destination(
 struct Parts {
     own: Vec<Handler>,
     handlers: Vec<Handler>,
-    chosen: Vec<Chosen>,
+    chosen: Vec<Choice>,
     assumptions: Vec<String>,
 }
 
 impl Parts {
     /// A section that nothing registers: it is not found.
-    fn nobody(&mut self, sent: &Sent, why: String) {
-        let nobody = Sent { idstr: String::new(), ..sent.clone() };
+    fn nobody(&mut self, sent: &SentSection, why: String) {
+        let nobody = SentSection { idstr: String::new(), ..sent.clone() };
         self.without_entry(unknown(&nobody, &why), None);
         self.assumptions.push(why);
     }
@@ -191,7 +191,7 @@ impl Parts {
     fn without_entry(&mut self, handler: Handler, missing: Option<String>) {
         self.own.push(handler.clone());
         self.handlers.push(handler);
-        self.chosen.push(Chosen { entry: None, answers: Answers::default(), missing });
+        self.chosen.push(Choice { entry: None, answers: Answers::default(), missing });
     }
 }
 

@@ -10,7 +10,7 @@ use crate::release::library::LibraryError;
 use crate::vmstate::schema::Tables;
 
 /// An entry, and the layouts that it is one of.
-pub(super) type Found = (Entry, Rc<Layouts>);
+pub(super) type FoundEntry = (Entry, Rc<Layouts>);
 
 /// Why a release does not take a machine at all, or nobody can tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,10 +26,10 @@ pub(super) fn find(
     cache: &LayoutCache<'_>,
     release: &str,
     machine: &str,
-    from: Option<&Found>,
+    from: Option<&FoundEntry>,
     query: &SectionQuery<'_>,
     tables: &Tables,
-) -> Result<Option<Found>, LibraryError> {
+) -> Result<Option<FoundEntry>, LibraryError> {
     let catalogue = cache.catalogue_on(release, machine)?;
     let recorded = |layouts: &Rc<Layouts>| {
         layouts.catalogue.types.get(device_of(from)).is_some_and(String::is_empty)
@@ -44,7 +44,7 @@ pub(super) fn find(
     }
     let gone = catalogue.is_some_and(|layouts| !recorded(&layouts));
     for layouts in layouts_of(cache, release, machine)? {
-        let device = |(entry, _): &Found| {
+        let device = |(entry, _): &FoundEntry| {
             (!entry.device.is_empty())
                 .then(|| choose::other(&layouts, tables, entry, query).cloned())
         };
@@ -83,7 +83,7 @@ pub(super) fn find(
 /// What a section is taken for: another device type of its release that looks the same in every way,
 /// if a destination lacks this one and has that. Nothing in a stream tells a tablet of virtio from a
 /// multitouch screen, or an eMMC from an SD card.
-pub(super) fn with_twin(own: &Found, destination: Option<&Layouts>) -> Found {
+pub(super) fn with_twin(own: &FoundEntry, destination: Option<&Layouts>) -> FoundEntry {
     let (entry, layouts) = own;
     let Some(types) = destination.map(|layouts| &layouts.catalogue.types) else {
         return own.clone();
@@ -111,7 +111,7 @@ const HEAD: u64 = 64;
 
 /// Whether a release has the device type that a section is of, catalogued with sections of other
 /// names than this one's.
-pub(super) fn registers_otherwise(from: Option<&Found>, catalogue: Option<&Layouts>) -> bool {
+pub(super) fn registers_otherwise(from: Option<&FoundEntry>, catalogue: Option<&Layouts>) -> bool {
     let device = device_of(from);
     let entries = catalogue.iter().flat_map(|layouts| &layouts.catalogue.entries);
     !device.is_empty() && entries.into_iter().any(|entry| entry.device == device)
@@ -135,13 +135,13 @@ pub(super) fn board_has(
 }
 
 /// The lowest instance that a release registers of a section.
-pub(super) fn first(from: Option<&Found>, entry: &Entry) -> u32 {
+pub(super) fn first(from: Option<&FoundEntry>, entry: &Entry) -> u32 {
     let entries = from.into_iter().flat_map(|(_, layouts)| &layouts.catalogue.entries);
     let same = entries.filter(|e| e.section == entry.section && e.device == entry.device);
     same.map(|e| e.instance_id).min().unwrap_or(entry.instance_id)
 }
 
-fn device_of(from: Option<&Found>) -> &str {
+fn device_of(from: Option<&FoundEntry>) -> &str {
     from.map(|(entry, _)| entry.device.as_str()).unwrap_or_default()
 }
 

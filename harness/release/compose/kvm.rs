@@ -39,12 +39,12 @@ fn described(name: &str, field: &str, info: &str, width: u32) -> Vmsd {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::release::compose::machine::Sent;
+    use crate::release::compose::machine::SentSection;
 
     #[test]
     fn a_clock_is_described_where_one_is_sent() {
         let sent = |name: &str| Machine {
-            sections: vec![Sent { idstr: name.to_owned(), ..Sent::default() }],
+            sections: vec![SentSection { idstr: name.to_owned(), ..SentSection::default() }],
             ..Machine::default()
         };
         let tables = Tables::default();

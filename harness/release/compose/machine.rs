@@ -30,7 +30,7 @@ pub struct Machine {
     /// Machine type, where the stream says it (2.4 on) or somebody did.
     pub machine: Option<String>,
     /// Sections with one record, in stream order.
-    pub sections: Vec<Sent>,
+    pub sections: Vec<SentSection>,
     /// Migration capabilities that the source had on, as far as the stream shows them.
     pub capabilities: Capabilities,
     /// RAM blocks with their lengths in bytes.
@@ -51,7 +51,7 @@ pub struct Machine {
 
 /// A section of a stream.
 #[derive(Debug, Clone, Default)]
-pub struct Sent {
+pub struct SentSection {
     /// Name.
     pub idstr: String,
     /// Instance.
@@ -70,7 +70,7 @@ pub struct Sent {
     pub device: Option<String>,
 }
 
-impl Sent {
+impl SentSection {
     /// The bus path before a section's name, if the name is known to be `section`.
     #[must_use]
     pub fn path<'s>(&'s self, section: &str) -> Option<&'s str> {
@@ -126,12 +126,12 @@ impl Machine {
             let full = loaded.sections.iter().filter(|s| s.record == record::FULL);
             let sections: Vec<_> = full
                 .map(|s| {
-                    let sent = Sent {
+                    let sent = SentSection {
                         idstr: String::from_utf8_lossy(c_string(&s.idstr)).into_owned(),
                         instance_id: s.instance_id,
                         version_id: s.version_id,
                         offset: s.body,
-                        ..Sent::default()
+                        ..SentSection::default()
                     };
                     (sent, s.end.saturating_sub(s.body))
                 })
@@ -168,12 +168,12 @@ impl Machine {
 
     /// How a section is described.
     #[must_use]
-    pub fn body(&self, sent: &Sent) -> Option<&vmdescription::Body> {
+    pub fn body(&self, sent: &SentSection) -> Option<&vmdescription::Body> {
         body(self.description.as_ref()?, sent)
     }
 }
 
-fn body<'d>(description: &'d Description, sent: &Sent) -> Option<&'d vmdescription::Body> {
+fn body<'d>(description: &'d Description, sent: &SentSection) -> Option<&'d vmdescription::Body> {
     let mut devices = description.devices.iter();
     let device = devices.find(|d| d.name == sent.idstr && d.instance_id == sent.instance_id)?;
     Some(&device.body)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::composed::Chosen;
+use super::composed::Choice;
 use crate::stream::{Destination, load_payload};
 use crate::vmstate::Local;
 use crate::vmstate::check::cpreg::List;
@@ -23,7 +23,7 @@ pub(super) struct Recorded {
 
 /// Reads the recorded payloads. `of` has the layouts under which they were recorded, and no local values
 /// that a payload could be held against.
-pub(super) fn recorded(chosen: &[Chosen], of: &Destination) -> Recorded {
+pub(super) fn recorded(chosen: &[Choice], of: &Destination) -> Recorded {
     let mut out = Recorded::default();
     for (index, chosen) in chosen.iter().enumerate() {
         let Some((entry, layouts)) = &chosen.entry else { continue };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::build::{by_hand, completed_tables, destination_of, handler, unknown};
 use super::choose::{self, SectionQuery};
-use super::composed::{BuildTables, Chosen, Composed};
+use super::composed::{BuildTables, Choice, Composed};
 use super::find::Lacking;
 use super::find::layouts_of;
 use super::layouts::LayoutCache;
@@ -46,7 +46,7 @@ pub fn source(
         if let Some(known) = by_hand(sent, &loaders) {
             own.push(known.clone());
             handlers.push(known);
-            chosen.push(Chosen { entry: None, answers: Answers::default(), missing: None });
+            chosen.push(Choice { entry: None, answers: Answers::default(), missing: None });
             continue;
         }
         let body = machine.body(sent);
@@ -83,10 +83,10 @@ pub fn source(
             own.push(described.clone());
             handlers.push(described);
         }
-        chosen.push(Chosen { entry: found, answers, missing });
+        chosen.push(Choice { entry: found, answers, missing });
     }
     let mut extended = None;
-    if chosen.iter().any(|chosen: &Chosen| chosen.missing.is_some()) {
+    if chosen.iter().any(|chosen: &Choice| chosen.missing.is_some()) {
         let mut tables = tables.clone();
         tables.vmsd.extend(described_tables.vmsd.clone());
         extended = Some(tables);

@@ -76,11 +76,13 @@ pub fn moved(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::release::compose::machine::Sent;
+    use crate::release::compose::machine::SentSection;
 
     fn machine(addresses: &[&str]) -> Machine {
-        let sent =
-            |at: &&str| Sent { idstr: format!("{PREFIX}{at}/virtio-net"), ..Sent::default() };
+        let sent = |at: &&str| SentSection {
+            idstr: format!("{PREFIX}{at}/virtio-net"),
+            ..SentSection::default()
+        };
         Machine { sections: addresses.iter().map(sent).collect(), ..Machine::default() }
     }
 
