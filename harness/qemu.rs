@@ -68,7 +68,7 @@ pub use guest::Guest;
 use crate::dialect::Version;
 use crate::release::library::LibraryError;
 
-/// Why a real binary could not be held against anything. What a binary does with a stream is
+/// Why a real binary could not be compared with anything. What a binary does with a stream is
 /// never an error, it is a result.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Classes of outcomes that are told apart; a power of two.
+/// Classes of outcomes that are distinguished; a power of two.
 const CLASSES: usize = 8192;
 
 /// libFuzzer clears them by words.

@@ -216,7 +216,7 @@ macro_rules! generated {
                     return $crate::put(&new, data, max_size);
                 }
                 1 => 0,
-                _ => $crate::behind_the_shape(&data[..size]),
+                _ => $crate::after_shape(&data[..size]),
             };
             let (rest, room) = (size - from, max_size.max(from) - from);
             from + $crate::libfuzzer_sys::fuzzer_mutate(&mut data[from..], rest, room)
@@ -224,7 +224,7 @@ macro_rules! generated {
     };
 }
 
-pub use fuzzing::smoke::{behind_the_shape, fresh};
+pub use fuzzing::smoke::{after_shape, fresh};
 
 /// Whether inputs are to be changed without regard to their structure.
 #[must_use]

@@ -101,7 +101,7 @@ pub(super) fn destination(
     })
 }
 
-/// What an answer hangs on, as lines.
+/// What an answer depends on, as lines.
 pub(super) fn assumptions(composed: &Composed) -> String {
     let mut seen = std::collections::BTreeSet::new();
     let lines = composed.assumptions.iter().filter(|what| seen.insert(what.as_str()));

@@ -138,7 +138,7 @@ fn drifts(library: &Library, step: usize) -> Result<Vec<Drifted>, DriftError> {
 /// What is being done, to whoever watches; an empty text is the end of it.
 fn progress(text: &str) {
     if std::io::stderr().is_terminal() {
-        // Nothing hangs on it.
+        // Nothing depends on it.
         let _ = write!(anstream::stderr(), "\r\x1b[K{text}");
     }
 }

@@ -35,7 +35,7 @@ pub enum Cause {
     ForgottenNestedBump,
     /// A nested description has another version on each side, which is not on the wire.
     NestedVersion,
-    /// A field's presence hangs on the machine.
+    /// A field's presence depends on the machine.
     LocalPresence,
     /// 0.12: subsections are not known at all.
     NoSubsections,

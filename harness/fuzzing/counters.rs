@@ -50,7 +50,7 @@ impl Counts {
             hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
         if self.classes.len() < MOST_CLASSES {
-            // The lower bits alone hang on the last bytes.
+            // The lower bits alone depend on the last bytes.
             self.classes.push(hash ^ hash >> 32);
         }
     }

@@ -117,7 +117,7 @@ pub fn counted(bytes: &[u8], map: &Map<'_>, by: &Destination) -> Vec<Counted> {
 }
 
 impl Opinion {
-    /// Holds a load of so many bytes against it, of which reading `diverges` from what was written.
+    /// Compares a load of so many bytes with it, of which reading `diverges` from what was written.
     ///
     /// # Errors
     /// What does not fit, in words.

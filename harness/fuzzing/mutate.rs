@@ -8,7 +8,7 @@
 //! | subsection | deleted, doubled, moved behind the next item, renamed |
 //! | record | deleted, doubled, swapped with the next, renamed, renumbered, packed, first or last bytes changed |
 //!
-//! What a real writer would fixed up with it (the length of a name, of a command, package,
+//! What a real writer would fix up with it (the length of a name, of a command, package,
 //! description or machine name that grew, the number in the footer, the number of elements, the total of
 //! memory) is fixed up half of the time, and left as it was the other half.
 //!

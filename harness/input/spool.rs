@@ -2,7 +2,7 @@
 //!
 //! A stream is read by looking at its end first: its description lies there, and tells what the bytes
 //! before it are. So what comes from a pipe, or out of a packer, is kept. But most of it are contents of
-//! memory, which no verb shows or judges: where they lie is told by records alone, in one pass, and in
+//! memory, which no verb shows or judges: only records say where they lie, in one pass, and in
 //! the copy they are zeros, which take no room. Kept is all else, and of main memory the first megabyte,
 //! where option ROMs are.
 //!
@@ -106,7 +106,7 @@ struct Copy<R> {
     from: R,
     bounds: Bounds,
     store: Store,
-    /// What was read and may still turn out to be contents of memory. They are told before they are
+    /// What was read and may still turn out to be contents of memory. They are reported before they are
     /// taken out of a window of the reader.
     pending: VecDeque<u8>,
     /// Bytes that were read.

@@ -71,7 +71,7 @@ impl Agreement {
     }
 
     /// Marks the disagreements that matrix.toml explains. Returns the lines of entries that
-    /// explain none, if all observations were held against the model.
+    /// explain none, if all observations were compared with the model.
     #[must_use]
     pub fn explain(&mut self, config: &Config) -> Vec<usize> {
         let mut stale = Vec::new();
@@ -121,7 +121,7 @@ fn mark(list: &mut [Compared], fits: impl Fn(&Compared) -> bool, reason: &str) -
     any
 }
 
-/// Holds the model against observations.
+/// Compares the model with observations.
 ///
 /// # Errors
 /// A corpus that cannot be read.

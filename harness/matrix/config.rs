@@ -246,7 +246,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Holds the claim against a corpus: each must have what the other says.
+    /// Compares it with a corpus: each must have what the other says.
     ///
     /// # Errors
     /// A release that only one of the two has; a fixture that no cell would use, or whose guest

@@ -79,7 +79,7 @@ pub struct Row {
     pub release: String,
     /// What comes of the load.
     pub answer: Answer,
-    /// What the answer hangs on, in words.
+    /// What the answer depends on, in words.
     pub assumptions: Vec<String>,
 }
 

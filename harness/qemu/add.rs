@@ -65,7 +65,7 @@ pub struct Added {
     pub changes: Vec<String>,
     /// What the binary could not do when it was captured.
     pub findings: Vec<Finding>,
-    /// The new row and column, with the claims that they were held against.
+    /// The new row and column, with the `matrix.toml` that they are judged by.
     pub run: Option<(Config, Run)>,
     /// The release before, with its row and column.
     pub before: Option<(String, Run)>,

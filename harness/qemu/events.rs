@@ -2,7 +2,7 @@
 //!
 //! Both are brought into one form: sections, subsections and fields in the order in which they
 //! were read. What a trace cannot tell apart is not told apart: elements of one array are one
-//! field, and so are fields of one name in a row, and markers of pointers are not told of. Inside a
+//! field, and so are fields of one name in a row, and markers of pointers are not reported. Inside a
 //! hand-written loader, which traces only what it hands on to descriptions, only subsections and what
 //! is in them are compared.
 

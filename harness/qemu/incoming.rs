@@ -265,7 +265,7 @@ impl Feeder<'_> {
 
     /// Whether the reader has taken all that was given, and is done with taking it: while its call
     /// lasts, what is given would go into the same read, and the place where a refill ends would
-    /// hang on who is faster. A look into the queue waits for that call.
+    /// depend on who is faster. A look into the queue waits for that call.
     fn all_taken(&self) -> Result<bool, QemuError> {
         let mut byte = [0; 1];
         let look = recv(&self.meter, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT);

@@ -26,7 +26,7 @@ pub enum Migration {
     Active,
     /// Done.
     Completed,
-    /// Given up, and why, if that is told.
+    /// Given up, and why, if it says so.
     Failed(String),
 }
 

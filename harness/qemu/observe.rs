@@ -72,7 +72,7 @@ fn cell(((source, destination), pair): (Two<'_>, Pair)) -> Option<ObservedCell> 
 pub struct Recorded {
     /// Files that were written, as paths in the corpus.
     pub written: Vec<String>,
-    /// Pairs that were on record already and are told the same way.
+    /// Pairs that were on record already with the same outcome.
     pub same: usize,
     /// Pairs that are on record with another verdict or another place: nothing of them is changed.
     pub contradicted: Vec<String>,

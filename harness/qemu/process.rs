@@ -31,7 +31,7 @@ pub const KEPT: usize = 1 << 20;
 /// keeps a processor busy that somebody else needs.
 pub const MOST: usize = 16 << 20;
 
-/// Most characters of what a process said that are told in a message.
+/// Most characters of what a process said that are shown in a message.
 const SHOWN: usize = 2000;
 
 /// Most bytes of a file that a process may write: its trace is a few megabytes. One that goes on is

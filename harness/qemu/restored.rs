@@ -47,7 +47,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All, in order, with how they are told of many.
+    /// All, in order, each with its words for a count of several.
     pub const ALL: [(Kind, &'static str); 6] = [
         (Kind::Padding, "padding"),
         (Kind::Truth, "truth values written as 1"),

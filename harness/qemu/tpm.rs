@@ -64,7 +64,7 @@ impl Drop for Tpm {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // It cannot panic; if it did, nothing hangs on it any more.
+            // It cannot panic; if it did, nothing depends on it any more.
             drop(thread.join());
         }
     }

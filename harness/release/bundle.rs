@@ -41,7 +41,7 @@ pub use trace_log::TraceLog;
 /// `Handlers::origin` of what this importer makes.
 pub const ORIGIN: &str = "bundle";
 
-/// What a stock binary of one release told of itself.
+/// What a stock binary of one release says about itself.
 #[derive(Debug, Clone, Default)]
 pub struct BundleInput {
     /// The release.
@@ -73,7 +73,7 @@ pub struct BundleScenario {
 }
 
 /// Tables of other releases to inherit from, preferred first. Those of the bundle's own release
-/// are passed over, so that both sources can be held against each other.
+/// are passed over, so that both sources can be compared with each other.
 #[derive(Debug, Clone, Default)]
 pub struct Pool {
     /// Descriptions and destinations of each.

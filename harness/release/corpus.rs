@@ -99,7 +99,7 @@ pub struct Corpus {
     source: Source,
     /// Paths of all files, sorted.
     paths: Vec<String>,
-    /// Streams that were unpacked and held against their provenance.
+    /// Streams that were unpacked and compared with their provenance.
     unpacked: Arc<Mutex<Unpacked>>,
 }
 
@@ -304,7 +304,7 @@ impl Corpus {
             return Ok(stream);
         }
         let packed = self.bytes(&path)?.ok_or(CorpusError::Missing { path: path.clone() })?;
-        // What is in the program was held against its provenance by the tests of this crate.
+        // What is in the program was compared with its provenance by the tests of this crate.
         let stream = match self.is_embedded() {
             true => unpacked_stream(&path, &packed, fixture.size)?,
             false => checked_stream(&path, &packed, fixture.size, &fixture.sha256)?,
@@ -390,7 +390,7 @@ impl Corpus {
     }
 }
 
-/// Unpacks a stream and holds it against its provenance; `path` is for messages.
+/// Unpacks a stream and compares it with its provenance; `path` is for messages.
 pub fn checked_stream(
     path: &str,
     packed: &[u8],

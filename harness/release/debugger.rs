@@ -6,7 +6,7 @@
 //! reach the corpus.
 //!
 //! A later QEMU may say more of its descriptions than this importer knows: another key, flag or kind
-//! of codec. It is kept and reported ([`sentences`]), and what could hang on it is [`Kind::Unknown`].
+//! of codec. It is kept and reported ([`sentences`]), and what could depend on it is [`Kind::Unknown`].
 
 mod unknown_keys;
 mod wire;
@@ -96,7 +96,7 @@ pub fn tables(file: &str, release: &str, json: &str) -> Result<Tables, DebuggerE
     }
     let mut vmsd = BTreeMap::new();
     let mut keys = UnknownKeys::default();
-    // What a file says of itself, nothing hangs on.
+    // Nothing depends on what a file says about itself.
     let _ = keys.add("the file", &wire.more);
     for (key, description) in &wire.vmsd {
         vmsd.insert(key.clone(), wire.description(file, key, description, &mut keys)?);

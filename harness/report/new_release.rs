@@ -88,7 +88,7 @@ mod tests {
     use crate::wire::Feed;
 
     /// 10.0 after 8.2.0, on a machine type that both have: only what is between the two, and what
-    /// 8.2.0 has no part in, is told, of a run in which several cells are known to break the policy.
+    /// 8.2.0 has no part in, is reported, of a run in which several cells are known to break the policy.
     #[test]
     fn what_is_as_with_the_release_before_is_a_number() {
         let corpus = Corpus::embedded().unwrap();
@@ -116,7 +116,7 @@ mod tests {
         assert!(refusals(&new.cells) > refusals(&other), "{}", refusals(&other));
         let text = added.text(&config);
         assert!(text.contains("cells are as with 7.2."), "{text}");
-        // Nothing to be held against: all that is not well is told.
+        // Nothing to be compared with: all that is not well is told.
         let alone = NewRelease { before: None, ..added };
         assert_eq!(refusals(&alone.other()), refusals(&new.cells));
 

@@ -71,7 +71,7 @@ pub enum Depth {
     All,
 }
 
-/// Sections that are told apart; a real stream has some dozens.
+/// Sections that are distinguished; a real stream has some dozens.
 const MAX_SECTIONS: usize = 8192;
 /// Longest machine name that is looked at.
 const MAX_NAME: usize = 256;

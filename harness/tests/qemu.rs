@@ -174,7 +174,7 @@ fn captures(path: &Path) {
 }
 
 /// A build goes through the gate against itself. One that sends the same section in another layout
-/// does not, and the section is named; nor does one that is held against what is on record.
+/// does not, and the section is named; nor does one that is compared with what is on record.
 fn gate(path: &Path) {
     let folder = tempfile::tempdir().unwrap();
     let changed = folder.path().join("changed");

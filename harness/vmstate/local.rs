@@ -126,7 +126,7 @@ pub const COMPARED: &str = "compared";
 /// | CPU hotplug state | devs | 1 | one possible CPU without `-smp` |
 /// | ahci | dev | 6 | the ports of ich9-ahci, every release |
 ///
-/// Ports, slots and interrupters of xhci-core hang on properties, the counts of virtio-mem and sdhci
+/// Ports, slots and interrupters of xhci-core depend on properties, the counts of virtio-mem and sdhci
 /// on more: none is here.
 #[must_use]
 pub fn count(vmsd: &str, field: &str) -> Option<u32> {

@@ -34,7 +34,7 @@ pub struct Tables {
     /// Descriptions by key.
     pub vmsd: BTreeMap<Key, Vmsd>,
     /// What the source of these tables says that nothing here knows the meaning of, by the place
-    /// where it says so: `vmstate_x`, `vmstate_x, field 3 (name)`. What hangs on it is
+    /// where it says so: `vmstate_x`, `vmstate_x, field 3 (name)`. What depends on it is
     /// [`Kind::Unknown`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub more: BTreeMap<String, BTreeMap<String, serde_json::Value>>,

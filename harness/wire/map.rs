@@ -296,7 +296,7 @@ impl<'d> Map<'d> {
         self.note_as(self.identity(item.canonical), item, offset, len);
     }
 
-    /// Notes elements of an array of structs as one item, whose identity hangs on `layout`, too.
+    /// Notes elements of an array of structs as one item, whose identity depends on `layout`, too.
     pub fn note_run(&mut self, item: Item<'d, '_>, layout: u64, offset: u64, len: u64) {
         let identity = hash(self.identity(item.canonical), &layout.to_be_bytes());
         self.note_as(identity, Item { join: true, ..item }, offset, len);

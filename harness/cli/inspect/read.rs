@@ -203,7 +203,7 @@ pub(super) fn concluded(
 const GUESSES: &str = "where the opaque sections end is a guess, by what follows them: the stream \
      has no description of itself that can be used; --as names a release that reads it";
 
-/// The header alone: what is no stream is told before anything is printed.
+/// Checks the header alone: what is no stream is an error before anything is printed.
 pub(super) fn check_header(source: &Source) -> Result<(), CliError> {
     let mut head = source.reader();
     let mut reader = Reader::new(&mut head, &Feed::Bulk);

@@ -52,7 +52,7 @@ fn unchanged_streams_are_read_as_it_says() {
 
 /// In a stream without footers, behind a change: a section that is sent as of an older version than its
 /// fields are must part from what was written where the descriptions say. A decoder that reads it all the same
-/// is told apart, although nothing in the protocol does.
+/// is noticed, although nothing in the protocol does.
 #[test]
 fn a_fault_behind_a_change_is_seen_without_footers() {
     let (mut held, mut seen) = (0, 0);

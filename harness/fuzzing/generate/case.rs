@@ -120,7 +120,7 @@ impl Decoders<'_> {
         Ok(())
     }
 
-    /// Loads what is true by each of the rules, and holds the outcome against it.
+    /// Loads what is true by each of the rules, and compares the outcome with it.
     ///
     /// # Errors
     /// A reproducer in words.

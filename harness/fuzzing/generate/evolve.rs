@@ -241,7 +241,7 @@ fn move_subsection(
     }
 }
 
-/// Makes the presence of a field hang on the machine: there in the source, or only in the
+/// Makes the presence of a field depend on the machine: there in the source, or only in the
 /// destination.
 fn gate(
     source: &mut Side,

@@ -13,7 +13,7 @@ use crate::trace::{Verdict, compare, verdict};
 use crate::vmstate::flow::SUBSECTION;
 use crate::wire::Feed;
 
-/// How far a look-ahead reaches: what is read there can hang on bytes so far behind it.
+/// How far a look-ahead reaches: what is read there can depend on bytes so far behind it.
 const LOOK_AHEAD: u64 = 2 + 255;
 /// One in so many streams is a whole one.
 const WHOLE: usize = 64;

@@ -117,7 +117,7 @@ impl Drift {
     }
 }
 
-/// One change with its verdict: what a replay on a real binary is held against.
+/// One change with its verdict: what a replay on a real binary is compared with.
 #[derive(Debug, Clone)]
 pub struct Case {
     /// Name of the section.

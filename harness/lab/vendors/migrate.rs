@@ -75,7 +75,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// The features that the answer hangs on.
+    /// The features that the answer depends on.
     #[must_use]
     pub fn features(&self) -> &[Feature] {
         match self {

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::stream::Loaded;
 
-/// Kinds of values that are told apart.
+/// Kinds of values that are distinguished.
 fn kind(bytes: &[u8]) -> u8 {
     let same = |value: u8| bytes.iter().all(|byte| *byte == value);
     match bytes.first() {

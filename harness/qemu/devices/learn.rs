@@ -24,7 +24,7 @@ const DESCRIBED: Generation = Generation::new(2, 4);
 /// Devices with changed properties in one machine, at most.
 const RACK: usize = 100;
 
-/// What a binary told of its devices.
+/// What a binary says about its devices.
 #[derive(Debug, Clone, Default)]
 pub struct Learnt {
     /// Every device type: empty if it was recorded, else why it was not.
@@ -84,7 +84,7 @@ pub fn learn(
             }
             hints.insert(*placing, one.hints);
         }
-        // What has no path in a machine with others is told apart in a machine of its own, of each
+        // What has no path in a machine with others is identified in a machine of its own, of each
         // chipset, as one may have on board what the other has not. How several of its type are
         // numbered, a machine with two shows.
         let pathless = types.iter().filter(|t| good.contains(&t.name) && on_board(t));

@@ -170,7 +170,7 @@ impl Reported<'_> {
     }
 }
 
-/// Whether a presence hook hangs on the local machine as far as is known, so that what was seen
+/// Whether a presence hook depends on the local machine as far as is known, so that what was seen
 /// there decides.
 fn is_open(exists: &Presence) -> bool {
     match exists {

@@ -1,7 +1,7 @@
 //! Machines with many devices, recorded from a stock binary, as the entries of a catalogue.
 //!
-//! Their traces and streams tell of descriptions as those of any scenario do. Which section is whose
-//! is told by its path; one without a path by its description, which a dump gives for each class.
+//! Their traces and streams show descriptions as those of any scenario do. Whose a section is follows from
+//! its path, or, where it has none, from its description, which a dump gives for each class.
 
 mod catalogue_builder;
 mod recorded;

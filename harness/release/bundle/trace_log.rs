@@ -64,7 +64,7 @@ pub struct FieldLoad {
     /// How many elements it had.
     pub count: Option<u32>,
     /// The vmsds entered for its elements, in order. Most arrays have elements that are all loaded
-    /// alike, a thousand queues for one: those share what is told of them.
+    /// alike, a thousand queues for one: those share what is known of them.
     pub loads: Vec<Arc<Load>>,
 }
 

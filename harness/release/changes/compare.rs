@@ -354,7 +354,7 @@ impl Comparison<'_, '_> {
     }
 
     /// Bytes that one side leaves unused, at the beginning of a gap. Returns how many fields of
-    /// either side are told of.
+    /// either side are reported.
     fn unused(&mut self, a: &[&Leaf<'_>], b: &[&Leaf<'_>]) -> (usize, usize) {
         let (mut i, mut j) = (0, 0);
         while let (Some(one), Some(other)) = (a.get(i), b.get(j)) {

@@ -36,7 +36,7 @@ pub struct Section {
     pub body: Option<Rc<Node>>,
     /// That loader.
     pub by_hand: Option<String>,
-    /// Version and lowest version, where they are told beside the description.
+    /// Version and lowest version, where they are given beside the description.
     pub versions: Option<[u32; 2]>,
 }
 

@@ -53,7 +53,7 @@ pub fn plain<'s>(
     entries.max_by_key(score)
 }
 
-/// The section of a processor. Which system registers it sends hangs on its model, and on what of the
+/// The section of a processor. Which system registers it sends depends on its model, and on what of the
 /// board is in it (interrupt controller, security, virtualisation): they are in no description.
 const PROCESSOR: &str = "cpu";
 /// How the option begins that chooses the model.
@@ -134,11 +134,11 @@ fn likeness(layouts: &Layouts, tables: &Tables, entry: &Entry, query: &SectionQu
     }
     score += 500 * i64::from(layouts.catalogue.is_on(entry, query.machine));
     // A board numbers its sections alike each time; which number a device's has where none has a path
-    // hangs on what else is in the machine, and tells less than the length.
+    // depends on what else is in the machine, and tells less than the length.
     let numbered = if entry.device.is_empty() { 200 } else { 50 };
     score += numbered * i64::from(entry.instance_id == query.sent.instance_id);
     score += 100 * i64::from(as_long);
-    // A changed property is in what was sent; here are the defaults that it is held against, on
+    // A changed property is in what was sent; here are the defaults that it is compared with, on
     // this machine type. One was seen changed on a single one.
     score += 4000 * i64::from(entry.varied.is_empty());
     if entry.has_path {

@@ -93,7 +93,7 @@ impl Machine {
     /// Looks through a stream.
     ///
     /// # Errors
-    /// The source's. A stream that ends early, or is none, is told in [`Machine::stopped`].
+    /// The source's. A stream that ends early, or is none, is reported in [`Machine::stopped`].
     pub fn of(source: &mut (impl Read + Seek)) -> io::Result<Self> {
         let json = described::find(source)?;
         source.seek(SeekFrom::Start(0))?;

@@ -22,7 +22,7 @@ pub(super) struct Recorded {
 }
 
 /// Reads the recorded payloads. `of` has the layouts under which they were recorded, and no local values
-/// that a payload could be held against.
+/// that a payload could be compared with.
 pub(super) fn recorded(chosen: &[Choice], of: &Destination) -> Recorded {
     let mut out = Recorded::default();
     for (index, chosen) in chosen.iter().enumerate() {

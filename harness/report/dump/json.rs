@@ -38,7 +38,7 @@ pub(super) fn item(
     out.write_all(b"}")
 }
 
-/// How the bytes of an item are told.
+/// How the bytes of an item are shown.
 enum Form {
     /// Not at all: contents of memory and disks, and the description, which tells of the rest.
     None,

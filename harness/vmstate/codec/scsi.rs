@@ -5,7 +5,7 @@
 //! i8 1 or 2, command block (16), be32 tag, be32 lun, what the host adapter adds, what the device adds
 //! ```
 //!
-//! What the host adapter adds hangs on its type, which is not in the section.
+//! What the host adapter adds depends on its type, which is not in the section.
 
 use super::super::flow::{Flow, Name};
 use super::super::progress::Walk;

@@ -8,7 +8,7 @@ use crate::vmstate::guest::Guest;
 use crate::wire::map::Item;
 use crate::wire::{Error, Fault, Kind, Map, Reader, Result, planted};
 
-/// Absent fields, and ignored refusals, that are told apart in a report.
+/// Absent fields, and ignored refusals, that are distinguished in a report.
 const MAX_ABSENT: usize = 256;
 
 /// Loading.
@@ -30,7 +30,7 @@ pub struct Loader<'s, 'd> {
     pub ignored: Vec<Box<Error>>,
     /// Fields and elements that the walk has come by.
     pub steps: u64,
-    /// Whether nobody wants to read paths: absent fields are told without.
+    /// Whether nobody wants to read paths: absent fields are reported without.
     pub terse: bool,
     /// Whether nobody wants to see the fields of the elements of an array of structs, where all have
     /// the same layout: the array is one item, whose identity is that of its name and layout. Of two

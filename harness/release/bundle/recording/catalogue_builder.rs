@@ -15,7 +15,7 @@ use crate::vmstate::Local;
 use crate::vmstate::schema::{Body, Handler, Handlers};
 use crate::wire::{Feed, Span};
 
-/// Everything by which two sections of one device are told apart: what [`Entry`] says but its
+/// Everything by which two sections of one device are distinguished: what [`Entry`] says but its
 /// machine types and its payload, and what a loader compares.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Looks {

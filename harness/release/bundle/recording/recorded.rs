@@ -50,7 +50,7 @@ pub struct RecordedDevice {
     pub varied: String,
 }
 
-/// What a binary told of all its devices.
+/// What a binary says about all its devices.
 #[derive(Debug, Clone, Default)]
 pub struct BinaryReport {
     /// The binary, in words.

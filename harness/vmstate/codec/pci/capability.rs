@@ -3,7 +3,7 @@
 //!
 //! Known from loads by 7.2.22, 10.0.13 and 11.1.3 of spaces in which one byte was turned over: a
 //! binary that refuses says which bits it compares there (`get_pci_config_device`). Their answers
-//! are in `compared.txt`, and a test holds these rules against them.
+//! are in `compared.txt`, and a test compares these rules with them.
 
 use super::space::{Mask, byte, capabilities, set};
 use crate::dialect::Version;

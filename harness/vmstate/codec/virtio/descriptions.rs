@@ -86,7 +86,7 @@ mod tests {
     use super::super::tables::{VIRTIO, key};
     use super::*;
 
-    /// For a person to hold against codecs 3.2 and 3.3.
+    /// For a person to compare with codecs 3.2 and 3.3.
     #[test]
     fn descriptions_are_as_reviewed() {
         let mut text = String::new();
