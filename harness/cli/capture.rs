@@ -52,8 +52,8 @@ pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let mut captured = Vec::new();
     let mut text = String::new();
     let mut wanted = Vec::new();
-    super::input::listed(&config, &args.scenario)?;
-    super::input::has_machines(&binary, &listed)?;
+    super::input::check_scenarios(&config, &args.scenario)?;
+    super::input::check_machines(&binary, &listed)?;
     let named = |s: &&Scenario| args.scenario.is_empty() || args.scenario.contains(&s.name);
     for scenario in config.scenarios.iter().filter(named).filter(|s| fits_binary(&binary, s)) {
         if let Some(reason) = lacks(&binary, scenario) {

@@ -89,8 +89,8 @@ pub(super) fn run(args: &Args) -> Result<Output, CliError> {
         Build { name: &old_name, binary: old.as_ref() },
         Build { name: &new_name, binary: Some(&new) },
     ];
-    super::input::listed(&config, &args.scenario)?;
-    super::input::has_machines(&new, &args.machine)?;
+    super::input::check_scenarios(&config, &args.scenario)?;
+    super::input::check_machines(&new, &args.machine)?;
     let scenarios = scenarios(args, &config.scenarios);
     let (wanted, notes) = wanted(builds, library.fixtures(), &scenarios, &args.machine);
     if wanted.is_empty() {

@@ -79,7 +79,7 @@ impl StartOptions {
 
 /// An error for a scenario that is not listed.
 #[cfg(unix)]
-pub(super) fn listed(config: &Config, scenarios: &[String]) -> Result<(), CliError> {
+pub(super) fn check_scenarios(config: &Config, scenarios: &[String]) -> Result<(), CliError> {
     let known: Vec<&str> = config.scenarios.iter().map(|s| s.name.as_str()).collect();
     match scenarios.iter().find(|name| !known.contains(&name.as_str())) {
         None => Ok(()),
@@ -93,7 +93,7 @@ pub(super) fn listed(config: &Config, scenarios: &[String]) -> Result<(), CliErr
 
 /// An error for a machine type that a binary does not have.
 #[cfg(unix)]
-pub(super) fn has_machines(
+pub(super) fn check_machines(
     binary: &crate::qemu::Binary,
     machines: &[String],
 ) -> Result<(), CliError> {

@@ -102,7 +102,7 @@ impl<'t> Reader<'t> {
             let (entry, raw) = (self.entry(entry), entry.get_ref());
             entry.name("release", &raw.name, numbered.iter().map(|(_, r)| &r.name))?;
             let number: Version = raw.name.parse().map_err(entry.value("name"))?;
-            entry.stated([("about", &raw.about)])?;
+            entry.require_text([("about", &raw.about)])?;
             numbered.push((number, Release { name: raw.name.clone(), about: raw.about.clone() }));
         }
         numbered.sort_by_key(|(number, _)| *number);
@@ -118,7 +118,7 @@ impl<'t> Reader<'t> {
         for entry in raw {
             let (entry, raw) = (self.entry(entry), entry.get_ref());
             entry.name("machine type", &raw.name, machines.iter().map(|m| &m.name))?;
-            let releases = entry.having(raw.releases.as_deref(), names)?;
+            let releases = entry.releases(raw.releases.as_deref(), names)?;
             let equals = equal(entry, raw)?;
             machines.push(Machine { name: raw.name.clone(), releases, equals });
         }
@@ -149,7 +149,7 @@ impl<'t> Reader<'t> {
         for entry in raw {
             let (entry, raw) = (self.entry(entry), entry.get_ref());
             entry.name("scenario", &raw.name, scenarios.iter().map(|s| &s.name))?;
-            entry.stated([("about", &raw.about)])?;
+            entry.require_text([("about", &raw.about)])?;
             scenarios.push(Scenario {
                 name: raw.name.clone(),
                 about: raw.about.clone(),
@@ -157,7 +157,7 @@ impl<'t> Reader<'t> {
                 arguments: raw.arguments.clone(),
                 chipsets: entry.chipsets(raw.chipset.as_ref())?,
                 exercises: raw.exercises.clone().unwrap_or_default(),
-                releases: entry.having(raw.releases.as_deref(), names)?,
+                releases: entry.releases(raw.releases.as_deref(), names)?,
             });
         }
         Ok(scenarios)
@@ -173,7 +173,7 @@ fn equal(entry: Entry<'_>, raw: &schema::Machine) -> Result<Option<Equal>, Confi
         };
     };
     let differs = raw.differs.clone().unwrap_or_default();
-    entry.stated([("differs", &differs)])?;
+    entry.require_text([("differs", &differs)])?;
     Ok(Some(Equal { machine: machine.clone(), differs }))
 }
 
@@ -197,7 +197,7 @@ fn policy(entry: Entry<'_>, raw: &schema::Policy) -> Result<Policy, ConfigError>
 }
 
 fn known(entry: Entry<'_>, raw: &schema::Known, all: &KnownNames) -> Result<Known, ConfigError> {
-    entry.stated([("reason", &raw.reason), ("reference", &raw.reference)])?;
+    entry.require_text([("reason", &raw.reason), ("reference", &raw.reference)])?;
     let feeds = raw.feeds.iter().flatten().map(|feed| feed.parse().map_err(entry.value("feeds")));
     let feeds: Vec<_> = feeds.collect::<Result<_, _>>()?;
     if raw.feeds.is_some() && feeds.is_empty() {
@@ -222,7 +222,7 @@ fn known_device(
     raw: &schema::KnownDevice,
     all: &KnownNames,
 ) -> Result<KnownDevice, ConfigError> {
-    entry.stated([("reason", &raw.reason), ("reference", &raw.reference)])?;
+    entry.require_text([("reason", &raw.reason), ("reference", &raw.reference)])?;
     if raw.devices.is_empty() {
         return Err(entry.at(Problem::Empty("devices")));
     }
@@ -242,7 +242,7 @@ fn runtime(
     raw: &schema::Runtime,
     all: &KnownNames,
 ) -> Result<Runtime, ConfigError> {
-    entry.stated([("reason", &raw.reason), ("message", &raw.message)])?;
+    entry.require_text([("reason", &raw.reason), ("message", &raw.message)])?;
     Ok(Runtime {
         selection: entry.selection(
             (&raw.source, &raw.destination),
@@ -260,7 +260,7 @@ fn mutation(
     raw: &schema::Mutation,
     all: &KnownNames,
 ) -> Result<Mutation, ConfigError> {
-    entry.stated([("reason", &raw.reason), ("what", &raw.what)])?;
+    entry.require_text([("reason", &raw.reason), ("what", &raw.what)])?;
     Ok(Mutation {
         selection: entry.selection(
             (&raw.source, &raw.destination),
@@ -279,7 +279,7 @@ fn finding(
     raw: &schema::Finding,
     all: &KnownNames,
 ) -> Result<Finding, ConfigError> {
-    entry.stated([("machine", &raw.machine), ("what", &raw.what)])?;
+    entry.require_text([("machine", &raw.machine), ("what", &raw.what)])?;
     let release = from_ref(&raw.release);
     entry.names(("release", "release"), Some(release), &all.releases)?;
     let named = Some(raw.scenarios.as_slice());

@@ -16,7 +16,7 @@
 //! | [`compare`] | two descriptions, and what breaks |
 //! | `leaf` | two fields, and how much one looks like the other |
 //! | [`gates`] | on which machine types a hook let a field through |
-//! | [`what`] | the changes, in sentences |
+//! | [`kind`] | the kinds of changes, in sentences |
 
 pub mod align;
 pub mod compare;

@@ -142,10 +142,10 @@ pub fn leaf<'d, F: Flow<'d>>(
 /// x87 registers: mantissa and sign with exponent. From 2.10 on a description of its own.
 fn fpregs<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>, count: u64) -> Result<()> {
     for i in 0..u32::try_from(count).unwrap_or(u32::MAX) {
-        walk.flow.map().enter(name.shown, name.canonical, Some(i));
+        walk.flow.map_mut().enter(name.shown, name.canonical, Some(i));
         walk.flow.scalars(Name::plain("tmp_mant", "uint64"), 8, 1)?;
         walk.flow.scalars(Name::plain("tmp_exp", "uint16"), 2, 1)?;
-        walk.flow.map().leave();
+        walk.flow.map_mut().leave();
     }
     Ok(())
 }

@@ -74,7 +74,7 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
 
     /// The local value of item `name` of the current node, if known.
     pub fn local_value(&mut self, name: &str) -> Option<u64> {
-        let identity = self.flow.map().identity(name);
+        let identity = self.flow.map_mut().identity(name);
         self.context.local.scalar(identity)
     }
 
@@ -90,12 +90,13 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     /// # Errors
     /// Whatever is not a refusal.
     pub fn ignoring_refusal(&mut self, part: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        let (position, values, depth) = (self.flow.map().position(), self.values.len(), self.depth);
+        let (position, values, depth) =
+            (self.flow.map_mut().position(), self.values.len(), self.depth);
         let (owner, parent) = (self.owner, self.parent);
         match part(self) {
             Err(e) if e.kind.is_refusal() => {
                 self.flow.ignored(e);
-                self.flow.map().resume(position);
+                self.flow.map_mut().resume(position);
                 self.values.truncate(values);
                 self.depth = depth;
                 (self.owner, self.parent) = (owner, parent);

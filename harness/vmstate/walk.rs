@@ -67,11 +67,11 @@ impl<'d, F: Flow<'d>> Engine for Walk<'d, '_, F> {
                 true => version.min(most),
                 false => version,
             };
-            self.flow.map().enter(name, name, None);
+            self.flow.map_mut().enter(name, name, None);
             let outer = self.owner.replace((vmsd, base));
             self.vmsd(subsection, version)?;
             self.owner = outer;
-            self.flow.map().leave();
+            self.flow.map_mut().leave();
         }
         if self.flow.loads() {
             let at = self.flow.offset();
@@ -80,7 +80,7 @@ impl<'d, F: Flow<'d>> Engine for Walk<'d, '_, F> {
             let context = check::CheckContext {
                 release: self.context.release,
                 local: known,
-                scalar: &|name| known.scalar(flow.made().identity(name)),
+                scalar: &|name| known.scalar(flow.map().identity(name)),
                 guest: &|address| flow.guest_byte(address),
             };
             let outcome = check::post_load(vmsd, values, &mut self.checks, &context);
@@ -324,10 +324,10 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
         version: Option<u32>,
     ) -> Result<()> {
         let own = self.context.set.get(vmsd).map_or(0, |v| v.version_id);
-        self.flow.map().enter(&field.name, &field.canonical, index);
+        self.flow.map_mut().enter(&field.name, &field.canonical, index);
         let version = version.filter(|_| !planted(Fault::FieldVersionIgnored));
         self.vmsd(vmsd, version.unwrap_or(own))?;
-        self.flow.map().leave();
+        self.flow.map_mut().leave();
         Ok(())
     }
 }

@@ -48,7 +48,7 @@ impl<'t> Entry<'t> {
     }
 
     /// That texts say something, in this order.
-    pub(super) fn stated<const N: usize>(
+    pub(super) fn require_text<const N: usize>(
         self,
         texts: [(&'static str, &str); N],
     ) -> Result<(), ConfigError> {
@@ -65,7 +65,7 @@ impl<'t> Entry<'t> {
         name: &str,
         mut before: impl Iterator<Item = &'n String>,
     ) -> Result<(), ConfigError> {
-        self.stated([("name", name)])?;
+        self.require_text([("name", name)])?;
         match before.any(|other| other == name) {
             true => Err(self.at(Problem::Duplicate { what, name: name.to_owned() })),
             false => Ok(()),
@@ -93,7 +93,7 @@ impl<'t> Entry<'t> {
     }
 
     /// Releases that have what the entry is about: all, if it does not say.
-    pub(super) fn having(
+    pub(super) fn releases(
         self,
         range: Option<&str>,
         all: &[String],

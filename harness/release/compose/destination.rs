@@ -7,7 +7,8 @@ use super::choose::SectionQuery;
 use super::composed::{BuildTables, Choice, Composed};
 use super::find::Lacking;
 use super::find::{
-    board_has, find, first, lacks_device, lacks_machine, registers_otherwise, with_twin,
+    board_has, find, first_instance, lacks_device, lacks_machine, registers_other_sections,
+    with_twin,
 };
 use super::layouts::LayoutCache;
 use super::machine::{Machine, SentSection};
@@ -85,7 +86,7 @@ pub fn destination(
                 }
             }
         }
-        if found.is_none() && registers_otherwise(sender.as_ref(), catalogue.as_deref()) {
+        if found.is_none() && registers_other_sections(sender.as_ref(), catalogue.as_deref()) {
             // Its device registers no section of this name: none is found.
             let what = format!("{release} registers no section {}", sent.name());
             parts.nobody(sent, what);
@@ -113,8 +114,8 @@ pub fn destination(
             parts.assumptions.push(what);
         }
         // Releases may count from another number; from there on they count alike.
-        let base = before.map_or(0, |before| first(sender.as_ref(), before));
-        let own_base = first(Some(&(entry.clone(), layouts.clone())), &entry);
+        let base = before.map_or(0, |before| first_instance(sender.as_ref(), before));
+        let own_base = first_instance(Some(&(entry.clone(), layouts.clone())), &entry);
         let further = sent.instance_id.wrapping_sub(base);
         let again = further > 0 || parts.own.iter().any(|h| h.idstr == idstr);
         let alike = layouts.catalogue.alike.get(&entry.section).filter(|_| again);

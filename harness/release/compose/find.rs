@@ -111,7 +111,10 @@ const HEAD: u64 = 64;
 
 /// Whether a release has the device type that a section is of, catalogued with sections of other
 /// names than this one's.
-pub(super) fn registers_otherwise(from: Option<&FoundEntry>, catalogue: Option<&Layouts>) -> bool {
+pub(super) fn registers_other_sections(
+    from: Option<&FoundEntry>,
+    catalogue: Option<&Layouts>,
+) -> bool {
     let device = device_of(from);
     let entries = catalogue.iter().flat_map(|layouts| &layouts.catalogue.entries);
     !device.is_empty() && entries.into_iter().any(|entry| entry.device == device)
@@ -135,7 +138,7 @@ pub(super) fn board_has(
 }
 
 /// The lowest instance that a release registers of a section.
-pub(super) fn first(from: Option<&FoundEntry>, entry: &Entry) -> u32 {
+pub(super) fn first_instance(from: Option<&FoundEntry>, entry: &Entry) -> u32 {
     let entries = from.into_iter().flat_map(|(_, layouts)| &layouts.catalogue.entries);
     let same = entries.filter(|e| e.section == entry.section && e.device == entry.device);
     same.map(|e| e.instance_id).min().unwrap_or(entry.instance_id)

@@ -39,7 +39,7 @@ pub struct Machine {
     pub described: bool,
     /// Its description.
     pub description: Option<Description>,
-    /// The same as descriptions and handlers; see [`described_tables`](described::brought).
+    /// The same as descriptions and handlers; see [`described_tables`](described::described_tables).
     pub described_tables: (Tables, Vec<Handler>),
     /// The stream without pages that make no difference.
     pub condensed: Condensed,

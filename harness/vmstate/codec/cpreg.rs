@@ -21,7 +21,7 @@ pub fn list<'d, F: Flow<'d>>(
     name: Name<'d>,
     count: u64,
 ) -> Result<u64> {
-    let identity = walk.flow.map().identity(name.canonical);
+    let identity = walk.flow.map_mut().identity(name.canonical);
     let mut received = Vec::new();
     let value = walk.flow.numbers(name, 8, count, &mut |number| {
         if received.len() < MOST {
@@ -44,7 +44,7 @@ pub fn special<'d, F: Flow<'d>>(
     width: u32,
     count: u64,
 ) -> Result<u64> {
-    let identity = walk.flow.map().identity(name.canonical);
+    let identity = walk.flow.map_mut().identity(name.canonical);
     let mut at = 0;
     let mut version = None;
     let value = walk.flow.numbers(name, width, count, &mut |number| {

@@ -69,7 +69,7 @@ pub fn config<'d, F: Flow<'d>>(
     let Some(received) = space.get_mut(..len) else { return Ok(0) };
     walk.flow.buffer(name, received)?;
     let mut item = |name: &str| {
-        let identity = walk.flow.map().identity(name);
+        let identity = walk.flow.map_mut().identity(name);
         walk.context.local.bytes(identity)
     };
     let (local, rest) = (item(name.canonical), item(EXTENDED));

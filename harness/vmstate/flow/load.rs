@@ -135,11 +135,11 @@ fn find<'d>(owner: &'d Vmsd, name: &[u8]) -> Option<(&'d str, usize)> {
 }
 
 impl<'d> Flow<'d> for Loader<'_, 'd> {
-    fn map(&mut self) -> &mut Map<'d> {
+    fn map_mut(&mut self) -> &mut Map<'d> {
         &mut self.map
     }
 
-    fn made(&self) -> &Map<'d> {
+    fn map(&self) -> &Map<'d> {
         &self.map
     }
 

@@ -72,11 +72,11 @@ impl<'v, 'd, V: Values> Saver<'v, 'd, V> {
 }
 
 impl<'d, V: Values> Flow<'d> for Saver<'_, 'd, V> {
-    fn map(&mut self) -> &mut Map<'d> {
+    fn map_mut(&mut self) -> &mut Map<'d> {
         &mut self.map
     }
 
-    fn made(&self) -> &Map<'d> {
+    fn map(&self) -> &Map<'d> {
         &self.map
     }
 

@@ -47,12 +47,12 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
             if done == count {
                 break;
             }
-            let (at, mark) = (self.flow.offset(), self.flow.map().mark());
+            let (at, mark) = (self.flow.offset(), self.flow.map_mut().mark());
             self.step(field)?;
             self.nested(field, Some(u32::try_from(done).unwrap_or(u32::MAX)), vmsd, None)?;
             self.flow.after_element()?;
             if self.flow.offset() == at + layout.size as u64 {
-                self.flow.map().fold(mark, name.item(0), layout.hash, at, layout.size as u64);
+                self.flow.map_mut().fold(mark, name.item(0), layout.hash, at, layout.size as u64);
             }
             done += 1;
         }

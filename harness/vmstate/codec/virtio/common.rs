@@ -139,7 +139,7 @@ fn config<'d, F: Flow<'d>>(
     common: &mut Common,
     status: u64,
 ) -> Result<()> {
-    let identity = walk.flow.map().identity("config");
+    let identity = walk.flow.map_mut().identity("config");
     let local = walk.context.local.bytes(identity);
     let len = scalar(walk, "config_len", 4)?;
     let name = Name::plain("config", COMPARED);

@@ -22,7 +22,7 @@ pub enum Transport {
 
 /// The transport of the section that is walked.
 pub fn of<'d, F: Flow<'d>>(walk: &Walk<'d, '_, F>) -> Transport {
-    by_path(walk.flow.made().section(), walk.context.release, walk.context.machine)
+    by_path(walk.flow.map().section(), walk.context.release, walk.context.machine)
 }
 
 /// The transport that the name of a section tells.
