@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::input::{Input, machine_type};
-use super::running::Running;
+use super::running::RunOptions;
 use super::{CliError, Output};
 use crate::matrix::config::Finding;
 use crate::matrix::{Filter, Plan};
@@ -58,7 +58,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "devices")]
     no_devices: bool,
     #[command(flatten)]
-    running: Running,
+    running: RunOptions,
 }
 
 /// Runs the verb.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::input::Input;
-use super::running::Running;
+use super::running::RunOptions;
 use super::verify::known;
 use super::{CliError, Output};
 use crate::qemu::campaign::folder::{Folder, Session};
@@ -54,7 +54,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
     #[command(flatten)]
-    running: Running,
+    running: RunOptions,
     /// Loads spent on making a stream as small as it can be
     #[arg(long, value_name = "N", default_value_t = 100)]
     shrink: usize,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::input::{Input, machine_type};
-use super::running::Running;
+use super::running::RunOptions;
 use super::{CliError, Output};
 use crate::matrix::config::Scenario;
 use crate::qemu::capture::all;
@@ -37,7 +37,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
     #[command(flatten)]
-    running: Running,
+    running: RunOptions,
 }
 
 /// Runs the verb.

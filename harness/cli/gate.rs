@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::input::Input;
-use super::running::Running;
+use super::running::RunOptions;
 use super::{CliError, Output};
 use crate::dialect::machine::X86_64;
 use crate::matrix::config::Scenario;
@@ -61,7 +61,7 @@ pub(super) struct Args {
     #[arg(last = true, value_name = "ARGUMENTS")]
     arguments: Vec<String>,
     #[command(flatten)]
-    running: Running,
+    running: RunOptions,
     #[command(flatten)]
     input: Input,
     /// How it is told

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::input::{Input, corpus_of, machine_type};
-use super::running::Running;
+use super::running::RunOptions;
 use super::verify::{known, with_progress};
 use super::{CliError, Output};
 use crate::qemu::observe::{observations, record};
@@ -35,7 +35,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
     #[command(flatten)]
-    running: Running,
+    running: RunOptions,
 }
 
 /// Runs the verb.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::input::{Input, machine_type};
 use super::machines;
-use super::running::Running;
+use super::running::RunOptions;
 use super::source::StreamOptions;
 use super::{CliError, Output};
 use crate::matrix::Config;
@@ -84,7 +84,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     seed: u64,
     #[command(flatten)]
-    running: Running,
+    running: RunOptions,
     /// Where a bundle is written of every stream that is not agreed on
     #[arg(long, value_name = "FOLDER", default_value = "disagreements")]
     keep: PathBuf,
@@ -156,7 +156,7 @@ fn given(path: &Path, opened: &StreamOptions) -> Result<Stream, CliError> {
 /// The binaries, and which releases of the corpus they are.
 pub(super) fn known(
     library: &Library,
-    running: &Running,
+    running: &RunOptions,
     paths: &[PathBuf],
     named: Option<&str>,
 ) -> Result<Vec<KnownBinary>, CliError> {
@@ -186,7 +186,7 @@ pub(super) fn known(
 pub(super) fn with_progress(
     library: &Library,
     all: &[Case<'_>],
-    running: &Running,
+    running: &RunOptions,
     shrink: usize,
 ) -> Result<Vec<Verified>, QemuError> {
     let (jobs, limit) = (running.jobs(), running.limit());

@@ -69,7 +69,7 @@ fn cell(((source, destination), pair): (Two<'_>, Pair)) -> Option<ObservedCell> 
 
 /// What recording came to.
 #[derive(Debug, Default)]
-pub struct Recorded {
+pub struct RecordedOutcomes {
     /// Files that were written, as paths in the corpus.
     pub written: Vec<String>,
     /// Pairs that were on record already with the same outcome.
@@ -82,11 +82,11 @@ pub struct Recorded {
 ///
 /// # Errors
 /// A corpus that cannot be read or written.
-pub fn record(folder: &Path, new: Vec<Observed>) -> Result<Recorded, QemuError> {
+pub fn record(folder: &Path, new: Vec<Observed>) -> Result<RecordedOutcomes, QemuError> {
     let locked = LockedFolder::lock(folder, "observe")?;
     let known = Corpus::open(folder)?.observed()?;
     let mut changes = Vec::new();
-    let mut recorded = Recorded::default();
+    let mut recorded = RecordedOutcomes::default();
     for group in new {
         let old =
             known.iter().find(|o| (&o.machine, &o.scenario) == (&group.machine, &group.scenario));

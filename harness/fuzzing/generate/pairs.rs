@@ -51,7 +51,7 @@ impl Pair {
     }
 }
 
-/// One that is kept; none where the choices come to nothing.
+/// One pair in the cache; none where the choices come to nothing.
 #[derive(Debug)]
 struct Entry {
     pair: Option<Box<Pair>>,
@@ -59,15 +59,15 @@ struct Entry {
     again: bool,
 }
 
-/// What is kept.
+/// Pairs that were made.
 #[derive(Debug, Default)]
-struct Kept {
+struct Cache {
     pairs: HashMap<Vec<u8>, Entry>,
     /// Of the pair that is asked for.
     key: Vec<u8>,
 }
 
-impl Kept {
+impl Cache {
     fn get(&mut self, shape: &[u8], often: u8) -> Option<&mut Pair> {
         self.key.clear();
         self.key.push(often);
@@ -95,10 +95,10 @@ impl Kept {
 }
 
 thread_local! {
-    static KEPT: RefCell<Kept> = RefCell::default();
+    static CACHE: RefCell<Cache> = RefCell::default();
 }
 
 /// Runs `body` on the pair that these choices make; see `Pair::make`.
 pub fn with<T>(shape: &[u8], often: u8, body: impl FnOnce(Option<&mut Pair>) -> T) -> T {
-    KEPT.with_borrow_mut(|kept| body(kept.get(shape, often)))
+    CACHE.with_borrow_mut(|cache| body(cache.get(shape, often)))
 }

@@ -76,9 +76,9 @@ mod tests {
     use crate::lab::designs::{chunks::Chunks, footer::Footer, linear::Linear};
 
     /// A design that says of itself more than is true.
-    struct Boaster(&'static dyn Design);
+    struct FalseClaims(&'static dyn Design);
 
-    impl Promises for Boaster {
+    impl Promises for FalseClaims {
         fn name(&self) -> &'static str {
             "a boaster"
         }
@@ -90,7 +90,7 @@ mod tests {
         }
     }
 
-    impl Design for Boaster {
+    impl Design for FalseClaims {
         fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {
             self.0.encode(from, states)
         }
@@ -110,7 +110,7 @@ mod tests {
         let found = (0..2000).find_map(|turn| {
             let mut rng = Rng::reading(&smoke::input(1, turn));
             let case = evolve::made(&mut rng);
-            check(&Boaster(design), &case, rng, &mut Counts::default()).err()
+            check(&FalseClaims(design), &case, rng, &mut Counts::default()).err()
         });
         let failure = found.expect("a failure").to_string();
         assert!(failure.contains(says), "{failure}");

@@ -11,7 +11,7 @@ use super::super::binary::Binary;
 use super::board::Placing;
 use super::board::{self, BOARDS, Board};
 use super::rack::{Filled, Rack, on_board};
-use super::trial::{Bench, Hints, Hung, Recorded};
+use super::trial::{Bench, Hints, Hung, RecordedMachine};
 use super::types::{self, DeviceType};
 use super::vary::variants;
 use crate::dialect::Generation;
@@ -318,7 +318,7 @@ fn options(board: &Board) -> Vec<String> {
     board.needed.iter().chain(board.common).map(|option| (*option).to_owned()).collect()
 }
 
-fn recording(machine: &str, placing: Placing, recorded: Recorded) -> Recording {
+fn recording(machine: &str, placing: Placing, recorded: RecordedMachine) -> Recording {
     let devices = recorded.devices.into_iter().map(|plugged| RecordedDevice {
         device: plugged.device,
         path: plugged.path,

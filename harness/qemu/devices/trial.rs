@@ -29,7 +29,7 @@ const HANGS: &str = ": no answer within ";
 
 /// A machine that could be saved and loaded.
 #[derive(Debug, Clone)]
-pub struct Recorded {
+pub struct RecordedMachine {
     /// The devices in it.
     pub devices: Vec<Plugged>,
     /// Arguments, without those that every machine has.
@@ -44,7 +44,7 @@ pub struct Recorded {
 #[derive(Debug, Default)]
 pub struct Tried {
     /// The machines.
-    pub recorded: Vec<Recorded>,
+    pub recorded: Vec<RecordedMachine>,
     /// What was said of devices that are in none of them, by type.
     pub left_out: BTreeMap<String, String>,
     /// What another machine type need not find out again.
@@ -83,7 +83,7 @@ impl Hung {
 
 /// How one machine ended.
 enum Outcome {
-    Recorded(Recorded),
+    Recorded(RecordedMachine),
     /// It failed, and what it said.
     Failed(String),
 }
@@ -161,7 +161,7 @@ impl Bench<'_> {
     ///
     /// # Errors
     /// As [`Bench::record`].
-    pub fn whole(&self, rack: &Rack) -> Result<Result<Recorded, String>, QemuError> {
+    pub fn whole(&self, rack: &Rack) -> Result<Result<RecordedMachine, String>, QemuError> {
         let mut trial = Trial::new(*self, rack);
         Ok(match trial.run(&rack.devices.iter().collect::<Vec<_>>())? {
             Outcome::Recorded(recorded) => Ok(recorded),
@@ -282,7 +282,7 @@ impl<'a> Trial<'a> {
         let wanted = IncomingOptions { feed: Feed::Bulk, trace: true, save: false, limit };
         let own = load(binary, &setup, &stream, &wanted)?;
         Ok(match own.verdict {
-            ObservedVerdict::Accepted => Outcome::Recorded(Recorded {
+            ObservedVerdict::Accepted => Outcome::Recorded(RecordedMachine {
                 devices: devices.iter().map(|d| (*d).clone()).collect(),
                 arguments: setup.arguments,
                 stream,

@@ -2,10 +2,10 @@
 //! MMU off; its devices by the board's memory map.
 
 use super::Guest;
-use super::steps::{Step, Words};
+use super::steps::{Encoding, Step};
 
 /// x0 has the address, x1 the value; x27 says that all is done.
-const WORDS: Words = Words {
+const WORDS: Encoding = Encoding {
     load,
     address: 0,
     value: 1,

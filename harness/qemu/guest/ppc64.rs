@@ -2,13 +2,13 @@
 //! big-endian. What is done there is done by calls of the hypervisor, by their PAPR numbers.
 
 use super::Guest;
-use super::steps::{Step, Words};
+use super::steps::{Encoding, Step};
 
 /// Where the processor begins.
 const START: usize = 0x100;
 
 /// r9 has the address, r10 the value; numbers of a call are in r3 and up; r27 says that all is done.
-const WORDS: Words = Words {
+const WORDS: Encoding = Encoding {
     load,
     address: 9,
     value: 10,

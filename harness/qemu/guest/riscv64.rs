@@ -2,10 +2,10 @@
 //! in machine mode; its devices by the board's memory map.
 
 use super::Guest;
-use super::steps::{Step, Words};
+use super::steps::{Encoding, Step};
 
 /// a0 has the address, a1 the value; s11 says that all is done.
-const WORDS: Words = Words {
+const WORDS: Encoding = Encoding {
     load,
     address: 10,
     value: 11,

@@ -18,7 +18,7 @@ pub const DONE: u32 = 0x600d_c0de;
 
 /// How an instruction set with instructions of 32 bits says these things.
 #[derive(Debug, Clone, Copy)]
-pub struct Words {
+pub struct Encoding {
     /// Puts a number into a register.
     pub load: fn(&mut Vec<u32>, u32, u32),
     /// The register with the address.
@@ -38,7 +38,7 @@ pub struct Words {
     pub end: &'static [u32],
 }
 
-impl Words {
+impl Encoding {
     /// The program that takes these steps and says so.
     pub fn program(&self, steps: &[Step]) -> Vec<u32> {
         let mut code = Vec::new();

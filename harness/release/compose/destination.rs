@@ -13,7 +13,7 @@ use super::find::{
 use super::layouts::LayoutCache;
 use super::machine::{Machine, SentSection};
 use super::memory;
-use super::recorded::{Recorded, place, recorded};
+use super::recorded::{RecordedDefaults, place, recorded};
 use super::transfer;
 use super::transport::{Transports, moved};
 use crate::release::library::LibraryError;
@@ -206,7 +206,7 @@ fn locals(
 ) -> Composed {
     let sent = &source.destination.local.items;
     let before = &source.defaults;
-    let Recorded { mut local, places, registers } = recorded(&composed.chosen, default);
+    let RecordedDefaults { mut local, places, registers } = recorded(&composed.chosen, default);
     local.from = Some(composed.destination.release.clone());
     for (identity, own) in &mut local.items {
         if let Some(sent) = sent.get(identity) {

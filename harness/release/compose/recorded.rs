@@ -12,7 +12,7 @@ const PLACES: [&str; 3] = ["cssid", "ssid", "devno"];
 
 /// Local values as they were recorded.
 #[derive(Debug, Default)]
-pub(super) struct Recorded {
+pub(super) struct RecordedDefaults {
     /// Values by path identity, subsections and sections.
     pub local: Local,
     /// Values that say where a device is, by path identity: the machine's, whatever was recorded.
@@ -23,8 +23,8 @@ pub(super) struct Recorded {
 
 /// Reads the recorded payloads. `of` has the layouts under which they were recorded, and no local values
 /// that a payload could be compared with.
-pub(super) fn recorded(chosen: &[Choice], of: &Destination) -> Recorded {
-    let mut out = Recorded::default();
+pub(super) fn recorded(chosen: &[Choice], of: &Destination) -> RecordedDefaults {
+    let mut out = RecordedDefaults::default();
     for (index, chosen) in chosen.iter().enumerate() {
         let Some((entry, layouts)) = &chosen.entry else { continue };
         let Some(at) = place(of, index) else { continue };

@@ -64,7 +64,7 @@ impl<S: Read + Seek> Rows<S> {
     pub fn each<'d>(
         &mut self,
         map: &Map<'d>,
-        mut each: impl FnMut(&Row<'_, 'd>, &mut dyn Whole) -> io::Result<()>,
+        mut each: impl FnMut(&Row<'_, 'd>, &mut dyn ReadWhole) -> io::Result<()>,
     ) -> io::Result<()> {
         for span in map.spans() {
             self.seek(span.offset)?;
@@ -137,7 +137,7 @@ impl<S: Read + Seek> Rows<S> {
 }
 
 /// All bytes of an item, in pieces.
-pub(super) trait Whole {
+pub(super) trait ReadWhole {
     /// Hands the bytes from `offset` on to `each`, `len` of them or as many as there are.
     fn whole(
         &mut self,
@@ -147,7 +147,7 @@ pub(super) trait Whole {
     ) -> io::Result<()>;
 }
 
-impl<S: Read + Seek> Whole for Rows<S> {
+impl<S: Read + Seek> ReadWhole for Rows<S> {
     fn whole(
         &mut self,
         offset: u64,

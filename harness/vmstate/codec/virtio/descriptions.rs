@@ -1,8 +1,8 @@
 //! The built-in descriptions of a release, made of their [tables](super::tables).
 
 use super::super::super::schema::{Count, Field, Kind, Size, Subsection, Tables, Vmsd};
-use super::tables::Many::{By, Fixed, One};
-use super::tables::What::{Later, Leaf, Struct, Unknown};
+use super::tables::ItemCount::{By, Fixed, One};
+use super::tables::ItemKind::{Later, Leaf, Struct, Unknown};
 use super::tables::{Item, LAYOUTS, Layout};
 use crate::dialect::Version;
 
