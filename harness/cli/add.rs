@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     if args.devices {
         return devices(args, &binary, &release, &corpus, &[]);
     }
-    let machines: Vec<String> = args.machine.iter().map(|name| binary.own(name)).collect();
+    let machines: Vec<String> = args.machine.iter().map(|name| binary.qualified(name)).collect();
     let request = Request {
         binary: &binary,
         release: release.clone(),
@@ -139,7 +139,7 @@ fn devices(
     known: &[Note],
 ) -> Result<Output, CliError> {
     let only: Vec<String> = match args.devices {
-        true => args.machine.iter().map(|name| binary.own(name)).collect(),
+        true => args.machine.iter().map(|name| binary.qualified(name)).collect(),
         false => Vec::new(),
     };
     let added = devices::add::add_devices(&devices::add::Request {

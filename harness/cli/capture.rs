@@ -48,7 +48,7 @@ pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     }
     let binary = args.running.binary(&args.qemu)?;
     let release = args.release.clone().unwrap_or_else(|| binary.series());
-    let listed: Vec<String> = args.machine.iter().map(|name| binary.own(name)).collect();
+    let listed: Vec<String> = args.machine.iter().map(|name| binary.qualified(name)).collect();
     let mut captured = Vec::new();
     let mut text = String::new();
     let mut wanted = Vec::new();

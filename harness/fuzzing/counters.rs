@@ -56,7 +56,7 @@ impl Counts {
     }
 
     /// Notes what a case makes use of, for feedback: a generator has no counters of its own.
-    pub fn made(&mut self, features: Features) {
+    pub fn features_used(&mut self, features: Features) {
         for bit in (0..64u8).filter(|bit| features.0 >> bit & 1 == 1) {
             self.class(&[b"made", &[bit]]);
         }

@@ -38,7 +38,7 @@ impl<'a> Dice<'a> {
     }
 
     /// One of these.
-    pub fn of<'s, T>(&mut self, from: &'s [T]) -> Option<&'s T> {
+    pub fn pick<'s, T>(&mut self, from: &'s [T]) -> Option<&'s T> {
         from.get(self.below(from.len()))
     }
 

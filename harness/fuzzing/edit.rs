@@ -51,7 +51,7 @@ pub struct Edited<'d> {
 /// Edits a stream at a boundary that the dice choose.
 #[must_use]
 pub fn edit<'d>(written: &Written<'d>, dice: &mut Dice<'_>) -> Edited<'d> {
-    let (edit, name) = dice.of(&Edit::ALL).copied().unwrap_or((Edit::Nothing, "edit: none"));
+    let (edit, name) = dice.pick(&Edit::ALL).copied().unwrap_or((Edit::Nothing, "edit: none"));
     let size = written.bytes.len() as u64;
     let records = records(&written.map, written.state_end);
     let which = dice.below(records.len().min(255));

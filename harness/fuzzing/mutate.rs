@@ -70,7 +70,7 @@ impl<'d, 'm> Mutant<'d, 'm> {
                 // Where those of the unchanged stream are is known before the first change.
                 5 if earlier.is_none() => self.element(dice),
                 6 => self.block(dice),
-                7 => match dice.of(&lengths) {
+                7 => match dice.pick(&lengths) {
                     Some(length) => self.item(length.covers(size), dice),
                     None => self.field(dice),
                 },
@@ -148,7 +148,7 @@ impl<'d, 'm> Mutant<'d, 'm> {
         let heads: Vec<usize> = (0..self.map.spans().len())
             .filter(|i| self.map.spans().get(*i).is_some_and(|s| s.info == "subsection"))
             .collect();
-        let Some(head) = dice.of(&heads).copied() else { return self.field(dice) };
+        let Some(head) = dice.pick(&heads).copied() else { return self.field(dice) };
         let (range, head_end) = self.record(head);
         match dice.below(4) {
             0 => {

@@ -141,7 +141,7 @@ impl Binary {
 
     /// A machine type of it by its name, with the architecture or without.
     #[must_use]
-    pub fn own(&self, name: &str) -> String {
+    pub fn qualified(&self, name: &str) -> String {
         match name.contains('/') {
             true => name.to_owned(),
             false => of_architecture(&self.architecture, name),

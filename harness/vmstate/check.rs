@@ -79,7 +79,7 @@ const ACPI_BLOCKS: [(&str, &str); 3] = [
 /// Whether a description of this name may have a check, or something of it is remembered for one:
 /// where this says no, none runs.
 #[must_use]
-pub fn has(vmsd: &str) -> bool {
+pub fn has_check(vmsd: &str) -> bool {
     matches!(
         vmsd,
         "cpu"
@@ -150,7 +150,7 @@ pub fn post_load(
     state: &mut CheckState,
     context: &CheckContext<'_>,
 ) -> Result<(), Kind> {
-    if !has(&vmsd.name) {
+    if !has_check(&vmsd.name) {
         return Ok(());
     }
     let CheckContext { release, local, scalar, guest } = *context;

@@ -86,7 +86,7 @@ impl Set {
         target: &Target<'_>,
         at: Option<&Place<'_>>,
     ) -> Result<usize, String> {
-        let at = at.filter(|at| at.answers.reach(&at.path));
+        let at = at.filter(|at| at.answers.has_below(&at.path));
         let (Some(at), Some(source)) = (at, tables.vmsd.get(key)) else {
             return self.add(tables, key, target);
         };

@@ -44,21 +44,24 @@ impl Local {
 
     /// What of a load is worth remembering: its items in the order of the map, each with its bytes out
     /// of `read`, which is what was loaded. An item that ends behind it is left out.
-    pub fn wanted<'m, 'd>(
+    pub fn needed_items<'m, 'd>(
         map: &'m Map<'d>,
         read: &'m [u8],
     ) -> impl Iterator<Item = (&'m Span<'d>, &'m [u8])> {
-        map.spans().iter().filter(|span| Local::wants(span.info, span.name)).filter_map(|span| {
-            let from = usize::try_from(span.offset).ok()?;
-            let to = from.checked_add(usize::try_from(span.len).ok()?)?;
-            Some((span, significant(span, read.get(from..to)?)))
-        })
+        map.spans().iter().filter(|span| Local::is_needed(span.info, span.name)).filter_map(
+            |span| {
+                let from = usize::try_from(span.offset).ok()?;
+                let to = from.checked_add(usize::try_from(span.len).ok()?)?;
+                Some((span, significant(span, read.get(from..to)?)))
+            },
+        )
     }
 
     /// Remembers the items of a load by path identity.
     pub fn remember(&mut self, map: &Map<'_>, read: &[u8]) {
-        self.items
-            .extend(Local::wanted(map, read).map(|(span, bytes)| (span.identity, bytes.to_vec())));
+        self.items.extend(
+            Local::needed_items(map, read).map(|(span, bytes)| (span.identity, bytes.to_vec())),
+        );
     }
 
     /// Whether an item of this codec and name is worth remembering: compared by its codec, or that a
@@ -68,7 +71,7 @@ impl Local {
     /// `subsys_ven`: which board e1000e says it is; the system registers of an ARM
     /// processor; `env.spr`: which PowerPC processor it is).
     #[must_use]
-    pub(super) fn wants(info: &str, name: &str) -> bool {
+    pub(super) fn is_needed(info: &str, name: &str) -> bool {
         info.ends_with(" equal")
             || matches!(info, "int32 le" | "pci config" | "nullptr" | COMPARED)
             || matches!(name, "lcyl" | "hcyl" | "num_timers_save" | "subsys" | "subsys_ven")

@@ -169,7 +169,7 @@ pub fn with_case(
         };
         counts.cases += 1;
         counts.features.0 |= features.0;
-        counts.made(features);
+        counts.features_used(features);
         let case = Case { source, evolves: *evolves, framing, feed, written };
         let mut decoders = Decoders { side: destination, to, framing, rules };
         body(&case, &mut decoders, &mut dice, counts)

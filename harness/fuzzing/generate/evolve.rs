@@ -79,7 +79,7 @@ fn step(source: &mut Side, destination: &mut Side, dice: &mut Dice<'_>, features
             let at = dice.below(vmsd.fields.len());
             if let Some(field) = vmsd.fields.get_mut(at)
                 && let Kind::Leaf { info, size } = &mut field.kind
-                && let Some((wide, width)) = dice.of(&SCALARS)
+                && let Some((wide, width)) = dice.pick(&SCALARS)
             {
                 features.add(Feature::FieldWidened);
                 *info = (*wide).to_string();

@@ -117,7 +117,7 @@ impl Block {
 impl Mutant<'_, '_> {
     /// An element that a number before it counts is taken out or put in once more.
     pub(super) fn element(&mut self, dice: &mut Dice<'_>) -> &'static str {
-        let Some(counted) = dice.of(self.counted) else { return self.field(dice) };
+        let Some(counted) = dice.pick(self.counted) else { return self.field(dice) };
         let number = dice.below(counted.edges.len().min(256));
         let Some(range) = counted.elements(number) else { return self.field(dice) };
         let (more, right) = (dice.below(2) == 1, dice.one_in(2));
@@ -143,7 +143,7 @@ impl Mutant<'_, '_> {
     /// A block of memory is of another size, taken out, or put in once more.
     pub(super) fn block(&mut self, dice: &mut Dice<'_>) -> &'static str {
         let blocks = Block::all(&self.bytes, &self.map);
-        let Some(block) = dice.of(&blocks) else { return self.field(dice) };
+        let Some(block) = dice.pick(&blocks) else { return self.field(dice) };
         let (way, right) = (dice.below(4), dice.one_in(2));
         let (more, name) = match way {
             0 => (

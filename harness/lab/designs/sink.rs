@@ -59,7 +59,7 @@ impl Sink {
     }
 
     /// Takes back what was only staged.
-    pub fn back_to(&mut self, mark: usize) {
+    pub fn rewind(&mut self, mark: usize) {
         self.put.truncate(mark);
     }
 }

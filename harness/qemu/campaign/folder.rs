@@ -57,7 +57,7 @@ impl Folder {
     ///
     /// # Errors
     /// A folder that cannot be read.
-    pub fn news(&mut self) -> Result<(Vec<Input>, usize), FileError> {
+    pub fn read_new(&mut self) -> Result<(Vec<Input>, usize), FileError> {
         let (mut inputs, mut strange) = (Vec::new(), 0);
         let queue = self.root.join("queue");
         for name in list(&queue)? {

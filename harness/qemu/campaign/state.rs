@@ -107,7 +107,7 @@ impl<'l> Shared<'l> {
             }),
             begun: Instant::now(),
         };
-        shared.read_news()?;
+        shared.read_new_inputs()?;
         Ok(shared)
     }
 
@@ -124,10 +124,10 @@ impl<'l> Shared<'l> {
     }
 
     /// Takes over what others put into the queue.
-    fn read_news(&self) -> Result<(), QemuError> {
-        let (news, strange) = lock(&self.state).folder.news().map_err(files)?;
+    fn read_new_inputs(&self) -> Result<(), QemuError> {
+        let (inputs, strange) = lock(&self.state).folder.read_new().map_err(files)?;
         lock(&self.state).report.strange += strange;
-        for input in news {
+        for input in inputs {
             // Of other binaries, or of a release that is not in the corpus any more.
             let Some(number) = self.cases.iter().position(|case| fits(case, &input)) else {
                 continue;
@@ -345,7 +345,7 @@ impl<'l> Shared<'l> {
             }
             state.reported = Instant::now();
         }
-        self.read_news()?;
+        self.read_new_inputs()?;
         self.tell().map(Some)
     }
 

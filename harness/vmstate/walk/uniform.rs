@@ -63,7 +63,7 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
 /// The layout of a description whose bytes are the same fields in any stream and release.
 fn layout(vmsd: &Vmsd) -> Option<Layout> {
     if !vmsd.subsections.is_empty()
-        || check::has(&vmsd.name)
+        || check::has_check(&vmsd.name)
         || planted(Fault::NestedVersionFromWire)
     {
         return None;
@@ -74,7 +74,7 @@ fn layout(vmsd: &Vmsd) -> Option<Layout> {
         let known = matches!(codec, Codec::Plain(_) | Codec::Buffer | Codec::Unused);
         let there = field.exists.is_none() && field.version_id <= vmsd.version_id;
         let plain = !field.auto_alloc && !field.array_of_pointer && !field.dropped;
-        if !known || !there || !plain || Local::wants(info, &field.name) {
+        if !known || !there || !plain || Local::is_needed(info, &field.name) {
             return None;
         }
         let count = match &field.count {

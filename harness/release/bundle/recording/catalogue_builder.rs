@@ -214,7 +214,7 @@ impl CatalogueBuilder {
             let trail = loaded.map.trail(span).into_iter().skip(1).map(|(_, name)| name);
             trail.chain([span.name.to_owned()]).collect::<Vec<_>>().join(".")
         };
-        let compared = Local::wanted(&loaded.map, payload)
+        let compared = Local::needed_items(&loaded.map, payload)
             .map(|(span, bytes)| (path(span), bytes.to_vec()))
             .collect();
         let spans = loaded.map.spans().iter();
