@@ -3,7 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`config`] | `matrix.toml`, checked; its manual |
-//! | [`draft`] | a first `matrix.toml`, and what one lacks of a corpus |
+//! | [`initial`] | a first `matrix.toml`, and what one lacks of a corpus |
 //! | [`vendors`] | downstream releases in `matrix.toml` |
 //! | [`select`] | release ranges, and which cells an entry is about |
 //! | [`cell`] | one load |
@@ -21,9 +21,9 @@ pub mod agreement;
 pub mod cell;
 pub mod config;
 pub mod devices;
-pub mod draft;
 #[cfg(test)]
 mod faults;
+pub mod initial;
 pub mod plan;
 pub mod policy;
 mod read;

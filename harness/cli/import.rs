@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{CliError, Output, input};
 #[cfg(unix)]
 use crate::matrix::Config;
-use crate::matrix::draft::{default_for, missing_from};
+use crate::matrix::initial::{default_for, missing_from};
 #[cfg(unix)]
 use crate::qemu::{QemuError, matrix_toml};
 use crate::release::corpus::Corpus;

@@ -286,7 +286,7 @@ fn output(config: &Config, cases: &[Case<'_>], verified: Vec<Verified>, changes:
         .flat_map(|one| one.changes.iter().map(move |change| (of(one), change)))
         .collect();
     for ((pair, unchanged), change) in &differing {
-        // Of a changed stream, what its loader makes of it is anybody's guess.
+        // What a loader makes of a changed stream is not known beforehand.
         let strange = !change.explained && *unchanged;
         if changes || strange {
             let why = if strange { ", and recomputed.toml does not say why" } else { "" };

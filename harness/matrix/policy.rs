@@ -45,7 +45,7 @@ pub enum Standing {
     Broken,
     /// Not allowed, but named in `matrix.toml`: index of the entry.
     Known(usize),
-    /// Allowed and worth telling: a refusal.
+    /// Allowed and worth reporting: a refusal.
     Reported,
     /// The state arrives, or the destination has no such machine or device.
     Good,

@@ -101,7 +101,7 @@ impl Traced<'_> {
                 self.whole = false;
             }
             "vmstate_load_state" => {
-                // A field with a description of its own is told by what is in it.
+                // A field with a description of its own is recognised by what is in it.
                 let outer = self.open.last().copied();
                 let is_subsection = outer.is_some_and(|o| o.past_fields);
                 if is_subsection {

@@ -134,7 +134,7 @@ fn newest<'m>(machines: impl Iterator<Item = &'m MachineType>) -> Option<&'m str
 /// Captures, imports and crosses; `told` is called with what is begun.
 ///
 /// # Errors
-/// When nothing could be captured, or files fail. A scenario that one build cannot run is told in
+/// When nothing could be captured, or files fail. A scenario that one build cannot run is reported in
 /// [`Gate::failed`].
 pub fn gate(
     request: &Request<'_>,

@@ -136,7 +136,7 @@ fn once(
     let trace = emulator.trace()?;
     let (mut saved, mut unsaved) = (None, None);
     if end == End::Accepted && options.save {
-        // The load is what counts; a save that fails is told beside it.
+        // The load is what counts; a save that fails is reported beside it.
         match emulator.save(Deadline::within(options.limit)) {
             Ok(stream) => saved = Some(stream),
             Err(why) => unsaved = Some(why.to_string()),

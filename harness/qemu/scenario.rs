@@ -43,7 +43,7 @@ pub fn newest<'b>(binary: &'b Binary, scenario: &Scenario) -> Vec<&'b MachineTyp
 /// What a binary lacks for a scenario, in words.
 #[must_use]
 pub fn lacks(binary: &Binary, scenario: &Scenario) -> Option<String> {
-    // A binary that lists no devices is given the benefit of the doubt.
+    // A binary that lists no devices is taken to have them all.
     if binary.devices.is_empty() {
         return None;
     }

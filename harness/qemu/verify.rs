@@ -91,7 +91,7 @@ pub struct Verified {
     pub shrunk_from: Option<u64>,
     /// What did not come back as it was sent.
     pub changes: Vec<Change>,
-    /// What else is worth telling of the binary.
+    /// What else is worth reporting of the binary.
     pub notes: Vec<String>,
 }
 
@@ -262,7 +262,7 @@ fn one(
             let why = compared.disagreement.as_deref().filter(|_| compared.is_open());
             Ok::<_, QemuError>(why.is_some_and(|why| kind(why) == shown))
         })?;
-        // What the smallest one shows is what is told, if it still shows it.
+        // What the smallest one shows is reported, if it still shows it.
         let last = load_both(table, case, [sender, Some(to)], &smallest, options)?;
         if last.compared.is_open() {
             verified = Verified { shrunk_from: Some(stream.len() as u64), ..last };

@@ -55,7 +55,7 @@ pub fn json(rows: &[DeviceResult], config: &Config) -> String {
     serde_json::to_string_pretty(&rows).unwrap_or_default() + "\n"
 }
 
-/// Whether a row is worth telling.
+/// Whether a row is worth reporting.
 fn fails(row: &Row) -> bool {
     !matches!(row.answer.verdict(), Verdict::Faithful | Verdict::Defaulted)
 }

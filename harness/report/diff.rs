@@ -245,7 +245,7 @@ fn group_text(direction: &Direction, group: &[(usize, &Change)]) -> String {
         let then = change.what.consequence(from, to);
         text += &format!("  - {}: {then}\n", change.what.action());
         let own = records.get(index).map_or("", String::as_str);
-        // What is the same for several is told after the last of them.
+        // What is the same for several is printed after the last of them.
         if records.get(index + 1).is_none_or(|next| next != own) {
             text += own;
         }

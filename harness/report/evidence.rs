@@ -323,7 +323,7 @@ fn crossing(
         }
     }
     let Some(real) = real else { return Ok(load) };
-    // A binary has the last word; what it reads wrongly and says nothing of, only the model tells.
+    // What the binary did decides; what it reads wrongly without refusing, only the model shows.
     let accepted = load.verdict.accepts();
     match real.verdict {
         ObservedVerdict::Accepted if accepted == Some(false) => {

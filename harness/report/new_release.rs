@@ -116,11 +116,11 @@ mod tests {
         assert!(refusals(&new.cells) > refusals(&other), "{}", refusals(&other));
         let text = added.text(&config);
         assert!(text.contains("cells are as with 7.2."), "{text}");
-        // Nothing to be compared with: all that is not well is told.
+        // Nothing to be compared with: all that is not good is reported.
         let alone = NewRelease { before: None, ..added };
         assert_eq!(refusals(&alone.other()), refusals(&new.cells));
 
-        // A cell that breaks the policy is told, whatever the one before did.
+        // A cell that breaks the policy is reported, whatever the one before did.
         let mut broken = new.clone();
         broken.cells.iter_mut().for_each(|cell| cell.standing = Standing::Broken);
         assert_eq!(NewRelease { run: &broken, ..added }.other().len(), broken.cells.len());

@@ -26,7 +26,7 @@ fn unchanged_streams_are_read_as_it_says() {
         let unknown = Baseline { accepted: true, stopped: u64::MAX, diverges: None };
         let loaded = load_tersely(to, &original.stream, &Feed::Bulk);
         let (_, diverges) = verdict::outline(&original.map, &loaded);
-        // Of records that are not followed it is told how they are read.
+        // Of records that are not followed it is known how they are read.
         let (stopped, accepted) = (loaded.stopped, loaded.refused.is_none());
         let baseline = if accepted && diverges.is_none() {
             unknown

@@ -1,7 +1,7 @@
 //! What one destination's configuration decides of a section's layout: taken from the trace of its
 //! self-load and the VMDESCRIPTION of its stream, along the finished description.
 //!
-//! | asked | told by |
+//! | question | answered by |
 //! | --- | --- |
 //! | is a field with a hook there | the trace; without one, whether it is described |
 //! | number of elements | the trace (`vmstate_n_elems`); without one, the description |

@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn dump_and_trace_meet_in_one_draft() {
+    fn dump_and_trace_meet_in_one_partial_description() {
         let mut dump = Dump::default();
         dump.add(
             r#"{"c": {"Description": {"name": "d", "version_id": 4, "minimum_version_id": 2,

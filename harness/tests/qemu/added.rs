@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use crossload::matrix::draft::default_for;
+use crossload::matrix::initial::default_for;
 use crossload::matrix::{Cell, Config, Filter, Plan};
 use crossload::qemu::Binary;
 use crossload::qemu::add::{Request, add};
