@@ -55,9 +55,9 @@ fn bounded(target: Body, bytes: &[u8], counts: &mut Counts) -> Outcome {
 }
 
 /// Counts of this process; told when it ends.
-struct Reported(Counts);
+struct PrintedCounts(Counts);
 
-impl Drop for Reported {
+impl Drop for PrintedCounts {
     fn drop(&mut self) {
         // There is nobody to tell if the standard error stream is gone.
         let _ = writeln!(std::io::stderr(), "{}", self.0);
@@ -69,7 +69,7 @@ impl Drop for Reported {
 }
 
 thread_local! {
-    static COUNTS: RefCell<Reported> = RefCell::new(Reported(counts()));
+    static COUNTS: RefCell<PrintedCounts> = RefCell::new(PrintedCounts(counts()));
 }
 
 fn counts() -> Counts {

@@ -185,9 +185,8 @@ impl Load<'_, '_> {
             says = format!("accepted by both, and read otherwise than written at {at}");
         } else if says.is_empty() {
             let loaded = load_bytes(to, stream, &self.options.feed);
-            let reported =
-                loaded.refused.map_or("accepted".to_owned(), |e| format!("refused: {e}"));
-            says = format!("model {reported}; binary did as the model says it does");
+            let outcome = loaded.refused.map_or("accepted".to_owned(), |e| format!("refused: {e}"));
+            says = format!("model {outcome}; binary did as the model says it does");
         }
         Ok(Judged { verified, class, place, says })
     }

@@ -222,15 +222,15 @@ pub fn difference(
     if over == 0 || (!accepted && over <= 1) {
         return None;
     }
-    let reported =
+    let event_at =
         |events: &[Event]| events.get(same).map_or("nothing more".to_owned(), Event::to_string);
     let within = real.iter().take(same).rev().find(|e| matches!(e, Event::Section { .. }));
     let within = within.map_or(String::new(), |section| format!("in {section}: "));
     let before = real.get(same.wrapping_sub(1)).map_or(String::new(), |e| format!(" (after {e})"));
     Some(format!(
         "{within}the binary read {}, the model {}{before}",
-        reported(real),
-        reported(model)
+        event_at(real),
+        event_at(model)
     ))
 }
 

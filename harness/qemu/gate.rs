@@ -131,7 +131,7 @@ fn newest<'m>(machines: impl Iterator<Item = &'m MachineType>) -> Option<&'m str
     numbered.max().map(|(_, name)| name)
 }
 
-/// Captures, imports and crosses; `told` is called with what is begun.
+/// Captures, imports and loads; `progress` is called with each step as it begins.
 ///
 /// # Errors
 /// When nothing could be captured, or files fail. A scenario that one build cannot run is reported in
@@ -139,7 +139,7 @@ fn newest<'m>(machines: impl Iterator<Item = &'m MachineType>) -> Option<&'m str
 pub fn gate(
     request: &Request<'_>,
     known: &Corpus,
-    reported: &(dyn Fn(&str) + Sync),
+    progress: &(dyn Fn(&str) + Sync),
 ) -> Result<Gate, QemuError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(request.jobs).build();
     let pool = pool.map_err(|e| QemuError::files(std::io::Error::other(e)))?;
@@ -155,7 +155,7 @@ pub fn gate(
         };
         let tried: Vec<Result<Captured, QemuError>> = pool.install(|| {
             let one = |(scenario, machine): &(&Scenario, String)| {
-                reported(&format!("{}: capturing {machine} {}", build.name, scenario.name));
+                progress(&format!("{}: capturing {machine} {}", build.name, scenario.name));
                 capture(binary, build.name, scenario, machine, request.limit)
             };
             request.wanted.par_iter().map(one).collect()
@@ -180,7 +180,7 @@ pub fn gate(
         sent.extend(captured.into_iter().map(|c| Sent { fixture: c.fixture, stream: c.stream }));
     }
 
-    reported("reading what they tell of themselves");
+    progress("reading what they tell of themselves");
     let of_recorded = |path: &str| {
         request.builds.iter().any(|build| {
             build.binary.is_none()
@@ -222,7 +222,7 @@ pub fn gate(
                 Ok(Some(Crossed { fixture, to, real }))
             };
             let Some(binary) = to.binary else { return crossed(None) };
-            reported(&format!("{} into {}", fixture.id(), to.name));
+            progress(&format!("{} into {}", fixture.id(), to.name));
             let Some((scenario, _)) = scenario(&fixture.scenario) else { return Ok(None) };
             let setup = setup(scenario, &fixture.machine)?;
             let wanted = IncomingOptions {

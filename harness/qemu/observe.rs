@@ -97,15 +97,15 @@ pub fn record(folder: &Path, new: Vec<Observed>) -> Result<RecordedOutcomes, Qem
             let pair = (&cell.source, &cell.destination);
             match all.cells.iter().find(|c| (&c.source, &c.destination) == pair) {
                 None => all.cells.push(cell),
-                Some(was) if alike(was, &cell) => recorded.same += 1,
+                Some(was) if same_outcome(was, &cell) => recorded.same += 1,
                 Some(was) => recorded.contradicted.push(format!(
                     "{}.{}: {} into {}: on record {}, now {}",
                     group.machine,
                     group.scenario,
                     was.source,
                     was.destination,
-                    reported(was),
-                    reported(&cell)
+                    summary(was),
+                    summary(&cell)
                 )),
             }
         }
@@ -121,14 +121,14 @@ pub fn record(folder: &Path, new: Vec<Observed>) -> Result<RecordedOutcomes, Qem
     Ok(recorded)
 }
 
-fn reported(cell: &ObservedCell) -> String {
+fn summary(cell: &ObservedCell) -> String {
     let Outcome { verdict, consumed, .. } = &cell.trickle8;
     let at = consumed.map_or("an unknown byte".to_owned(), |n| format!("byte {n}"));
     format!("{verdict:?} at {at} of {}, in bulk {:?}", cell.size, cell.bulk.verdict)
 }
 
 /// Whether two observations tell the same; what was printed beside the refusal may differ.
-fn alike(was: &ObservedCell, now: &ObservedCell) -> bool {
+fn same_outcome(was: &ObservedCell, now: &ObservedCell) -> bool {
     let place = |o: &Outcome| o.consumed.unwrap_or(0) / 8;
     was.size == now.size
         && was.bulk.verdict == now.bulk.verdict

@@ -104,7 +104,7 @@ pub enum BundleError {
 }
 
 /// One scenario, parsed.
-struct Reported {
+struct ParsedScenario {
     machine: String,
     scenario: String,
     trace: Option<TraceLog>,
@@ -135,7 +135,7 @@ pub fn import_bundle(input: BundleInput, pool: &Pool) -> Result<Imported, Bundle
     let mut notes = Vec::new();
     for scenario in &mut reported {
         if scenario.sections.is_empty() {
-            let Reported { machine, scenario, .. } = scenario;
+            let ParsedScenario { machine, scenario, .. } = scenario;
             let place = format!("{machine}.{scenario}");
             notes.push(Note::at(place, "left out: neither trace nor VMDESCRIPTION"));
             continue;
@@ -158,7 +158,7 @@ pub fn import_bundle(input: BundleInput, pool: &Pool) -> Result<Imported, Bundle
     }
     let tables = assembler.tables();
     for list in &mut handlers {
-        let own = |of: &&Reported| of.machine == list.machine && of.scenario == list.scenario;
+        let own = |of: &&ParsedScenario| of.machine == list.machine && of.scenario == list.scenario;
         let Some(scenario) = reported.iter().find(own) else { continue };
         for handler in &mut list.handlers {
             let Some((answers, differ)) = scenario.answers(tables, handler) else { continue };
@@ -184,7 +184,7 @@ pub fn traced(file: &str, text: &str) -> Result<TraceLog, BundleError> {
     trace_log::parse(text).map_err(|source| BundleError::Trace { file: file.to_owned(), source })
 }
 
-fn parse(machines: Vec<BundleMachine>) -> Result<(dump::Dump, Vec<Reported>), BundleError> {
+fn parse(machines: Vec<BundleMachine>) -> Result<(dump::Dump, Vec<ParsedScenario>), BundleError> {
     let mut dump = dump::Dump::default();
     let mut reported = Vec::new();
     for machine in machines {
@@ -200,7 +200,7 @@ fn parse(machines: Vec<BundleMachine>) -> Result<(dump::Dump, Vec<Reported>), Bu
                 let file = format!("{}.{}", machine.machine, scenario.scenario);
                 BundleError::Description { file, source }
             })?;
-            reported.push(Reported {
+            reported.push(ParsedScenario {
                 machine: machine.machine.clone(),
                 scenario: scenario.scenario,
                 trace: scenario.trace,
@@ -212,7 +212,7 @@ fn parse(machines: Vec<BundleMachine>) -> Result<(dump::Dump, Vec<Reported>), Bu
     Ok((dump, reported))
 }
 
-impl Reported {
+impl ParsedScenario {
     /// Takes the trace into the partial descriptions.
     fn adopt(&mut self, partials: &mut Partials) {
         let Some(trace) = &self.trace else { return };

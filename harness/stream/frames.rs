@@ -89,9 +89,9 @@ pub fn scan(source: &mut dyn Read, depth: Depth) -> Scan {
 pub fn scan_reporting<'s>(
     source: &'s mut dyn Read,
     depth: Depth,
-    reported: &'s mut dyn FnMut(u64, u64),
+    report: &'s mut dyn FnMut(u64, u64),
 ) -> Scan {
-    scan_by(Reader::new(source, &Feed::Bulk).reporting(reported), depth)
+    scan_by(Reader::new(source, &Feed::Bulk).reporting(report), depth)
 }
 
 fn scan_by(mut reader: Reader<'_>, depth: Depth) -> Scan {

@@ -111,7 +111,7 @@ impl<'d> Meaning<'d> {
     /// # Errors
     /// As [`Meaning::of`].
     pub fn read(source: &'d Destination, stream: &mut dyn Read, size: u64) -> Result<Self, String> {
-        Meaning::reported(source, stream, size, |offset| offset)
+        Meaning::from_load(source, stream, size, |offset| offset)
     }
 
     /// The same for a stream from which pages were left out: what is said of it is about the whole.
@@ -121,7 +121,7 @@ impl<'d> Meaning<'d> {
     pub fn of_condensed(source: &'d Destination, stream: &Condensed) -> Result<Self, String> {
         let bytes = &stream.bytes;
         let size = bytes.len() as u64;
-        Meaning::reported(source, &mut &bytes[..], size, |offset| stream.original(offset))
+        Meaning::from_load(source, &mut &bytes[..], size, |offset| stream.original(offset))
     }
 
     /// Reads a fixture in [outline](LoadOptions::outline).
@@ -134,7 +134,7 @@ impl<'d> Meaning<'d> {
         Meaning::whole(source, loaded, stream.len() as u64, |offset| offset)
     }
 
-    fn reported(
+    fn from_load(
         source: &'d Destination,
         stream: &mut dyn Read,
         size: u64,

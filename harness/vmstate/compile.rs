@@ -210,8 +210,8 @@ impl Set {
                     schema::Size::Field { name, multiply } => slot(vmsd, at, name, *multiply),
                     schema::Size::Owner { name } => Amount::Owner(name.clone()),
                     schema::Size::Local { value } => {
-                        let reported = place.and_then(|p| p.answers.size.get(&p.path)).copied();
-                        local_amount(vmsd, at, field, reported.or(*value))
+                        let answered = place.and_then(|p| p.answers.size.get(&p.path)).copied();
+                        local_amount(vmsd, at, field, answered.or(*value))
                     }
                 };
                 Kind::Leaf(Codec::of(info), info.clone(), size)
@@ -246,8 +246,8 @@ impl Set {
                 Count::Many(slot(vmsd, at, name, *multiply))
             }
             schema::Count::Local { value } => {
-                let reported = place.and_then(|p| p.answers.count.get(&p.path)).copied();
-                Count::Many(local_amount(vmsd, at, field, reported.or(*value)))
+                let answered = place.and_then(|p| p.answers.count.get(&p.path)).copied();
+                Count::Many(local_amount(vmsd, at, field, answered.or(*value)))
             }
         };
         let (canonical, dropped) = target.renames.of(&vmsd.name, &field.name);

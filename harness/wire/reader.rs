@@ -47,7 +47,7 @@ pub struct Reader<'s> {
     ended: bool,
     failed: Option<String>,
     /// Told where contents of memory lie.
-    reported: Option<&'s mut dyn FnMut(u64, u64)>,
+    report: Option<&'s mut dyn FnMut(u64, u64)>,
 }
 
 impl Drop for Reader<'_> {
@@ -93,21 +93,21 @@ impl<'s> Reader<'s> {
             offset: 0,
             ended: false,
             failed: None,
-            reported: None,
+            report: None,
         }
     }
 
     /// The same, and tells where the contents of a guest's memory and disks lie, offset and length, before
     /// it reads them: nobody else needs to keep them.
-    pub fn reporting(mut self, reported: &'s mut dyn FnMut(u64, u64)) -> Self {
-        self.reported = Some(reported);
+    pub fn reporting(mut self, report: &'s mut dyn FnMut(u64, u64)) -> Self {
+        self.report = Some(report);
         self
     }
 
     /// Says that the next `len` bytes are contents of memory.
     pub fn contents(&mut self, len: u64) {
-        if let Some(reported) = &mut self.reported {
-            reported(self.offset, len);
+        if let Some(report) = &mut self.report {
+            report(self.offset, len);
         }
     }
 

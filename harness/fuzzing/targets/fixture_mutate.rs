@@ -105,13 +105,13 @@ fn check(
     let [release, verdict_name, refused] = words;
     counts.class(&[release, verdict_name, refused, &section.to_be_bytes()]);
     let fail = |why: &str| {
-        let reported = loaded.refused.as_ref().map_or("accepted".to_string(), |e| e.to_string());
+        let outcome = loaded.refused.as_ref().map_or("accepted".to_string(), |e| e.to_string());
         let difference = diverges.map(|at| compare::difference(&mutant.map, &loaded.map, at));
         let at = diverges.unwrap_or(loaded.stopped);
         let around = |map| oracle::around(&mutant.bytes, map, at);
         let (written, read) = (around(&mutant.map), around(&loaded.map));
         Err(Failure(format!(
-            "{why}; {reported}; {difference:?}\n--- written\n{written}--- read\n{read}"
+            "{why}; {outcome}; {difference:?}\n--- written\n{written}--- read\n{read}"
         )))
     };
     if let Err(why) = oracle::bounds(mutant.bytes.len(), &loaded) {

@@ -52,7 +52,7 @@ impl Sink {
         self.put.push((id, digest(value)));
     }
 
-    /// How much was put so far, for [`Sink::back_to`].
+    /// How much was put so far, for [`Sink::rewind`].
     #[must_use]
     pub fn mark(&self) -> usize {
         self.put.len()

@@ -145,7 +145,7 @@ impl Folder {
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub fn reported(&self, session: &Session) -> Result<(), FileError> {
+    pub fn write_session(&self, session: &Session) -> Result<(), FileError> {
         let json = serde_json::to_vec_pretty(session).unwrap_or_default();
         let name = format!("{:016x}.json", session.seed);
         files::write_if_changed(&self.root.join("sessions").join(name), &json).map(|_| ())

@@ -62,7 +62,7 @@ struct State {
     shown: BTreeSet<usize>,
     claimed: BTreeSet<String>,
     report: Report,
-    reported: Instant,
+    last_report: Instant,
     failed: bool,
 }
 
@@ -102,7 +102,7 @@ impl<'l> Shared<'l> {
                     session: Session { seed, ..Session::default() },
                     ..Report::default()
                 },
-                reported: Instant::now(),
+                last_report: Instant::now(),
                 failed: false,
             }),
             begun: Instant::now(),
@@ -340,10 +340,10 @@ impl<'l> Shared<'l> {
     pub(super) fn report_due(&self, every: Duration) -> Result<Option<Session>, QemuError> {
         {
             let mut state = lock(&self.state);
-            if state.reported.elapsed() < every {
+            if state.last_report.elapsed() < every {
                 return Ok(None);
             }
-            state.reported = Instant::now();
+            state.last_report = Instant::now();
         }
         self.read_new_inputs()?;
         self.tell().map(Some)
@@ -353,7 +353,7 @@ impl<'l> Shared<'l> {
         let mut state = lock(&self.state);
         state.report.session.seconds = self.begun.elapsed().as_secs();
         let session = state.report.session.clone();
-        state.folder.reported(&session).map_err(files)?;
+        state.folder.write_session(&session).map_err(files)?;
         Ok(session)
     }
 

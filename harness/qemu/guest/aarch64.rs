@@ -14,7 +14,7 @@ const WORDS: Encoding = Encoding {
     // str w1, [x0]
     word: 0xb900_0001,
     call: None,
-    reported: 27,
+    done_register: 27,
     // wfi; b to the instruction before.
     end: &[0xd503_207f, 0x17ff_ffff],
 };

@@ -18,7 +18,7 @@ const WORDS: Encoding = Encoding {
     word: 0x9149_0000,
     // sc 1
     call: Some((0x4400_0022, 3)),
-    reported: 27,
+    done_register: 27,
     // b to itself.
     end: &[0x4800_0000],
 };

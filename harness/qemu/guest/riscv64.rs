@@ -14,7 +14,7 @@ const WORDS: Encoding = Encoding {
     // sw a1, 0(a0)
     word: 0x00b5_2023,
     call: None,
-    reported: 27,
+    done_register: 27,
     // wfi; j to the instruction before.
     end: &[0x1050_0073, 0xffdf_f06f],
 };

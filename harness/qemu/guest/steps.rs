@@ -33,7 +33,7 @@ pub struct Encoding {
     /// no hypervisor to call.
     pub call: Option<(u32, u32)>,
     /// The register that says that all is done.
-    pub reported: u32,
+    pub done_register: u32,
     /// Waits for ever.
     pub end: &'static [u32],
 }
@@ -63,7 +63,7 @@ impl Encoding {
                 }
             }
         }
-        (self.load)(&mut code, self.reported, DONE);
+        (self.load)(&mut code, self.done_register, DONE);
         code.extend(self.end);
         code
     }

@@ -30,15 +30,15 @@ pub fn of(
     load: Option<&Load>,
     body: Option<&Body>,
 ) -> (Answers, BTreeSet<String>) {
-    let mut reported = Reported { tables, seen: Seen::default() };
-    reported.vmsd(
+    let mut collector = Collector { tables, seen: Seen::default() };
+    collector.vmsd(
         key,
         "",
         &load.into_iter().collect::<Vec<_>>(),
         &body.into_iter().collect::<Vec<_>>(),
         0,
     );
-    reported.seen.resolved()
+    collector.seen.resolved()
 }
 
 /// Everything that was seen at each path.
@@ -74,12 +74,12 @@ impl Seen {
     }
 }
 
-struct Reported<'a> {
+struct Collector<'a> {
     tables: &'a Tables,
     seen: Seen,
 }
 
-impl Reported<'_> {
+impl Collector<'_> {
     /// All loads and bodies of one description at one path.
     fn vmsd(&mut self, key: &str, path: &str, loads: &[&Load], bodies: &[&Body], depth: usize) {
         let tables = self.tables;
@@ -130,8 +130,8 @@ impl Reported<'_> {
             .map(|body| body.fields.iter().filter(|f| f.name == name).cloned().collect())
             .collect();
         // A check leaves no entry in a description.
-        let reported = !field.must_exist || !traced.is_empty();
-        if reported && field.exists.as_ref().is_some_and(is_open) {
+        let collector = !field.must_exist || !traced.is_empty();
+        if collector && field.exists.as_ref().is_some_and(is_open) {
             let seen = self.seen.present.entry(path.clone()).or_default();
             match traced.is_empty() {
                 false => seen.extend(traced.iter().map(|field| field.exists)),

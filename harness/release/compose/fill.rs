@@ -3,8 +3,8 @@
 
 use crate::vmstate::schema::{Field, Kind, Tables, Vmsd};
 
-/// The tables with fields of an unknown kind as `told` has them, which a stream's description says
-/// ([`crate::release::described::described_tables`]); `None` if it tells of none. It is of the same release:
+/// The tables with fields of an unknown kind as `reported` has them, which a stream's description says
+/// ([`crate::release::described::described_tables`]); `None` if it has none. It is of the same release:
 /// there a name and a version mean the same.
 #[must_use]
 pub fn filled(tables: &Tables, reported: &Tables) -> Option<Tables> {

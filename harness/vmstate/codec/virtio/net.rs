@@ -96,15 +96,15 @@ pub fn check<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Re
 /// (`virtio_net_get_config`), as many as came are taken for all.
 fn pairs(common: &Common) -> Option<u64> {
     let Some(&[first, second]) = common.config.get(QUEUE_PAIRS) else { return Some(1) };
-    let reported = match common.order {
+    let pairs = match common.order {
         Some(Order::Little) => u16::from_le_bytes([first, second]),
         Some(Order::Big) => u16::from_be_bytes([first, second]),
         None if first == second => u16::from_le_bytes([first, second]),
         None => return None,
     };
-    Some(match reported {
+    Some(match pairs {
         0 => (common.received.saturating_sub(1) / 2).max(1),
-        reported => u64::from(reported),
+        pairs => u64::from(pairs),
     })
 }
 
