@@ -1,4 +1,4 @@
-//! Room `cli`: one file a verb.
+//! Room `cli`: the command line, one file for each verb.
 //!
 //! Exit status: 0 if what was asked holds, 1 if it does not (policy broken, disagreement), 2 if
 //! the input cannot be used.
@@ -129,8 +129,8 @@ enum Verb {
     Man(shell::Man),
 }
 
-/// What a verb has to say, and whether what was asked holds.
-struct Said {
+/// What a verb prints, and whether what was asked holds.
+struct Output {
     text: String,
     holds: bool,
 }
@@ -149,7 +149,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // A script is for a shell, wherever it is shown.
     let plain = matches!(cli.verb, Some(Verb::Completions(_)));
     let shown = progress::begin("working");
-    let said = match cli.verb {
+    let output = match cli.verb {
         None => matrix::run(&cli.matrix),
         Some(Verb::Matrix(args)) => matrix::run(&args),
         Some(Verb::Targets(args)) => targets::run(&args),
@@ -180,7 +180,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Verb::Man(args)) => shell::man(&args),
     };
     drop(shown);
-    match said.and_then(|said| say(&said.text, plain).map(|()| said.holds)) {
+    match output.and_then(|output| print(&output.text, plain).map(|()| output.holds)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
@@ -192,7 +192,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Prints to standard output; on a terminal with colours and in its width. A reader that has seen enough
 /// and closed the pipe is no error.
-fn say(text: &str, plain: bool) -> Result<(), CliError> {
+fn print(text: &str, plain: bool) -> Result<(), CliError> {
     let fitted =
         (!plain && std::io::stdout().is_terminal()).then(|| fit::fit(text, textwrap::termwidth()));
     let text = fitted.as_deref().unwrap_or(text);

@@ -1,5 +1,5 @@
-//! Room `fuzzing`: generators that know what they wrote, oracles that hold a load against it, and
-//! the bodies of the fuzz targets in `fuzz/`.
+//! Room `fuzzing`: generators that know what they wrote, oracles that compare a load with it, and the
+//! bodies of the fuzz targets in `fuzz/`.
 //!
 //! | noun | what it is |
 //! | --- | --- |
@@ -13,7 +13,7 @@
 //! | --- | --- |
 //! | [`dice`], [`generate`] | choices, and what is made of them |
 //! | [`edit`], [`mutate`] | changes of generated streams, and of real ones |
-//! | [`ambiguity`], [`oracle`] | the second opinion, and the decoder held against it |
+//! | [`ambiguity`], [`oracle`] | the second opinion, and the decoder compared with it |
 //! | [`follow`] | the second opinion on changed fixtures |
 //! | [`targets`] | the bodies of the targets |
 //! | [`window`] | parts of captured streams |

@@ -2,7 +2,7 @@
 //!
 //! What a file is, its first bytes tell, never its name. [`open()`] takes off one wrapping after the
 //! other until a stream begins, and hands back a [`Source`]: the stream from its first byte on, to
-//! be read and sought in as often as one likes, with what its containers told about it. Nothing is
+//! be read and sought in as often as one likes, with what its containers say about it. Nothing is
 //! ever in memory as a whole.
 //!
 //! | file | holds |

@@ -1,4 +1,4 @@
-//! The front door for programs that ask who can load a stream: [`Releases`].
+//! The interface for programs that ask who can load a stream: [`Releases`].
 //!
 //! What is known of the releases is data, a *corpus*; one is in this crate. A destination for the
 //! machine in a [`Stream`] is composed of it for each release, as if QEMU were started with the
@@ -49,8 +49,8 @@
 use std::path::Path;
 
 use crate::Stream;
-use crate::matrix::targets::{Asked, Row, Targets, TargetsError, targets, targets_of};
-use crate::release::compose::Shelves;
+use crate::matrix::targets::{OriginHints, Row, Targets, TargetsError, targets, targets_of};
+use crate::release::compose::LayoutCache;
 use crate::release::corpus::Corpus;
 use crate::release::library::{Library, LibraryError};
 
@@ -58,7 +58,7 @@ use crate::release::library::{Library, LibraryError};
 #[derive(Debug)]
 pub struct Releases {
     library: Library,
-    asked: Asked,
+    hints: OriginHints,
 }
 
 impl Releases {
@@ -67,7 +67,7 @@ impl Releases {
     /// # Errors
     /// When it is not well-formed, which the crate's own tests rule out.
     pub fn embedded() -> Result<Self, LibraryError> {
-        Ok(Self::of(Library::open(Corpus::embedded()?.sparing())?))
+        Ok(Self::of(Library::open(Corpus::embedded()?.uncached())?))
     }
 
     /// Those of a corpus in a folder, such as `crossload add` makes.
@@ -75,24 +75,24 @@ impl Releases {
     /// # Errors
     /// When it cannot be read, or is not well-formed.
     pub fn open(folder: &Path) -> Result<Self, LibraryError> {
-        Ok(Self::of(Library::open(Corpus::open(folder)?.sparing())?))
+        Ok(Self::of(Library::open(Corpus::open(folder)?.uncached())?))
     }
 
     fn of(library: Library) -> Self {
-        Releases { library, asked: Asked::default() }
+        Releases { library, hints: OriginHints::default() }
     }
 
     /// Has streams be of this machine type, where they do not say it (before 2.4).
     #[must_use]
     pub fn with_machine(mut self, machine: impl Into<String>) -> Self {
-        self.asked.machine = Some(machine.into());
+        self.hints.machine = Some(machine.into());
         self
     }
 
     /// Takes streams for written by this release; without it those are found that fit.
     #[must_use]
     pub fn with_source(mut self, release: impl Into<String>) -> Self {
-        self.asked.source = Some(release.into());
+        self.hints.source = Some(release.into());
         self
     }
 
@@ -112,7 +112,7 @@ impl Releases {
     /// # Errors
     /// See [`TargetsError`].
     pub fn judge(&self, stream: &Stream) -> Result<Targets, TargetsError> {
-        targets(&Shelves::new(&self.library), &mut stream.source().again(), &self.asked, &[])
+        targets(&LayoutCache::new(&self.library), &mut stream.source().reader(), &self.hints, &[])
     }
 
     /// Asks one.
@@ -120,8 +120,8 @@ impl Releases {
     /// # Errors
     /// See [`TargetsError`].
     pub fn judge_one(&self, stream: &Stream, release: &str) -> Result<Row, TargetsError> {
-        let (shelves, mut source) = (Shelves::new(&self.library), stream.source().again());
-        let mut found = targets_of(&shelves, &mut source, &self.asked, &[], Some(release))?;
+        let (cache, mut source) = (LayoutCache::new(&self.library), stream.source().reader());
+        let mut found = targets_of(&cache, &mut source, &self.hints, &[], Some(release))?;
         found.rows.pop().ok_or_else(|| TargetsError::NoRelease(self.library.no_release(release)))
     }
 }

@@ -79,7 +79,7 @@
 //! | [`stream`] | header, sections, RAM, description, end of stream |
 //! | [`input`] | the files that people have, as the stream that is in them |
 //! | [`release`] | data from `corpus/` into destinations; importers |
-//! | [`reading`] | the front door for other programs: [`Stream`] |
+//! | [`reading`] | the interface for other programs: [`Stream`] |
 //! | [`judging`] | the same for those that ask who can load them: [`Releases`] |
 //! | [`trace`] | meaning, reading, comparison, verdict |
 //! | `qemu` | real binaries: capture, metered loads, trace events |

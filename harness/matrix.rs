@@ -3,7 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`config`] | `matrix.toml`, checked; its manual |
-//! | [`draft`] | a first `matrix.toml`, and what one lacks of a corpus |
+//! | [`initial`] | a first `matrix.toml`, and what one lacks of a corpus |
 //! | [`vendors`] | downstream releases in `matrix.toml` |
 //! | [`select`] | release ranges, and which cells an entry is about |
 //! | [`cell`] | one load |
@@ -15,15 +15,15 @@
 //! | [`agreement`] | the model against them |
 //! | [`devices`] | every catalogued device alone, into every release |
 //! | [`targets`] | which releases take the machine in a stream |
-//! | [`texts`] | what their messages say |
+//! | [`stderr`] | what real binaries print, as classes of refusal |
 
 pub mod agreement;
 pub mod cell;
 pub mod config;
 pub mod devices;
-pub mod draft;
 #[cfg(test)]
 mod faults;
+pub mod initial;
 pub mod plan;
 pub mod policy;
 mod read;
@@ -31,8 +31,8 @@ pub mod run;
 mod schema;
 pub mod select;
 pub mod sentence;
+pub mod stderr;
 pub mod targets;
-pub mod texts;
 pub mod vendors;
 
 pub use crate::release::observed;

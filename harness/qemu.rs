@@ -13,21 +13,21 @@
 //! | [`scenario`] | a scenario of matrix.toml in a binary: where it runs, what it lacks, what it must carry |
 //! | [`capture`] | a scenario run to its halt, saved, and loaded by the same binary |
 //! | [`incoming`] | one load under a metered feed: how it ended, where, what was traced, what was saved again |
-//! | [`events`] | the fields that a traced load read, beside those that the model read |
+//! | [`events`] | the fields that a traced load read, compared with those that the model read |
 //! | `roms` | option ROMs that binaries ask for by name |
-//! | [`restored`] | the state as it was saved again, beside the stream |
+//! | [`restored`] | the state as it was saved again, compared with the stream |
 //! | [`mutate`] | changes of a fixture that know its structure |
 //! | [`bundle`] | captures as a folder that can be imported |
 //! | [`devices`] | what each device type of a binary puts on the wire |
-//! | [`claim`] | a release in matrix.toml |
+//! | [`matrix_toml`] | a release in matrix.toml |
 //! | [`add`] | the whole act of adding a release |
 //! | [`gate`] | two builds, each given what the other saved |
 //! | [`observe`] | outcomes as observations of the corpus |
 //! | [`checks`] | refusals for what no stream tells |
 //! | [`shrink`] | the smallest stream that is not agreed on |
-//! | [`verify`] | loads by a binary beside the model's |
+//! | [`verify`] | loads by a binary, compared with the model |
 //! | [`campaign`] | changed streams into binaries at length, chosen by the model |
-//! | [`machines`] | machines that nobody recorded, beside the model |
+//! | [`machines`] | machines that nobody recorded, compared with the model |
 
 pub mod add;
 pub mod binary;
@@ -35,7 +35,6 @@ pub mod bundle;
 pub mod campaign;
 pub mod capture;
 pub mod checks;
-pub mod claim;
 pub mod connection;
 pub mod devices;
 pub mod emulator;
@@ -46,6 +45,7 @@ pub mod guest;
 pub mod hmp;
 pub mod incoming;
 pub mod machines;
+pub mod matrix_toml;
 pub mod monitor;
 pub mod mutate;
 pub mod observe;
@@ -68,7 +68,7 @@ pub use guest::Guest;
 use crate::dialect::Version;
 use crate::release::library::LibraryError;
 
-/// Why a real binary could not be held against anything. What a binary does with a stream is
+/// Why a real binary could not be compared with anything. What a binary does with a stream is
 /// never an error, it is a result.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
@@ -98,7 +98,7 @@ pub enum QemuError {
     #[error(transparent)]
     File(#[from] crate::release::files::FileError),
     #[error(transparent)]
-    Held(#[from] crate::release::held::HeldError),
+    Lock(#[from] crate::release::locked::LockError),
     #[error(transparent)]
     Corpus(#[from] crate::release::corpus::CorpusError),
     #[error(transparent)]
@@ -108,7 +108,7 @@ pub enum QemuError {
     #[error(transparent)]
     Plan(#[from] crate::matrix::plan::PlanError),
     #[error("{file}: the release cannot be put in: {why}")]
-    Claim { file: String, why: String },
+    MatrixToml { file: String, why: String },
     #[error(
         "{about}: only a release from {needed} on traces its loads, without which it cannot be added"
     )]

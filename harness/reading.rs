@@ -1,4 +1,4 @@
-//! The front door for programs that read streams: [`Stream`].
+//! The interface for programs that read streams: [`Stream`].
 //!
 //! A stream is opened from a file of any kind ([`crate::input`]), then walked: its sections, and the
 //! fields in them. Which release wrote it need not be known: since 2.3 a stream describes itself, and
@@ -164,7 +164,7 @@ impl Stream {
     /// ```
     #[must_use]
     pub fn of(source: Source) -> Self {
-        let machine = scan(&mut source.again(), Depth::Framing).machine;
+        let machine = scan(&mut source.reader(), Depth::Framing).machine;
         Stream { source, machine }
     }
 
@@ -197,7 +197,7 @@ impl Stream {
     /// # Errors
     /// The medium's.
     pub fn bytes(&self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
-        self.source.again().get(offset, len)
+        self.source.reader().get(offset, len)
     }
 
     /// What a field holds, all of it: of pages of memory as well, which may be much, and are zeros where
@@ -229,23 +229,23 @@ impl Stream {
     /// # Errors
     /// The medium's.
     pub fn read(&self) -> io::Result<Contents> {
-        let mut source = self.source.again();
+        let mut source = self.source.reader();
         if let Some(json) = described::find(&mut source)? {
-            let framing = scan(&mut self.source.again(), Depth::Framing);
+            let framing = scan(&mut self.source.reader(), Depth::Framing);
             if let Ok(described) = Described::new(&json, &framing) {
-                let described = described.detailed(&mut self.source.again(), &framing)?;
+                let described = described.detailed(&mut self.source.reader(), &framing)?;
                 let loaded = self.load(&described.destination);
                 let findings = described.findings(&loaded);
                 return Ok(contents(&loaded, true, findings));
             }
         }
-        let frames = scan(&mut self.source.again(), Depth::All).destination();
+        let frames = scan(&mut self.source.reader(), Depth::All).destination();
         Ok(contents(&self.load(&frames), false, Vec::new()))
     }
 
     fn load<'d>(&self, to: &'d Destination) -> Loaded<'d> {
         let options = LoadOptions::with_map(Map::bounded(MOST));
-        load_with(to, &mut self.source.again(), &Feed::Bulk, options)
+        load_with(to, &mut self.source.reader(), &Feed::Bulk, options)
     }
 }
 

@@ -1,22 +1,21 @@
-//! Room `report`: what a run came to, for people and for programs.
+//! Room `report`: the results of a run, for people and for programs.
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | [`findings`] | cells with one cause, told together |
+//! | [`findings`] | cells with one cause, as one finding |
 //! | [`table`] | the grids, the findings and the summary as text |
-//! | [`meant`] | known entries that may be meant for broken cells |
-//! | [`news`] | what a new release changes against the one before |
+//! | [`suggestions`] | known entries that may be meant for broken cells |
+//! | [`new_release`] | what a new release changes against the one before |
 //! | [`json`] | all of it as JSON, and what its keys mean |
-//! | [`beside`] | what was written beside what was read, around one byte |
+//! | [`side_by_side`] | what was written and what was read, around one byte |
 //! | [`diff`] | what changed between two builds, as text and JSON |
-//! | [`evidence`] | what happens on the wire between two builds, beside their descriptions |
+//! | [`evidence`] | loads between two builds, as evidence for what their descriptions say |
 //! | [`devices`] | the matrix over devices, by cause |
 //! | [`targets`] | which releases take a machine, as text and JSON |
 //! | [`ci`] | the same in the formats that CI reads |
 //! | [`html`] | a folder of pages for a browser |
 //! | [`dump`] | what every byte of a stream was read as |
 
-pub mod beside;
 pub mod ci;
 pub mod devices;
 pub mod diff;
@@ -25,7 +24,8 @@ pub mod evidence;
 pub mod findings;
 pub mod html;
 pub mod json;
-pub mod meant;
-pub mod news;
+pub mod new_release;
+pub mod side_by_side;
+pub mod suggestions;
 pub mod table;
 pub mod targets;

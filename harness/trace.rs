@@ -12,4 +12,4 @@ pub mod values;
 pub mod verdict;
 
 pub use compare::Difference;
-pub use verdict::{Judged, Meaning, Understood, Verdict, judge, judge_outline, judge_reading};
+pub use verdict::{Judged, Meaning, SourceStream, Verdict, judge, judge_outline, judge_reading};

@@ -1,9 +1,9 @@
-//! What a load came to, as feedback for libFuzzer beside the edges that it counts itself: it adds the
-//! counters of a section of this name to its own (`FuzzerExtraCounters.cpp`).
+//! What came of a load, as feedback for libFuzzer beside code coverage: libFuzzer adds the counters of a
+//! section of this name to its own (`FuzzerExtraCounters.cpp`).
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Classes of outcomes that are told apart; a power of two.
+/// Classes of outcomes that are distinguished; a power of two.
 const CLASSES: usize = 8192;
 
 /// libFuzzer clears them by words.

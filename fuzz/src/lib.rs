@@ -55,9 +55,9 @@ fn bounded(target: Body, bytes: &[u8], counts: &mut Counts) -> Outcome {
 }
 
 /// Counts of this process; told when it ends.
-struct Reported(Counts);
+struct PrintedCounts(Counts);
 
-impl Drop for Reported {
+impl Drop for PrintedCounts {
     fn drop(&mut self) {
         // There is nobody to tell if the standard error stream is gone.
         let _ = writeln!(std::io::stderr(), "{}", self.0);
@@ -69,7 +69,7 @@ impl Drop for Reported {
 }
 
 thread_local! {
-    static COUNTS: RefCell<Reported> = RefCell::new(Reported(counts()));
+    static COUNTS: RefCell<PrintedCounts> = RefCell::new(PrintedCounts(counts()));
 }
 
 fn counts() -> Counts {
@@ -216,7 +216,7 @@ macro_rules! generated {
                     return $crate::put(&new, data, max_size);
                 }
                 1 => 0,
-                _ => $crate::behind_the_shape(&data[..size]),
+                _ => $crate::after_shape(&data[..size]),
             };
             let (rest, room) = (size - from, max_size.max(from) - from);
             from + $crate::libfuzzer_sys::fuzzer_mutate(&mut data[from..], rest, room)
@@ -224,7 +224,7 @@ macro_rules! generated {
     };
 }
 
-pub use fuzzing::smoke::{behind_the_shape, fresh};
+pub use fuzzing::smoke::{after_shape, fresh};
 
 /// Whether inputs are to be changed without regard to their structure.
 #[must_use]

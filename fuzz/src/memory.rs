@@ -1,5 +1,5 @@
-//! The bound on memory: the address space of the process, renewed every so many inputs. It costs nothing
-//! in between, and holds for code in other languages, too.
+//! The limit on memory: that of the process's address space, renewed every so many inputs. It costs
+//! nothing in between, and holds for code in other languages, too.
 
 /// Bytes that the inputs of one [`EVERY`] may have at a time beyond what the program has when they
 /// begin: the largest captured stream several times over, with what is made of it.

@@ -1,18 +1,18 @@
-//! `crossload add`: a release, from a binary to a diff.
+//! `crossload add`: adds a release to a corpus, from a binary of it.
 
 use std::path::{Path, PathBuf};
 
 use super::input::{Input, machine_type};
-use super::running::Running;
-use super::{CliError, Said};
+use super::running::RunOptions;
+use super::{CliError, Output};
 use crate::matrix::config::Finding;
 use crate::matrix::{Filter, Plan};
 use crate::qemu::Binary;
-use crate::qemu::add::{Order, add};
-use crate::qemu::devices::shelve;
+use crate::qemu::add::{Request, add};
+use crate::qemu::devices;
 use crate::release::notes::{self, Note};
-use crate::report::meant::{meant, told};
-use crate::report::news::News;
+use crate::report::new_release::NewRelease;
+use crate::report::suggestions::{self, suggestions};
 use crate::report::table::table;
 use crate::wire::Feed;
 
@@ -58,19 +58,19 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "devices")]
     no_devices: bool,
     #[command(flatten)]
-    running: Running,
+    running: RunOptions,
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let binary = args.running.binary(&args.qemu)?;
     let release = args.release.clone().unwrap_or_else(|| binary.series());
-    let corpus = super::input::beside(&args.matrix);
+    let corpus = super::input::corpus_of(&args.matrix);
     if args.devices {
         return devices(args, &binary, &release, &corpus, &[]);
     }
-    let machines: Vec<String> = args.machine.iter().map(|name| binary.own(name)).collect();
-    let order = Order {
+    let machines: Vec<String> = args.machine.iter().map(|name| binary.qualified(name)).collect();
+    let request = Request {
         binary: &binary,
         release: release.clone(),
         matrix: &args.matrix,
@@ -79,7 +79,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         limit: args.running.limit(),
         machines: &machines,
     };
-    let added = add(&order)?;
+    let added = add(&request)?;
     let Some((config, run)) = &added.run else {
         let text = format!(
             "{}{}{release} ({}) is there already: nothing changed; {}\n",
@@ -88,7 +88,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
             binary.architecture,
             binary.own_release()
         );
-        return Ok(Said { text, holds: true });
+        return Ok(Output { text, holds: true });
     };
     let mut text = format!("{release}: {}, {}\n", binary.about, binary.architecture);
     text += &notes::lines(&added.notes, args.notes);
@@ -98,13 +98,13 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     }
     text += &not_captured(&added.findings);
     let before = added.before.as_ref().map(|(name, run)| (name.as_str(), run.cells.as_slice()));
-    let news = News { release: &release, run, before };
+    let new_release = NewRelease { release: &release, run, before };
     text += &match args.grids {
         true => format!("\n{}", table(config, run, &run.cells, true)),
-        false => news.in_words(config),
+        false => new_release.text(config),
     };
     if !run.holds() {
-        text += &meant_by(&args.matrix)?;
+        text += &suggested(&args.matrix)?;
     }
     let findings = match added.findings.len() {
         0 => String::new(),
@@ -114,7 +114,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     if !args.no_devices && !added.there {
         text += &devices(args, &binary, &release, &corpus, &added.notes)?.text;
     }
-    Ok(Said { text, holds: run.holds() })
+    Ok(Output { text, holds: run.holds() })
 }
 
 /// What the binary could not do, each in a paragraph.
@@ -123,26 +123,26 @@ fn not_captured(findings: &[Finding]) -> String {
 }
 
 /// Which known entries may be meant for the cells that break the policy now.
-fn meant_by(matrix: &Path) -> Result<String, CliError> {
+fn suggested(matrix: &Path) -> Result<String, CliError> {
     let (library, config) = Input { matrix: Some(matrix.to_owned()) }.open()?;
     let plan = Plan::new(&config, library.fixtures(), &Filter::default())?;
     let run = crate::matrix::run(&library, &config, &plan, &Feed::Bulk)?;
-    Ok(told(&config, &meant(&config, &run.cells)))
+    Ok(suggestions::text(&config, &suggestions(&config, &run.cells)))
 }
 
-/// The devices of a release on record; `told` are notes that need not be told again.
+/// The devices of a release on record; `known` are notes that need not be told again.
 fn devices(
     args: &Args,
     binary: &Binary,
     release: &str,
     corpus: &Path,
-    told: &[Note],
-) -> Result<Said, CliError> {
+    known: &[Note],
+) -> Result<Output, CliError> {
     let only: Vec<String> = match args.devices {
-        true => args.machine.iter().map(|name| binary.own(name)).collect(),
+        true => args.machine.iter().map(|name| binary.qualified(name)).collect(),
         false => Vec::new(),
     };
-    let shelved = shelve::shelve(&shelve::Order {
+    let added = devices::add::add_devices(&devices::add::Request {
         binary,
         release,
         corpus,
@@ -151,14 +151,14 @@ fn devices(
         limit: args.running.limit(),
     })?;
     let mut text = format!("{release}: {}\n", binary.about);
-    let notes = shelved.notes.into_iter().map(|note| note.of(release));
-    let notes: Vec<Note> = notes.filter(|note| !told.contains(note)).collect();
+    let notes = added.notes.into_iter().map(|note| note.of(release));
+    let notes: Vec<Note> = notes.filter(|note| !known.contains(note)).collect();
     text += &notes::lines(&notes, args.notes);
-    for (machine, why) in &shelved.silent {
+    for (machine, why) in &added.silent {
         let why = why.lines().last().unwrap_or("");
         text += &format!("{machine} could not be recorded: {why}\n");
     }
-    let types = &shelved.catalogue.types;
+    let types = &added.catalogue.types;
     let left_out = types.iter().filter(|(_, why)| !why.is_empty());
     for (device, why) in left_out {
         let why = why.lines().last().unwrap_or("");
@@ -168,9 +168,9 @@ fn devices(
     text += &format!(
         "{} device types, {known} of them catalogued on {} machine types, {} entries\n{} files written.\n",
         types.len(),
-        shelved.catalogue.machines.len(),
-        shelved.catalogue.entries.len(),
-        shelved.written.len()
+        added.catalogue.machines.len(),
+        added.catalogue.entries.len(),
+        added.written.len()
     );
-    Ok(Said { text, holds: true })
+    Ok(Output { text, holds: true })
 }

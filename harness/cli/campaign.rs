@@ -1,13 +1,13 @@
-//! `crossload campaign`: changed streams into real binaries, for hours.
+//! `crossload campaign`: loads changed streams into real binaries, for hours.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::input::Input;
-use super::running::Running;
+use super::running::RunOptions;
 use super::verify::known;
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::qemu::campaign::folder::{Folder, Session};
 use crate::qemu::campaign::{Options, run as campaign};
 use crate::qemu::verify::{Selection, cases};
@@ -54,7 +54,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
     #[command(flatten)]
-    running: Running,
+    running: RunOptions,
     /// Loads spent on making a stream as small as it can be
     #[arg(long, value_name = "N", default_value_t = 100)]
     shrink: usize,
@@ -64,7 +64,7 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let (library, _) = args.input.open()?;
     let binaries = known(&library, &args.running, &args.qemu, args.release.as_deref())?;
     let selection = Selection {
@@ -104,9 +104,9 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let mut places: BTreeMap<_, Vec<String>> = BTreeMap::new();
     for one in &findings {
         let new = if report.found.contains(one) { ", new" } else { "" };
-        let told = one.ended.as_deref().map_or(String::new(), |ended| format!(", {ended}"));
+        let ended_text = one.ended.as_deref().map_or(String::new(), |ended| format!(", {ended}"));
         let line = format!(
-            "  {} into {}: {}{told}, {} bytes{new} ({})\n",
+            "  {} into {}: {}{ended_text}, {} bytes{new} ({})\n",
             one.input.source,
             one.input.destination,
             one.place,
@@ -126,7 +126,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         findings.len(),
         sessions.len()
     );
-    Ok(Said { text, holds: findings.is_empty() })
+    Ok(Output { text, holds: findings.is_empty() })
 }
 
 fn line(session: &Session) -> String {

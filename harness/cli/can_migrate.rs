@@ -3,15 +3,15 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use super::input::{Input, Started, find, machine_type};
+use super::input::{Input, StartOptions, find, machine_type};
 use super::source::StreamOptions;
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::input::Source;
 use crate::lab::vendors::migrate::can_migrate_all;
 use crate::lab::vendors::state::can_migrate_stream;
 use crate::lab::vendors::{Answer, Build, VendorError};
-use crate::matrix::targets::{Answer as Told, Asked, ask, at_home, origin};
-use crate::release::compose::{Kit, Shelves};
+use crate::matrix::targets::{Answer as Told, OriginHints, judge_release, origin, restore_offsets};
+use crate::release::compose::{BuildTables, LayoutCache};
 use crate::release::library::Library;
 use crate::report::targets::sentence_of;
 use crate::trace::{Meaning, Verdict};
@@ -44,7 +44,7 @@ pub(super) struct Args {
     #[command(flatten)]
     opened: StreamOptions,
     #[command(flatten)]
-    started: Started,
+    start: StartOptions,
     #[command(flatten)]
     input: Input,
 }
@@ -55,20 +55,20 @@ fn composed(
     library: &Library,
     [from, to]: [&Build; 2],
     source: &mut Source,
-) -> Result<Said, CliError> {
-    let shelves = Shelves::new(library);
-    let asked = Asked { machine: args.machine.clone(), source: Some(from.release.clone()) };
+) -> Result<Output, CliError> {
+    let cache = LayoutCache::new(library);
+    let asked = OriginHints { machine: args.machine.clone(), source: Some(from.release.clone()) };
     let name = source.name().to_string();
     let failed = |source| CliError::Targets { name: name.clone(), source };
-    let origin = origin(&shelves, source, &asked).map_err(failed)?;
+    let origin = origin(&cache, source, &asked).map_err(failed)?;
     let condensed = &origin.machine.condensed;
     let meaning = Meaning::of_condensed(&origin.source.destination, condensed);
     let meaning = meaning.map_err(|why| CliError::Stream { name: name.clone(), why })?;
-    let kit = Kit { name: &to.name, release: &to.release, tables: &to.tables };
-    let asked = ask(&shelves, &kit, &origin, &meaning, &condensed.bytes, &Feed::Bulk);
+    let build = BuildTables { name: &to.name, release: &to.release, tables: &to.tables };
+    let asked = judge_release(&cache, &build, &origin, &meaning, &condensed.bytes, &Feed::Bulk);
     let (mut row, _) = asked.map_err(failed)?;
     if let Told::Judged(judged) = &mut row.answer {
-        at_home(judged, condensed);
+        restore_offsets(judged, condensed);
     }
     let Some(holds) = row.takes() else {
         let why = sentence_of(&row, &from.name);
@@ -82,21 +82,24 @@ fn composed(
         sentence_of(&row, &from.name)
     );
     text.extend(row.assumptions.iter().map(|what| format!("  assumed: {what}\n")));
-    Ok(Said { text, holds })
+    Ok(Output { text, holds })
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let (library, config) = args.input.open_sparing()?;
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
+    let (library, config) = args.input.open_uncached()?;
     let from = Build::of(&library, &config.vendors, &args.from)?;
     let mut to = Build::of(&library, &config.vendors, &args.to)?;
-    to.capabilities = args.started.capabilities()?;
+    to.capabilities = args.start.capabilities()?;
     let machine = args.machine.as_ref().map(|name| library.machine_type(name));
     let asked = |name: &str| machine.as_ref().is_none_or(|m| m == name);
     let Some(name) = &args.stream else {
         let answers = can_migrate_all(&library, &from, &to, machine.as_deref())?;
         let text = answers.iter().map(|(name, answer)| format!("{name}: {answer}\n")).collect();
-        return Ok(Said { text, holds: answers.iter().all(|(_, answer)| *answer == Answer::Yes) });
+        return Ok(Output {
+            text,
+            holds: answers.iter().all(|(_, answer)| *answer == Answer::Yes),
+        });
     };
     let decision = match find(&library, name) {
         Ok(fixture) => {
@@ -121,5 +124,5 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         }
     };
     let text = format!("{name}, read as {}: {decision}\n", decision.place);
-    Ok(Said { text, holds: decision.is_yes() })
+    Ok(Output { text, holds: decision.is_yes() })
 }

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use super::input::{Input, machine_type};
-use super::running::Running;
-use super::{CliError, Said};
+use super::running::RunOptions;
+use super::{CliError, Output};
 use crate::matrix::config::Scenario;
 use crate::qemu::capture::all;
-use crate::qemu::scenario::{fits, lacks, meant, newest};
+use crate::qemu::scenario::{fits, fits_binary, lacks, newest};
 use crate::qemu::{QemuError, bundle};
 
 /// Options of the verb.
@@ -37,25 +37,25 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
     #[command(flatten)]
-    running: Running,
+    running: RunOptions,
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let config = args.input.claims()?;
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
+    let config = args.input.config()?;
     if std::fs::read_dir(&args.into).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(CliError::NotEmpty(args.into.clone()));
     }
     let binary = args.running.binary(&args.qemu)?;
     let release = args.release.clone().unwrap_or_else(|| binary.series());
-    let listed: Vec<String> = args.machine.iter().map(|name| binary.own(name)).collect();
+    let listed: Vec<String> = args.machine.iter().map(|name| binary.qualified(name)).collect();
     let mut captured = Vec::new();
     let mut text = String::new();
     let mut wanted = Vec::new();
-    super::input::listed(&config, &args.scenario)?;
-    super::input::has_machines(&binary, &listed)?;
+    super::input::check_scenarios(&config, &args.scenario)?;
+    super::input::check_machines(&binary, &listed)?;
     let named = |s: &&Scenario| args.scenario.is_empty() || args.scenario.contains(&s.name);
-    for scenario in config.scenarios.iter().filter(named).filter(|s| meant(&binary, s)) {
+    for scenario in config.scenarios.iter().filter(named).filter(|s| fits_binary(&binary, s)) {
         if let Some(reason) = lacks(&binary, scenario) {
             text += &format!("{} left out: {reason}\n", scenario.name);
             continue;
@@ -91,5 +91,5 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         None if captured.is_empty() => return Err(QemuError::NothingCaptured { release }.into()),
         _ => bundle::write(&args.into, &binary, &captured, args.running.limit())?,
     }
-    Ok(Said { text, holds: failed.is_none() })
+    Ok(Output { text, holds: failed.is_none() })
 }

@@ -1,4 +1,5 @@
-//! A file as the subject of a verb: the machine in it, and the destination that a release makes of it.
+//! A user's file as the input of a verb: the machine in it, and the destination that a release makes of
+//! it.
 
 use std::path::Path;
 
@@ -6,13 +7,13 @@ use super::CliError;
 use super::input::machine_type;
 use super::source::StreamOptions;
 use crate::input::Source;
-use crate::matrix::targets::{Asked, Origin, origin};
-use crate::release::compose::{self, Composed, Kit, Lacking, Shelves};
+use crate::matrix::targets::{Origin, OriginHints, origin};
+use crate::release::compose::{self, BuildTables, Composed, Lacking, LayoutCache};
 use crate::release::library::Library;
 
 /// What may be said of the machine in a file.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct Written {
+pub(super) struct OriginArgs {
     /// The machine type, where a file does not say it (before 2.4)
     #[arg(long, value_name = "MACHINE", value_parser = machine_type)]
     machine: Option<String>,
@@ -21,10 +22,10 @@ pub(super) struct Written {
     source: Option<String>,
 }
 
-impl Written {
+impl OriginArgs {
     /// The same as a question.
-    pub fn asked(&self) -> Asked {
-        Asked { machine: self.machine.clone(), source: self.source.clone() }
+    pub fn hints(&self) -> OriginHints {
+        OriginHints { machine: self.machine.clone(), source: self.source.clone() }
     }
 }
 
@@ -53,50 +54,54 @@ pub(super) struct Subject {
 impl Subject {
     /// Opens a file and finds out what it is of.
     pub fn open(
-        shelves: &Shelves<'_>,
+        cache: &LayoutCache<'_>,
         path: &Path,
         opened: &StreamOptions,
-        asked: &Asked,
+        hints: &OriginHints,
     ) -> Result<Self, CliError> {
         let mut source = opened.open(path)?;
-        let origin = Subject::of(shelves, &mut source, asked)?;
+        let origin = Subject::of(cache, &mut source, hints)?;
         Ok(Subject { source, origin })
     }
 
     /// What an opened file is of.
     pub fn of(
-        shelves: &Shelves<'_>,
+        cache: &LayoutCache<'_>,
         source: &mut Source,
-        asked: &Asked,
+        hints: &OriginHints,
     ) -> Result<Origin, CliError> {
         let name = source.name().to_string();
-        origin(shelves, source, asked).map_err(|source| CliError::Targets { name, source })
+        origin(cache, source, hints).map_err(|source| CliError::Targets { name, source })
     }
 
     /// The destination that a release makes of it.
-    pub fn destination(&self, shelves: &Shelves<'_>, release: &str) -> Result<Composed, CliError> {
-        destination(shelves, release, &self.origin)
+    pub fn destination(
+        &self,
+        cache: &LayoutCache<'_>,
+        release: &str,
+    ) -> Result<Composed, CliError> {
+        destination(cache, release, &self.origin)
     }
 }
 
 /// The destination that a release makes of a machine.
 pub(super) fn destination(
-    shelves: &Shelves<'_>,
+    cache: &LayoutCache<'_>,
     release: &str,
     origin: &Origin,
 ) -> Result<Composed, CliError> {
-    let Some(kit) = Kit::of(shelves.library, release) else {
-        return Err(no_release(shelves.library, release));
+    let Some(build) = BuildTables::of(cache.library, release) else {
+        return Err(no_release(cache.library, release));
     };
     let Origin { machine, source, .. } = origin;
-    compose::destination(shelves, &kit, machine, source)?.map_err(|lacking| {
+    compose::destination(cache, &build, machine, source)?.map_err(|lacking| {
         CliError::NoDestination(match lacking {
             Lacking::Type(why) | Lacking::Unknown(why) => why,
         })
     })
 }
 
-/// What an answer hangs on, as lines.
+/// What an answer depends on, as lines.
 pub(super) fn assumptions(composed: &Composed) -> String {
     let mut seen = std::collections::BTreeSet::new();
     let lines = composed.assumptions.iter().filter(|what| seen.insert(what.as_str()));

@@ -1,7 +1,7 @@
-//! `crossload designs`: the protocol changes that were proposed or shipped, side by side.
+//! `crossload designs`: compares the protocol changes that were proposed or shipped.
 
 use super::input::Input;
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::lab::designs::{neighbours, real, run, table};
 
 /// Options of the verb.
@@ -30,7 +30,7 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let report = run::generated(args.seed, args.cases, args.claims);
     let mut text = table::generated(&report);
     let broken = report.broken_claims();
@@ -47,5 +47,5 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
             text += &table::cost(&machines);
         }
     }
-    Ok(Said { text, holds: broken == 0 })
+    Ok(Output { text, holds: broken == 0 })
 }

@@ -2,10 +2,10 @@
 
 use super::composed::Format;
 use super::input::Input;
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::matrix::devices::{devices_between, fits, standing};
 use crate::matrix::policy::Standing;
-use crate::release::compose::Shelves;
+use crate::release::compose::LayoutCache;
 use crate::report::devices::{json, text};
 
 /// Options of the verb.
@@ -39,19 +39,19 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let (library, config) = args.input.open()?;
-    let shelves = Shelves::new(&library);
+    let cache = LayoutCache::new(&library);
     let pair = |source: &str, destination: &str| {
         args.source.as_ref().is_none_or(|name| name == source)
             && args.destination.as_ref().is_none_or(|name| name == destination)
     };
-    let rows = devices_between(&shelves, |device| fits(&args.glob, device), pair)?;
-    let told: Vec<_> = rows.into_iter().map(|row| (standing(&config, &row), row)).collect();
-    let holds = told.iter().all(|(standing, _)| *standing != Standing::Broken);
+    let rows = devices_between(&cache, |device| fits(&args.glob, device), pair)?;
+    let results: Vec<_> = rows.into_iter().map(|row| (standing(&config, &row), row)).collect();
+    let holds = results.iter().all(|(standing, _)| *standing != Standing::Broken);
     let text = match args.format {
-        Format::Text => text(&told, &config),
-        Format::Json => json(&told, &config),
+        Format::Text => text(&results, &config),
+        Format::Json => json(&results, &config),
     };
-    Ok(Said { text, holds })
+    Ok(Output { text, holds })
 }

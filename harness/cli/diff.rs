@@ -4,15 +4,15 @@ use std::path::Path;
 
 use super::composed::Format;
 use super::input::Input;
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::dialect::machine::X86_64;
 use crate::matrix::Config;
 use crate::release::changes::descriptions::Codecs;
 use crate::release::changes::{Descriptions, changes, gates};
 use crate::release::files;
 use crate::release::library::Library;
-use crate::release::near;
-use crate::report::diff::{Direction, Shown, json, text};
+use crate::release::suggest;
+use crate::report::diff::{Direction, ShowOptions, json, text};
 use crate::report::evidence::Evidence;
 
 /// Options of the verb.
@@ -52,7 +52,7 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let (library, config) = args.input.open()?;
     let codecs = Codecs::of(&library);
     let mut from = build(&library, &args.from, &codecs)?;
@@ -64,10 +64,10 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let forward = direction(&library, &config, [from, to], machine, true)?;
     let back = direction(&library, &config, [to, from], machine, wants_back)?;
     let text = match args.format {
-        Format::Text => text(&forward, &back, Shown { notes: args.notes, back: args.back }),
+        Format::Text => text(&forward, &back, ShowOptions { notes: args.notes, back: args.back }),
         Format::Json => json(&forward, &back)?,
     };
-    Ok(Said { text, holds: forward.holds() })
+    Ok(Output { text, holds: forward.holds() })
 }
 
 /// Files are called by their names alone, if those tell them apart.
@@ -91,7 +91,7 @@ fn build(library: &Library, name: &str, codecs: &Codecs<'_>) -> Result<Descripti
         let known: Vec<&str> = library.releases().iter().map(|r| r.0.as_str()).collect();
         return Err(CliError::NoBuild {
             asked: name.to_owned(),
-            meant: near::hint(name, known.iter().copied()),
+            hint: suggest::hint(name, known.iter().copied()),
             known: known.join(", "),
         });
     };

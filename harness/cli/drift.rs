@@ -2,7 +2,7 @@
 
 use super::input::{Input, machine_type};
 use super::progress;
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::lab::drift::{Planned, Selection, channel, table};
 
 /// Options of the verb.
@@ -47,12 +47,12 @@ pub(super) struct Args {
 const SAMPLE: u64 = 20_000;
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let (library, _) = args.input.open()?;
     let selection = Selection { release: args.release.clone(), machine: args.machine.clone() };
     if args.channel {
         let text = channel::table(&channel::run(&library, &selection)?);
-        return Ok(Said { text, holds: true });
+        return Ok(Output { text, holds: true });
     }
     let planned = Planned::new(&library, &selection)?;
     let sample = usize::try_from(args.sample).unwrap_or(usize::MAX);
@@ -87,5 +87,5 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
             text += &table::fields(drift);
         }
     }
-    Ok(Said { text, holds: true })
+    Ok(Output { text, holds: true })
 }

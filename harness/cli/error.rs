@@ -10,9 +10,9 @@ use crate::matrix::config::ConfigError;
 use crate::matrix::plan::PlanError;
 use crate::release::corpus::CorpusError;
 use crate::release::files::FileError;
-use crate::release::held::HeldError;
 use crate::release::import::ImportError;
 use crate::release::library::LibraryError;
+use crate::release::locked::LockError;
 
 /// See the module documentation.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum CliError {
     #[error(transparent)]
     File(#[from] FileError),
     #[error(transparent)]
-    Held(#[from] HeldError),
+    Lock(#[from] LockError),
     #[error(transparent)]
     Report(#[from] crate::report::html::FolderError),
     #[error("{0}: {1}")]
@@ -65,16 +65,16 @@ pub enum CliError {
     NoFile(PathBuf),
     #[error("the corpus has no matrix.toml: name one with --matrix")]
     NoMatrix,
-    #[error("no fixture '{asked}'{meant}: expected RELEASE/MACHINE.SCENARIO, such as {example}")]
-    NoFixture { asked: String, meant: String, example: String },
-    #[error("no scenario '{asked}'{meant}: expected one of {known}")]
-    NoScenario { asked: String, meant: String, known: String },
-    #[error("{about} has no machine type '{asked}'{meant}")]
-    NoMachine { about: String, asked: String, meant: String },
+    #[error("no fixture '{asked}'{hint}: expected RELEASE/MACHINE.SCENARIO, such as {example}")]
+    NoFixture { asked: String, hint: String, example: String },
+    #[error("no scenario '{asked}'{hint}: expected one of {known}")]
+    NoScenario { asked: String, hint: String, known: String },
+    #[error("{about} has no machine type '{asked}'{hint}")]
+    NoMachine { about: String, asked: String, hint: String },
     #[error(
-        "no release and no file '{asked}'{meant}: expected a -dump-vmstate file, or one of {known}"
+        "no release and no file '{asked}'{hint}: expected a -dump-vmstate file, or one of {known}"
     )]
-    NoBuild { asked: String, meant: String, known: String },
+    NoBuild { asked: String, hint: String, known: String },
     #[error("{0}")]
     NoDestination(String),
     #[error("{0}")]

@@ -3,15 +3,15 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::composed::{Subject, Written, assumptions};
-use super::input::{Input, Started, find};
+use super::composed::{OriginArgs, Subject, assumptions};
+use super::input::{Input, StartOptions, find};
 use super::source::StreamOptions;
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::matrix::sentence::judged_sentence;
-use crate::matrix::targets::at_home;
-use crate::release::compose::Shelves;
+use crate::matrix::targets::restore_offsets;
+use crate::release::compose::LayoutCache;
 use crate::release::library::Library;
-use crate::report::beside::{beside, places};
+use crate::report::side_by_side::{places, side_by_side};
 use crate::stream::condense::Condensed;
 use crate::stream::{Destination, load};
 use crate::trace::{Meaning, judge};
@@ -36,11 +36,11 @@ pub(super) struct Args {
     /// The release that loads it
     destination: String,
     #[command(flatten)]
-    written: Written,
+    origin: OriginArgs,
     #[command(flatten)]
     opened: StreamOptions,
     #[command(flatten)]
-    started: Started,
+    start: StartOptions,
     #[command(flatten)]
     input: Input,
     /// How the bytes arrive: bulk, trickle:N, schedule:N,N,... or random:SEED
@@ -49,8 +49,8 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let (library, _) = args.input.open_sparing()?;
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
+    let (library, _) = args.input.open_uncached()?;
     let path = Path::new(&args.stream);
     let fixture = match find(&library, &args.stream) {
         Ok(fixture) => fixture,
@@ -60,57 +60,58 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let (machine, scenario) = (&fixture.machine, &fixture.scenario);
     let own = destination(&library, &fixture.release, machine, scenario)?;
     let mut to = destination(&library, &args.destination, machine, scenario)?;
-    to.dialect.capabilities = Some(args.started.capabilities()?);
+    to.dialect.capabilities = Some(args.start.capabilities()?);
     let stream = library.corpus().stream(fixture).map_err(CliError::Corpus)?;
-    told(&fixture.id(), &fixture.release, [&own, &to], &stream.into(), args)
+    judged_text(&fixture.id(), &fixture.release, [&own, &to], &stream.into(), args)
 }
 
 /// A user's stream, into what the release makes of its machine.
-fn file(args: &Args, library: &Library, path: &Path) -> Result<Said, CliError> {
-    let shelves = Shelves::new(library);
-    let subject = Subject::open(&shelves, path, &args.opened, &args.written.asked())?;
-    let to = subject.destination(&shelves, &args.destination)?;
+fn file(args: &Args, library: &Library, path: &Path) -> Result<Output, CliError> {
+    let cache = LayoutCache::new(library);
+    let subject = Subject::open(&cache, path, &args.opened, &args.origin.hints())?;
+    let to = subject.destination(&cache, &args.destination)?;
     let name = subject.source.name();
     let own = &subject.origin.source.destination;
     let mut whole = Condensed::default();
     let mut stream = &subject.origin.machine.condensed;
     if subject.source.size() <= LONGEST {
-        let read = subject.source.again().read_to_end(&mut whole.bytes);
+        let read = subject.source.reader().read_to_end(&mut whole.bytes);
         read.map_err(|e| subject.source.failed(e))?;
         stream = &whole;
     }
-    let mut said = told(name, &own.release, [own, &to.destination], stream, args)?;
-    said.text += &assumptions(&to);
-    Ok(said)
+    let mut output = judged_text(name, &own.release, [own, &to.destination], stream, args)?;
+    output.text += &assumptions(&to);
+    Ok(output)
 }
 
 /// One load, around where it goes wrong; `of` are the source and the destination.
-fn told(
+fn judged_text(
     name: &str,
     source: &str,
     [own, to]: [&Destination; 2],
     condensed: &Condensed,
     args: &Args,
-) -> Result<Said, CliError> {
+) -> Result<Output, CliError> {
     let stream = &condensed.bytes;
     let bad = |why| CliError::Fixture { id: name.to_owned(), why };
     let meaning = Meaning::of_condensed(own, condensed).map_err(bad)?;
     let mut judged = judge(&meaning, stream, to, &args.feed);
     let places = places(&judged);
-    at_home(&mut judged, condensed);
+    restore_offsets(&mut judged, condensed);
 
     let cause = judged_sentence(&judged, source);
     let mut text = format!("{name} into {}: {}\n{cause}\n", args.destination, judged.verdict);
     let reading = load(to, &mut &stream[..], &args.feed);
     for at in places {
         text += "\n";
-        text += &beside(&meaning.loaded.map, &reading, stream, at, |at| condensed.original(at));
+        text +=
+            &side_by_side(&meaning.loaded.map, &reading, stream, at, |at| condensed.original(at));
     }
     for default in &judged.defaults {
         text += &format!("  default kept: {default}\n");
     }
     let arrived = [crate::trace::Verdict::Faithful, crate::trace::Verdict::Defaulted];
-    Ok(Said { text, holds: arrived.contains(&judged.verdict) })
+    Ok(Output { text, holds: arrived.contains(&judged.verdict) })
 }
 
 fn destination(

@@ -1,4 +1,4 @@
-//! Long lines in the width of a terminal.
+//! Wraps long lines to the width of a terminal.
 
 use textwrap::{Options, WordSeparator, WordSplitter};
 
@@ -11,10 +11,10 @@ pub(super) fn fit(text: &str, width: usize) -> String {
     }
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
-        let bare = line.trim_end_matches('\n');
-        match hanging(bare).filter(|hanging| hanging * 2 < width) {
-            Some(hanging) if textwrap::core::display_width(bare) > width => {
-                let (head, rest) = bare.split_at(indent(bare));
+        let trimmed = line.trim_end_matches('\n');
+        match hanging(trimmed).filter(|hanging| hanging * 2 < width) {
+            Some(hanging) if textwrap::core::display_width(trimmed) > width => {
+                let (head, rest) = trimmed.split_at(indent(trimmed));
                 let below = " ".repeat(hanging);
                 let options = Options::new(width)
                     .initial_indent(head)
@@ -23,7 +23,7 @@ pub(super) fn fit(text: &str, width: usize) -> String {
                     .word_separator(WordSeparator::AsciiSpace)
                     .word_splitter(WordSplitter::NoHyphenation);
                 out += &textwrap::fill(rest, options);
-                out += &line[bare.len()..];
+                out += &line[trimmed.len()..];
             }
             _ => out += line,
         }

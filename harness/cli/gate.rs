@@ -1,20 +1,20 @@
-//! `crossload gate`: a build, before it goes in, against the one that it branched from.
+//! `crossload gate`: compares a build with the one that it branched from, before it is merged.
 
 use std::path::PathBuf;
 
 use super::input::Input;
-use super::running::Running;
-use super::{CliError, Said};
+use super::running::RunOptions;
+use super::{CliError, Output};
 use crate::dialect::machine::X86_64;
 use crate::matrix::config::Scenario;
 use crate::qemu::Binary;
 use crate::qemu::QemuError;
-use crate::qemu::gate::{Build, Crossed, Gate, Order, gate, wanted};
+use crate::qemu::gate::{Build, Crossed, Gate, Request, gate, wanted};
 use crate::release::changes::descriptions::Codecs;
 use crate::release::changes::{Descriptions, changes};
 use crate::release::files;
 use crate::release::library::Library;
-use crate::report::diff::{Direction, Shown, json, text};
+use crate::report::diff::{Direction, ShowOptions, json, text};
 use crate::report::evidence::Evidence;
 use crate::wire::Feed;
 
@@ -61,7 +61,7 @@ pub(super) struct Args {
     #[arg(last = true, value_name = "ARGUMENTS")]
     arguments: Vec<String>,
     #[command(flatten)]
-    running: Running,
+    running: RunOptions,
     #[command(flatten)]
     input: Input,
     /// How it is told
@@ -73,7 +73,7 @@ pub(super) struct Args {
 const GIVEN: &str = "given";
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let (library, config) = args.input.open()?;
     let new = args.running.binary(&args.qemu)?;
     let against = args.against.to_string_lossy();
@@ -89,22 +89,23 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         Build { name: &old_name, binary: old.as_ref() },
         Build { name: &new_name, binary: Some(&new) },
     ];
-    super::input::listed(&config, &args.scenario)?;
-    super::input::has_machines(&new, &args.machine)?;
+    super::input::check_scenarios(&config, &args.scenario)?;
+    super::input::check_machines(&new, &args.machine)?;
     let scenarios = scenarios(args, &config.scenarios);
     let (wanted, notes) = wanted(builds, library.fixtures(), &scenarios, &args.machine);
     if wanted.is_empty() {
         return Err(CliError::NothingToLoad);
     }
-    let order = Order { builds, wanted, jobs: args.running.jobs(), limit: args.running.limit() };
+    let request =
+        Request { builds, wanted, jobs: args.running.jobs(), limit: args.running.limit() };
     // A capture by each binary, and a load by the other.
     let sides = builds.iter().filter(|build| build.binary.is_some()).count();
-    let bar = super::progress::count((2 * sides * order.wanted.len() + 1) as u64, "steps");
-    let gate = gate(&order, library.corpus(), &|what| {
+    let bar = super::progress::count((2 * sides * request.wanted.len() + 1) as u64, "steps");
+    let gate = gate(&request, library.corpus(), &|what| {
         bar.set_message(what.to_owned());
         bar.inc(1);
     })?;
-    told(args, &library, &gate, [&old_name, &new_name], notes)
+    output(args, &library, &gate, [&old_name, &new_name], notes)
 }
 
 fn architecture(binary: &Binary) -> Result<(), CliError> {
@@ -136,13 +137,13 @@ fn scenarios(args: &Args, all: &[Scenario]) -> Vec<Scenario> {
 }
 
 /// What came of it.
-fn told(
+fn output(
     args: &Args,
     known: &Library,
     gate: &Gate,
     names: [&str; 2],
     notes: Vec<String>,
-) -> Result<Said, CliError> {
+) -> Result<Output, CliError> {
     let descriptions = descriptions(known, gate, names)?;
     let [old, new] = &descriptions;
     let forward = direction(known, gate, old, new)?;
@@ -150,14 +151,14 @@ fn told(
     let both_ways = args.stable || args.back;
     let holds = forward.holds() && gate.failed.is_empty() && (!args.stable || back.holds());
     if args.format == Format::Json {
-        return Ok(Said { text: json(&forward, &back)?, holds });
+        return Ok(Output { text: json(&forward, &back)?, holds });
     }
-    let mut said = String::new();
+    let mut out = String::new();
     for note in notes {
-        said += &format!("note: {note}\n");
+        out += &format!("note: {note}\n");
     }
     for (what, why) in &gate.failed {
-        said += &format!("{what}: not captured: {}\n", why.trim());
+        out += &format!("{what}: not captured: {}\n", why.trim());
     }
     for direction in [&forward, &back] {
         let loads = direction.evidence.iter().flat_map(|evidence| &evidence.loads);
@@ -166,16 +167,16 @@ fn told(
                 let did = did.split_once(':').map_or(did.as_str(), |(did, _)| did);
                 format!("; the binary: {did}")
             });
-            said += &format!(
+            out += &format!(
                 "{} into {}: {}: {}{real}\n",
                 direction.from, direction.to, load.of, load.verdict
             );
         }
     }
-    said += "\n";
-    said += &text(&forward, &back, Shown { notes: args.notes, back: both_ways });
-    said += if holds { "\nThe gate is open.\n" } else { "\nThe gate is shut.\n" };
-    Ok(Said { text: said, holds })
+    out += "\n";
+    out += &text(&forward, &back, ShowOptions { notes: args.notes, back: both_ways });
+    out += if holds { "\nThe gate is open.\n" } else { "\nThe gate is shut.\n" };
+    Ok(Output { text: out, holds })
 }
 
 /// What each build describes: by its dump, or, where one is on record only, by its tables, as far as

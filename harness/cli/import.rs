@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{CliError, Said, input};
+use super::{CliError, Output, input};
 #[cfg(unix)]
 use crate::matrix::Config;
-use crate::matrix::draft::{default_for, missing_from};
+use crate::matrix::initial::{default_for, missing_from};
 #[cfg(unix)]
-use crate::qemu::{QemuError, claim};
+use crate::qemu::{QemuError, matrix_toml};
 use crate::release::corpus::Corpus;
 use crate::release::files;
-use crate::release::held::Held;
-use crate::release::import::Draft;
+use crate::release::import::ImportedCopy;
+use crate::release::locked::LockedFolder;
 use crate::release::notes;
 #[cfg(unix)]
 use crate::release::provenance::Fixture;
@@ -38,33 +38,33 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let held = Held::take(&args.into, "import")?;
-    let draft = Draft::new(&args.dir, &held)?;
-    let mut changes = draft.changes()?;
-    let claim = claim(&args.into, draft.folder())?;
-    let (claim_file, _) = &claim;
-    let claim_file = claim_file.clone();
-    changes.push(claim);
-    let changed = held.change(&changes)?;
-    let report = &draft.report;
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
+    let locked = LockedFolder::lock(&args.into, "import")?;
+    let copy = ImportedCopy::new(&args.dir, &locked)?;
+    let mut changes = copy.changes()?;
+    let matrix = new_matrix(&args.into, copy.folder())?;
+    let (matrix_file, _) = &matrix;
+    let matrix_file = matrix_file.clone();
+    changes.push(matrix);
+    let changed = locked.change(&changes)?;
+    let report = &copy.report;
     let mut text = String::new();
     for path in &report.written {
         text += &format!("wrote {path}\n");
     }
     text += &notes::lines(&report.notes, args.notes);
-    if changed.contains(&claim_file) {
-        text += &format!("wrote {}\n", claim_file.display());
+    if changed.contains(&matrix_file) {
+        text += &format!("wrote {}\n", matrix_file.display());
     }
     let (written, unchanged) = (report.written.len(), report.unchanged);
     text += &format!("{written} files written, {unchanged} unchanged.\n");
-    Ok(Said { text, holds: true })
+    Ok(Output { text, holds: true })
 }
 
-/// The `matrix.toml` of a corpus as it is to be, for `draft`, the corpus as it is to be: the one
+/// The `matrix.toml` of a corpus as it is to be, for `copy`, the corpus as it is to be: the one
 /// beside its folder if the folder is called `corpus` and there is one, else the one in it.
-fn claim(into: &Path, draft: &Path) -> Result<(PathBuf, Vec<u8>), CliError> {
-    let corpus = Corpus::open(draft)?;
+fn new_matrix(into: &Path, copy: &Path) -> Result<(PathBuf, Vec<u8>), CliError> {
+    let corpus = Corpus::open(copy)?;
     let into = std::path::absolute(into).map_err(|e| CliError::Folder(into.to_owned(), e))?;
     let beside = into.with_file_name("matrix.toml");
     let is_beside = into.file_name().is_some_and(|name| name == "corpus") && beside.is_file();
@@ -95,8 +95,8 @@ fn extended(name: &str, mut text: String, corpus: &Corpus) -> Result<String, Cli
         if m.is_some_and(|m| !m.releases.contains(release))
             || s.is_some_and(|s| !s.releases.contains(release))
         {
-            text = claim::extended(&text, release, machine, scenario)
-                .map_err(|why| QemuError::Claim { file: name.to_owned(), why })?;
+            text = matrix_toml::extended(&text, release, machine, scenario)
+                .map_err(|why| QemuError::MatrixToml { file: name.to_owned(), why })?;
             config = Config::parse(name, &text)?;
         }
     }

@@ -9,8 +9,8 @@ use crate::matrix::Config;
 use crate::release::corpus::Corpus;
 use crate::release::files;
 use crate::release::library::Library;
-use crate::release::near;
 use crate::release::provenance::{Fixture, is_machine, machine_scenario};
+use crate::release::suggest;
 
 /// Options that every verb on a corpus has.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -28,25 +28,25 @@ impl Input {
     }
 
     /// The same for a verb about a file of the user: it reads few streams of the corpus, once.
-    pub fn open_sparing(&self) -> Result<(Library, Config), CliError> {
-        self.library(self.corpus()?.sparing())
+    pub fn open_uncached(&self) -> Result<(Library, Config), CliError> {
+        self.library(self.corpus()?.uncached())
     }
 
     fn corpus(&self) -> Result<Corpus, CliError> {
         Ok(match &self.matrix {
             None => Corpus::embedded()?,
-            Some(file) => Corpus::open(&beside(file))?,
+            Some(file) => Corpus::open(&corpus_of(file))?,
         })
     }
 
     fn library(&self, corpus: Corpus) -> Result<(Library, Config), CliError> {
-        let (library, config) = (Library::open(corpus)?, self.claims()?);
+        let (library, config) = (Library::open(corpus)?, self.config()?);
         config.check(&library)?;
         Ok((library, config))
     }
 
     /// What is claimed, where nothing is held against it: a scenario may have no fixture yet.
-    pub fn claims(&self) -> Result<Config, CliError> {
+    pub fn config(&self) -> Result<Config, CliError> {
         match &self.matrix {
             None => {
                 let text = Corpus::embedded()?.text("matrix.toml")?.ok_or(CliError::NoMatrix)?;
@@ -59,14 +59,14 @@ impl Input {
 
 /// What the destination was started with.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(super) struct Started {
+pub(super) struct StartOptions {
     /// A migration capability that the destination has on, such as postcopy-ram; may be given more
     /// than once [default: none]
     #[arg(long = "capability", value_name = "NAME")]
     capabilities: Vec<String>,
 }
 
-impl Started {
+impl StartOptions {
     /// Its capabilities.
     pub fn capabilities(&self) -> Result<Capabilities, CliError> {
         let mut on = Capabilities::default();
@@ -79,13 +79,13 @@ impl Started {
 
 /// An error for a scenario that is not listed.
 #[cfg(unix)]
-pub(super) fn listed(config: &Config, scenarios: &[String]) -> Result<(), CliError> {
+pub(super) fn check_scenarios(config: &Config, scenarios: &[String]) -> Result<(), CliError> {
     let known: Vec<&str> = config.scenarios.iter().map(|s| s.name.as_str()).collect();
     match scenarios.iter().find(|name| !known.contains(&name.as_str())) {
         None => Ok(()),
         Some(name) => Err(CliError::NoScenario {
             asked: name.clone(),
-            meant: near::hint(name, known.iter().copied()),
+            hint: suggest::hint(name, known.iter().copied()),
             known: known.join(", "),
         }),
     }
@@ -93,7 +93,7 @@ pub(super) fn listed(config: &Config, scenarios: &[String]) -> Result<(), CliErr
 
 /// An error for a machine type that a binary does not have.
 #[cfg(unix)]
-pub(super) fn has_machines(
+pub(super) fn check_machines(
     binary: &crate::qemu::Binary,
     machines: &[String],
 ) -> Result<(), CliError> {
@@ -102,7 +102,7 @@ pub(super) fn has_machines(
         Some(name) => Err(CliError::NoMachine {
             about: binary.about.clone(),
             asked: name.clone(),
-            meant: near::hint(name, binary.machines.iter().map(|m| m.name.as_str())),
+            hint: suggest::hint(name, binary.machines.iter().map(|m| m.name.as_str())),
         }),
     }
 }
@@ -125,7 +125,7 @@ pub(super) fn find<'l>(library: &'l Library, name: &str) -> Result<&'l Fixture, 
     let all: Vec<String> = library.fixtures().iter().map(Fixture::id).collect();
     found.ok_or_else(|| CliError::NoFixture {
         asked: name.to_owned(),
-        meant: near::hint(name, all.iter().map(String::as_str)),
+        hint: suggest::hint(name, all.iter().map(String::as_str)),
         example: library.fixtures().first().map_or_else(String::new, Fixture::id),
     })
 }
@@ -138,7 +138,7 @@ pub(super) fn config(file: &Path) -> Result<Config, CliError> {
 }
 
 /// Where the corpus of a `matrix.toml` is.
-pub(super) fn beside(file: &Path) -> PathBuf {
+pub(super) fn corpus_of(file: &Path) -> PathBuf {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::input::{Input, machine_type};
 use super::source::StreamOptions;
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::input::Source;
 use crate::report::dump::{self, Dump, Filter};
-use crate::stream::{FORMAT, LoadOptions, MAGIC, load_with};
-use crate::wire::{Feed, Kind, Map, Reader};
-use read::{about, concluded, reader, rest};
+use crate::stream::{LoadOptions, load_with};
+use crate::wire::{Feed, Kind, Map};
+use read::{about, check_header, concluded, reader, rest};
 
 /// Items that are kept of a stream at a time. A plain PC has some thousands; RAM pages in a row are
 /// one.
@@ -94,7 +94,7 @@ enum Format {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let Some(stream) = &args.stream else { return channels::run(&args.channel) };
     let mut source = args.opened.open(stream)?;
     if args.domain_xml {
@@ -109,15 +109,15 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let format = if args.format == Format::Json { dump::Format::Json } else { dump::Format::Tree };
     let about = about(&by, &source);
     let out = BufWriter::new(io::stdout());
-    let dump = Dump::new(source.again(), out, format, filter.clone());
+    let dump = Dump::new(source.reader(), out, format, filter.clone());
     let dump = Arc::new(Mutex::new((dump.map_err(|e| source.failed(e))?, Ok(()))));
     let rows = {
         let dump = Arc::clone(&dump);
         move |map: &Map<'_>| {
-            let (dump, told) = &mut *dump.lock().unwrap_or_else(PoisonError::into_inner);
+            let (dump, written) = &mut *dump.lock().unwrap_or_else(PoisonError::into_inner);
             // After an error of the output nothing more is written.
-            if told.is_ok() {
-                *told = dump.rows(map);
+            if written.is_ok() {
+                *written = dump.rows(map);
             }
         }
     };
@@ -125,14 +125,14 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     lock(&dump).1 = begun;
     let map = Map::streamed(ITEMS, rows.clone());
     let loaded =
-        load_with(by.destination(), &mut source.again(), &Feed::Bulk, LoadOptions::with_map(map));
+        load_with(by.destination(), &mut source.reader(), &Feed::Bulk, LoadOptions::with_map(map));
     rows(&loaded.map);
     let left = rest(&mut source, loaded.stopped).map_err(|e| source.failed(e))?;
     let mut dump = lock(&dump);
-    let (dump, told) = &mut *dump;
+    let (dump, written) = &mut *dump;
     let about = concluded(about, &by, &loaded, left, (dump.guessed(), dump.cut()));
-    let told = std::mem::replace(told, Ok(())).and_then(|()| dump.end(&about, &loaded));
-    match told {
+    let written = std::mem::replace(written, Ok(())).and_then(|()| dump.end(&about, &loaded));
+    match written {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => return Err(CliError::Output(e)),
         _ => {}
     }
@@ -148,30 +148,16 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     }
     let channels = channels::run(&args.channel)?;
     text += &channels.text;
-    Ok(Said { text, holds: found && loaded.refused.is_none() && about.findings.is_empty() })
+    Ok(Output { text, holds: found && loaded.refused.is_none() && about.findings.is_empty() })
 }
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The header alone: what is no stream is told before anything is printed.
-fn check_header(source: &Source) -> Result<(), CliError> {
-    let mut head = source.again();
-    let mut reader = Reader::new(&mut head, &Feed::Bulk);
-    let refused = |why: String| Err(CliError::Stream { name: source.name().to_string(), why });
-    let (magic, (version, whole)) = (reader.be_padded(4).0 as u32, reader.be_padded(4));
-    match (magic, version as u32, whole) {
-        (MAGIC, _, Err(cut)) => refused(cut.to_string()),
-        (MAGIC, FORMAT, _) => Ok(()),
-        (MAGIC, found, _) => refused(Kind::BadVersion { found }.at(4).to_string()),
-        (found, ..) => refused(Kind::BadMagic { found }.at(0).to_string()),
-    }
-}
-
-fn xml(source: &Source) -> Result<Said, CliError> {
+fn xml(source: &Source) -> Result<Output, CliError> {
     match &source.facts().domain {
-        Some(domain) => Ok(Said { text: format!("{}\n", domain.xml.trim_end()), holds: true }),
+        Some(domain) => Ok(Output { text: format!("{}\n", domain.xml.trim_end()), holds: true }),
         None => Err(CliError::Stream {
             name: source.name().to_string(),
             why: "no domain XML came with it: only libvirt save images have one".to_string(),

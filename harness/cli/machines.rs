@@ -1,8 +1,8 @@
-//! Machines that nobody recorded, beside real binaries: what `crossload verify` says of them.
+//! `crossload verify` for machines that nobody recorded: the user's sample, and the output.
 
-use super::Said;
+use super::Output;
 pub(super) use crate::qemu::machines::random;
-use crate::qemu::machines::{Held, Sample, Standing};
+use crate::qemu::machines::{Checked, Comparison, Sample};
 use crate::qemu::verify::Stream;
 use crate::report::targets::sentence_of;
 
@@ -42,34 +42,34 @@ pub(super) fn sample(stream: &Stream, arguments: &[String]) -> Sample {
 }
 
 /// Disagreements, then the counts.
-pub(super) fn told(all: Vec<(Sample, Result<Vec<Held>, String>)>) -> Said {
+pub(super) fn output(all: Vec<(Sample, Result<Vec<Checked>, String>)>) -> Output {
     let mut text = String::new();
     let (mut agree, mut undetermined, mut differ, mut other, mut unread) = (0, 0, 0, 0, 0);
-    for (sample, held) in &all {
-        match held {
+    for (sample, checked) in &all {
+        match checked {
             Err(why) => {
                 unread += 1;
                 text += &format!("{}\n  not read by its own release: {why}\n", sample.name);
             }
-            Ok(held) => {
-                for one in held {
+            Ok(checked) => {
+                for one in checked {
                     let sentence = sentence_of(&one.row, sample.source.as_deref().unwrap_or(""));
-                    match &one.standing {
-                        Standing::Agree => agree += 1,
-                        Standing::NotStarted => other += 1,
-                        Standing::Undetermined => {
+                    match &one.comparison {
+                        Comparison::Agree => agree += 1,
+                        Comparison::NotStarted => other += 1,
+                        Comparison::Undetermined => {
                             undetermined += 1;
                             text += &format!(
                                 "{}\n  into {}: undetermined: {sentence}\n",
                                 sample.name, one.release
                             );
                         }
-                        Standing::Differ(how) => {
+                        Comparison::Differ(how) => {
                             differ += 1;
                             let lines = one.real.stderr.lines();
-                            let said: Vec<&str> =
+                            let lines: Vec<&str> =
                                 lines.filter(|line| !line.contains("warning:")).collect();
-                            let stderr = said.join(" | ");
+                            let stderr = lines.join(" | ");
                             text += &format!(
                                 "{}\n  into {}: {how}\n    model: {sentence}\n    binary: {stderr}\n    \
                                  arguments: {}\n",
@@ -90,5 +90,5 @@ pub(super) fn told(all: Vec<(Sample, Result<Vec<Held>, String>)>) -> Said {
         all.len(),
         agree + differ + undetermined + other
     );
-    Said { text, holds: differ == 0 }
+    Output { text, holds: differ == 0 }
 }

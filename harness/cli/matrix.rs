@@ -4,8 +4,8 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use super::input::{Input, beside, machine_type};
-use super::{CliError, Said};
+use super::input::{Input, corpus_of, machine_type};
+use super::{CliError, Output};
 use crate::matrix::{CellResult, Filter, Plan, run as run_matrix};
 use crate::report::{ci, json::json, table::table};
 use crate::trace::Verdict;
@@ -13,7 +13,7 @@ use crate::wire::Feed;
 
 /// Which cells are wanted.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(super) struct Chosen {
+pub(super) struct FilterArgs {
     /// Only cells with this release as source or destination
     #[arg(long, value_name = "RELEASE")]
     pub release: Vec<String>,
@@ -31,7 +31,7 @@ pub(super) struct Chosen {
     pub scenario: Vec<String>,
 }
 
-impl Chosen {
+impl FilterArgs {
     /// The same for a plan.
     pub fn filter(&self) -> Filter {
         Filter {
@@ -50,7 +50,7 @@ pub(super) struct Args {
     #[command(flatten)]
     input: Input,
     #[command(flatten)]
-    chosen: Chosen,
+    chosen: FilterArgs,
     /// Only cells that came to this verdict: faithful, defaulted, misparsed, refused,
     /// refused-late, unsupported or undetermined
     #[arg(long, value_name = "VERDICT")]
@@ -84,7 +84,7 @@ enum Format {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let (library, config) = args.input.open()?;
     let plan = Plan::new(&config, library.fixtures(), &args.chosen.filter())?;
     let run = run_matrix(&library, &config, &plan, &args.feed)?;
@@ -93,24 +93,24 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         args.verdict.is_empty() || c.outcome.verdict().is_some_and(|v| args.verdict.contains(&v))
     };
     let cells: Vec<CellResult> = run.cells.iter().filter(shown).cloned().collect();
-    let corpus = args.input.matrix.as_deref().map_or("corpus".into(), beside);
+    let corpus = args.input.matrix.as_deref().map_or("corpus".into(), corpus_of);
     let corpus = corpus.display().to_string();
-    let told = ci::Summary { config: &config, run: &run, cells: &cells, corpus: &corpus };
+    let summary = ci::Summary { config: &config, run: &run, cells: &cells, corpus: &corpus };
     let text = match args.format {
         Format::Table => table(&config, &run, &cells, args.all),
         Format::Json => json(&config, &run, &cells)?,
-        Format::Junit => ci::junit::junit(&told)?,
-        Format::Sarif => ci::sarif::sarif(&told)?,
-        Format::Markdown => ci::markdown::markdown(&told),
+        Format::Junit => ci::junit::junit(&summary)?,
+        Format::Sarif => ci::sarif::sarif(&summary)?,
+        Format::Markdown => ci::markdown::markdown(&summary),
         Format::Github => {
-            summarise(&ci::markdown::markdown(&told))?;
-            ci::github::github(&told)
+            summarise(&ci::markdown::markdown(&summary))?;
+            ci::github::github(&summary)
         }
     };
     let holds = run.holds();
     // Nobody need wait for that.
     rayon::spawn(move || drop((library, run, cells)));
-    Ok(Said { text, holds })
+    Ok(Output { text, holds })
 }
 
 /// Adds Markdown to the job's summary, where GitHub's runner has named a file for it.

@@ -1,11 +1,11 @@
-//! `crossload observe`: what real binaries do with the fixtures, on record.
+//! `crossload observe`: records what real binaries do with the fixtures.
 
 use std::path::PathBuf;
 
-use super::input::{Input, beside, machine_type};
-use super::running::Running;
+use super::input::{Input, corpus_of, machine_type};
+use super::running::RunOptions;
 use super::verify::{known, with_progress};
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::qemu::observe::{observations, record};
 use crate::qemu::verify::{Selection, cases};
 use crate::wire::Feed;
@@ -35,11 +35,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
     #[command(flatten)]
-    running: Running,
+    running: RunOptions,
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let input = Input { matrix: Some(args.matrix.clone()) };
     let (library, _) = input.open()?;
     let binaries = known(&library, &args.running, &args.qemu, args.release.as_deref())?;
@@ -55,7 +55,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         return Err(CliError::NothingToLoad);
     }
     let verified = with_progress(&library, &all, &args.running, 0)?;
-    let recorded = record(&beside(&args.matrix), observations(&verified))?;
+    let recorded = record(&corpus_of(&args.matrix), observations(&verified))?;
     let mut text = String::new();
     for path in &recorded.written {
         text += &format!("wrote {path}\n");
@@ -64,5 +64,5 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         text += &format!("contradicted: {pair}\n");
     }
     text += &format!("{} pairs were on record and are the same.\n", recorded.same);
-    Ok(Said { text, holds: recorded.contradicted.is_empty() })
+    Ok(Output { text, holds: recorded.contradicted.is_empty() })
 }

@@ -1,9 +1,9 @@
-//! `crossload observed`: the model against what real binaries did.
+//! `crossload observed`: the model compared with what real binaries did.
 
 use std::path::{Path, PathBuf};
 
 use super::input::{self, Input};
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::matrix::agreement::{Agreement, Compared, agreement};
 use crate::matrix::observed::{Mutation, Observed};
 use crate::release::corpus::{Corpus, CorpusError, json_lines};
@@ -32,7 +32,7 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let (library, config) = match &args.corpus {
         Some(folder) => {
             let claims = folder.join("matrix.toml");
@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     let mut text = String::new();
     for one in agreement.cells.iter().chain(&agreement.changed) {
         if let Some(disagreement) = &one.disagreement {
-            text += &format!("{}: {disagreement}\n", told(one));
+            text += &format!("{}: {disagreement}\n", title(one));
             if let Some(reason) = &one.explained {
                 text += &format!("    explained: {reason}\n");
             }
@@ -84,10 +84,10 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
             text += &format!("matrix.toml line {line}: this entry explains nothing any more\n");
         }
     }
-    Ok(Said { text, holds })
+    Ok(Output { text, holds })
 }
 
-fn told(one: &Compared) -> String {
+fn title(one: &Compared) -> String {
     let Compared { source, destination, machine, scenario, feed, change, .. } = one;
     let change = change.as_ref().map_or(String::new(), |change| format!(", {}", change.describe()));
     format!("{source}/{machine}.{scenario} into {destination}, {feed}{change}")

@@ -20,21 +20,21 @@ fn line() -> &'static ProgressBar {
 }
 
 /// As long as this lives, the line is shown, once two seconds have gone by.
-pub(super) struct Shown {
+pub(super) struct ProgressLine {
     over: Arc<(Mutex<bool>, Condvar)>,
     waits: Option<JoinHandle<()>>,
 }
 
 /// Begins: a line that says what is done and for how long.
-pub(super) fn begin(what: &str) -> Shown {
+pub(super) fn begin(what: &str) -> ProgressLine {
     style("{spinner} {msg} {elapsed}");
     line().set_message(what.to_owned());
     let over = Arc::new((Mutex::new(false), Condvar::new()));
     let own = Arc::clone(&over);
     let waits = thread::Builder::new().name("progress".to_owned()).spawn(move || {
-        let (over, told) = &*own;
+        let (over, condvar) = &*own;
         let over = over.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = told.wait_timeout_while(over, QUIET, |over| !*over);
+        let waited = condvar.wait_timeout_while(over, QUIET, |over| !*over);
         let (over, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if !*over {
             // It stays hidden where standard error is no terminal.
@@ -43,14 +43,14 @@ pub(super) fn begin(what: &str) -> Shown {
         }
     });
     // Without a thread there is no line, and all else is the same.
-    Shown { over, waits: waits.ok() }
+    ProgressLine { over, waits: waits.ok() }
 }
 
-impl Drop for Shown {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
-        let (over, told) = &*self.over;
+        let (over, condvar) = &*self.over;
         *over.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        told.notify_all();
+        condvar.notify_all();
         if let Some(waits) = self.waits.take() {
             let _ = waits.join();
         }

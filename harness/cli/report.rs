@@ -1,4 +1,4 @@
-//! `crossload report`: what people look at.
+//! `crossload report`: pages for a browser.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::input::Input;
-use super::matrix::Chosen;
-use super::{CliError, Said};
+use super::matrix::FilterArgs;
+use super::{CliError, Output};
 use crate::lab::designs::{neighbours, run};
 use crate::lab::drift::{Base, DriftError, Rule, Selection, Tally, tally};
 use crate::matrix::devices::{devices, standing};
 use crate::matrix::policy::Standing;
 use crate::matrix::{Config, Plan};
-use crate::release::compose::Shelves;
+use crate::release::compose::LayoutCache;
 use crate::release::library::Library;
 use crate::report::html::lab::Drifted;
 use crate::report::html::{self, Page, Topic};
@@ -38,7 +38,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "PAGE")]
     page: Vec<Topic>,
     #[command(flatten)]
-    chosen: Chosen,
+    chosen: FilterArgs,
     /// How the bytes arrive: bulk, trickle:N (N bytes a read), schedule:N,N,... or random:SEED
     #[arg(long, value_name = "FEED", default_value = "bulk")]
     feed: Feed,
@@ -53,7 +53,7 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let (library, config) = args.input.open()?;
     let wanted = |topic: &Topic| args.page.is_empty() || args.page.contains(topic);
     let topics: Vec<Topic> = Topic::ALL.into_iter().filter(wanted).collect();
@@ -68,7 +68,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
                 page
             }
             Topic::Devices => {
-                let mut rows = devices(&Shelves::new(&library), |_| true)?;
+                let mut rows = devices(&LayoutCache::new(&library), |_| true)?;
                 let fits = |list: &[String], name: &String| list.is_empty() || list.contains(name);
                 rows.retain(|row| {
                     fits(&args.chosen.source, &row.source)
@@ -76,10 +76,10 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
                         && (fits(&args.chosen.release, &row.source)
                             || fits(&args.chosen.release, &row.destination))
                 });
-                let stood: Vec<_> =
+                let results: Vec<_> =
                     rows.into_iter().map(|row| (standing(&config, &row), row)).collect();
-                holds &= stood.iter().all(|(standing, _)| *standing != Standing::Broken);
-                html::devices::page(&config, &stood, &topics)?
+                holds &= results.iter().all(|(standing, _)| *standing != Standing::Broken);
+                html::devices::page(&config, &results, &topics)?
             }
             Topic::Drift => {
                 let step = usize::try_from(args.step).unwrap_or(usize::MAX);
@@ -94,10 +94,10 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     progress("");
     html::write(&args.html, &pages)?;
     let first = topics.first().map_or("", |topic| topic.file());
-    Ok(Said { text: told(&args.html, first, &pages), holds })
+    Ok(Output { text: written(&args.html, first, &pages), holds })
 }
 
-fn told(folder: &Path, first: &str, pages: &[Page]) -> String {
+fn written(folder: &Path, first: &str, pages: &[Page]) -> String {
     let bytes: usize = pages.iter().map(|page| page.html.len()).sum();
     let n = pages.len();
     let pages = if n == 1 { "page" } else { "pages" };
@@ -138,7 +138,7 @@ fn drifts(library: &Library, step: usize) -> Result<Vec<Drifted>, DriftError> {
 /// What is being done, to whoever watches; an empty text is the end of it.
 fn progress(text: &str) {
     if std::io::stderr().is_terminal() {
-        // Nothing hangs on it.
+        // Nothing depends on it.
         let _ = write!(anstream::stderr(), "\r\x1b[K{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! How real binaries are run: options that every verb has that starts one.
+//! Options of every verb that starts real binaries.
 
 use std::path::Path;
 use std::thread;
@@ -9,7 +9,7 @@ use crate::qemu::{Binary, QemuError};
 
 /// Options that every verb has that runs binaries.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct Running {
+pub(super) struct RunOptions {
     /// Drive the binary by its human monitor, as releases before 0.14 always are
     #[arg(long)]
     pub human_monitor: bool,
@@ -22,7 +22,7 @@ pub(super) struct Running {
     limit: u64,
 }
 
-impl Running {
+impl RunOptions {
     /// The binary, asked what it is. From here on an interrupt leaves none running.
     pub fn binary(&self, path: &Path) -> Result<Binary, QemuError> {
         end_when_interrupted();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::fuzzing::packed::FOLDER;
 use crate::fuzzing::seed::{keep_seeds, write_seeds};
 
@@ -30,13 +30,13 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     if let Some(folder) = &args.keep {
         let (path, length) = keep_seeds(&args.target, folder, &args.kept)?;
-        return Ok(Said { text: format!("{}: {length} bytes\n", path.display()), holds: true });
+        return Ok(Output { text: format!("{}: {length} bytes\n", path.display()), holds: true });
     }
     let usual = || PathBuf::from("fuzz/corpus").join(&args.target);
     let into = args.into.clone().unwrap_or_else(usual);
     let written = write_seeds(&args.target, &into, &args.kept)?;
-    Ok(Said { text: format!("{}: {written} written\n", into.display()), holds: true })
+    Ok(Output { text: format!("{}: {written} written\n", into.display()), holds: true })
 }

@@ -1,11 +1,11 @@
-//! `crossload completions` and `crossload man`: what a shell and `man` want to know of the command,
-//! generated from what it takes.
+//! `crossload completions` and `crossload man`: both are generated from the definition of the command
+//! line.
 
 use std::path::PathBuf;
 
 use clap::CommandFactory;
 
-use super::{Cli, CliError, Said};
+use super::{Cli, CliError, Output};
 use crate::release::files;
 
 /// Options of `completions`.
@@ -33,14 +33,14 @@ pub(super) struct Man {
 }
 
 /// Runs `completions`.
-pub(super) fn completions(args: &Completions) -> Said {
+pub(super) fn completions(args: &Completions) -> Output {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "crossload", &mut text);
-    Said { text: String::from_utf8_lossy(&text).into_owned(), holds: true }
+    Output { text: String::from_utf8_lossy(&text).into_owned(), holds: true }
 }
 
 /// Runs `man`.
-pub(super) fn man(args: &Man) -> Result<Said, CliError> {
+pub(super) fn man(args: &Man) -> Result<Output, CliError> {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     let mut written = 0;
@@ -53,7 +53,7 @@ pub(super) fn man(args: &Man) -> Result<Said, CliError> {
         written += 1;
     }
     let text = format!("{written} pages are in {}\n", args.into.display());
-    Ok(Said { text, holds: true })
+    Ok(Output { text, holds: true })
 }
 
 /// A page for the command and for each verb, by name.

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::composed::{Format, Written};
+use super::composed::{Format, OriginArgs};
 use super::input::Input;
 use super::source::StreamOptions;
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::lab::vendors::Build;
 use crate::matrix::targets::targets;
-use crate::release::compose::{Kit, Shelves};
+use crate::release::compose::{BuildTables, LayoutCache};
 use crate::release::files;
 use crate::report::targets::{json, newest, text};
 
@@ -27,7 +27,7 @@ pub(super) struct Args {
     #[arg(value_name = "STREAM", required = true)]
     streams: Vec<PathBuf>,
     #[command(flatten)]
-    written: Written,
+    origin: OriginArgs,
     #[command(flatten)]
     opened: StreamOptions,
     #[command(flatten)]
@@ -38,22 +38,26 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
-    let (library, config) = args.input.open_sparing()?;
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
+    let (library, config) = args.input.open_uncached()?;
     let names = config.vendors.iter().map(|vendor| vendor.name());
     let builds: Vec<Build> =
         names.map(|name| Build::of(&library, &config.vendors, &name)).collect::<Result<_, _>>()?;
-    let downstream: Vec<Kit<'_>> = builds
+    let downstream: Vec<BuildTables<'_>> = builds
         .iter()
-        .map(|build| Kit { name: &build.name, release: &build.release, tables: &build.tables })
+        .map(|build| BuildTables {
+            name: &build.name,
+            release: &build.release,
+            tables: &build.tables,
+        })
         .collect();
-    let shelves = Shelves::new(&library);
-    let asked = args.written.asked();
+    let cache = LayoutCache::new(&library);
+    let hints = args.origin.hints();
     let mut all = Vec::new();
     for path in expanded(&args.streams)? {
         let mut source = args.opened.open(&path)?;
         let name = source.name().to_string();
-        let found = targets(&shelves, &mut source, &asked, &downstream);
+        let found = targets(&cache, &mut source, &hints, &downstream);
         let found = found.map_err(|source| CliError::Targets { name: name.clone(), source })?;
         all.push((name, found));
     }
@@ -62,7 +66,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         Format::Text => text(&all),
         Format::Json => json(&all),
     };
-    Ok(Said { text, holds })
+    Ok(Output { text, holds })
 }
 
 /// Folders as the files in them.

@@ -1,4 +1,4 @@
-//! `crossload verify`: loads by real binaries, beside the model's.
+//! `crossload verify`: loads by real binaries, compared with the model's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -10,16 +10,16 @@ use std::time::Duration;
 
 use super::input::{Input, machine_type};
 use super::machines;
-use super::running::Running;
+use super::running::RunOptions;
 use super::source::StreamOptions;
-use super::{CliError, Said};
+use super::{CliError, Output};
 use crate::matrix::Config;
 use crate::matrix::agreement::{Agreement, Compared};
 use crate::qemu::QemuError;
-use crate::qemu::machines::{Draw, hold};
+use crate::qemu::machines::{Sampling, check};
 use crate::qemu::restored::{Change, Kind};
 use crate::qemu::verify::{
-    Case, Known, Options, Selection, Stream, Verified, cases, instead, mutations, verify,
+    Case, KnownBinary, Options, Selection, Stream, Verified, cases, cases_with, mutations, verify,
 };
 use crate::release::files;
 use crate::release::library::Library;
@@ -84,7 +84,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     seed: u64,
     #[command(flatten)]
-    running: Running,
+    running: RunOptions,
     /// Where a bundle is written of every stream that is not agreed on
     #[arg(long, value_name = "FOLDER", default_value = "disagreements")]
     keep: PathBuf,
@@ -97,19 +97,23 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> Result<Said, CliError> {
+pub(super) fn run(args: &Args) -> Result<Output, CliError> {
     let (library, config) = args.input.open()?;
     let binaries = known(&library, &args.running, &args.qemu, args.release.as_deref())?;
     if let Some(count) = args.random_machines {
-        let draw =
-            Draw { count, seed: args.seed, jobs: args.running.jobs(), limit: args.running.limit() };
-        return Ok(machines::told(machines::random(&library, &binaries, &draw)?));
+        let sampling = Sampling {
+            count,
+            seed: args.seed,
+            jobs: args.running.jobs(),
+            limit: args.running.limit(),
+        };
+        return Ok(machines::output(machines::random(&library, &binaries, &sampling)?));
     }
     let given = args.stream.as_deref().map(|path| given(path, &args.opened)).transpose()?;
     if let (Some(stream), false) = (&given, args.arguments.is_empty()) {
         let sample = machines::sample(stream, &args.arguments);
-        let held = hold(&library, &binaries, &sample, args.running.limit())?;
-        return Ok(machines::told(vec![(sample, held)]));
+        let checked = check(&library, &binaries, &sample, args.running.limit())?;
+        return Ok(machines::output(vec![(sample, checked)]));
     }
     let selection = Selection {
         binaries: &binaries,
@@ -118,7 +122,7 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
         scenarios: &args.scenario,
     };
     let all = match (&given, args.mutate) {
-        (Some(stream), _) => instead(&library, &selection, stream)?,
+        (Some(stream), _) => cases_with(&library, &selection, stream)?,
         (None, Some(count)) => mutations(&library, &selection, count, args.seed)?,
         (None, None) => cases(&library, &selection)?,
     };
@@ -127,12 +131,13 @@ pub(super) fn run(args: &Args) -> Result<Said, CliError> {
     }
     let verified = with_progress(&library, &all, &args.running, args.shrink)?;
     let kept = keep(args, &all, &verified)?;
-    let mut said = told(&config, &all, verified, args.changes);
+    let mut output = output(&config, &all, verified, args.changes);
     if kept > 0 {
         let folder = args.keep.display();
-        said.text += &format!("{kept} streams, as small as they could be made, are in {folder}\n");
+        output.text +=
+            &format!("{kept} streams, as small as they could be made, are in {folder}\n");
     }
-    Ok(said)
+    Ok(output)
 }
 
 /// The user's stream.
@@ -151,10 +156,10 @@ fn given(path: &Path, opened: &StreamOptions) -> Result<Stream, CliError> {
 /// The binaries, and which releases of the corpus they are.
 pub(super) fn known(
     library: &Library,
-    running: &Running,
+    running: &RunOptions,
     paths: &[PathBuf],
     named: Option<&str>,
-) -> Result<Vec<Known>, CliError> {
+) -> Result<Vec<KnownBinary>, CliError> {
     let mut binaries = Vec::new();
     for path in paths {
         let binary = running.binary(path)?;
@@ -172,7 +177,7 @@ pub(super) fn known(
                 known: known.join(", "),
             });
         };
-        binaries.push(Known { binary, release });
+        binaries.push(KnownBinary { binary, release });
     }
     Ok(binaries)
 }
@@ -181,7 +186,7 @@ pub(super) fn known(
 pub(super) fn with_progress(
     library: &Library,
     all: &[Case<'_>],
-    running: &Running,
+    running: &RunOptions,
     shrink: usize,
 ) -> Result<Vec<Verified>, QemuError> {
     let (jobs, limit) = (running.jobs(), running.limit());
@@ -265,7 +270,7 @@ fn smallest(one: &Verified) -> String {
 }
 
 /// The findings, and how many agree.
-fn told(config: &Config, cases: &[Case<'_>], verified: Vec<Verified>, changes: bool) -> Said {
+fn output(config: &Config, cases: &[Case<'_>], verified: Vec<Verified>, changes: bool) -> Output {
     let mut text = String::new();
     for one in &verified {
         for note in &one.notes {
@@ -281,7 +286,7 @@ fn told(config: &Config, cases: &[Case<'_>], verified: Vec<Verified>, changes: b
         .flat_map(|one| one.changes.iter().map(move |change| (of(one), change)))
         .collect();
     for ((pair, unchanged), change) in &differing {
-        // Of a changed stream, what its loader makes of it is anybody's guess.
+        // What a loader makes of a changed stream is not known beforehand.
         let strange = !change.explained && *unchanged;
         if changes || strange {
             let why = if strange { ", and recomputed.toml does not say why" } else { "" };
@@ -336,7 +341,7 @@ fn told(config: &Config, cases: &[Case<'_>], verified: Vec<Verified>, changes: b
             "{path}: {about}, {feed}: {agree} of {total} loads agree, {explained} are explained\n"
         );
     }
-    Said { text, holds }
+    Output { text, holds }
 }
 
 /// What was loaded into what; with its feed, if that matters.

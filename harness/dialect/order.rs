@@ -1,4 +1,4 @@
-//! The order of bytes that a target begins with.
+//! The byte order of a target: which targets begin big-endian.
 
 /// Whether a machine type is one of a target that begins big-endian: the default order of its virtio
 /// devices (`virtio_default_endian`). Types of targets that are built in both orders are not among them.

@@ -21,7 +21,7 @@ pub const COMPRESS_PAGE: u64 = 0x100;
 /// Multifd flush mark.
 pub const MULTIFD_FLUSH: u64 = 0x200;
 
-/// How the flags of a record are told apart.
+/// How the flags of a record are distinguished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flags {
     /// 0.12 to 2.0: MEM_SIZE first, then the first of ZERO, PAGE, XBZRLE; others are ignored.
@@ -39,7 +39,7 @@ pub struct RamRules {
     pub v3: bool,
     /// Section version 4 is taken. From 0.13 on.
     pub v4: bool,
-    /// How flags are told apart.
+    /// How flags are distinguished.
     pub flags: Flags,
     /// 1.2 on.
     pub xbzrle: bool,

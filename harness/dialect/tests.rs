@@ -1,5 +1,5 @@
-//! The rules by release, as a table of what changes from each to the next, for a person to hold
-//! against the wire reference.
+//! The rules by release, as a table of what changes from each to the next, for a person to compare with
+//! the wire reference.
 
 use super::commands::CommandRules;
 use super::{Dialect, Version};

@@ -1,5 +1,5 @@
-//! The ambiguity of a dialect, as a predicate: where a reader that is perfectly right about the
-//! rules must part from what was written, and by which gap in the protocol.
+//! Predicts where a reader that is right about all rules must still read something else than was written,
+//! and which gap in the protocol is the cause.
 //!
 //! Computed from the written bytes, the map of the writer, and the two descriptions as they are
 //! kept in the corpus. The decoder (`vmstate::walk`, `vmstate::flow`, `stream::load`) and the
@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | [`Prediction::Agrees`] | accept, with every byte read as written |
 //! | [`Prediction::Refuses`] | refuse, with nothing read wrongly before |
-//! | [`Prediction::Parts`] | read right up to this very byte; beyond it, anything may follow |
+//! | [`Prediction::Diverges`] | read right up to this very byte; beyond it, anything may follow |
 //! | [`Prediction::Open`] | the descriptions do not say |
 
 mod blame;
@@ -35,7 +35,7 @@ pub enum Cause {
     ForgottenNestedBump,
     /// A nested description has another version on each side, which is not on the wire.
     NestedVersion,
-    /// A field's presence hangs on the machine.
+    /// A field's presence depends on the machine.
     LocalPresence,
     /// 0.12: subsections are not known at all.
     NoSubsections,
@@ -133,7 +133,7 @@ pub enum Prediction {
         why: &'static str,
     },
     /// The loader goes on with something else at `offset`.
-    Parts {
+    Diverges {
         /// The first byte concerned.
         offset: u64,
         /// The gap, or `None` where there is no excuse.
@@ -146,11 +146,11 @@ pub enum Prediction {
 impl Prediction {
     /// In a few words, for counts.
     #[must_use]
-    pub fn told(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Prediction::Agrees => "second opinion: as written",
             Prediction::Refuses { .. } => "second opinion: refused",
-            Prediction::Parts { .. } => "second opinion: parts",
+            Prediction::Diverges { .. } => "second opinion: parts",
             Prediction::Open(_) => "second opinion: not known",
         }
     }
@@ -161,7 +161,7 @@ impl Prediction {
         match self {
             Prediction::Agrees => "agrees",
             Prediction::Refuses { why, .. } | Prediction::Open(why) => why,
-            Prediction::Parts { cause, .. } => cause.map_or("parts", Cause::key),
+            Prediction::Diverges { cause, .. } => cause.map_or("parts", Cause::key),
         }
     }
 }

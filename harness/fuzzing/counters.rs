@@ -50,13 +50,13 @@ impl Counts {
             hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
         if self.classes.len() < MOST_CLASSES {
-            // The lower bits alone hang on the last bytes.
+            // The lower bits alone depend on the last bytes.
             self.classes.push(hash ^ hash >> 32);
         }
     }
 
     /// Notes what a case makes use of, for feedback: a generator has no counters of its own.
-    pub fn made(&mut self, features: Features) {
+    pub fn features_used(&mut self, features: Features) {
         for bit in (0..64u8).filter(|bit| features.0 >> bit & 1 == 1) {
             self.class(&[b"made", &[bit]]);
         }

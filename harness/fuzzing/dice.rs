@@ -1,4 +1,4 @@
-//! Choices of a generator, read off the fuzzer's bytes.
+//! Choices of a generator, taken from the fuzzer's bytes.
 //!
 //! Every choice costs one byte and none can fail: when the bytes run out, every choice is the
 //! first alternative, so that a short input is a simple case and cutting an input simplifies it.
@@ -38,7 +38,7 @@ impl<'a> Dice<'a> {
     }
 
     /// One of these.
-    pub fn of<'s, T>(&mut self, from: &'s [T]) -> Option<&'s T> {
+    pub fn pick<'s, T>(&mut self, from: &'s [T]) -> Option<&'s T> {
         from.get(self.below(from.len()))
     }
 

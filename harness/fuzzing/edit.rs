@@ -1,5 +1,5 @@
-//! Edits of a stream at the boundaries of its records: bytes inserted, deleted, duplicated,
-//! reordered. The truth is edited along: what is where after the cut.
+//! Edits of a stream at the boundaries of its records: bytes inserted, deleted, duplicated, reordered. The
+//! map of what was written is edited along with the bytes.
 
 use super::dice::Dice;
 use super::generate::stream::Written;
@@ -51,7 +51,7 @@ pub struct Edited<'d> {
 /// Edits a stream at a boundary that the dice choose.
 #[must_use]
 pub fn edit<'d>(written: &Written<'d>, dice: &mut Dice<'_>) -> Edited<'d> {
-    let (edit, name) = dice.of(&Edit::ALL).copied().unwrap_or((Edit::Nothing, "edit: none"));
+    let (edit, name) = dice.pick(&Edit::ALL).copied().unwrap_or((Edit::Nothing, "edit: none"));
     let size = written.bytes.len() as u64;
     let records = records(&written.map, written.state_end);
     let which = dice.below(records.len().min(255));

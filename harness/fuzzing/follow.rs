@@ -1,6 +1,6 @@
-//! A second opinion on a changed fixture: along the items that were written, by what the destination's
-//! descriptions ask for, without the decoder. In a stream without footers nothing else tells a fault of the
-//! decoder from what the change asked for.
+//! A second opinion on a changed fixture, without the decoder: walks the items that were written by the
+//! destination's descriptions. In a stream without footers nothing else distinguishes a fault of the
+//! decoder from an effect of the change.
 //!
 //! It uses the destination as it is compiled, where the one on generated cases ([`super::ambiguity`]) reads
 //! the descriptions themselves. It knows no values that a loader compares with its own or looks at in the
@@ -12,7 +12,7 @@
 //! | --- | --- |
 //! | [`Prediction::Agrees`] | read everything as written; refuse for a value, or not at all |
 //! | [`Prediction::Refuses`] | refuse, with nothing read wrongly before |
-//! | [`Prediction::Parts`] | part from what was written at this very byte, or refuse before |
+//! | [`Prediction::Diverges`] | part from what was written at this very byte, or refuse before |
 //! | [`Prediction::Open`] | read right up to where the opinion ends |
 
 mod baseline;
@@ -71,12 +71,14 @@ pub fn follow(
     let at = spans.get(next).map_or(0, |span| span.offset);
     let refused = (!baseline.accepted).then_some(baseline.stopped);
     // A configuration that is asked for is looked for at the first record.
-    if baseline.parts.is_some_and(|parts| parts < at) || refused.is_some_and(|end| end <= at + 1) {
+    if baseline.diverges.is_some_and(|diverges| diverges < at)
+        || refused.is_some_and(|end| end <= at + 1)
+    {
         return Opinion { prediction: Prediction::Open("what comes before"), sure: 0 };
     }
     // A record that ends before this is read as it was unchanged: a change at its end may have taken
     // something of it, and what was refused was before it stopped.
-    let bounds = [changed, baseline.parts.map(|parts| parts + 1), refused];
+    let bounds = [changed, baseline.diverges.map(|diverges| diverges + 1), refused];
     let known = bounds.into_iter().flatten().min().unwrap_or(u64::MAX);
     let packaged = |at: u64| bytes.get(at as usize + 2) == Some(&record::PACKAGED);
     if to.dialect.commands.is_some()
@@ -92,7 +94,7 @@ pub fn follow(
         Err(prediction) => prediction,
     };
     let sure = match prediction {
-        Prediction::Refuses { offset, .. } | Prediction::Parts { offset, .. } => offset,
+        Prediction::Refuses { offset, .. } | Prediction::Diverges { offset, .. } => offset,
         Prediction::Open(_) => follower.at,
         Prediction::Agrees => u64::MAX,
     };
@@ -115,7 +117,7 @@ pub fn counted(bytes: &[u8], map: &Map<'_>, by: &Destination) -> Vec<Counted> {
 }
 
 impl Opinion {
-    /// Holds a load of so many bytes against it, of which reading `parts` from what was written.
+    /// Compares a load of so many bytes with it, of which reading `diverges` from what was written.
     ///
     /// # Errors
     /// What does not fit, in words.
@@ -123,13 +125,13 @@ impl Opinion {
         self,
         size: usize,
         loaded: &Loaded<'_>,
-        parts: Option<u64>,
+        diverges: Option<u64>,
     ) -> Result<(), &'static str> {
         // What was left half read is no state that descriptions tell of.
         if !loaded.ignored.is_empty() {
             return Ok(());
         }
-        if parts.is_some_and(|at| at < self.sure) {
+        if diverges.is_some_and(|at| at < self.sure) {
             return Err("read otherwise, and the descriptions read it as written");
         }
         let refused = loaded.refused.as_deref();
@@ -141,7 +143,7 @@ impl Opinion {
                 _ => Ok(()),
             },
             Prediction::Refuses { .. } if refused.is_none() => Err("accepted what must be refused"),
-            Prediction::Parts { offset, .. } => match (parts, refused) {
+            Prediction::Diverges { offset, .. } => match (diverges, refused) {
                 (Some(at), _) if at != offset => Err("parts elsewhere than the descriptions say"),
                 (None, None) => Err("accepted as written, which the descriptions do not allow"),
                 (None, Some(error))
@@ -239,8 +241,8 @@ impl<'m, 'w, 'd> Follower<'m, 'w, 'd> {
         Prediction::Refuses { offset: self.at, why }
     }
 
-    fn parts(offset: u64) -> Prediction {
-        Prediction::Parts { offset, cause: None }
+    fn diverges(offset: u64) -> Prediction {
+        Prediction::Diverges { offset, cause: None }
     }
 
     /// Reads `len` bytes as `name` of the current place.
@@ -255,10 +257,10 @@ impl<'m, 'w, 'd> Follower<'m, 'w, 'd> {
         match self.map.spans().get(self.next) {
             Some(s) if s.offset == self.at && s.identity == self.places.identity(name) => {
                 if s.len != len {
-                    return Err(Self::parts(self.at + s.len.min(len)));
+                    return Err(Self::diverges(self.at + s.len.min(len)));
                 }
             }
-            _ => return Err(Self::parts(self.at)),
+            _ => return Err(Self::diverges(self.at)),
         }
         self.next += 1;
         self.at += len;
@@ -302,7 +304,7 @@ impl<'m, 'w, 'd> Follower<'m, 'w, 'd> {
                     return match (rest.next().map(|span| span.name), rest.next()) {
                         (None, _) | (Some("vmdescription"), None) => Ok(()),
                         (Some("vmdescription"), Some(_)) => Err(Prediction::Open("the end")),
-                        (Some(_), _) => Err(Self::parts(self.at)),
+                        (Some(_), _) => Err(Self::diverges(self.at)),
                     };
                 }
                 Some(record::START | record::FULL) => self.section()?,

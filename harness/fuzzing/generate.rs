@@ -28,7 +28,7 @@ use crate::vmstate::schema::{Handlers, Tables};
 pub struct Side {
     /// Descriptions.
     pub tables: Tables,
-    /// Registered handlers, and the outcomes of presence hooks that hang on the machine.
+    /// Registered handlers, and the outcomes of presence hooks that depend on the machine.
     pub handlers: Handlers,
 }
 

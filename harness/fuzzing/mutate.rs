@@ -8,7 +8,7 @@
 //! | subsection | deleted, doubled, moved behind the next item, renamed |
 //! | record | deleted, doubled, swapped with the next, renamed, renumbered, packed, first or last bytes changed |
 //!
-//! What a real writer would fixed up with it (the length of a name, of a command, package,
+//! What a real writer would fix up with it (the length of a name, of a command, package,
 //! description or machine name that grew, the number in the footer, the number of elements, the total of
 //! memory) is fixed up half of the time, and left as it was the other half.
 //!
@@ -70,7 +70,7 @@ impl<'d, 'm> Mutant<'d, 'm> {
                 // Where those of the unchanged stream are is known before the first change.
                 5 if earlier.is_none() => self.element(dice),
                 6 => self.block(dice),
-                7 => match dice.of(&lengths) {
+                7 => match dice.pick(&lengths) {
                     Some(length) => self.item(length.covers(size), dice),
                     None => self.field(dice),
                 },
@@ -148,7 +148,7 @@ impl<'d, 'm> Mutant<'d, 'm> {
         let heads: Vec<usize> = (0..self.map.spans().len())
             .filter(|i| self.map.spans().get(*i).is_some_and(|s| s.info == "subsection"))
             .collect();
-        let Some(head) = dice.of(&heads).copied() else { return self.field(dice) };
+        let Some(head) = dice.pick(&heads).copied() else { return self.field(dice) };
         let (range, head_end) = self.record(head);
         match dice.below(4) {
             0 => {

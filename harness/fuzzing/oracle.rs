@@ -1,4 +1,4 @@
-//! The oracle: a load held against what was written and against the second opinion.
+//! The oracle: compares a load with what was written and with the second opinion.
 //!
 //! | check | fails when |
 //! | --- | --- |
@@ -21,7 +21,7 @@ use crate::wire::{Error, Feed, Kind, Map, Span};
 
 /// A destination as the oracle needs it: compiled, and as it was described.
 #[derive(Debug, Clone, Copy)]
-pub struct To<'c> {
+pub struct Decoder<'c> {
     /// Name of its rules in tables of counts.
     pub rules: &'static str,
     /// As described.
@@ -38,18 +38,18 @@ pub struct To<'c> {
 /// A reproducer in words.
 pub fn check(
     truth: Truth<'_, '_>,
-    to: To<'_>,
+    to: Decoder<'_>,
     feed: &Feed,
     loaded: &Loaded<'_>,
     counts: &mut Counts,
 ) -> Result<Prediction, Failure> {
-    let (verdict, parts) = verdict::outline(truth.map, loaded);
+    let (verdict, diverges) = verdict::outline(truth.map, loaded);
     let dialect = to.expected;
     let kept = verdict == Verdict::Faithful && !loaded.absent.is_empty();
     let verdict = if kept { Verdict::Defaulted } else { verdict };
     counts.verdict(to.rules, verdict);
     let fail = |why: &str, prediction: Option<Prediction>| {
-        let difference = parts.map(|at| compare::difference(truth.map, &loaded.map, at));
+        let difference = diverges.map(|at| compare::difference(truth.map, &loaded.map, at));
         Err(Failure(report(why, truth, to, feed, loaded, prediction, difference.as_ref())))
     };
     if let Err(why) = bounds(truth.bytes.len(), loaded) {
@@ -60,7 +60,7 @@ pub fn check(
     let refused = loaded.refused.as_ref().map_or("accepted", |error| error.kind.class());
     let words = [to.rules, verdict.name(), prediction.name(), refused];
     counts.class(&words.map(str::as_bytes));
-    if let Prediction::Parts { .. } = prediction {
+    if let Prediction::Diverges { .. } = prediction {
         // How far it came after that: as far as the end is what is looked for.
         let sections = [loaded.sections.len().min(usize::from(u8::MAX)) as u8];
         counts.class(&[to.rules.as_bytes(), prediction.name().as_bytes(), &sections]);
@@ -68,36 +68,36 @@ pub fn check(
     match prediction {
         Prediction::Refuses { why, .. } => counts.refused(why),
         Prediction::Open(why) => counts.other(why),
-        Prediction::Agrees | Prediction::Parts { .. } => {}
+        Prediction::Agrees | Prediction::Diverges { .. } => {}
     }
     match prediction {
         Prediction::Agrees if loaded.refused.is_some() => fail("refused for no reason"),
-        Prediction::Agrees if parts.is_some() => fail("read otherwise for no reason"),
+        Prediction::Agrees if diverges.is_some() => fail("read otherwise for no reason"),
         Prediction::Agrees if loaded.stopped != end(truth, dialect) => {
             fail("stopped elsewhere than at its end")
         }
         Prediction::Refuses { .. } if loaded.refused.is_none() => {
             fail("accepted what must be refused")
         }
-        Prediction::Refuses { .. } if parts.is_some() => fail("read otherwise before the refusal"),
+        Prediction::Refuses { .. } if diverges.is_some() => fail("read otherwise before the refusal"),
         Prediction::Refuses { offset, .. } if refusal(truth, loaded).is_some_and(|e| e.offset != offset) => {
             fail("refused elsewhere than predicted")
         }
-        Prediction::Parts { offset, .. } if parts.is_some_and(|at| at != offset) => {
+        Prediction::Diverges { offset, .. } if diverges.is_some_and(|at| at != offset) => {
             fail("reading parts from meaning elsewhere than predicted")
         }
-        Prediction::Parts { offset, .. }
+        Prediction::Diverges { offset, .. }
             // A refusal behind that place may well name an item that began before it.
-            if parts.is_none()
+            if diverges.is_none()
                 && loaded.stopped < offset
                 && refusal(truth, loaded).is_some_and(|e| e.offset < offset) =>
         {
             fail("refused before reading parts from meaning")
         }
-        Prediction::Parts { .. } if loaded.refused.is_none() && parts.is_none() => {
+        Prediction::Diverges { .. } if loaded.refused.is_none() && diverges.is_none() => {
             fail("accepted as written, which the descriptions do not allow")
         }
-        Prediction::Parts { offset, cause } if loaded.refused.is_none() => {
+        Prediction::Diverges { offset, cause } if loaded.refused.is_none() => {
             let Some(cause) = cause else { return fail("misparsed, and nothing explains it") };
             let Some(unnoticed) = unnoticed(truth.bytes, truth.map, dialect, loaded, offset) else {
                 return fail("misparsed past a section footer");
@@ -199,7 +199,7 @@ pub fn unnoticed(
 pub(super) fn report(
     why: &str,
     truth: Truth<'_, '_>,
-    to: To<'_>,
+    to: Decoder<'_>,
     feed: &Feed,
     loaded: &Loaded<'_>,
     prediction: Option<Prediction>,

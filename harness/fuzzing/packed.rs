@@ -1,5 +1,5 @@
-//! Seeds kept in the repository: the inputs of a target that libFuzzer's `-merge` left, in one packed file
-//! for each (`corpus/fuzz-seeds/TARGET.zst`), so that a run begins where the last one ended.
+//! Seeds kept in the repository: the inputs of a target that libFuzzer's `-merge` kept, in one packed file
+//! for each target (`corpus/fuzz-seeds/TARGET.zst`), so that a run begins where the last one ended.
 //!
 //! Unpacked: for each input its length, four bytes big-endian, and its bytes.
 

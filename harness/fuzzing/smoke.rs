@@ -1,4 +1,4 @@
-//! Without a fuzzer: inputs from fixed seeds, and single inputs from files.
+//! Runs of the fuzz targets without a fuzzer: inputs from fixed seeds, and single inputs from files.
 
 use super::counters::Counts;
 use super::generate::case::{Input, LONG, STEP};
@@ -83,6 +83,6 @@ pub fn fresh(bytes: &[u8], choices: &[u8]) -> Vec<u8> {
 
 /// Where the choices of an input for a generator begin that leave its shape as it is.
 #[must_use]
-pub fn behind_the_shape(bytes: &[u8]) -> usize {
+pub fn after_shape(bytes: &[u8]) -> usize {
     Input::of(bytes).head().min(bytes.len())
 }

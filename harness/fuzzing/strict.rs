@@ -1,4 +1,4 @@
-//! How strict a run is: which misparses that the protocol allows are failures, too.
+//! Which misparses that the protocol allows count as failures, too.
 
 use super::ambiguity::Cause;
 

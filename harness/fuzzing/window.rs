@@ -31,15 +31,15 @@ pub struct Window {
     pub baseline: Baseline,
 }
 
-/// What is kept, by fixture, destination, first record and number of records.
+/// Windows that were made, by fixture, destination, first record and number of records.
 #[derive(Debug, Default)]
-struct Kept {
+struct Cache {
     windows: HashMap<[usize; 4], Rc<Window>>,
     bytes: usize,
 }
 
 thread_local! {
-    static KEPT: RefCell<Kept> = RefCell::default();
+    static CACHE: RefCell<Cache> = RefCell::default();
 }
 
 /// The window of a pair that the dice choose.
@@ -47,19 +47,19 @@ thread_local! {
 pub fn choose(pair: &Pair, dice: &mut Dice<'_>) -> Rc<Window> {
     let (first, count) = (dice.index(pair.original.records), 1 + dice.below(RECORDS));
     let key = [pair.numbers.0, pair.numbers.1, first, count];
-    KEPT.with_borrow_mut(|kept| {
-        if let Some(window) = kept.windows.get(&key) {
+    CACHE.with_borrow_mut(|cache| {
+        if let Some(window) = cache.windows.get(&key) {
             return Rc::clone(window);
         }
         let original = cut(pair.original, first, count);
         let baseline = without_faults(|| Baseline::of(&original.stream, &original.map, pair.to));
         let size = original.stream.len().saturating_mul(WITH_MAP);
-        if kept.bytes + size > MOST {
-            *kept = Kept::default();
+        if cache.bytes + size > MOST {
+            *cache = Cache::default();
         }
-        kept.bytes += size;
+        cache.bytes += size;
         let window = Rc::new(Window { original, baseline });
-        kept.windows.insert(key, Rc::clone(&window));
+        cache.windows.insert(key, Rc::clone(&window));
         window
     })
 }

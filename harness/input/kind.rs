@@ -1,4 +1,4 @@
-//! What a file is, by its first bytes; and what is known that has no stream in it.
+//! What a file is, by its first bytes; also formats that have no stream in them, for the error.
 
 use super::pack::Packer;
 use crate::stream::MAGIC;
@@ -17,9 +17,6 @@ pub enum Kind {
     Libvirt,
     /// A qcow2 disk: version 2 or 3.
     Qcow2,
-    /// Zeros. A stream may begin behind them: `migrate file:PATH,offset=N` leaves the first bytes as they
-    /// are (8.2).
-    Zeros,
     /// Something known that is no stream: what, and what to do instead.
     Other(String, &'static str),
     /// Something else.
@@ -28,8 +25,6 @@ pub enum Kind {
 
 const DUMP: &str = "it holds memory and registers, no device state: look at it with crash or gdb; \
      `virsh save` or `migrate` write a stream";
-/// What zeros are called behind which no stream begins, and what to do instead.
-pub const ZEROS: (&str, &str) = ("zeros, as an empty disk or device begins with", DISK);
 const DISK: &str = "no machine's state is kept in this format: give the stream that `virsh save` or \
      `migrate` wrote, or a qcow2 disk with an internal snapshot";
 const UNPACK: &str = "unpack it first and give what comes out, or - for standard input";
@@ -116,10 +111,18 @@ pub fn of(head: &[u8]) -> Kind {
     if let Some((_, _, what, instead)) = marked {
         return Kind::Other((*what).to_string(), instead);
     }
-    if head.starts_with(&[0; 512]) {
-        return Kind::Zeros;
+    if is_zeros(head) {
+        let what = "zeros, as an empty disk or device begins with";
+        return Kind::Other(what.to_string(), DISK);
     }
     Kind::Unknown
+}
+
+/// Whether `head` begins with zeros. A stream may follow them: `migrate file:PATH,offset=N` leaves the first
+/// bytes as they are (8.2).
+#[must_use]
+pub fn is_zeros(head: &[u8]) -> bool {
+    head.starts_with(&[0; 512])
 }
 
 /// An ELF file: the type of object lies at byte 16, in the byte order that byte 5 tells.

@@ -1,4 +1,4 @@
-//! One wrapping after the other, until a stream begins.
+//! Opens a file: takes off one container after the other, until a stream begins.
 
 use std::cell::Cell;
 use std::fs::{File, Metadata};
@@ -112,13 +112,13 @@ impl Opening<'_> {
     /// Takes off what is around the stream.
     fn layers(self, mut window: Window, mut facts: Facts) -> Result<Source, InputError> {
         loop {
-            let mut head = window.get(0, kind::HEAD).map_err(|e| self.unreadable(e))?;
-            if kind::of(&head) == Kind::Zeros
+            let head = window.get(0, kind::HEAD).map_err(|e| self.unreadable(e))?;
+            if kind::is_zeros(&head)
                 && let Some(zeros) = self.zeros_before(&window)?
             {
                 facts.layers.push(Layer::Zeros(zeros));
                 window = window.after(zeros);
-                head = window.get(0, kind::HEAD).map_err(|e| self.unreadable(e))?;
+                continue;
             }
             window = match self.wanted(&head, &facts)? {
                 Kind::Packed(packer) => {
@@ -195,10 +195,6 @@ impl Opening<'_> {
         let name = || self.name.clone();
         match kind::of(head) {
             Kind::Other(what, instead) => Err(InputError::Other { name: name(), what, instead }),
-            Kind::Zeros => {
-                let (what, instead) = kind::ZEROS;
-                Err(InputError::Other { name: name(), what: what.to_owned(), instead })
-            }
             Kind::Unknown if head.is_empty() => Err(InputError::Empty { name: name() }),
             Kind::Unknown => {
                 let mut magic = "0x".to_string();

@@ -1,5 +1,5 @@
-//! The usual packers. Each reads within a bound on memory; how much comes out is bounded by what
-//! copies it.
+//! The usual compression formats. Each is unpacked within a bound on memory; how much comes out is bounded
+//! by what copies it.
 //!
 //! | packer | first bytes | memory |
 //! | --- | --- | --- |

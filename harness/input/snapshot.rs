@@ -1,4 +1,4 @@
-//! An internal snapshot of a disk.
+//! What a qcow2 disk says about one internal snapshot.
 
 use std::fmt;
 

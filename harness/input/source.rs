@@ -204,7 +204,7 @@ impl Source {
 
     /// Another reader of the same bytes, at the first of them.
     #[must_use]
-    pub fn again(&self) -> Window {
+    pub fn reader(&self) -> Window {
         self.window.after(0)
     }
 

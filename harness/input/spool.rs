@@ -2,7 +2,7 @@
 //!
 //! A stream is read by looking at its end first: its description lies there, and tells what the bytes
 //! before it are. So what comes from a pipe, or out of a packer, is kept. But most of it are contents of
-//! memory, which no verb shows or judges: where they lie is told by records alone, in one pass, and in
+//! memory, which no verb shows or judges: only records say where they lie, in one pass, and in
 //! the copy they are zeros, which take no room. Kept is all else, and of main memory the first megabyte,
 //! where option ROMs are.
 //!
@@ -14,8 +14,8 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
-use super::store::{Again, Store};
-use crate::stream::frames::{Depth, scan, scan_telling};
+use super::store::{Store, StoreReader};
+use crate::stream::frames::{Depth, scan, scan_reporting};
 use crate::wire::reader::WINDOW;
 use crate::wire::{Fault, Kind, planted};
 
@@ -70,7 +70,7 @@ pub fn spool(from: impl Read, bounds: Bounds) -> Result<Spooled, Failed> {
     let mut piece = vec![0; PIECE];
     let mut tap = Tap(&copy);
     let head = io::copy(&mut (&mut tap).take(bounds.head), &mut io::sink()).unwrap_or(0);
-    let scan = scan_telling(&mut tap, Depth::Live, &mut |from, len| {
+    let scan = scan_reporting(&mut tap, Depth::Live, &mut |from, len| {
         copy.borrow_mut().skip(head.saturating_add(from), len);
     });
     let hopeless = scan.stopped.filter(|error| {
@@ -89,13 +89,13 @@ pub fn spool(from: impl Read, bounds: Bounds) -> Result<Spooled, Failed> {
         }
         if left.is_none() && copy.zeros >= most {
             most = most.saturating_mul(2);
-            copy.settle(copy.len).map_err(Failed::To)?;
+            copy.copy_until(copy.len).map_err(Failed::To)?;
             if over(&mut copy.store, head).map_err(Failed::To)? {
                 left = Some("the stream ended and zeros follow".to_string());
             }
         }
         if left.is_some() || copy.piece(&mut piece) == 0 && copy.failed.is_none() {
-            copy.settle(copy.len).map_err(Failed::To)?;
+            copy.copy_until(copy.len).map_err(Failed::To)?;
             return Ok(Spooled { store: copy.store, left });
         }
     }
@@ -106,7 +106,7 @@ struct Copy<R> {
     from: R,
     bounds: Bounds,
     store: Store,
-    /// What was read and may still turn out to be contents of memory. They are told before they are
+    /// What was read and may still turn out to be contents of memory. They are reported before they are
     /// taken out of a window of the reader.
     pending: VecDeque<u8>,
     /// Bytes that were read.
@@ -139,14 +139,14 @@ impl<R: Read> Copy<R> {
         if self.bounds.whole {
             return;
         }
-        if let Err(e) = self.settle(from) {
+        if let Err(e) = self.copy_until(from) {
             self.failed.get_or_insert(Failed::To(e));
         }
         self.contents = from.saturating_add(len);
     }
 
     /// Copies what was read and lies before `to`.
-    fn settle(&mut self, to: u64) -> io::Result<()> {
+    fn copy_until(&mut self, to: u64) -> io::Result<()> {
         let from = self.store.len();
         let there = self.pending.len() as u64;
         let left_out = self.contents.min(to).saturating_sub(from).min(there);
@@ -175,7 +175,7 @@ impl<R: Read> Read for Copy<R> {
         }
         if self.pending.len() >= 4 * WINDOW {
             let certain = self.len - WINDOW as u64;
-            self.settle(certain).map_err(|e| self.fail(Failed::To(e)))?;
+            self.copy_until(certain).map_err(|e| self.fail(Failed::To(e)))?;
         }
         let n = match self.from.read(into) {
             Ok(n) => n,
@@ -205,11 +205,11 @@ impl<R: Read> Read for Tap<'_, R> {
 /// Whether the stream that begins at `head` had ended, and only zeros follow it.
 fn over(store: &mut Store, head: u64) -> io::Result<bool> {
     let len = store.len();
-    let end = scan(&mut Again::new(store, head), Depth::All).end;
+    let end = scan(&mut StoreReader::new(store, head), Depth::All).end;
     let Some(end) = end.and_then(|end| end.checked_add(head)).filter(|end| *end < len) else {
         return Ok(false);
     };
-    let (mut rest, mut piece) = (Again::new(store, end), vec![0; PIECE]);
+    let (mut rest, mut piece) = (StoreReader::new(store, end), vec![0; PIECE]);
     loop {
         let n = rest.read(&mut piece)?;
         match piece.get(..n) {

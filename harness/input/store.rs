@@ -1,5 +1,5 @@
-//! Bytes kept in a temporary file without a name, packed piece by piece: what is zeros takes no room, and
-//! a few of them no file.
+//! Bytes kept in a temporary file without a name, packed piece by piece: zeros take no space, and a few
+//! bytes no file.
 //!
 //! A stream without the contents of memory in it is nearly all zeros, with a few bytes in each page: of
 //! these no file can be made that has holes. Packed, 600 MB of it come to some megabytes.
@@ -172,19 +172,19 @@ impl ReadAt for Mutex<Store> {
 
 /// Reads what was written so far, from a place on.
 #[derive(Debug)]
-pub struct Again<'s> {
+pub struct StoreReader<'s> {
     store: &'s mut Store,
     at: u64,
 }
 
-impl<'s> Again<'s> {
+impl<'s> StoreReader<'s> {
     /// From `at` on.
     pub fn new(store: &'s mut Store, at: u64) -> Self {
-        Again { store, at }
+        StoreReader { store, at }
     }
 }
 
-impl Read for Again<'_> {
+impl Read for StoreReader<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let n = self.store.some_at(self.at, into)?;
         self.at += n as u64;

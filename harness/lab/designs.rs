@@ -1,4 +1,4 @@
-//! Designs: the protocol changes that were proposed or shipped, side by side.
+//! Designs: the protocol changes that were proposed or shipped, compared with each other.
 //!
 //! Each is a small encoder and decoder over the same descriptions ([`model`]) and goes through the
 //! same evolutions: real ones between releases ([`neighbours`], on the machines of [`real`]) and

@@ -31,8 +31,8 @@ use crate::dialect::Generation;
 use crate::dialect::machine::{X86_64, architecture};
 use crate::release::corpus::CorpusError;
 use crate::release::library::{Library, LibraryError};
-use crate::release::near;
 use crate::release::provenance::Fixture;
+use crate::release::suggest;
 use crate::wire::Error;
 
 /// Why an experiment cannot be made.
@@ -47,10 +47,8 @@ pub enum DriftError {
     Fixture { fixture: String, why: String },
     #[error("{fixture}: {source}")]
     Stream { fixture: String, source: Box<Error> },
-    #[error(
-        "no fixture is of release '{release}' and machine type '{machine}' (empty: any){meant}"
-    )]
-    Nothing { release: String, machine: String, meant: String },
+    #[error("no fixture is of release '{release}' and machine type '{machine}' (empty: any){hint}")]
+    Nothing { release: String, machine: String, hint: String },
 }
 
 /// Which fixtures to change.
@@ -86,10 +84,10 @@ impl Selection {
             let all = library.fixtures();
             let known = |of: fn(&Fixture) -> &str, name: &str| {
                 let there = name.is_empty() || all.iter().any(|f| of(f) == name);
-                if there { String::new() } else { near::hint(name, all.iter().map(of)) }
+                if there { String::new() } else { suggest::hint(name, all.iter().map(of)) }
             };
-            let meant = known(|f| &f.release, &release) + &known(|f| &f.machine, &machine);
-            return Err(DriftError::Nothing { release, machine, meant });
+            let hint = known(|f| &f.release, &release) + &known(|f| &f.machine, &machine);
+            return Err(DriftError::Nothing { release, machine, hint });
         }
         Ok(chosen)
     }

@@ -33,8 +33,8 @@ pub enum VendorError {
     Library(#[from] LibraryError),
     #[error("vendor {vendor}: {problem}")]
     Entry { vendor: String, problem: String },
-    #[error("no release '{asked}'{meant}: expected RELEASE or VENDOR:RELEASE, one of {known}")]
-    NoRelease { asked: String, meant: String, known: String },
+    #[error("no release '{asked}'{hint}: expected RELEASE or VENDOR:RELEASE, one of {known}")]
+    NoRelease { asked: String, hint: String, known: String },
     #[error("{from} and {to} have no machine type{asked} and devices in common")]
     NothingInCommon { from: String, to: String, asked: String },
     #[error("{0}")]

@@ -1,4 +1,4 @@
-//! The model against real binaries: every observed cell and changed stream, under both feeds.
+//! The model compared with real binaries: every observed cell and changed stream, under both feeds.
 //!
 //! Agreement means: accepted or refused as the binary did; under the trickle feed, stopped within
 //! eight bytes of where it stopped; and, where it printed why, refused for that kind of reason and
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::cell::Cell;
 use super::config::Config;
 use super::observed::{Mutation, Observed, ObservedVerdict, Op, Outcome};
-use super::texts::said;
+use super::stderr;
 use crate::release::library::{Library, LibraryError};
 use crate::stream::{Destination, Loaded, load};
 use crate::wire::{Feed, Kind};
@@ -71,7 +71,7 @@ impl Agreement {
     }
 
     /// Marks the disagreements that matrix.toml explains. Returns the lines of entries that
-    /// explain none, if all observations were held against the model.
+    /// explain none, if all observations were compared with the model.
     #[must_use]
     pub fn explain(&mut self, config: &Config) -> Vec<usize> {
         let mut stale = Vec::new();
@@ -121,7 +121,7 @@ fn mark(list: &mut [Compared], fits: impl Fn(&Compared) -> bool, reason: &str) -
     any
 }
 
-/// Holds the model against observations.
+/// Compares the model with observations.
 ///
 /// # Errors
 /// A corpus that cannot be read.
@@ -230,12 +230,12 @@ pub fn disagreement(
         let refused = real.verdict == ObservedVerdict::Refused && real.consumed.unwrap_or(0) == 0;
         return (!refused).then(|| "the corpus has no such destination".to_string());
     };
-    parted(&load(to, &mut &stream[..], feed), real)
+    loaded_disagreement(&load(to, &mut &stream[..], feed), real)
 }
 
 /// The same for a stream that the model has loaded.
 #[must_use]
-pub fn parted(loaded: &Loaded<'_>, real: &Outcome) -> Option<String> {
+pub fn loaded_disagreement(loaded: &Loaded<'_>, real: &Outcome) -> Option<String> {
     let agree = match real.verdict {
         ObservedVerdict::Accepted => loaded.refused.is_none() && stopped_alike(loaded, real),
         ObservedVerdict::Refused => {
@@ -255,10 +255,10 @@ fn reason_alike(loaded: &Loaded<'_>, real: &Outcome) -> bool {
     if matches!(error.kind, Kind::Undefined(_) | Kind::Undetermined(_)) {
         return false;
     }
-    let said = said(&real.stderr);
-    let class = said.classes.is_empty() || said.classes.contains(&error.kind.class());
-    let section = match (&said.section, &error.section) {
-        (Some(said), Some(own)) => said == own,
+    let message = stderr::parse(&real.stderr);
+    let class = message.classes.is_empty() || message.classes.contains(&error.kind.class());
+    let section = match (&message.section, &error.section) {
+        (Some(real), Some(own)) => real == own,
         _ => true,
     };
     class && section

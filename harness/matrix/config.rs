@@ -1,5 +1,5 @@
-//! `matrix.toml`: the claim. Releases, machine types, scenarios, policy, known cases; the only
-//! list of them. Strict: unknown keys, unknown names, duplicates and missing reasons are errors.
+//! `matrix.toml`, checked: releases, machine types, scenarios, policy, known cases; the only list of them.
+//! Strict: unknown keys, unknown names, duplicates and missing reasons are errors.
 //!
 //! | table | keys |
 //! | --- | --- |
@@ -246,7 +246,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Holds the claim against a corpus: each must have what the other says.
+    /// Compares it with a corpus: each must have what the other says.
     ///
     /// # Errors
     /// A release that only one of the two has; a fixture that no cell would use, or whose guest

@@ -1,5 +1,5 @@
-//! The matrix over devices: every catalogued device of every release, alone, into every other release
-//! that has it, on each machine type that both have; and how each stands to the policy.
+//! The matrix over devices: every catalogued device of every release, alone, into every other release that
+//! has it, on each machine type that both have; and what the policy says of each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -11,8 +11,10 @@ use super::policy::{Direction, Standing};
 use super::targets::Answer;
 use crate::dialect::Generation;
 use crate::dialect::machine::has_channels;
-use crate::release::catalogue::{Entry, Shelf};
-use crate::release::compose::{self, Composed, Kit, Machine, Shelves, machine::Sent};
+use crate::release::catalogue::{Entry, Layouts};
+use crate::release::compose::{
+    self, BuildTables, Composed, LayoutCache, Machine, machine::SentSection,
+};
 use crate::release::library::LibraryError;
 use crate::stream::load_payload;
 use crate::trace::verdict::reading;
@@ -45,10 +47,10 @@ pub struct Row {
 /// # Errors
 /// Files that cannot be read.
 pub fn devices(
-    shelves: &Shelves<'_>,
+    cache: &LayoutCache<'_>,
     wanted: impl Fn(&str) -> bool + Sync,
 ) -> Result<Vec<Row>, LibraryError> {
-    devices_between(shelves, wanted, |_, _| true)
+    devices_between(cache, wanted, |_, _| true)
 }
 
 /// The same for some pairs of source and destination only.
@@ -56,11 +58,11 @@ pub fn devices(
 /// # Errors
 /// Files that cannot be read.
 pub fn devices_between(
-    shelves: &Shelves<'_>,
+    cache: &LayoutCache<'_>,
     wanted: impl Fn(&str) -> bool + Sync,
     pair: impl Fn(&str, &str) -> bool + Sync,
 ) -> Result<Vec<Row>, LibraryError> {
-    let library = shelves.library;
+    let library = cache.library;
     let mut known: Vec<(&str, &str)> = Vec::new();
     for (release, _) in library.releases() {
         for architecture in library.corpus().architectures(release) {
@@ -75,7 +77,7 @@ pub fn devices_between(
             let others = known.iter().filter(|(of, name)| *of == architecture && *name != source);
             let others = others.map(|(_, name)| *name).filter(|name| pair(source, name));
             let others: Vec<&str> = others.collect();
-            sent_by(&Shelves::new(library), architecture, source, &others, &wanted)
+            sent_by(&LayoutCache::new(library), architecture, source, &others, &wanted)
         })
         .collect::<Result<_, _>>()?;
     let mut rows: Vec<Row> = rows.into_iter().flatten().collect();
@@ -88,21 +90,21 @@ pub fn devices_between(
 
 /// All devices of one release into these others.
 fn sent_by(
-    shelves: &Shelves<'_>,
+    cache: &LayoutCache<'_>,
     architecture: &str,
     source: &str,
     others: &[&str],
     wanted: impl Fn(&str) -> bool + Sync,
 ) -> Result<Vec<Row>, LibraryError> {
     let mut rows = Vec::new();
-    let Some(from) = shelves.catalogue(source, architecture)? else { return Ok(rows) };
+    let Some(from) = cache.catalogue(source, architecture)? else { return Ok(rows) };
     let devices = from.catalogue.entries.iter();
     for entry in devices.filter(|entry| !entry.device.is_empty() && wanted(&entry.device)) {
         let mut senders = Senders::new();
         for destination in others {
-            let Some(to) = shelves.catalogue(destination, architecture)? else { continue };
+            let Some(to) = cache.catalogue(destination, architecture)? else { continue };
             let to = (*destination, &to);
-            rows.extend(one(shelves, (source, &from), to, entry, &mut senders)?);
+            rows.extend(one(cache, (source, &from), to, entry, &mut senders)?);
         }
     }
     Ok(rows)
@@ -110,9 +112,9 @@ fn sent_by(
 
 /// One section of one device into another release: a row for each way in which it comes out.
 fn one(
-    shelves: &Shelves<'_>,
-    (source, from): (&str, &Rc<Shelf>),
-    (destination, to): (&str, &Rc<Shelf>),
+    cache: &LayoutCache<'_>,
+    (source, from): (&str, &Rc<Layouts>),
+    (destination, to): (&str, &Rc<Layouts>),
     entry: &Entry,
     senders: &mut Senders,
 ) -> Result<Vec<Row>, LibraryError> {
@@ -139,13 +141,13 @@ fn one(
             let sender = match senders.get(machine) {
                 Some(known) => known.clone(),
                 None => {
-                    let made = sender(shelves, source, from, entry, machine)?.map(Rc::new);
+                    let made = sender(cache, source, from, entry, machine)?.map(Rc::new);
                     senders.insert(machine.clone(), made.clone());
                     made
                 }
             };
             match sender {
-                Ok(sender) => judge(shelves, destination, entry, &sender)?,
+                Ok(sender) => judge(cache, destination, entry, &sender)?,
                 Err(answer) => answer,
             }
         };
@@ -174,9 +176,9 @@ struct Sender {
 type Senders = BTreeMap<String, Result<Rc<Sender>, Answer>>;
 
 fn sender(
-    shelves: &Shelves<'_>,
+    cache: &LayoutCache<'_>,
     source: &str,
-    from: &Shelf,
+    from: &Layouts,
     entry: &Entry,
     machine: &str,
 ) -> Result<Result<Sender, Answer>, LibraryError> {
@@ -185,7 +187,7 @@ fn sender(
     let path = path(entry, &payload, machine);
     let machine = Machine {
         machine: Some(machine.to_owned()),
-        sections: vec![Sent {
+        sections: vec![SentSection {
             idstr: if entry.has_path { format!("{path}/{section}") } else { section.clone() },
             instance_id: entry.instance_id,
             version_id: entry.version_id,
@@ -193,12 +195,12 @@ fn sender(
             vmsd: Some(section.clone()),
             answers: entry.answers.clone(),
             device: Some(entry.device.clone()),
-            ..Sent::default()
+            ..SentSection::default()
         }],
         ..Machine::default()
     };
-    let Some(own) = Kit::of(shelves.library, source) else { return Ok(Err(no_tables())) };
-    let mut composed = match compose::source(shelves, &own, &machine)? {
+    let Some(own) = BuildTables::of(cache.library, source) else { return Ok(Err(no_tables())) };
+    let mut composed = match compose::source(cache, &own, &machine)? {
         Ok(sent) => sent,
         Err(lacking) => return Ok(Err(lacking.into())),
     };
@@ -242,7 +244,7 @@ fn path(entry: &Entry, payload: &[u8], machine: &str) -> &'static str {
 }
 
 fn judge(
-    shelves: &Shelves<'_>,
+    cache: &LayoutCache<'_>,
     destination: &str,
     entry: &Entry,
     sender: &Sender,
@@ -250,8 +252,8 @@ fn judge(
     let Sender { machine, composed: sent } = sender;
     let payload = sent_payload(machine);
     let section = &entry.section;
-    let Some(other) = Kit::of(shelves.library, destination) else { return Ok(no_tables()) };
-    let to = match compose::destination(shelves, &other, machine, sent)? {
+    let Some(other) = BuildTables::of(cache.library, destination) else { return Ok(no_tables()) };
+    let to = match compose::destination(cache, &other, machine, sent)? {
         Ok(to) => to,
         Err(lacking) => return Ok(lacking.into()),
     };

@@ -1,9 +1,9 @@
-//! The cells: every fixture into every release. Cells come from nowhere else.
+//! The cells that are to be run: every fixture into every release. Cells are made nowhere else.
 
 use super::cell::Cell;
 use super::config::Config;
-use crate::release::near;
 use crate::release::provenance::Fixture;
+use crate::release::suggest;
 
 /// A cell of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,9 +80,9 @@ impl Filter {
         ];
         wanted.into_iter().find_map(|(what, names, listed)| {
             let name = names.iter().find(|name| !listed.contains(&name.as_str()))?;
-            let meant = near::hint(name, listed.iter().copied());
+            let hint = suggest::hint(name, listed.iter().copied());
             let listed = listed.join(", ");
-            Some(PlanError::Unknown { what, name: name.clone(), meant, listed })
+            Some(PlanError::Unknown { what, name: name.clone(), hint, listed })
         })
     }
 }
@@ -91,8 +91,8 @@ impl Filter {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum PlanError {
-    #[error("no {what} '{name}'{meant}: expected one of {listed}")]
-    Unknown { what: &'static str, name: String, meant: String, listed: String },
+    #[error("no {what} '{name}'{hint}: expected one of {listed}")]
+    Unknown { what: &'static str, name: String, hint: String, listed: String },
     #[error("the selection is empty: no fixture fits the filters")]
     Empty,
 }

@@ -1,4 +1,4 @@
-//! Policy: what a verdict means for a cell, given its direction and what is known.
+//! The policy: what a verdict means for a cell, given its direction and the known cases.
 
 use super::cell::Cell;
 use super::config::{Config, Known, Policy};
@@ -45,7 +45,7 @@ pub enum Standing {
     Broken,
     /// Not allowed, but named in `matrix.toml`: index of the entry.
     Known(usize),
-    /// Allowed and worth telling: a refusal.
+    /// Allowed and worth reporting: a refusal.
     Reported,
     /// The state arrives, or the destination has no such machine or device.
     Good,

@@ -1,5 +1,5 @@
-//! `matrix.toml` from its written shape to checked types: every name known, every reason given,
-//! every error with its line.
+//! Makes checked types of `matrix.toml` as it is written: every name known, every reason given, every
+//! error with its line.
 
 mod entry;
 
@@ -7,7 +7,7 @@ use std::slice::from_ref;
 
 use toml::Spanned;
 
-use self::entry::Entry;
+use self::entry::{Entry, KnownNames};
 use super::config::{
     Config, ConfigError, Equal, Finding, Known, KnownDevice, Machine, Mutation, Policy, Problem,
 };
@@ -38,13 +38,6 @@ struct Reader<'t> {
     text: &'t str,
 }
 
-/// All names that an entry may use.
-struct Lists {
-    releases: Vec<String>,
-    machines: Vec<String>,
-    scenarios: Vec<String>,
-}
-
 impl<'t> Reader<'t> {
     fn config(&self, raw: schema::File) -> Result<Config, ConfigError> {
         let releases = self.releases(&raw.release)?;
@@ -68,7 +61,7 @@ impl<'t> Reader<'t> {
             builds.push(vendor.name());
             Ok(vendor.clone())
         })?;
-        let lists = Lists {
+        let lists = KnownNames {
             releases: names,
             machines: machines.iter().map(|m| m.name.clone()).collect(),
             scenarios: scenarios.iter().map(|s| s.name.clone()).collect(),
@@ -109,7 +102,7 @@ impl<'t> Reader<'t> {
             let (entry, raw) = (self.entry(entry), entry.get_ref());
             entry.name("release", &raw.name, numbered.iter().map(|(_, r)| &r.name))?;
             let number: Version = raw.name.parse().map_err(entry.value("name"))?;
-            entry.stated([("about", &raw.about)])?;
+            entry.require_text([("about", &raw.about)])?;
             numbered.push((number, Release { name: raw.name.clone(), about: raw.about.clone() }));
         }
         numbered.sort_by_key(|(number, _)| *number);
@@ -125,7 +118,7 @@ impl<'t> Reader<'t> {
         for entry in raw {
             let (entry, raw) = (self.entry(entry), entry.get_ref());
             entry.name("machine type", &raw.name, machines.iter().map(|m| &m.name))?;
-            let releases = entry.having(raw.releases.as_deref(), names)?;
+            let releases = entry.releases(raw.releases.as_deref(), names)?;
             let equals = equal(entry, raw)?;
             machines.push(Machine { name: raw.name.clone(), releases, equals });
         }
@@ -156,7 +149,7 @@ impl<'t> Reader<'t> {
         for entry in raw {
             let (entry, raw) = (self.entry(entry), entry.get_ref());
             entry.name("scenario", &raw.name, scenarios.iter().map(|s| &s.name))?;
-            entry.stated([("about", &raw.about)])?;
+            entry.require_text([("about", &raw.about)])?;
             scenarios.push(Scenario {
                 name: raw.name.clone(),
                 about: raw.about.clone(),
@@ -164,7 +157,7 @@ impl<'t> Reader<'t> {
                 arguments: raw.arguments.clone(),
                 chipsets: entry.chipsets(raw.chipset.as_ref())?,
                 exercises: raw.exercises.clone().unwrap_or_default(),
-                releases: entry.having(raw.releases.as_deref(), names)?,
+                releases: entry.releases(raw.releases.as_deref(), names)?,
             });
         }
         Ok(scenarios)
@@ -180,7 +173,7 @@ fn equal(entry: Entry<'_>, raw: &schema::Machine) -> Result<Option<Equal>, Confi
         };
     };
     let differs = raw.differs.clone().unwrap_or_default();
-    entry.stated([("differs", &differs)])?;
+    entry.require_text([("differs", &differs)])?;
     Ok(Some(Equal { machine: machine.clone(), differs }))
 }
 
@@ -203,8 +196,8 @@ fn policy(entry: Entry<'_>, raw: &schema::Policy) -> Result<Policy, ConfigError>
     })
 }
 
-fn known(entry: Entry<'_>, raw: &schema::Known, all: &Lists) -> Result<Known, ConfigError> {
-    entry.stated([("reason", &raw.reason), ("reference", &raw.reference)])?;
+fn known(entry: Entry<'_>, raw: &schema::Known, all: &KnownNames) -> Result<Known, ConfigError> {
+    entry.require_text([("reason", &raw.reason), ("reference", &raw.reference)])?;
     let feeds = raw.feeds.iter().flatten().map(|feed| feed.parse().map_err(entry.value("feeds")));
     let feeds: Vec<_> = feeds.collect::<Result<_, _>>()?;
     if raw.feeds.is_some() && feeds.is_empty() {
@@ -227,9 +220,9 @@ fn known(entry: Entry<'_>, raw: &schema::Known, all: &Lists) -> Result<Known, Co
 fn known_device(
     entry: Entry<'_>,
     raw: &schema::KnownDevice,
-    all: &Lists,
+    all: &KnownNames,
 ) -> Result<KnownDevice, ConfigError> {
-    entry.stated([("reason", &raw.reason), ("reference", &raw.reference)])?;
+    entry.require_text([("reason", &raw.reason), ("reference", &raw.reference)])?;
     if raw.devices.is_empty() {
         return Err(entry.at(Problem::Empty("devices")));
     }
@@ -244,8 +237,12 @@ fn known_device(
     })
 }
 
-fn runtime(entry: Entry<'_>, raw: &schema::Runtime, all: &Lists) -> Result<Runtime, ConfigError> {
-    entry.stated([("reason", &raw.reason), ("message", &raw.message)])?;
+fn runtime(
+    entry: Entry<'_>,
+    raw: &schema::Runtime,
+    all: &KnownNames,
+) -> Result<Runtime, ConfigError> {
+    entry.require_text([("reason", &raw.reason), ("message", &raw.message)])?;
     Ok(Runtime {
         selection: entry.selection(
             (&raw.source, &raw.destination),
@@ -261,9 +258,9 @@ fn runtime(entry: Entry<'_>, raw: &schema::Runtime, all: &Lists) -> Result<Runti
 fn mutation(
     entry: Entry<'_>,
     raw: &schema::Mutation,
-    all: &Lists,
+    all: &KnownNames,
 ) -> Result<Mutation, ConfigError> {
-    entry.stated([("reason", &raw.reason), ("what", &raw.what)])?;
+    entry.require_text([("reason", &raw.reason), ("what", &raw.what)])?;
     Ok(Mutation {
         selection: entry.selection(
             (&raw.source, &raw.destination),
@@ -277,8 +274,12 @@ fn mutation(
     })
 }
 
-fn finding(entry: Entry<'_>, raw: &schema::Finding, all: &Lists) -> Result<Finding, ConfigError> {
-    entry.stated([("machine", &raw.machine), ("what", &raw.what)])?;
+fn finding(
+    entry: Entry<'_>,
+    raw: &schema::Finding,
+    all: &KnownNames,
+) -> Result<Finding, ConfigError> {
+    entry.require_text([("machine", &raw.machine), ("what", &raw.what)])?;
     let release = from_ref(&raw.release);
     entry.names(("release", "release"), Some(release), &all.releases)?;
     let named = Some(raw.scenarios.as_slice());

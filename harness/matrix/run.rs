@@ -1,4 +1,4 @@
-//! The run: every destination built once, every fixture understood once, every cell judged, all
+//! The run: every destination built once, every fixture read once by its own release, every cell judged, all
 //! in parallel. What goes wrong in one cell is that cell's failure and no other's.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use super::plan::{Lacks, Plan, Planned};
 use super::policy::{Direction, Standing, standing};
 use crate::release::library::{Library, LibraryError};
 use crate::stream::Destination;
-use crate::trace::{Judged, Understood, Verdict, judge_outline};
+use crate::trace::{Judged, SourceStream, Verdict, judge_outline};
 use crate::wire::{Feed, Kind};
 
 /// How a cell came out.
@@ -97,7 +97,7 @@ impl Run {
 }
 
 /// Judges one cell; a parameter so that a report can look at both readings, and tests can plant a fault.
-pub type Judge<'j> = dyn Fn(&Understood<'_>, &Destination, &Feed) -> Judged + Sync + 'j;
+pub type Judge<'j> = dyn Fn(&SourceStream<'_>, &Destination, &Feed) -> Judged + Sync + 'j;
 
 /// Runs a plan.
 ///
@@ -204,7 +204,7 @@ type Destinations<'c> = BTreeMap<Key<'c>, Destination>;
 
 /// What is known of a fixture.
 enum Source<'d> {
-    Good(Box<Understood<'d>>),
+    Good(Box<SourceStream<'d>>),
     Bad(String),
     NoDestination,
 }
@@ -261,21 +261,21 @@ fn sources<'c, 'd>(
     let mut keys: Vec<Key<'c>> = runnable.map(|planned| Key::source(&planned.cell)).collect();
     keys.sort();
     keys.dedup();
-    let understood = keys.into_par_iter().map(|key| {
+    let sources = keys.into_par_iter().map(|key| {
         let fixture = library.fixture(key.release, key.machine, key.scenario);
         let (Some(fixture), Some(own)) = (fixture, destinations.get(&key)) else {
             return Ok((key, Source::NoDestination));
         };
         let stream = library.corpus().shared_stream(fixture)?;
-        let understood = caught(|| Understood::of(own, stream))
+        let read = caught(|| SourceStream::of(own, stream))
             .unwrap_or_else(|panic| Err(format!("the model panicked: {panic}")));
-        let source = match understood {
-            Ok(understood) => Source::Good(Box::new(understood)),
+        let source = match read {
+            Ok(stream) => Source::Good(Box::new(stream)),
             Err(why) => Source::Bad(why),
         };
         Ok((key, source))
     });
-    understood.collect()
+    sources.collect()
 }
 
 fn outcome(
@@ -288,15 +288,15 @@ fn outcome(
     let none =
         |key: Key<'_>| Outcome::Undetermined(format!("the corpus has no handlers of {}", key.id()));
     let source = Key::source(cell);
-    let understood = match sources.get(&source) {
-        Some(Source::Good(understood)) => understood.as_ref(),
+    let stream = match sources.get(&source) {
+        Some(Source::Good(stream)) => stream.as_ref(),
         Some(Source::Bad(why)) => return Outcome::Undetermined(format!("{}: {why}", source.id())),
         Some(Source::NoDestination) | None => return none(source),
     };
     let Some(to) = to else {
         return none(Key { release: &cell.destination, ..source });
     };
-    match caught(|| judge(understood, to, feed)) {
+    match caught(|| judge(stream, to, feed)) {
         Ok(judged) => Outcome::Judged(Box::new(judged)),
         Err(message) => Outcome::Panicked(message),
     }

@@ -2,9 +2,9 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use crate::release::compose::{self, Composed, Kit, Lacking, Machine, Shelves};
+use crate::release::compose::{self, BuildTables, Composed, Lacking, LayoutCache, Machine};
 use crate::release::library::LibraryError;
-use crate::release::near;
+use crate::release::suggest;
 use crate::stream::condense::Condensed;
 use crate::trace::sentence::judged_sentence;
 use crate::trace::{Judged, Meaning, Verdict, judge};
@@ -33,7 +33,7 @@ pub enum TargetsError {
 
 /// What is asked beside the stream.
 #[derive(Debug, Clone, Default)]
-pub struct Asked {
+pub struct OriginHints {
     /// The machine type, where the stream does not say it.
     pub machine: Option<String>,
     /// The release that wrote it, if that is known.
@@ -79,7 +79,7 @@ pub struct Row {
     pub release: String,
     /// What comes of the load.
     pub answer: Answer,
-    /// What the answer hangs on, in words.
+    /// What the answer depends on, in words.
     pub assumptions: Vec<String>,
 }
 
@@ -141,36 +141,36 @@ type Score = (usize, usize);
 /// # Errors
 /// See [`TargetsError`].
 pub fn origin(
-    shelves: &Shelves<'_>,
+    cache: &LayoutCache<'_>,
     stream: &mut (impl Read + Seek),
-    asked: &Asked,
+    hints: &OriginHints,
 ) -> Result<Origin, TargetsError> {
     let size = stream.seek(SeekFrom::End(0))?;
     let mut machine = Machine::of(stream)?;
-    let said = asked.machine.clone().or(machine.machine);
-    machine.machine = said.map(|name| shelves.library.machine_type(&name));
+    let given = hints.machine.clone().or(machine.machine);
+    machine.machine = given.map(|name| cache.library.machine_type(&name));
     if let Some(why) = &machine.stopped {
         return Err(TargetsError::NoStream(why.clone()));
     }
     let Some(name) = machine.machine.clone() else { return Err(TargetsError::NoMachine) };
-    if let Some(release) = &asked.source
-        && !shelves.library.releases().iter().any(|(known, _)| known == release)
+    if let Some(release) = &hints.source
+        && !cache.library.releases().iter().any(|(known, _)| known == release)
     {
-        return Err(TargetsError::NoRelease(shelves.library.no_release(release)));
+        return Err(TargetsError::NoRelease(cache.library.no_release(release)));
     }
     let mut found: Vec<(Composed, Score, Score)> = Vec::new();
     let mut reasons = String::new();
     let mut lacking = String::new();
-    let releases = shelves.library.releases().iter().rev().map(|r| r.0.as_str());
-    for release in releases.filter(|r| asked.source.as_ref().is_none_or(|s| s == r)) {
+    let releases = cache.library.releases().iter().rev().map(|r| r.0.as_str());
+    for release in releases.filter(|r| hints.source.as_ref().is_none_or(|s| s == r)) {
         if let Some(Lacking::Type(why) | Lacking::Unknown(why)) =
-            compose::lacks_machine(shelves, release, &name)?
+            compose::lacks_machine(cache, release, &name)?
         {
             lacking += &format!("  {release}: {why}\n");
             continue;
         }
-        let Some(kit) = Kit::of(shelves.library, release) else { continue };
-        let composed = match compose::source(shelves, &kit, &machine)? {
+        let Some(build) = BuildTables::of(cache.library, release) else { continue };
+        let composed = match compose::source(cache, &build, &machine)? {
             Ok(composed) => composed,
             Err(Lacking::Type(why) | Lacking::Unknown(why)) => {
                 reasons += &format!("  {release}: {why}\n");
@@ -179,7 +179,7 @@ pub fn origin(
         };
         match read(composed, &machine.condensed) {
             Ok(composed) => {
-                let missing = (composed.foreign, composed.strange);
+                let missing = (composed.foreign, composed.mismatches);
                 let likeness = composed.likeness();
                 found.push((composed, missing, likeness));
             }
@@ -192,9 +192,9 @@ pub fn origin(
         (a.1, share(b.2)).partial_cmp(&(b.1, share(a.2))).unwrap_or(std::cmp::Ordering::Equal)
     });
     let Some((_, fewest, most)) = found.first() else {
-        let known = compose::machine_types(shelves)?;
+        let known = compose::machine_types(cache)?;
         if !known.contains(&name) {
-            let meant = near::hint(&name, known.iter().map(String::as_str));
+            let meant = suggest::hint(&name, known.iter().map(String::as_str));
             return Err(TargetsError::NoMachineType { asked: name, meant });
         }
         // The machine type is known, of other releases.
@@ -237,7 +237,7 @@ fn blamed(judged: &Judged, meaning: &Meaning<'_>, composed: &Composed) -> Option
 }
 
 /// Gives a judged load the offsets that it has in the stream itself.
-pub fn at_home(judged: &mut Judged, condensed: &Condensed) {
+pub fn restore_offsets(judged: &mut Judged, condensed: &Condensed) {
     let place = |offset: &mut u64| *offset = condensed.original(*offset);
     place(&mut judged.stopped);
     place(&mut judged.taken);
@@ -254,16 +254,16 @@ pub fn at_home(judged: &mut Judged, condensed: &Condensed) {
 ///
 /// # Errors
 /// See [`TargetsError`].
-pub fn ask(
-    shelves: &Shelves<'_>,
-    kit: &Kit<'_>,
+pub fn judge_release(
+    cache: &LayoutCache<'_>,
+    build: &BuildTables<'_>,
     origin: &Origin,
     meaning: &Meaning<'_>,
     stream: &[u8],
     feed: &Feed,
 ) -> Result<(Row, Option<Composed>), TargetsError> {
-    let row = |answer, assumptions| Row { release: kit.name.to_owned(), answer, assumptions };
-    let composed = match compose::destination(shelves, kit, &origin.machine, &origin.source)? {
+    let row = |answer, assumptions| Row { release: build.name.to_owned(), answer, assumptions };
+    let composed = match compose::destination(cache, build, &origin.machine, &origin.source)? {
         Ok(composed) => composed,
         Err(lacking) => return Ok((row(lacking.into(), Vec::new()), None)),
     };
@@ -272,7 +272,7 @@ pub fn ask(
         let machine = &composed.destination.machine;
         let why = format!(
             "section {idstr} was not recorded on {machine} in {}; as on {other}, it comes to {}",
-            kit.name, judged.verdict
+            build.name, judged.verdict
         );
         return Ok((row(Answer::Undetermined(why), composed.assumptions.clone()), Some(composed)));
     }
@@ -285,12 +285,12 @@ pub fn ask(
 /// # Errors
 /// See [`TargetsError`].
 pub fn targets(
-    shelves: &Shelves<'_>,
+    cache: &LayoutCache<'_>,
     stream: &mut (impl Read + Seek),
-    asked: &Asked,
-    downstream: &[Kit<'_>],
+    hints: &OriginHints,
+    downstream: &[BuildTables<'_>],
 ) -> Result<Targets, TargetsError> {
-    targets_of(shelves, stream, asked, downstream, None)
+    targets_of(cache, stream, hints, downstream, None)
 }
 
 /// The same of one release only, where it is named.
@@ -298,19 +298,19 @@ pub fn targets(
 /// # Errors
 /// See [`TargetsError`].
 pub fn targets_of(
-    shelves: &Shelves<'_>,
+    cache: &LayoutCache<'_>,
     stream: &mut (impl Read + Seek),
-    asked: &Asked,
-    downstream: &[Kit<'_>],
+    hints: &OriginHints,
+    downstream: &[BuildTables<'_>],
     only: Option<&str>,
 ) -> Result<Targets, TargetsError> {
-    let releases = shelves.library.releases();
+    let releases = cache.library.releases();
     if let Some(name) = only
         && !releases.iter().any(|(release, _)| release == name)
     {
-        return Err(TargetsError::NoRelease(shelves.library.no_release(name)));
+        return Err(TargetsError::NoRelease(cache.library.no_release(name)));
     }
-    let origin = origin(shelves, stream, asked)?;
+    let origin = origin(cache, stream, hints)?;
     let condensed = &origin.machine.condensed;
     let meaning = Meaning::of_condensed(&origin.source.destination, condensed)
         .map_err(TargetsError::NoSource)?;
@@ -318,12 +318,13 @@ pub fn targets_of(
     let wanted =
         releases.iter().rev().filter(|(release, _)| only.is_none_or(|name| name == release));
     for (release, _) in wanted {
-        let of = downstream.iter().filter(|kit| kit.release == release);
-        for kit in Kit::of(shelves.library, release).iter().chain(of) {
+        let of = downstream.iter().filter(|build| build.release == release);
+        for build in BuildTables::of(cache.library, release).iter().chain(of) {
             let feed = &Feed::Bulk;
-            let (mut row, _) = ask(shelves, kit, &origin, &meaning, &condensed.bytes, feed)?;
+            let (mut row, _) =
+                judge_release(cache, build, &origin, &meaning, &condensed.bytes, feed)?;
             if let Answer::Judged(judged) = &mut row.answer {
-                at_home(judged, condensed);
+                restore_offsets(judged, condensed);
             }
             rows.push(row);
         }

@@ -1,5 +1,5 @@
-//! The whole act of adding a release: captured, imported and run in a copy of the corpus; the
-//! corpus itself is touched only when all of that has succeeded, `matrix.toml` last.
+//! Adds a release: it is captured, imported and run in a copy of the corpus; the corpus itself is changed
+//! only when all of that has succeeded, `matrix.toml` last.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -12,16 +12,16 @@ use super::connection::QmpError;
 use super::emulator::TRACED;
 use super::groups::{Scratch, running};
 use super::process::Ended;
-use super::scenario::{fits, lacks, meant};
-use super::{QemuError, bundle, claim, platform};
+use super::scenario::{fits, fits_binary, lacks};
+use super::{QemuError, bundle, matrix_toml, platform};
 use crate::dialect::machine::architecture;
 use crate::matrix::config::Finding;
 use crate::matrix::{Config, Filter, Plan, Run, run};
 use crate::release::corpus::Corpus;
 use crate::release::files::{self, FileError};
-use crate::release::held::Held;
-use crate::release::import::import_there;
+use crate::release::import::import_into;
 use crate::release::library::Library;
+use crate::release::locked::LockedFolder;
 use crate::release::notes::Note;
 use crate::release::provenance::Fixture;
 use crate::stream::Destination;
@@ -30,7 +30,7 @@ use crate::wire::Feed;
 
 /// What is to be added to what.
 #[derive(Debug)]
-pub struct Order<'a> {
+pub struct Request<'a> {
     /// The binary.
     pub binary: &'a Binary,
     /// Name of the release.
@@ -47,7 +47,7 @@ pub struct Order<'a> {
     pub machines: &'a [String],
 }
 
-impl Order<'_> {
+impl Request<'_> {
     /// Whether a fixture is of the binary's architecture.
     fn is_of_binary(&self, fixture: &Fixture) -> bool {
         architecture(&fixture.machine) == self.binary.architecture
@@ -65,7 +65,7 @@ pub struct Added {
     pub changes: Vec<String>,
     /// What the binary could not do when it was captured.
     pub findings: Vec<Finding>,
-    /// The new row and column, with the claims that they were held against.
+    /// The new row and column, with the `matrix.toml` that they are judged by.
     pub run: Option<(Config, Run)>,
     /// The release before, with its row and column.
     pub before: Option<(String, Run)>,
@@ -77,46 +77,46 @@ pub struct Added {
 ///
 /// # Errors
 /// When a capture fails, or the outcome is no consistent corpus. Nothing has been written then.
-pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
-    let held = Held::take(order.corpus, "add")?;
-    let name = order.matrix.display().to_string();
+pub fn add(request: &Request<'_>) -> Result<Added, QemuError> {
+    let locked = LockedFolder::lock(request.corpus, "add")?;
+    let name = request.matrix.display().to_string();
     let missing = || FileError::Read { path: name.clone(), source: ErrorKind::NotFound.into() };
-    let bytes = files::read(order.matrix)?.ok_or_else(missing)?;
+    let bytes = files::read(request.matrix)?.ok_or_else(missing)?;
     let text = files::utf8(&name, &bytes)?;
     let config = Config::parse(&name, text)?;
-    let corpus = Corpus::open(order.corpus)?;
-    let of = order.binary.architecture.as_str();
+    let corpus = Corpus::open(request.corpus)?;
+    let of = request.binary.architecture.as_str();
     if platform::common(of).is_none() {
-        let about = order.binary.about.clone();
+        let about = request.binary.about.clone();
         return Err(QemuError::Architecture { about, found: of.to_owned() });
     }
-    let there = config.place(&order.release).is_some() && there_already(order, &corpus)?;
-    if order.binary.version < TRACED {
-        let about = order.binary.about.clone();
+    let there = config.place(&request.release).is_some() && there_already(request, &corpus)?;
+    if request.binary.version < TRACED {
+        let about = request.binary.about.clone();
         return Err(QemuError::TooOld { about, needed: TRACED });
     }
-    let stale = held.stale().map(|who| format!("the corpus was held by {who}, which is gone"));
+    let stale = locked.stale().map(|who| format!("the corpus was held by {who}, which is gone"));
     let mut notes: Vec<Note> = stale.into_iter().map(|what| Note::at("", what)).collect();
     let mut findings = Vec::new();
-    let captured = captures(order, &config, &corpus, there, &mut notes, &mut findings)?;
+    let captured = captures(request, &config, &corpus, there, &mut notes, &mut findings)?;
     findings.retain(|finding| !config.findings.contains(finding));
     if captured.is_empty() && there {
         return Ok(Added { notes, findings, there, ..Added::default() });
     }
     if captured.is_empty() {
-        return Err(QemuError::NothingCaptured { release: order.release.clone() });
+        return Err(QemuError::NothingCaptured { release: request.release.clone() });
     }
     let known = corpus.fixtures()?;
 
     let work = Scratch::new().map_err(QemuError::files)?;
     let (input, copy) = (work.path().join("input"), work.path().join("corpus"));
-    bundle::write(&input, order.binary, &captured, order.limit)?;
-    files::copy_folder(order.corpus, &copy)?;
-    notes.extend(import_there(&input, &copy)?.notes);
+    bundle::write(&input, request.binary, &captured, request.limit)?;
+    files::copy_folder(request.corpus, &copy)?;
+    notes.extend(import_into(&input, &copy)?.notes);
 
-    let new = claim::Release {
-        name: order.release.clone(),
-        about: order.binary.about.clone(),
+    let new = matrix_toml::Release {
+        name: request.release.clone(),
+        about: request.binary.about.clone(),
         machines: captured.iter().map(|c| c.fixture.machine.clone()).collect(),
         scenarios: captured.iter().map(|c| c.fixture.scenario.clone()).collect(),
         first: captured
@@ -126,8 +126,8 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
             .collect(),
         findings: findings.clone(),
     };
-    let claim = |why| QemuError::Claim { file: name.clone(), why };
-    let text = claim::with(text, &new).map_err(claim)?;
+    let claim = |why| QemuError::MatrixToml { file: name.clone(), why };
+    let text = matrix_toml::with(text, &new).map_err(claim)?;
     let config = Config::parse(&name, &text)?;
     let library = Library::open(Corpus::open(&copy)?)?;
     config.check(&library)?;
@@ -139,40 +139,40 @@ pub fn add(order: &Order<'_>) -> Result<Added, QemuError> {
         let plan = Plan::new(&config, library.fixtures(), &filter)?;
         Ok(run(&library, &config, &plan, &Feed::Bulk)?)
     };
-    let run = cells(&order.release)?;
-    let before = before(&library, &order.release, of);
+    let run = cells(&request.release)?;
+    let before = before(&library, &request.release, of);
     let changes = match &before {
-        Some(before) => changes(&library, &order.release, before, of)?,
+        Some(before) => changes(&library, &request.release, before, of)?,
         None => Vec::new(),
     };
     // One that was never captured has no cells.
     let before = before.and_then(|name| Some((name.clone(), cells(&name).ok()?)));
 
-    let mut all = files::differing(&copy, order.corpus)?;
-    let matrix = std::path::absolute(order.matrix).map_err(QemuError::files)?;
+    let mut all = files::differing(&copy, request.corpus)?;
+    let matrix = std::path::absolute(request.matrix).map_err(QemuError::files)?;
     all.push((matrix, text.into_bytes()));
     // No interrupt comes in between.
     let _running = running();
-    let written = held.change(&all)?.iter().map(|path| path.display().to_string()).collect();
+    let written = locked.change(&all)?.iter().map(|path| path.display().to_string()).collect();
     Ok(Added { written, notes, changes, findings, run: Some((config, run)), before, there })
 }
 
 /// Whether it is this very binary that the corpus has under that name. One release has a binary for
 /// each architecture; all are of one number.
-fn there_already(order: &Order<'_>, corpus: &Corpus) -> Result<bool, QemuError> {
+fn there_already(request: &Request<'_>, corpus: &Corpus) -> Result<bool, QemuError> {
     let number = |about: &str| about.split(' ').next().unwrap_or("").to_owned();
-    let own = |f: &Fixture| order.is_of_binary(f);
+    let own = |f: &Fixture| request.is_of_binary(f);
     let mut fixtures = corpus.fixtures()?;
-    fixtures.retain(|f| f.release == order.release);
+    fixtures.retain(|f| f.release == request.release);
     let differs = |f: &&Fixture| match own(f) {
-        true => f.binary != order.binary.about,
-        false => number(&f.binary) != number(&order.binary.about),
+        true => f.binary != request.binary.about,
+        false => number(&f.binary) != number(&request.binary.about),
     };
     if let Some(other) = fixtures.iter().find(differs) {
         return Err(QemuError::OtherBinary {
-            release: order.release.clone(),
+            release: request.release.clone(),
             known: other.binary.clone(),
-            own: order.binary.own_release(),
+            own: request.binary.own_release(),
         });
     }
     Ok(fixtures.iter().any(own))
@@ -183,43 +183,46 @@ fn there_already(order: &Order<'_>, corpus: &Corpus) -> Result<bool, QemuError> 
 /// no handlers for: nobody could tell what comes of that. Of a release that is `there` already, only
 /// the scenarios that it was never captured in.
 fn captures(
-    order: &Order<'_>,
+    request: &Request<'_>,
     config: &Config,
     corpus: &Corpus,
     there: bool,
     notes: &mut Vec<Note>,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<Captured>, QemuError> {
-    if let Some(name) = order.machines.iter().find(|name| !order.binary.has(name)) {
-        return Err(QemuError::NoMachine { about: order.binary.about.clone(), name: name.clone() });
+    if let Some(name) = request.machines.iter().find(|name| !request.binary.has(name)) {
+        return Err(QemuError::NoMachine {
+            about: request.binary.about.clone(),
+            name: name.clone(),
+        });
     }
     let has = |of: &str, machine: &str, scenario: &str| {
         corpus.destinations(of).iter().any(|(m, s)| m == machine && s == scenario)
     };
     let fixtures = corpus.fixtures()?;
     let uncaptured = config.uncaptured(&fixtures);
-    let own = |f: &Fixture| f.release == order.release && order.is_of_binary(f);
+    let own = |f: &Fixture| f.release == request.release && request.is_of_binary(f);
     let mut wanted = Vec::new();
-    for scenario in config.scenarios.iter().filter(|s| meant(order.binary, s)) {
-        if let Some(reason) = lacks(order.binary, scenario) {
+    for scenario in config.scenarios.iter().filter(|s| fits_binary(request.binary, s)) {
+        if let Some(reason) = lacks(request.binary, scenario) {
             notes.push(Note::at(&scenario.name, format!("left out: {reason}")));
             continue;
         }
         if there && fixtures.iter().any(|f| own(f) && f.scenario == scenario.name) {
             continue;
         }
-        for machine in order.binary.machines.iter().filter(|m| fits(scenario, &m.name)) {
+        for machine in request.binary.machines.iter().filter(|m| fits(scenario, &m.name)) {
             let name = machine.name.as_str();
             let listed = config.machines.iter().find(|m| m.name == name);
             let runs = listed.map_or(&[][..], |m| m.releases.as_slice());
             let others: Vec<&str> = runs
                 .iter()
-                .filter(|r| **r != order.release && scenario.releases.contains(r))
+                .filter(|r| **r != request.release && scenario.releases.contains(r))
                 .map(String::as_str)
                 .collect();
             let blind: Vec<&str> =
                 others.iter().copied().filter(|of| !has(of, name, &scenario.name)).collect();
-            let named = machine.newest || order.machines.iter().any(|m| m == name);
+            let named = machine.newest || request.machines.iter().any(|m| m == name);
             // What nobody has run yet nobody else is asked for, either.
             let first = uncaptured.contains(&scenario.name.as_str());
             if (blind.is_empty() && (named || !others.is_empty())) || (first && named) {
@@ -231,8 +234,8 @@ fn captures(
             }
         }
     }
-    let (jobs, limit) = (order.jobs, order.limit);
-    let tried = all(order.binary, &order.release, &wanted, jobs, limit, &|| ())?;
+    let (jobs, limit) = (request.jobs, request.limit);
+    let tried = all(request.binary, &request.release, &wanted, jobs, limit, &|| ())?;
     let mut captured = Vec::new();
     for ((scenario, machine), result) in wanted.iter().zip(tried) {
         match result {
@@ -248,7 +251,7 @@ fn captures(
                 notes.push(Note::at(what, format!("left out: {problem}")));
             }
             Err(error) if is_its_own(&error) => {
-                found(findings, order, machine, &scenario.name, &error.to_string());
+                found(findings, request, machine, &scenario.name, &error.to_string());
             }
             Err(error) => return Err(error),
         }
@@ -280,7 +283,7 @@ fn is_its_own(error: &QemuError) -> bool {
 /// told together.
 fn found(
     findings: &mut Vec<Finding>,
-    order: &Order<'_>,
+    request: &Request<'_>,
     machine: &str,
     scenario: &str,
     what: &str,
@@ -289,7 +292,7 @@ fn found(
     match findings.iter_mut().find(|f| f.machine == machine && f.what == what) {
         Some(finding) => finding.scenarios.push(scenario.to_owned()),
         None => findings.push(Finding {
-            release: order.release.clone(),
+            release: request.release.clone(),
             machine: machine.to_owned(),
             scenarios: vec![scenario.to_owned()],
             what: what.to_owned(),

@@ -141,7 +141,7 @@ impl Binary {
 
     /// A machine type of it by its name, with the architecture or without.
     #[must_use]
-    pub fn own(&self, name: &str) -> String {
+    pub fn qualified(&self, name: &str) -> String {
         match name.contains('/') {
             true => name.to_owned(),
             false => of_architecture(&self.architecture, name),
@@ -229,7 +229,7 @@ fn machines(said: &str, architecture: &str) -> Vec<MachineType> {
     // The headline ends in a colon.
     let lines = said.lines().filter(|line| !line.ends_with(':'));
     let lines: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(' ')).collect();
-    let meant: Vec<&str> = lines
+    let newest: Vec<&str> = lines
         .iter()
         .filter(|(name, _)| is_plain(name))
         .filter_map(|(_, about)| about.split_once("(alias of ")?.1.split(')').next())
@@ -240,7 +240,7 @@ fn machines(said: &str, architecture: &str) -> Vec<MachineType> {
         .filter(|(name, about)| !name.is_empty() && !about.contains("(alias of "))
         .map(|(name, about)| MachineType {
             name: of_architecture(architecture, name),
-            newest: about.contains("(default)") || meant.contains(name) || is_plain(name),
+            newest: about.contains("(default)") || newest.contains(name) || is_plain(name),
         })
         .collect()
 }

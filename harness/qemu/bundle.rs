@@ -15,7 +15,7 @@ use super::groups::Scratch;
 use super::process::{Task, output};
 use crate::dialect::Version;
 use crate::dialect::machine::unqualified;
-use crate::release::held::Held;
+use crate::release::locked::LockedFolder;
 
 /// The first release with `-dump-vmstate`.
 const DUMPS: Version = Version::new(2, 2, 0);
@@ -48,7 +48,7 @@ pub fn write(
         let path = format!("bundles/{release}/{machine}.dump-vmstate.json.zst");
         all.push((path.into(), packed(&dump(binary, machine, limit)?)?));
     }
-    Held::take(folder, "capture")?.change(&all)?;
+    LockedFolder::lock(folder, "capture")?.change(&all)?;
     Ok(())
 }
 

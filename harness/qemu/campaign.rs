@@ -1,4 +1,5 @@
-//! Changed streams into real binaries for as long as one likes, chosen by what the model makes of them.
+//! Loads changed streams into real binaries for as long as one likes, chosen by what the model makes of
+//! them.
 //!
 //! ```text
 //! parent (fixture or queue) -> changes, sifted by the model -> binary -> class? -> traced again
@@ -34,7 +35,7 @@ use super::QemuError;
 use super::mutate::Random;
 use super::process::Deadline;
 use super::shrink::shrink;
-use super::verify::{self, Case, Verified, beside};
+use super::verify::{self, Case, Verified, load_both};
 use crate::release::library::Library;
 use crate::stream::load_bytes;
 use crate::trace::recomputed::Table;
@@ -101,7 +102,7 @@ pub fn run(
                         shared.fail();
                     }
                     outcome?;
-                    if let Some(session) = shared.time_to_tell(EVERY)? {
+                    if let Some(session) = shared.report_due(EVERY)? {
                         progress(&session);
                     }
                 }
@@ -171,7 +172,7 @@ impl Load<'_, '_> {
             verify::Options { jobs: 1, limit: self.options.limit, save: false, shrink: 0, trace };
         let case = Case { feed: self.options.feed.clone(), ..(*case).clone() };
         let verified =
-            beside(&Table::default(), &case, [None, Some(to.as_ref())], stream, &options)?;
+            load_both(&Table::default(), &case, [None, Some(to.as_ref())], stream, &options)?;
         self.shared.count();
         // Of a smaller stream nobody knows what was written.
         let is_whole = stream == self.candidate.stream;
@@ -184,9 +185,8 @@ impl Load<'_, '_> {
             says = format!("accepted by both, and read otherwise than written at {at}");
         } else if says.is_empty() {
             let loaded = load_bytes(to, stream, &self.options.feed);
-            let reported =
-                loaded.refused.map_or("accepted".to_owned(), |e| format!("refused: {e}"));
-            says = format!("model {reported}; binary did as the model says it does");
+            let outcome = loaded.refused.map_or("accepted".to_owned(), |e| format!("refused: {e}"));
+            says = format!("model {outcome}; binary did as the model says it does");
         }
         Ok(Judged { verified, class, place, says })
     }

@@ -9,7 +9,7 @@ use super::QemuError;
 use super::binary::Binary;
 use super::connection::QmpError;
 use super::emulator::{Emulator, Role, Setup, common_arguments};
-use super::incoming::{Real, Wanted, load};
+use super::incoming::{IncomingOptions, RealLoad, load};
 use super::monitor::ended;
 use super::process::Deadline;
 use super::roms;
@@ -28,7 +28,7 @@ pub struct Captured {
     /// The stream.
     pub stream: Vec<u8>,
     /// Its load by the same binary, traced.
-    pub own: Real,
+    pub own: RealLoad,
 }
 
 /// Runs a scenario on a machine type to its halt and saves it; `release` is a name for the
@@ -79,7 +79,7 @@ pub fn capture(
         let problem = format!("the stream carries no {missing}; it has the sections {carried}");
         return Err(QemuError::Hollow { what: fixture.id(), problem });
     }
-    let wanted = Wanted { feed: Feed::Bulk, trace: true, save: false, limit };
+    let wanted = IncomingOptions { feed: Feed::Bulk, trace: true, save: false, limit };
     let own = load(binary, setup, &stream, &wanted)?;
     let refused = |why: String| QemuError::OwnRefused { what: fixture.id(), why };
     match own.verdict {

@@ -1,13 +1,13 @@
-//! Why a real loader need not do what the model does: it refused by a check of something that no
-//! stream tells or that the model does not keep, it went on with memory that no stream filled, or
+//! Known reasons for which a real loader and the model differ: the loader refused by a check of something
+//! that is in no stream or that the model does not keep, it went on with memory that no stream filled, or
 //! it counts for ever.
 //!
-//! An explanation holds for the place where the two part and for nothing before it: both must have
-//! read the same fields up to there, and each must have come to what explains it.
+//! A reason explains only the place where the two differ first: both must have read the same fields up
+//! to there, and each must have reached what explains it.
 
-use super::incoming::Real;
+use super::incoming::RealLoad;
 use crate::dialect::Version;
-use crate::matrix::texts::said;
+use crate::matrix::stderr;
 use crate::release::observed::ObservedVerdict;
 use crate::stream::Loaded;
 use crate::wire::{Error, Kind};
@@ -51,9 +51,9 @@ impl Releases {
     }
 }
 
-/// A load in which the two part.
+/// A load in which the two differ.
 #[derive(Debug)]
-pub struct Parted<'a> {
+pub struct Disagreement<'a> {
     /// The release that loaded.
     pub release: Version,
     /// The stream.
@@ -61,42 +61,42 @@ pub struct Parted<'a> {
     /// What the model did.
     pub model: &'a Loaded<'a>,
     /// What the binary did.
-    pub real: &'a Real,
+    pub real: &'a RealLoad,
     /// Whether the fields that both read are the same as far as the shorter of the two lists goes.
-    pub alike: bool,
+    pub same_fields: bool,
 }
 
 /// Why the two differ, if it is for one of those reasons.
 #[must_use]
-pub fn beyond(parted: &Parted<'_>) -> Option<String> {
-    if !parted.alike {
+pub fn excuse(disagreement: &Disagreement<'_>) -> Option<String> {
+    if !disagreement.same_fields {
         return None;
     }
-    undefined(parted).or_else(|| match parted.real.verdict {
-        ObservedVerdict::Refused => refused(parted),
-        ObservedVerdict::Hang => hangs(parted),
+    undefined(disagreement).or_else(|| match disagreement.real.verdict {
+        ObservedVerdict::Refused => refused(disagreement),
+        ObservedVerdict::Hang => hangs(disagreement),
         ObservedVerdict::Accepted => None,
     })
 }
 
 /// Nobody can tell what the binary does from where the model stopped; it must have come there.
-fn undefined(parted: &Parted<'_>) -> Option<String> {
-    let error = parted.model.refused.as_deref()?;
+fn undefined(disagreement: &Disagreement<'_>) -> Option<String> {
+    let error = disagreement.model.refused.as_deref()?;
     let Kind::Undefined(what) = &error.kind else { return None };
-    let came = parted.real.consumed.is_some_and(|consumed| consumed >= error.offset);
+    let came = disagreement.real.consumed.is_some_and(|consumed| consumed >= error.offset);
     came.then(|| format!("what the binary does is not defined: {what}"))
 }
 
 /// A check of the binary's own; the model must have come to the section that it names.
-fn refused(parted: &Parted<'_>) -> Option<String> {
-    let text = &parted.real.stderr;
-    let error = parted.model.refused.as_deref();
-    if !came_to(parted.model, error, said(text).section?.as_bytes()) {
+fn refused(disagreement: &Disagreement<'_>) -> Option<String> {
+    let text = &disagreement.real.stderr;
+    let error = disagreement.model.refused.as_deref();
+    if !came_to(disagreement.model, error, stderr::parse(text).section?.as_bytes()) {
         return None;
     }
     let known = CHECKS.iter().find(|(part, ..)| text.contains(part));
     if let Some((_, releases, check)) = known {
-        return releases.have(parted.release).then(|| (*check).to_owned());
+        return releases.have(disagreement.release).then(|| (*check).to_owned());
     }
     // What it compares with its own space is what its memory held before.
     let cut = error.is_some_and(|error| {
@@ -119,10 +119,11 @@ fn came_to(model: &Loaded<'_>, error: Option<&Error>, idstr: &[u8]) -> bool {
 }
 
 /// A load that never ends.
-fn hangs(parted: &Parted<'_>) -> Option<String> {
-    let clock = parted.model.value(parted.stream, b"timer", "cpu_clock_offset")?;
+fn hangs(disagreement: &Disagreement<'_>) -> Option<String> {
+    let clock = disagreement.model.value(disagreement.stream, b"timer", "cpu_clock_offset")?;
     let clock = i64::from_be_bytes(clock.try_into().ok()?);
-    let last = parted.real.trace.lines().rev().find(|line| line.contains("vmstate_subsection"))?;
+    let last =
+        disagreement.real.trace.lines().rev().find(|line| line.contains("vmstate_subsection"))?;
     let rtl8139 = last.ends_with(" rtl8139");
     (rtl8139 && (-TCTR_PERIOD..0).contains(&clock)).then(|| {
         "rtl8139_post_load: counts whole turns of its counter up to the virtual clock, without \

@@ -1,12 +1,12 @@
-//! The socket to a monitor: the binary connects itself, so that nobody has to wait for it to
-//! listen, and every wait has a deadline.
+//! The socket to a monitor: the binary connects to it, so that nobody has to wait for it to listen, and
+//! every wait has a deadline.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
 use std::time::Duration;
 
-use super::process::{Deadline, Ended, POLL, Process, ProcessError, said};
+use super::process::{Deadline, Ended, POLL, Process, ProcessError, stderr_note};
 
 /// Most bytes that are taken for one answer.
 const ANSWER: usize = 16 << 20;
@@ -19,7 +19,7 @@ pub enum QmpError {
     Socket { doing: String, source: std::io::Error },
     #[error("{doing}: no answer within {limit:?}")]
     TimeOut { doing: String, limit: Duration },
-    #[error("nothing was heard of it within {limit:?}{}", said(stderr))]
+    #[error("nothing was heard of it within {limit:?}{}", stderr_note(stderr))]
     Silent { limit: Duration, stderr: String },
     #[error("{doing}: the connection was closed")]
     Closed { doing: String },
@@ -27,7 +27,7 @@ pub enum QmpError {
     Garbage { doing: String, found: String },
     #[error("{doing}: {message}")]
     Refused { doing: String, message: String },
-    #[error("{doing}: {ended}{}", said(stderr))]
+    #[error("{doing}: {ended}{}", stderr_note(stderr))]
     Died { doing: String, ended: Ended, stderr: String },
     #[error(transparent)]
     Process(#[from] ProcessError),

@@ -1,4 +1,4 @@
-//! What each device type of a binary puts on the wire: found out from the binary itself, once.
+//! What each device type of a binary puts on the wire, found out from the binary itself.
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -10,13 +10,13 @@
 //! | [`vary`] | properties with other values than their defaults |
 //! | [`trial`] | a machine with many devices, recorded; culprits found out |
 //! | [`learn`] | all device types on all machine types |
-//! | [`shelve`] | what was learnt, in the corpus |
+//! | [`add`] | all of them, from a binary into the corpus |
 
+pub mod add;
 pub mod backends;
 pub mod board;
 pub mod learn;
 pub mod rack;
-pub mod shelve;
 pub mod slots;
 pub mod trial;
 pub mod types;

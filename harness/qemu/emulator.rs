@@ -1,4 +1,4 @@
-//! A running emulator: command line, files, and what is asked of it.
+//! A running emulator: command line, files, and the requests to it.
 //!
 //! Each runs in a temporary folder of its own with firmware and option ROMs of ours and empty
 //! disks, under TCG, without network. Both sides of a migration are sockets of this process, so

@@ -1,8 +1,8 @@
-//! The fields that a traced load read, beside those that the model read.
+//! The fields that a traced load read, compared with those that the model read.
 //!
 //! Both are brought into one form: sections, subsections and fields in the order in which they
 //! were read. What a trace cannot tell apart is not told apart: elements of one array are one
-//! field, and so are fields of one name in a row, and markers of pointers are not told of. Inside a
+//! field, and so are fields of one name in a row, and markers of pointers are not reported. Inside a
 //! hand-written loader, which traces only what it hands on to descriptions, only subsections and what
 //! is in them are compared.
 
@@ -101,7 +101,7 @@ impl Traced<'_> {
                 self.whole = false;
             }
             "vmstate_load_state" => {
-                // A field with a description of its own is told by what is in it.
+                // A field with a description of its own is recognised by what is in it.
                 let outer = self.open.last().copied();
                 let is_subsection = outer.is_some_and(|o| o.past_fields);
                 if is_subsection {
@@ -222,21 +222,21 @@ pub fn difference(
     if over == 0 || (!accepted && over <= 1) {
         return None;
     }
-    let reported =
+    let event_at =
         |events: &[Event]| events.get(same).map_or("nothing more".to_owned(), Event::to_string);
     let within = real.iter().take(same).rev().find(|e| matches!(e, Event::Section { .. }));
     let within = within.map_or(String::new(), |section| format!("in {section}: "));
     let before = real.get(same.wrapping_sub(1)).map_or(String::new(), |e| format!(" (after {e})"));
     Some(format!(
         "{within}the binary read {}, the model {}{before}",
-        reported(real),
-        reported(model)
+        event_at(real),
+        event_at(model)
     ))
 }
 
 /// Whether two readings are the same as far as the shorter one goes, but for the last thing of it.
 #[must_use]
-pub fn alike(to: &Destination, real: &[Event], model: &[Event]) -> bool {
+pub fn same_fields(to: &Destination, real: &[Event], model: &[Event]) -> bool {
     let real = &without_empty(to, real, model);
     in_common(real, model) + 1 >= real.len().min(model.len())
 }

@@ -14,11 +14,11 @@ use super::binary::{Binary, MachineType};
 use super::bundle;
 use super::capture::{Captured, capture};
 use super::groups::Scratch;
-use super::incoming::{Real, Wanted, load};
+use super::incoming::{IncomingOptions, RealLoad, load};
 use super::scenario::{fits, lacks, setup};
 use crate::matrix::config::Scenario;
 use crate::release::corpus::Corpus;
-use crate::release::import::import_there;
+use crate::release::import::import_into;
 use crate::release::library::Library;
 use crate::release::provenance::Fixture;
 use crate::wire::Feed;
@@ -34,7 +34,7 @@ pub struct Build<'a> {
 
 /// What is to be captured and crossed.
 #[derive(Debug, Clone)]
-pub struct Order<'a> {
+pub struct Request<'a> {
     /// The build that is there already, and the new one.
     pub builds: [Build<'a>; 2],
     /// Scenarios, on their machine types.
@@ -53,7 +53,7 @@ pub struct Crossed {
     /// Which build was given it.
     pub to: String,
     /// What its binary did, if it has one.
-    pub real: Option<Real>,
+    pub real: Option<RealLoad>,
 }
 
 /// Both builds, and what came of it.
@@ -131,37 +131,37 @@ fn newest<'m>(machines: impl Iterator<Item = &'m MachineType>) -> Option<&'m str
     numbered.max().map(|(_, name)| name)
 }
 
-/// Captures, imports and crosses; `told` is called with what is begun.
+/// Captures, imports and loads; `progress` is called with each step as it begins.
 ///
 /// # Errors
-/// When nothing could be captured, or files fail. A scenario that one build cannot run is told in
+/// When nothing could be captured, or files fail. A scenario that one build cannot run is reported in
 /// [`Gate::failed`].
 pub fn gate(
-    order: &Order<'_>,
+    request: &Request<'_>,
     known: &Corpus,
-    reported: &(dyn Fn(&str) + Sync),
+    progress: &(dyn Fn(&str) + Sync),
 ) -> Result<Gate, QemuError> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(order.jobs).build();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(request.jobs).build();
     let pool = pool.map_err(|e| QemuError::files(std::io::Error::other(e)))?;
-    let [old, new] = order.builds;
+    let [old, new] = request.builds;
     let mut failed = Vec::new();
     let mut sent: [Vec<Sent>; 2] = Default::default();
     let work = Scratch::new().map_err(QemuError::files)?;
     let folder = work.path().join("corpus");
-    for (build, sent) in order.builds.iter().zip(&mut sent) {
+    for (build, sent) in request.builds.iter().zip(&mut sent) {
         let Some(binary) = build.binary else {
-            *sent = recorded(order, build.name, known)?;
+            *sent = recorded(request, build.name, known)?;
             continue;
         };
         let tried: Vec<Result<Captured, QemuError>> = pool.install(|| {
             let one = |(scenario, machine): &(&Scenario, String)| {
-                reported(&format!("{}: capturing {machine} {}", build.name, scenario.name));
-                capture(binary, build.name, scenario, machine, order.limit)
+                progress(&format!("{}: capturing {machine} {}", build.name, scenario.name));
+                capture(binary, build.name, scenario, machine, request.limit)
             };
-            order.wanted.par_iter().map(one).collect()
+            request.wanted.par_iter().map(one).collect()
         });
         let mut captured = Vec::new();
-        for ((scenario, machine), result) in order.wanted.iter().zip(tried) {
+        for ((scenario, machine), result) in request.wanted.iter().zip(tried) {
             match result {
                 Ok(one) => captured.push(one),
                 Err(error) => {
@@ -176,27 +176,27 @@ pub fn gate(
             return Err(QemuError::NothingCaptured { release: release.join("\n  ") });
         }
         let input = work.path().join(build.name);
-        bundle::write(&input, binary, &captured, order.limit)?;
+        bundle::write(&input, binary, &captured, request.limit)?;
         sent.extend(captured.into_iter().map(|c| Sent { fixture: c.fixture, stream: c.stream }));
     }
 
-    reported("reading what they tell of themselves");
+    progress("reading what they tell of themselves");
     let of_recorded = |path: &str| {
-        order.builds.iter().any(|build| {
+        request.builds.iter().any(|build| {
             build.binary.is_none()
                 && path.strip_prefix(build.name).is_some_and(|rest| rest.starts_with('/'))
         })
     };
     known.unpack(&folder, |path| is_table(path) || of_recorded(path))?;
-    for build in order.builds.iter().filter(|build| build.binary.is_some()) {
-        import_there(&work.path().join(build.name), &folder)?;
+    for build in request.builds.iter().filter(|build| build.binary.is_some()) {
+        import_into(&work.path().join(build.name), &folder)?;
     }
     let library = Library::open(Corpus::open(&folder)?)?;
-    let machine = order.wanted.first().map_or("none", |(_, machine)| machine.as_str());
+    let machine = request.wanted.first().map_or("none", |(_, machine)| machine.as_str());
     let dumps = match (old.binary, new.binary) {
         (Some(old), Some(new)) => Some([
-            bundle::dump(old, machine, order.limit)?,
-            bundle::dump(new, machine, order.limit)?,
+            bundle::dump(old, machine, request.limit)?,
+            bundle::dump(new, machine, request.limit)?,
         ]),
         _ => None,
     };
@@ -213,7 +213,7 @@ pub fn gate(
         .flat_map(|(list, to)| list.iter().map(move |one| (one, to)))
         .filter(|(one, _)| both(&one.fixture))
         .collect();
-    let scenario = |name: &str| order.wanted.iter().find(|(s, _)| s.name == name);
+    let scenario = |name: &str| request.wanted.iter().find(|(s, _)| s.name == name);
     let crossed: Result<Vec<Option<Crossed>>, QemuError> = pool.install(|| {
         let one = |(one, to): &(&Sent, Build<'_>)| {
             let fixture = &one.fixture;
@@ -222,10 +222,15 @@ pub fn gate(
                 Ok(Some(Crossed { fixture, to, real }))
             };
             let Some(binary) = to.binary else { return crossed(None) };
-            reported(&format!("{} into {}", fixture.id(), to.name));
+            progress(&format!("{} into {}", fixture.id(), to.name));
             let Some((scenario, _)) = scenario(&fixture.scenario) else { return Ok(None) };
             let setup = setup(scenario, &fixture.machine)?;
-            let wanted = Wanted { feed: Feed::Bulk, trace: false, save: false, limit: order.limit };
+            let wanted = IncomingOptions {
+                feed: Feed::Bulk,
+                trace: false,
+                save: false,
+                limit: request.limit,
+            };
             crossed(Some(load(binary, &setup, &one.stream, &wanted)?))
         };
         crossings.par_iter().map(one).collect()
@@ -241,10 +246,10 @@ struct Sent {
 }
 
 /// The fixtures of a release on record.
-fn recorded(order: &Order<'_>, release: &str, known: &Corpus) -> Result<Vec<Sent>, QemuError> {
+fn recorded(request: &Request<'_>, release: &str, known: &Corpus) -> Result<Vec<Sent>, QemuError> {
     let asked = |f: &Fixture| {
         let same = |(s, m): &(&Scenario, String)| s.name == f.scenario && *m == f.machine;
-        f.release == release && order.wanted.iter().any(same)
+        f.release == release && request.wanted.iter().any(same)
     };
     let mut sent = Vec::new();
     for fixture in known.fixtures()?.into_iter().filter(asked) {

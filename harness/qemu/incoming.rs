@@ -1,4 +1,4 @@
-//! One load by a real binary: the stream given over a socket by measure, and how it ended.
+//! One load by a real binary: the stream written to a socket in pieces of a given size, and how it ended.
 //!
 //! The loader reads one end of a socket pair as its standard input. This side has a copy of that
 //! end, so that the number of bytes which the loader has not taken can be asked for at any time,
@@ -32,11 +32,11 @@ const PIECE: usize = 64 << 10;
 const STALL: Duration = Duration::from_millis(20);
 
 /// The first release with a run state for loading.
-const TELLS: Version = Version::new(1, 0, 0);
+const HAS_RUN_STATE: Version = Version::new(1, 0, 0);
 
 /// What is wanted of a load.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct IncomingOptions {
     /// How the bytes arrive.
     pub feed: Feed,
     /// Whether the fields that it reads are traced.
@@ -49,7 +49,7 @@ pub struct Wanted {
 
 /// How a load ended.
 #[derive(Debug, Clone)]
-pub struct Real {
+pub struct RealLoad {
     /// Accepted, refused, or neither: it hangs, or what it says is no answer.
     pub verdict: ObservedVerdict,
     /// Bytes that the loader took; `None` if it never came to be fed.
@@ -66,7 +66,7 @@ pub struct Real {
     pub unsaved: Option<String>,
 }
 
-impl Real {
+impl RealLoad {
     /// As it is recorded in `corpus/observed/`: in bulk, the number of bytes taken is a lower
     /// bound.
     #[must_use]
@@ -91,30 +91,35 @@ pub fn load(
     binary: &Binary,
     setup: &Setup,
     stream: &[u8],
-    wanted: &Wanted,
-) -> Result<Real, QemuError> {
+    options: &IncomingOptions,
+) -> Result<RealLoad, QemuError> {
     loop {
-        let real = once(binary, setup, stream, wanted)?;
+        let real = once(binary, setup, stream, options)?;
         if real.verdict != ObservedVerdict::Refused || !roms::learn(&real.stderr) {
             return Ok(real);
         }
     }
 }
 
-fn once(binary: &Binary, setup: &Setup, stream: &[u8], wanted: &Wanted) -> Result<Real, QemuError> {
+fn once(
+    binary: &Binary,
+    setup: &Setup,
+    stream: &[u8],
+    options: &IncomingOptions,
+) -> Result<RealLoad, QemuError> {
     // A long stream takes its time; it is seen whether each piece was taken.
     let feeding = Duration::from_secs(stream.len() as u64 >> 20);
-    let deadline = Deadline::within(wanted.limit.saturating_add(feeding));
+    let deadline = Deadline::within(options.limit.saturating_add(feeding));
     let (ours, theirs) = UnixStream::pair().map_err(QemuError::Socket)?;
     ours.set_nonblocking(true).map_err(QemuError::Socket)?;
     let meter = theirs.try_clone().map_err(QemuError::Socket)?;
-    let role = Role::Load { from: OwnedFd::from(theirs), trace: wanted.trace };
+    let role = Role::Load { from: OwnedFd::from(theirs), trace: options.trace };
     let mut emulator = match Emulator::start(binary, setup, role, deadline) {
         Ok(emulator) => emulator,
         Err(QemuError::Qmp(error)) => return not_started(error),
         Err(error) => return Err(error),
     };
-    let tells = binary.version >= TELLS;
+    let tells = binary.version >= HAS_RUN_STATE;
     let mut feeder = Feeder {
         socket: ours,
         meter,
@@ -123,16 +128,16 @@ fn once(binary: &Binary, setup: &Setup, stream: &[u8], wanted: &Wanted) -> Resul
         closed: false,
         deaf: false,
         tells,
-        feed: FeedState::new(&wanted.feed),
+        feed: FeedState::new(&options.feed),
     };
     let end = feeder.run(&mut emulator, deadline)?;
     let consumed = feeder.taken()?;
     // Before the save, which is traced too.
     let trace = emulator.trace()?;
     let (mut saved, mut unsaved) = (None, None);
-    if end == End::Accepted && wanted.save {
-        // The load is what counts; a save that fails is told beside it.
-        match emulator.save(Deadline::within(wanted.limit)) {
+    if end == End::Accepted && options.save {
+        // The load is what counts; a save that fails is reported beside it.
+        match emulator.save(Deadline::within(options.limit)) {
             Ok(stream) => saved = Some(stream),
             Err(why) => unsaved = Some(why.to_string()),
         }
@@ -149,18 +154,18 @@ fn once(binary: &Binary, setup: &Setup, stream: &[u8], wanted: &Wanted) -> Resul
             ObservedVerdict::Hang
         }
     };
-    Ok(Real { verdict, consumed: Some(consumed), ended, stderr, trace, saved, unsaved })
+    Ok(RealLoad { verdict, consumed: Some(consumed), ended, stderr, trace, saved, unsaved })
 }
 
 /// A binary that was not to be spoken to: it refused its arguments, or does not speak the protocol.
-fn not_started(error: QmpError) -> Result<Real, QemuError> {
+fn not_started(error: QmpError) -> Result<RealLoad, QemuError> {
     let (verdict, ended, stderr) = match error {
         QmpError::Died { ended, stderr, .. } => (ObservedVerdict::Refused, Some(ended), stderr),
         QmpError::Process(_) | QmpError::Socket { .. } => return Err(error.into()),
         _ => (ObservedVerdict::Hang, None, error.to_string()),
     };
     let (trace, saved, unsaved) = (String::new(), None, None);
-    Ok(Real { verdict, consumed: None, ended, stderr, trace, saved, unsaved })
+    Ok(RealLoad { verdict, consumed: None, ended, stderr, trace, saved, unsaved })
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -260,7 +265,7 @@ impl Feeder<'_> {
 
     /// Whether the reader has taken all that was given, and is done with taking it: while its call
     /// lasts, what is given would go into the same read, and the place where a refill ends would
-    /// hang on who is faster. A look into the queue waits for that call.
+    /// depend on who is faster. A look into the queue waits for that call.
     fn all_taken(&self) -> Result<bool, QemuError> {
         let mut byte = [0; 1];
         let look = recv(&self.meter, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT);

@@ -1,5 +1,5 @@
-//! Machines that nobody recorded, beside the model: a stream with the user's own arguments, and
-//! machines with devices drawn at random from a catalogue.
+//! Loads of machines that nobody recorded by real binaries and by the model: of a user's stream with its
+//! own arguments, and of machines with devices drawn at random from a catalogue.
 //!
 //! Two agree when both accept, both refuse and stop at the same place, or neither can start. What
 //! the model leaves undetermined is counted for itself.
@@ -17,14 +17,16 @@ use super::devices::rack::{Filled, Plugged, Rack};
 use super::devices::trial::{Bench, Hints, Hung};
 use super::devices::types::{self, DeviceType, Property};
 use super::emulator::Setup;
-use super::incoming::{Real, Wanted, load};
+use super::incoming::{IncomingOptions, RealLoad, load};
 use super::mutate::Random;
-use super::verify::Known;
+use super::verify::KnownBinary;
 use crate::dialect::Generation;
 use crate::dialect::machine::{X86_64, architecture};
-use crate::matrix::targets::{Answer, Asked, Origin, Row, TargetsError, ask, origin};
+use crate::matrix::targets::{
+    Answer, Origin, OriginHints, Row, TargetsError, judge_release, origin,
+};
 use crate::release::catalogue::Catalogue;
-use crate::release::compose::{Kit, Shelves};
+use crate::release::compose::{BuildTables, LayoutCache};
 use crate::release::library::Library;
 use crate::release::observed::ObservedVerdict;
 use crate::trace::{Meaning, Verdict};
@@ -55,7 +57,7 @@ pub struct Sample {
 
 /// What a binary and the model made of a stream.
 #[derive(Debug, Clone)]
-pub struct Held {
+pub struct Checked {
     /// The stream.
     pub name: String,
     /// The release that was given it.
@@ -63,14 +65,14 @@ pub struct Held {
     /// What the model says.
     pub row: Row,
     /// What the binary did.
-    pub real: Real,
+    pub real: RealLoad,
     /// How they compare.
-    pub standing: Standing,
+    pub comparison: Comparison,
 }
 
 /// How model and binary compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum Comparison {
     /// They agree.
     Agree,
     /// The model does not know, and says so.
@@ -81,20 +83,21 @@ pub enum Standing {
     Differ(String),
 }
 
-/// Loads a stream into binaries started with its arguments, and asks the model.
+/// Loads a stream into binaries started with its arguments, and into the model.
 ///
 /// # Errors
 /// A stream of which the model cannot tell the source; a binary that cannot be run at all.
-pub fn hold(
+pub fn check(
     library: &Library,
-    binaries: &[Known],
+    binaries: &[KnownBinary],
     sample: &Sample,
     limit: Duration,
-) -> Result<Result<Vec<Held>, String>, QemuError> {
-    let shelves = Shelves::new(library);
+) -> Result<Result<Vec<Checked>, String>, QemuError> {
+    let cache = LayoutCache::new(library);
     let mut stream = Cursor::new(&sample.stream[..]);
-    let asked = Asked { machine: Some(sample.machine.clone()), source: sample.source.clone() };
-    let origin = match origin(&shelves, &mut stream, &asked) {
+    let hints =
+        OriginHints { machine: Some(sample.machine.clone()), source: sample.source.clone() };
+    let origin = match origin(&cache, &mut stream, &hints) {
         Ok(origin) => origin,
         Err(TargetsError::Library(error)) => return Err(error.into()),
         Err(error) => return Ok(Err(error.to_string())),
@@ -103,28 +106,28 @@ pub fn hold(
         Ok(meaning) => meaning,
         Err(why) => return Ok(Err(why)),
     };
-    let mut held = Vec::new();
+    let mut checked = Vec::new();
     for known in binaries {
-        held.push(one(&shelves, known, sample, &origin, &meaning, limit)?);
+        checked.push(one(&cache, known, sample, &origin, &meaning, limit)?);
     }
-    Ok(Ok(held))
+    Ok(Ok(checked))
 }
 
 fn one(
-    shelves: &Shelves<'_>,
-    known: &Known,
+    cache: &LayoutCache<'_>,
+    known: &KnownBinary,
     sample: &Sample,
     origin: &Origin,
     meaning: &Meaning<'_>,
     limit: Duration,
-) -> Result<Held, QemuError> {
+) -> Result<Checked, QemuError> {
     let feed = Feed::Trickle(STEP);
-    let Some(kit) = Kit::of(shelves.library, &known.release) else {
+    let Some(build) = BuildTables::of(cache.library, &known.release) else {
         let what = format!("the corpus has no tables of {}", known.release);
         return Err(QemuError::files(std::io::Error::other(what)));
     };
-    let asked = ask(shelves, &kit, origin, meaning, &sample.stream, &feed);
-    let (row, _) = asked.map_err(|e| match e {
+    let judged = judge_release(cache, &build, origin, meaning, &sample.stream, &feed);
+    let (row, _) = judged.map_err(|e| match e {
         TargetsError::Library(error) => QemuError::Library(error),
         other => QemuError::files(std::io::Error::other(other.to_string())),
     })?;
@@ -135,15 +138,15 @@ fn one(
         roms: sample.roms.clone(),
         ..Setup::default()
     };
-    let wanted = Wanted { feed, trace: false, save: false, limit };
+    let wanted = IncomingOptions { feed, trace: false, save: false, limit };
     let real = load(&known.binary, &setup, &sample.stream, &wanted)?;
-    let standing = standing(&row, &real);
-    Ok(Held { name: sample.name.clone(), release: known.release.clone(), row, real, standing })
+    let comparison = comparison(&row, &real);
+    Ok(Checked { name: sample.name.clone(), release: known.release.clone(), row, real, comparison })
 }
 
 /// A binary that was never fed did not start: it has no such machine type or device. One with a device
 /// that cannot be migrated ends its load before it reads.
-fn started(real: &Real) -> bool {
+fn started(real: &RealLoad) -> bool {
     let fed = real.consumed.is_some_and(|consumed| consumed > 0);
     fed || real.stderr.contains(": State blocked by non-migratable device '")
 }
@@ -160,10 +163,10 @@ fn argument_refused(said: &str) -> bool {
     said.lines().any(|line| of_a_device(line) || of_the_machine(line))
 }
 
-fn standing(row: &Row, real: &Real) -> Standing {
+fn comparison(row: &Row, real: &RealLoad) -> Comparison {
     let verdict = row.answer.verdict();
     if !started(real) && verdict != Verdict::Unsupported && argument_refused(&real.stderr) {
-        return Standing::NotStarted;
+        return Comparison::NotStarted;
     }
     let binary = match real.verdict {
         _ if !started(real) => "did not start".to_owned(),
@@ -173,21 +176,21 @@ fn standing(row: &Row, real: &Real) -> Standing {
         }
         ObservedVerdict::Hang => "hangs".to_owned(),
     };
-    let differ = || Standing::Differ(format!("model {verdict}; binary {binary}"));
+    let differ = || Comparison::Differ(format!("model {verdict}; binary {binary}"));
     match (verdict, real.verdict) {
-        (Verdict::Undetermined, _) => Standing::Undetermined,
-        (Verdict::Unsupported, _) if !started(real) => Standing::Agree,
+        (Verdict::Undetermined, _) => Comparison::Undetermined,
+        (Verdict::Unsupported, _) if !started(real) => Comparison::Agree,
         _ if !started(real) => differ(),
         // A binary does not tell what it read.
         (
             Verdict::Faithful | Verdict::Defaulted | Verdict::Misparsed,
             ObservedVerdict::Accepted,
-        ) => Standing::Agree,
+        ) => Comparison::Agree,
         (Verdict::Refused | Verdict::RefusedLate, ObservedVerdict::Refused) => {
             let Answer::Judged(judged) = &row.answer else { return differ() };
             let consumed = real.consumed.unwrap_or_default();
             let near = judged.taken.abs_diff(consumed) <= STEP as u64;
-            if near { Standing::Agree } else { differ() }
+            if near { Comparison::Agree } else { differ() }
         }
         _ => differ(),
     }
@@ -195,7 +198,7 @@ fn standing(row: &Row, real: &Real) -> Standing {
 
 /// How machines are drawn.
 #[derive(Debug, Clone, Copy)]
-pub struct Draw {
+pub struct Sampling {
     /// How many.
     pub count: usize,
     /// Where they come from.
@@ -237,25 +240,25 @@ fn varied(random: &mut Random, device: &DeviceType) -> String {
 }
 
 /// What each binary did with a machine, or why it could not be saved.
-pub type Outcome = Result<Vec<Held>, String>;
+pub type Outcome = Result<Vec<Checked>, String>;
 
 /// What machines are drawn from: a binary, those of its device types that are catalogued, and the
 /// catalogue.
 struct Drawn<'a> {
-    known: &'a Known,
+    known: &'a KnownBinary,
     types: Vec<DeviceType>,
     catalogue: Catalogue,
 }
 
-/// Machines drawn from what the catalogues of these releases have, each saved by one binary and held
-/// against all.
+/// Machines drawn from what the catalogues of these releases have, each saved by one binary and loaded
+/// into all.
 ///
 /// # Errors
-/// As [`hold`].
+/// As [`check`].
 pub fn random(
     library: &Library,
-    binaries: &[Known],
-    draw: &Draw,
+    binaries: &[KnownBinary],
+    sampling: &Sampling,
 ) -> Result<Vec<(Sample, Outcome)>, QemuError> {
     let mut known: Vec<Drawn<'_>> = Vec::new();
     for one in binaries {
@@ -267,20 +270,20 @@ pub fn random(
         let types = types::list(&one.binary)?.into_iter().filter(is_known).collect();
         known.push(Drawn { known: one, types, catalogue });
     }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(draw.jobs).build();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(sampling.jobs).build();
     let pool = pool.map_err(|e| QemuError::files(std::io::Error::other(e)))?;
     pool.install(|| {
-        (0..draw.count)
+        (0..sampling.count)
             .into_par_iter()
             .filter_map(|number| {
                 let mut random =
-                    Random::new(draw.seed.wrapping_mul(1 << 20).wrapping_add(number as u64));
-                let sample = match sample(&mut random, &known, number, draw.limit) {
+                    Random::new(sampling.seed.wrapping_mul(1 << 20).wrapping_add(number as u64));
+                let sample = match sample(&mut random, &known, number, sampling.limit) {
                     Ok(sample) => sample?,
                     Err(error) => return Some(Err(error)),
                 };
-                let held = hold(library, binaries, &sample, draw.limit);
-                Some(held.map(|held| (sample, held)))
+                let checked = check(library, binaries, &sample, sampling.limit);
+                Some(checked.map(|checked| (sample, checked)))
             })
             .collect()
     })

@@ -1,5 +1,4 @@
-//! What is asked of a running emulator, by QMP or, where that is not to be had, by the human
-//! monitor.
+//! Requests to a running emulator, by QMP or, where that is not available, by the human monitor.
 
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
@@ -27,7 +26,7 @@ pub enum Migration {
     Active,
     /// Done.
     Completed,
-    /// Given up, and why, if that is told.
+    /// Given up, and why, if it says so.
     Failed(String),
 }
 

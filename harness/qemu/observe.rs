@@ -6,8 +6,8 @@ use std::path::Path;
 use super::QemuError;
 use super::verify::Verified;
 use crate::release::corpus::Corpus;
-use crate::release::held::Held;
 use crate::release::json;
+use crate::release::locked::LockedFolder;
 use crate::release::observed::{Observed, ObservedCell, ObservedVerdict, Outcome};
 use crate::wire::Feed;
 
@@ -69,10 +69,10 @@ fn cell(((source, destination), pair): (Two<'_>, Pair)) -> Option<ObservedCell> 
 
 /// What recording came to.
 #[derive(Debug, Default)]
-pub struct Recorded {
+pub struct RecordedOutcomes {
     /// Files that were written, as paths in the corpus.
     pub written: Vec<String>,
-    /// Pairs that were on record already and are told the same way.
+    /// Pairs that were on record already with the same outcome.
     pub same: usize,
     /// Pairs that are on record with another verdict or another place: nothing of them is changed.
     pub contradicted: Vec<String>,
@@ -82,11 +82,11 @@ pub struct Recorded {
 ///
 /// # Errors
 /// A corpus that cannot be read or written.
-pub fn record(folder: &Path, new: Vec<Observed>) -> Result<Recorded, QemuError> {
-    let held = Held::take(folder, "observe")?;
+pub fn record(folder: &Path, new: Vec<Observed>) -> Result<RecordedOutcomes, QemuError> {
+    let locked = LockedFolder::lock(folder, "observe")?;
     let known = Corpus::open(folder)?.observed()?;
     let mut changes = Vec::new();
-    let mut recorded = Recorded::default();
+    let mut recorded = RecordedOutcomes::default();
     for group in new {
         let old =
             known.iter().find(|o| (&o.machine, &o.scenario) == (&group.machine, &group.scenario));
@@ -97,15 +97,15 @@ pub fn record(folder: &Path, new: Vec<Observed>) -> Result<Recorded, QemuError> 
             let pair = (&cell.source, &cell.destination);
             match all.cells.iter().find(|c| (&c.source, &c.destination) == pair) {
                 None => all.cells.push(cell),
-                Some(was) if alike(was, &cell) => recorded.same += 1,
+                Some(was) if same_outcome(was, &cell) => recorded.same += 1,
                 Some(was) => recorded.contradicted.push(format!(
                     "{}.{}: {} into {}: on record {}, now {}",
                     group.machine,
                     group.scenario,
                     was.source,
                     was.destination,
-                    reported(was),
-                    reported(&cell)
+                    summary(was),
+                    summary(&cell)
                 )),
             }
         }
@@ -116,19 +116,19 @@ pub fn record(folder: &Path, new: Vec<Observed>) -> Result<Recorded, QemuError> 
         let text = json::layout(&all).map_err(|e| QemuError::files(std::io::Error::other(e)))?;
         changes.push((path.into(), text.into_bytes()));
     }
-    let written = held.change(&changes)?;
+    let written = locked.change(&changes)?;
     recorded.written = written.iter().map(|path| path.display().to_string()).collect();
     Ok(recorded)
 }
 
-fn reported(cell: &ObservedCell) -> String {
+fn summary(cell: &ObservedCell) -> String {
     let Outcome { verdict, consumed, .. } = &cell.trickle8;
     let at = consumed.map_or("an unknown byte".to_owned(), |n| format!("byte {n}"));
     format!("{verdict:?} at {at} of {}, in bulk {:?}", cell.size, cell.bulk.verdict)
 }
 
 /// Whether two observations tell the same; what was printed beside the refusal may differ.
-fn alike(was: &ObservedCell, now: &ObservedCell) -> bool {
+fn same_outcome(was: &ObservedCell, now: &ObservedCell) -> bool {
     let place = |o: &Outcome| o.consumed.unwrap_or(0) / 8;
     was.size == now.size
         && was.bulk.verdict == now.bulk.verdict

@@ -1,5 +1,5 @@
-//! Platforms: what a machine type's name tells of its board, and what every machine of an
-//! architecture is started with.
+//! Platforms: what the name of a machine type says about its board, and the arguments that every machine
+//! of an architecture is started with.
 
 use crate::dialect::machine::{X86_64, architecture, unqualified};
 use crate::matrix::config::CHIPSETS;

@@ -31,8 +31,8 @@ pub const KEPT: usize = 1 << 20;
 /// keeps a processor busy that somebody else needs.
 pub const MOST: usize = 16 << 20;
 
-/// Most characters of what a process said that are told in a message.
-const TOLD: usize = 2000;
+/// Most characters of what a process said that are shown in a message.
+const SHOWN: usize = 2000;
 
 /// Most bytes of a file that a process may write: its trace is a few megabytes. One that goes on is
 /// ended by a signal.
@@ -54,22 +54,22 @@ pub enum ProcessError {
     Spawn { program: PathBuf, source: std::io::Error },
     #[error("{program}: cannot be waited for: {source}")]
     Wait { program: PathBuf, source: std::io::Error },
-    #[error("{program}: not done after {limit:?}, killed{}", said(stderr))]
+    #[error("{program}: not done after {limit:?}, killed{}", stderr_note(stderr))]
     TimeOut { program: PathBuf, limit: Duration, stderr: String },
-    #[error("{program}: {ended}{}", said(stderr))]
+    #[error("{program}: {ended}{}", stderr_note(stderr))]
     Failed { program: PathBuf, ended: Ended, stderr: String },
 }
 
 /// What a process said, for the end of a message; nothing if it said nothing. Of much, the end: what
 /// it died of comes last.
-pub(super) fn said(stderr: &str) -> String {
+pub(super) fn stderr_note(stderr: &str) -> String {
     let text = stderr.trim();
     let all = text.chars().count();
     match all {
         0 => String::new(),
-        _ if all <= TOLD => format!("; it said: {text}"),
+        _ if all <= SHOWN => format!("; it said: {text}"),
         _ => {
-            let end: String = text.chars().skip(all - TOLD).collect();
+            let end: String = text.chars().skip(all - SHOWN).collect();
             format!("; it said, at the end of {all} characters: {end}")
         }
     }

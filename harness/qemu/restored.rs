@@ -1,4 +1,4 @@
-//! What became of the state: fields of a stream beside the same fields as the destination saved
+//! What became of the state: fields of a stream compared with the same fields as the destination saved
 //! them again. This sees what bytes alone cannot: a value that was taken and then dropped.
 
 use std::collections::BTreeSet;
@@ -47,7 +47,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All, in order, with how they are told of many.
+    /// All, in order, each with its words for a count of several.
     pub const ALL: [(Kind, &'static str); 6] = [
         (Kind::Padding, "padding"),
         (Kind::Truth, "truth values written as 1"),

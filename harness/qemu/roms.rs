@@ -1,6 +1,6 @@
-//! Option ROMs that binaries ask for by name: those of a downstream's machine types have names of
-//! their own (`compat-256k-efi-virtio.rom`), which only the complaint tells. A name that was
-//! complained about once is there from then on.
+//! Option ROMs that binaries ask for by name: those of a downstream's machine types have names of their
+//! own (`compat-256k-efi-virtio.rom`), which only the error message says. A name that a binary missed once
+//! is provided from then on.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

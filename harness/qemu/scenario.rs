@@ -1,5 +1,5 @@
-//! A scenario of `matrix.toml` in a binary: on which machine types it runs, what the binary lacks
-//! for it, and whether a captured stream has what it is there for.
+//! Whether a binary can run a scenario of `matrix.toml`: on which machine types, what it lacks for it, and
+//! whether a captured stream has what the scenario is for.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,7 @@ pub fn fits(scenario: &Scenario, machine: &str) -> bool {
 
 /// Whether a scenario is meant for any machine type of a binary.
 #[must_use]
-pub fn meant(binary: &Binary, scenario: &Scenario) -> bool {
+pub fn fits_binary(binary: &Binary, scenario: &Scenario) -> bool {
     binary.machines.iter().any(|machine| fits(scenario, &machine.name))
 }
 
@@ -43,7 +43,7 @@ pub fn newest<'b>(binary: &'b Binary, scenario: &Scenario) -> Vec<&'b MachineTyp
 /// What a binary lacks for a scenario, in words.
 #[must_use]
 pub fn lacks(binary: &Binary, scenario: &Scenario) -> Option<String> {
-    // A binary that lists no devices is given the benefit of the doubt.
+    // A binary that lists no devices is taken to have them all.
     if binary.devices.is_empty() {
         return None;
     }

@@ -53,9 +53,9 @@ impl Tpm {
         let listener = UnixListener::bind(folder.join(SOCKET))?;
         listener.set_nonblocking(true)?;
         let over = Arc::new(AtomicBool::new(false));
-        let reported = Arc::clone(&over);
+        let ended = Arc::clone(&over);
         // Whoever is at the other end sees a connection that ends, and says so.
-        let thread = thread::spawn(move || drop(serve(&listener, &reported)));
+        let thread = thread::spawn(move || drop(serve(&listener, &ended)));
         Ok(Tpm { over, thread: Some(thread) })
     }
 }
@@ -64,7 +64,7 @@ impl Drop for Tpm {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // It cannot panic; if it did, nothing hangs on it any more.
+            // It cannot panic; if it did, nothing depends on it any more.
             drop(thread.join());
         }
     }

@@ -1,4 +1,4 @@
-//! Loads by real binaries beside the model's: verdict, the byte where it stopped, the fields that
+//! Loads by real binaries, compared with the model's: verdict, the byte where it stopped, the fields that
 //! it read, and what it saved again.
 
 use std::collections::BTreeSet;
@@ -10,16 +10,16 @@ use rayon::prelude::*;
 
 use super::QemuError;
 use super::binary::Binary;
-use super::checks::{self, Parted};
+use super::checks::{self, Disagreement};
 use super::emulator::{Setup, TRACED};
 use super::events;
 use super::guest::Guest;
-use super::incoming::{Real, Wanted, load};
+use super::incoming::{IncomingOptions, RealLoad, load};
 use super::mutate::{Random, change};
 use super::process::Ended;
 use super::restored::{Change, changes};
 use super::shrink::shrink;
-use crate::matrix::agreement::{Compared, disagreement, parted};
+use crate::matrix::agreement::{Compared, disagreement, loaded_disagreement};
 use crate::release::library::Library;
 use crate::release::observed::{ObservedVerdict, Op};
 use crate::release::provenance::Fixture;
@@ -30,18 +30,18 @@ use crate::wire::reader::WINDOW;
 
 /// A binary, and the release that the corpus knows it as.
 #[derive(Debug, Clone)]
-pub struct Known {
+pub struct KnownBinary {
     /// The binary.
     pub binary: Binary,
     /// The release's name.
     pub release: String,
 }
 
-/// What is to be loaded.
+/// A load that is to be made.
 #[derive(Debug, Clone)]
 pub struct Case<'a> {
     /// By whom.
-    pub known: &'a Known,
+    pub known: &'a KnownBinary,
     /// What.
     pub fixture: &'a Fixture,
     /// How it is changed first.
@@ -61,28 +61,28 @@ pub struct Stream {
     pub bytes: Vec<u8>,
 }
 
-/// How.
+/// How loads are made.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Loads at a time.
     pub jobs: usize,
     /// Time for each.
     pub limit: Duration,
-    /// Whether accepted states are saved again and held against the stream.
+    /// Whether accepted states are saved again and compared with the stream.
     pub save: bool,
-    /// Whether the fields that are read are traced, and held against the model's.
+    /// Whether the fields that are read are traced, and compared with the model's.
     pub trace: bool,
-    /// Loads spent on making a stream smaller that is not agreed on; 0: it is told as it is.
+    /// Loads spent on making a stream smaller that is not agreed on; 0: it is reported as it is.
     pub shrink: usize,
 }
 
-/// A load beside the model's.
+/// A load by a binary, compared with the model's.
 #[derive(Debug, Clone)]
 pub struct Verified {
-    /// What was held against what, and where they disagree.
+    /// What was compared with what, and where they disagree.
     pub compared: Compared,
     /// What the binary did.
-    pub real: Real,
+    pub real: RealLoad,
     /// Length of the stream in bytes.
     pub size: u64,
     /// The stream, where they disagree.
@@ -91,7 +91,7 @@ pub struct Verified {
     pub shrunk_from: Option<u64>,
     /// What did not come back as it was sent.
     pub changes: Vec<Change>,
-    /// What else is worth telling of the binary.
+    /// What else is worth reporting of the binary.
     pub notes: Vec<String>,
 }
 
@@ -100,7 +100,7 @@ pub struct Verified {
 #[derive(Debug, Clone, Copy)]
 pub struct Selection<'a> {
     /// By whom.
-    pub binaries: &'a [Known],
+    pub binaries: &'a [KnownBinary],
     /// How the bytes arrive.
     pub feeds: &'a [Feed],
     /// Only these machine types; none: all.
@@ -179,7 +179,7 @@ pub fn mutations<'a>(
 ///
 /// # Errors
 /// A corpus that cannot be read.
-pub fn instead<'a>(
+pub fn cases_with<'a>(
     library: &'a Library,
     selection: &Selection<'a>,
     stream: &'a Stream,
@@ -242,7 +242,7 @@ fn one(
     let Fixture { release, machine, scenario, .. } = case.fixture;
     let sender = library.destination(release, machine, scenario)?;
     let sender = sender.as_ref().filter(|_| case.instead.is_none());
-    let mut verified = beside(table, case, [sender, to.as_ref()], stream, options)?;
+    let mut verified = load_both(table, case, [sender, to.as_ref()], stream, options)?;
     let open = verified.compared.is_open();
     // Each load that hangs costs the whole limit.
     let hangs = verified.real.verdict == ObservedVerdict::Hang;
@@ -257,13 +257,13 @@ fn one(
                 return Ok(false);
             }
             let Verified { compared, real, .. } =
-                beside(table, case, [sender, Some(to)], candidate, options)?;
+                load_both(table, case, [sender, Some(to)], candidate, options)?;
             hung = real.verdict == ObservedVerdict::Hang;
             let why = compared.disagreement.as_deref().filter(|_| compared.is_open());
             Ok::<_, QemuError>(why.is_some_and(|why| kind(why) == shown))
         })?;
-        // What the smallest one shows is what is told, if it still shows it.
-        let last = beside(table, case, [sender, Some(to)], &smallest, options)?;
+        // What the smallest one shows is reported, if it still shows it.
+        let last = load_both(table, case, [sender, Some(to)], &smallest, options)?;
         if last.compared.is_open() {
             verified = Verified { shrunk_from: Some(stream.len() as u64), ..last };
         } else {
@@ -285,7 +285,7 @@ fn kind(why: &str) -> &str {
 }
 
 /// One stream into the binary, and into the model.
-pub(super) fn beside(
+pub(super) fn load_both(
     table: &Table,
     case: &Case<'_>,
     [source, to]: [Option<&Destination>; 2],
@@ -300,7 +300,7 @@ pub(super) fn beside(
         arguments: fixture.arguments.clone(),
         ..Setup::default()
     };
-    let wanted = Wanted {
+    let wanted = IncomingOptions {
         feed: feed.clone(),
         trace: options.trace,
         save: options.save,
@@ -312,7 +312,7 @@ pub(super) fn beside(
     let loaded = to.map(|to| (to, model(to, &mut &stream[..], feed)));
     let outcome = real.outcome(feed);
     let mut disagreement = match &loaded {
-        Some((_, loaded)) => parted(loaded, &outcome),
+        Some((_, loaded)) => loaded_disagreement(loaded, &outcome),
         None => disagreement(None, Some(stream), feed, &outcome),
     };
     if let Some((to, loaded)) = &loaded {
@@ -325,7 +325,7 @@ pub(super) fn beside(
                 Ok(list) => changed = list,
                 Err(why) => {
                     // The binary may have written what nobody can load, itself included.
-                    let wanted = Wanted { trace: false, save: false, ..wanted };
+                    let wanted = IncomingOptions { trace: false, save: false, ..wanted };
                     let again = load(&known.binary, &setup, saved, &wanted)?;
                     match again.verdict {
                         ObservedVerdict::Refused => {
@@ -346,7 +346,7 @@ pub(super) fn beside(
         feed: feed.clone(),
         stderr: real.stderr.clone(),
         explained: (loaded.as_ref().filter(|_| disagreement.is_some()))
-            .and_then(|(to, loaded)| beyond(to, loaded, stream, &real)),
+            .and_then(|(to, loaded)| excuse(to, loaded, stream, &real)),
         disagreement,
     };
     let size = stream.len() as u64;
@@ -355,16 +355,16 @@ pub(super) fn beside(
 }
 
 /// Why the two need not agree, if more than the stream decides.
-fn beyond(to: &Destination, loaded: &Loaded<'_>, stream: &[u8], real: &Real) -> Option<String> {
+fn excuse(to: &Destination, loaded: &Loaded<'_>, stream: &[u8], real: &RealLoad) -> Option<String> {
     let traced = events::traced(&real.trace, to);
     let modelled = events::modelled(to, loaded, stream);
-    let alike = real.trace.is_empty() || events::alike(to, &traced, &modelled);
-    checks::beyond(&Parted { release: to.version, stream, model: loaded, real, alike })
+    let same_fields = real.trace.is_empty() || events::same_fields(to, &traced, &modelled);
+    checks::excuse(&Disagreement { release: to.version, stream, model: loaded, real, same_fields })
 }
 
 /// What a bulk feed tells of the place: the binary has taken all that the model read of the
 /// stream, and no more beyond that than its buffer holds.
-fn out_of_reach(loaded: &Loaded<'_>, feed: &Feed, real: &Real) -> Option<String> {
+fn out_of_reach(loaded: &Loaded<'_>, feed: &Feed, real: &RealLoad) -> Option<String> {
     let consumed = real.consumed.filter(|_| *feed == Feed::Bulk)?;
     let stopped = loaded.stopped;
     let fits = (stopped..=stopped.saturating_add(WINDOW as u64)).contains(&consumed);
@@ -373,7 +373,7 @@ fn out_of_reach(loaded: &Loaded<'_>, feed: &Feed, real: &Real) -> Option<String>
 
 /// A binary that a signal ended has not refused, whatever the model refused for: only where the
 /// model knows that it dies do the two agree.
-fn crash(loaded: &Loaded<'_>, real: &Real) -> Option<String> {
+fn crash(loaded: &Loaded<'_>, real: &RealLoad) -> Option<String> {
     let Some(ended @ Ended::Signalled(_)) = real.ended else { return None };
     let refused = loaded.refused.as_deref();
     let known = refused.is_some_and(|error| error.kind.class() == "abort");
@@ -382,7 +382,7 @@ fn crash(loaded: &Loaded<'_>, real: &Real) -> Option<String> {
 }
 
 /// Where the fields that the binary read part from those that the model read.
-fn fields(to: &Destination, loaded: &Loaded<'_>, stream: &[u8], real: &Real) -> Option<String> {
+fn fields(to: &Destination, loaded: &Loaded<'_>, stream: &[u8], real: &RealLoad) -> Option<String> {
     if real.trace.is_empty() {
         // A release without trace events tells nothing; another does so only of what it refuses
         // before its first section.
@@ -396,7 +396,7 @@ fn fields(to: &Destination, loaded: &Loaded<'_>, stream: &[u8], real: &Real) -> 
 
 fn destination(
     library: &Library,
-    known: &Known,
+    known: &KnownBinary,
     fixture: &Fixture,
 ) -> Result<Option<Destination>, QemuError> {
     Ok(library.destination(&known.release, &fixture.machine, &fixture.scenario)?)

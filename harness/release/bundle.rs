@@ -9,9 +9,9 @@
 //! | VMDESCRIPTION of the stream | codecs, sizes on the wire, kinds of nesting |
 //! | `-dump-vmstate` (`dump`) | presence hooks, field and minimum versions, sizes in memory, all subsections |
 //!
-//! All machine types and scenarios of a release fill the same drafts (`partial`, `describe`): an
-//! old machine type, whose stream has no VMDESCRIPTION, learns codecs from a newer one. What
-//! stays open is taken from other releases' tables under narrow conditions and with a mark
+//! All machine types and scenarios of a release fill the same partial descriptions (`partial`,
+//! `describe`): an old machine type, whose stream has no VMDESCRIPTION, has its codecs from a newer
+//! one. What stays open is taken from other releases' tables under narrow conditions and with a mark
 //! (`inherit`), or stays [`Kind::Unknown`](crate::vmstate::schema::Kind::Unknown) (`assemble`).
 
 pub mod answers;
@@ -27,21 +27,21 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 pub mod trace_log;
-mod whole;
+mod undumped;
 
 use std::collections::BTreeSet;
 
 use crate::release::notes::Note;
 use crate::stream::vmdescription::{self, Description, DescriptionError};
 use crate::vmstate::schema::{Answers, Body, Handler, Handlers, Tables};
-use handlers::Sent;
+use handlers::SentSection;
 use partial::{Id, Partials};
 pub use trace_log::TraceLog;
 
 /// `Handlers::origin` of what this importer makes.
 pub const ORIGIN: &str = "bundle";
 
-/// What a stock binary of one release told of itself.
+/// What a stock binary of one release says about itself.
 #[derive(Debug, Clone, Default)]
 pub struct BundleInput {
     /// The release.
@@ -73,7 +73,7 @@ pub struct BundleScenario {
 }
 
 /// Tables of other releases to inherit from, preferred first. Those of the bundle's own release
-/// are passed over, so that both sources can be held against each other.
+/// are passed over, so that both sources can be compared with each other.
 #[derive(Debug, Clone, Default)]
 pub struct Pool {
     /// Descriptions and destinations of each.
@@ -104,13 +104,13 @@ pub enum BundleError {
 }
 
 /// One scenario, parsed.
-struct Reported {
+struct ParsedScenario {
     machine: String,
     scenario: String,
     trace: Option<TraceLog>,
     description: Option<Description>,
-    /// Drafts of the sections, in stream order.
-    sections: Vec<(Sent, Option<Id>)>,
+    /// Partial descriptions of the sections, in stream order.
+    sections: Vec<(SentSection, Option<Id>)>,
 }
 
 /// Turns a bundle into tables and destinations.
@@ -129,13 +129,13 @@ pub fn import_bundle(input: BundleInput, pool: &Pool) -> Result<Imported, Bundle
     for scenario in &mut reported {
         scenario.describe(&mut partials);
     }
-    let heritage = inherit::Heritage::new(pool, &release);
-    let mut assembler = assemble::Assembler::new(&release, &partials, &heritage);
+    let others = inherit::OtherReleases::new(pool, &release);
+    let mut assembler = assemble::Assembler::new(&release, &partials, &others);
     let mut handlers = Vec::new();
     let mut notes = Vec::new();
     for scenario in &mut reported {
         if scenario.sections.is_empty() {
-            let Reported { machine, scenario, .. } = scenario;
+            let ParsedScenario { machine, scenario, .. } = scenario;
             let place = format!("{machine}.{scenario}");
             notes.push(Note::at(place, "left out: neither trace nor VMDESCRIPTION"));
             continue;
@@ -153,12 +153,12 @@ pub fn import_bundle(input: BundleInput, pool: &Pool) -> Result<Imported, Bundle
                 id.and_then(|id| Some((partials.get(id)?.name.clone(), assembler.key(id))));
             sent.push(section);
         }
-        handlers::add_handlers(&mut list, sent, &heritage, &mut notes);
+        handlers::add_handlers(&mut list, sent, &others, &mut notes);
         handlers.push(list);
     }
     let tables = assembler.tables();
     for list in &mut handlers {
-        let own = |of: &&Reported| of.machine == list.machine && of.scenario == list.scenario;
+        let own = |of: &&ParsedScenario| of.machine == list.machine && of.scenario == list.scenario;
         let Some(scenario) = reported.iter().find(own) else { continue };
         for handler in &mut list.handlers {
             let Some((answers, differ)) = scenario.answers(tables, handler) else { continue };
@@ -184,7 +184,7 @@ pub fn traced(file: &str, text: &str) -> Result<TraceLog, BundleError> {
     trace_log::parse(text).map_err(|source| BundleError::Trace { file: file.to_owned(), source })
 }
 
-fn parse(machines: Vec<BundleMachine>) -> Result<(dump::Dump, Vec<Reported>), BundleError> {
+fn parse(machines: Vec<BundleMachine>) -> Result<(dump::Dump, Vec<ParsedScenario>), BundleError> {
     let mut dump = dump::Dump::default();
     let mut reported = Vec::new();
     for machine in machines {
@@ -200,7 +200,7 @@ fn parse(machines: Vec<BundleMachine>) -> Result<(dump::Dump, Vec<Reported>), Bu
                 let file = format!("{}.{}", machine.machine, scenario.scenario);
                 BundleError::Description { file, source }
             })?;
-            reported.push(Reported {
+            reported.push(ParsedScenario {
                 machine: machine.machine.clone(),
                 scenario: scenario.scenario,
                 trace: scenario.trace,
@@ -212,13 +212,13 @@ fn parse(machines: Vec<BundleMachine>) -> Result<(dump::Dump, Vec<Reported>), Bu
     Ok((dump, reported))
 }
 
-impl Reported {
-    /// Takes the trace into the drafts.
+impl ParsedScenario {
+    /// Takes the trace into the partial descriptions.
     fn adopt(&mut self, partials: &mut Partials) {
         let Some(trace) = &self.trace else { return };
         for section in &trace.sections {
-            let id = section.load.as_ref().map(|load| partials.adopt(load, trace.tells_hooks));
-            let sent = Sent {
+            let id = section.load.as_ref().map(|load| partials.adopt(load, trace.shows_hooks));
+            let sent = SentSection {
                 idstr: section.idstr.clone(),
                 instance_id: section.instance_id,
                 version_id: section.version_id,
@@ -240,7 +240,7 @@ impl Reported {
         Some(answers::of(tables, key, load, described.map(|device| &device.body)))
     }
 
-    /// Takes the VMDESCRIPTION into the drafts, and its sections where there is no trace.
+    /// Takes the VMDESCRIPTION into the partial descriptions, and its sections where there is no trace.
     fn describe(&mut self, partials: &mut Partials) {
         let traced = self.trace.is_some();
         for device in self.description.iter().flat_map(|description| &description.devices) {
@@ -252,11 +252,11 @@ impl Reported {
             });
             let id = match known.and_then(|(_, id)| *id) {
                 Some(id) => id,
-                None => describe::draft_of(partials, &device.body),
+                None => describe::partial_of(partials, &device.body),
             };
             describe::describe(partials, id, &device.body, traced);
             if !traced {
-                let sent = Sent {
+                let sent = SentSection {
                     idstr: device.name.clone(),
                     instance_id: device.instance_id,
                     version_id: device.body.version.unwrap_or(0),

@@ -205,9 +205,9 @@ impl Payloads {
     }
 }
 
-/// A catalogue with its payloads.
+/// Recorded layouts: a catalogue with its payloads.
 #[derive(Debug, Clone, Default)]
-pub struct Shelf {
+pub struct Layouts {
     /// The entries.
     pub catalogue: Catalogue,
     /// Payloads of all of them.
@@ -218,7 +218,7 @@ pub struct Shelf {
     pub ever: BTreeSet<Vec<u8>>,
 }
 
-impl Shelf {
+impl Layouts {
     /// The first bytes of the payload of an entry, at most so many.
     #[must_use]
     pub fn head(&self, entry: &Entry, most: u64) -> Vec<u8> {

@@ -16,14 +16,14 @@
 //! | [`compare`] | two descriptions, and what breaks |
 //! | `leaf` | two fields, and how much one looks like the other |
 //! | [`gates`] | on which machine types a hook let a field through |
-//! | [`what`] | the changes, in sentences |
+//! | [`kind`] | the kinds of changes, in sentences |
 
 pub mod align;
 pub mod compare;
 pub mod descriptions;
 pub mod gates;
+pub mod kind;
 mod leaf;
-pub mod what;
 
 #[cfg(test)]
 mod tests;
@@ -31,7 +31,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use descriptions::{Descriptions, DescriptionsError, Section};
-pub use what::{Level, What};
+pub use kind::{ChangeKind, Level};
 
 use crate::vmstate::Renames;
 
@@ -43,7 +43,7 @@ pub struct Change {
     /// Description that it is in: the innermost one.
     pub description: String,
     /// What changed.
-    pub what: What,
+    pub what: ChangeKind,
     /// Sections that have the description, as they are called on the wire.
     pub sections: BTreeSet<String>,
     /// Device types that register those.
@@ -72,16 +72,16 @@ impl Changes {
 #[must_use]
 pub fn changes(from: &Descriptions, to: &Descriptions, renames: &Renames) -> Changes {
     let mut out = Changes::default();
-    let mut groups: BTreeMap<(Level, String), Vec<(What, usize)>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Level, String), Vec<(ChangeKind, usize)>> = BTreeMap::new();
     for pair in pairs(from, to) {
         let mut found = Vec::new();
         match pair.to {
             None => {
                 let known = pair.from.types.iter().any(|name| to.has_type(name));
-                let asked = !pair.from.types.is_empty() && to.tells_types();
+                let asked = !pair.from.types.is_empty() && to.has_types();
                 let (level, what) = match known || !asked {
-                    true => (Level::MayBreak, What::SectionGone),
-                    false => (Level::Breaks, What::TypeGone { now: vec![] }),
+                    true => (Level::MayBreak, ChangeKind::SectionGone),
+                    false => (Level::Breaks, ChangeKind::TypeGone { now: vec![] }),
                 };
                 found.push((level, pair.from.name.clone(), what));
             }
@@ -123,7 +123,7 @@ struct Pair<'d> {
     from: &'d Section,
     to: Option<&'d Section>,
     /// That its device type is gone, where another registers the section.
-    gone: Option<(Level, String, What)>,
+    gone: Option<(Level, String, ChangeKind)>,
 }
 
 fn pairs<'d>(from: &'d Descriptions, to: &'d Descriptions) -> Vec<Pair<'d>> {
@@ -159,7 +159,7 @@ fn pairs<'d>(from: &'d Descriptions, to: &'d Descriptions) -> Vec<Pair<'d>> {
             .filter(|other| own(other, &section.name) && other.types.is_disjoint(&section.types));
         let goes_on = others.flat_map(|other| &other.types).any(|name| now.contains(name));
         let level = if goes_on { Level::Note } else { Level::MayBreak };
-        let gone = (level, section.name.clone(), What::TypeGone { now });
+        let gone = (level, section.name.clone(), ChangeKind::TypeGone { now });
         pairs.push(pair(best, Some(gone)));
     }
     pairs

@@ -11,8 +11,8 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`machine`] | what a stream tells of the machine that sent it |
-//! | [`shelf`] | the layouts of a release: its catalogue, and what its scenarios show |
-//! | [`choose`] | which entry of a shelf a section is |
+//! | [`layouts`] | the layouts of a release: its catalogue, and what its scenarios show |
+//! | [`choose`] | which recorded layout a section has |
 //! | [`find`] | what a release has for a section, or why it has nothing |
 //! | [`transfer`] | what a destination has, from what was seen of both releases and what was sent |
 //! | [`fill`] | what tables leave open and a stream tells |
@@ -36,18 +36,18 @@ pub mod destination;
 pub mod fill;
 pub mod find;
 pub mod kvm;
+pub mod layouts;
 pub mod machine;
 pub mod memory;
 mod recorded;
-pub mod shelf;
 pub mod source;
 pub mod transfer;
 pub mod transport;
 
-pub use composed::{Composed, Kit};
+pub use composed::{BuildTables, Composed};
 pub use destination::destination;
 pub use find::Lacking;
 pub use find::{lacks_machine, machine_types};
+pub use layouts::LayoutCache;
 pub use machine::Machine;
-pub use shelf::Shelves;
 pub use source::source;

@@ -20,9 +20,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::de::DeserializeOwned;
 
 use super::archive::Archive;
-use super::catalogue::{Catalogue, Payloads, Shelf};
+use super::catalogue::{Catalogue, Layouts, Payloads};
 use super::files::{self, FileError, LIMIT};
-use super::held::{HeldError, recover};
+use super::locked::{LockError, recover};
 use super::paths::{is_release, oldest_first, strip, tables_path};
 use super::provenance::{Fixture, is_machine, is_name, machine_scenario};
 use crate::dialect::machine::X86_64;
@@ -36,7 +36,7 @@ pub enum CorpusError {
     #[error(transparent)]
     File(#[from] FileError),
     #[error(transparent)]
-    Held(#[from] Box<HeldError>),
+    Lock(#[from] Box<LockError>),
     #[error("{0}")]
     Embedded(&'static str),
     #[error("{0}: no such folder")]
@@ -99,7 +99,7 @@ pub struct Corpus {
     source: Source,
     /// Paths of all files, sorted.
     paths: Vec<String>,
-    /// Streams that were unpacked and held against their provenance.
+    /// Streams that were unpacked and compared with their provenance.
     unpacked: Arc<Mutex<Unpacked>>,
 }
 
@@ -148,7 +148,7 @@ impl Corpus {
 
     /// The same without streams being kept once they were read: for who looks at few of them, once.
     #[must_use]
-    pub fn sparing(self) -> Self {
+    pub fn uncached(self) -> Self {
         let unpacked = Unpacked { most: 0, ..Unpacked::default() };
         Corpus { unpacked: Arc::new(Mutex::new(unpacked)), ..self }
     }
@@ -231,7 +231,11 @@ impl Corpus {
     ///
     /// # Errors
     /// Files that cannot be read.
-    pub fn shelf(&self, release: &str, architecture: &str) -> Result<Option<Shelf>, CorpusError> {
+    pub fn layouts(
+        &self,
+        release: &str,
+        architecture: &str,
+    ) -> Result<Option<Layouts>, CorpusError> {
         let Some(catalogue) = self.catalogue(release, architecture)? else { return Ok(None) };
         let path = Catalogue::payloads_path(release, architecture);
         let packed = self.bytes(&path)?.ok_or(CorpusError::Missing { path: path.clone() })?;
@@ -239,7 +243,7 @@ impl Corpus {
         files::unzstd_into(&path, &packed, LIMIT, |piece| {
             payloads.push(piece);
         })?;
-        Ok(Some(Shelf { catalogue, payloads, ..Shelf::default() }))
+        Ok(Some(Layouts { catalogue, payloads, ..Layouts::default() }))
     }
 
     /// Machine type and scenario of every destination of a release, sorted.
@@ -300,7 +304,7 @@ impl Corpus {
             return Ok(stream);
         }
         let packed = self.bytes(&path)?.ok_or(CorpusError::Missing { path: path.clone() })?;
-        // What is in the program was held against its provenance by the tests of this crate.
+        // What is in the program was compared with its provenance by the tests of this crate.
         let stream = match self.is_embedded() {
             true => unpacked_stream(&path, &packed, fixture.size)?,
             false => checked_stream(&path, &packed, fixture.size, &fixture.sha256)?,
@@ -386,7 +390,7 @@ impl Corpus {
     }
 }
 
-/// Unpacks a stream and holds it against its provenance; `path` is for messages.
+/// Unpacks a stream and compares it with its provenance; `path` is for messages.
 pub fn checked_stream(
     path: &str,
     packed: &[u8],

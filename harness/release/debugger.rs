@@ -6,9 +6,9 @@
 //! reach the corpus.
 //!
 //! A later QEMU may say more of its descriptions than this importer knows: another key, flag or kind
-//! of codec. It is kept and told ([`reported`]), and what could hang on it is [`Kind::Unknown`].
+//! of codec. It is kept and reported ([`sentences`]), and what could depend on it is [`Kind::Unknown`].
 
-mod kept;
+mod unknown_keys;
 mod wire;
 
 #[cfg(test)]
@@ -20,10 +20,10 @@ use serde::Deserialize;
 
 use crate::vmstate::schema::{
     Answers, Body, Compat, Count, Field, Handler, Handlers, Kind, OldLoader, Presence, Size,
-    Subsection, Tables, Untold, Vmsd,
+    Subsection, Tables, Unknown, Vmsd,
 };
-pub use kept::reported;
-use kept::{Kept, More};
+pub use unknown_keys::sentences;
+use unknown_keys::{More, UnknownKeys};
 use wire::{Flags, WireField, WireHandler, WireTables, WireVmsd};
 
 /// `Handlers::origin` of what this importer makes.
@@ -95,13 +95,13 @@ pub fn tables(file: &str, release: &str, json: &str) -> Result<Tables, DebuggerE
         }
     }
     let mut vmsd = BTreeMap::new();
-    let mut kept = Kept::default();
-    // What a file says of itself, nothing hangs on.
-    let _ = kept.keep("the file", &wire.more);
+    let mut keys = UnknownKeys::default();
+    // Nothing depends on what a file says about itself.
+    let _ = keys.add("the file", &wire.more);
     for (key, description) in &wire.vmsd {
-        vmsd.insert(key.clone(), wire.description(file, key, description, &mut kept)?);
+        vmsd.insert(key.clone(), wire.description(file, key, description, &mut keys)?);
     }
-    Ok(Tables { release: wire.release, vmsd, more: kept.places() })
+    Ok(Tables { release: wire.release, vmsd, more: keys.into_places() })
 }
 
 /// Reads `tables/handlers/<release>/<machine>.<scenario>.json` against the release's tables.
@@ -114,10 +114,10 @@ pub fn handlers(
 ) -> Result<Handlers, DebuggerError> {
     let wire: Vec<WireHandler> = parse(file, json)?;
     let mut handlers = Vec::with_capacity(wire.len());
-    let mut kept = Kept::default();
+    let mut keys = UnknownKeys::default();
     for (index, handler) in wire.into_iter().enumerate() {
         let idstr = handler.idstr.clone();
-        let hangs = kept.keep(&format!("handler {index} ({idstr})"), &handler.more);
+        let hangs = keys.add(&format!("handler {index} ({idstr})"), &handler.more);
         let mut checked = handler.checked(tables).map_err(|problem| DebuggerError::Handler {
             file: file.to_owned(),
             index,
@@ -136,7 +136,7 @@ pub fn handlers(
         origin: ORIGIN.to_owned(),
         handlers,
         observed: BTreeMap::new(),
-        more: kept.places(),
+        more: keys.into_places(),
     })
 }
 
@@ -151,7 +151,7 @@ impl WireTables {
         file: &str,
         key: &str,
         wire: &WireVmsd,
-        kept: &mut Kept,
+        keys: &mut UnknownKeys,
     ) -> Result<Vmsd, DebuggerError> {
         if wire.symbol != key {
             return Err(DebuggerError::Symbol {
@@ -162,11 +162,11 @@ impl WireTables {
         }
         let mut fields = Vec::with_capacity(wire.fields.len());
         // Whatever it means for the whole description, it means it before the first field.
-        fields.extend(kept.keep(key, &wire.more).map(|why| unknown(key, why)));
+        fields.extend(keys.add(key, &wire.more).map(|why| unknown(key, why)));
         for (index, field) in wire.fields.iter().enumerate() {
             let earlier = wire.fields.get(..index).unwrap_or_default();
             let place = format!("{key}, field {index} ({})", field.name);
-            let read = self.field(field, earlier, &place, kept);
+            let read = self.field(field, earlier, &place, keys);
             fields.push(read.map_err(|problem| DebuggerError::Field {
                 file: file.to_owned(),
                 vmsd: key.to_owned(),
@@ -185,7 +185,7 @@ impl WireTables {
                 });
             }
             let place = format!("{key}, subsection {}", subsection.vmsd);
-            fields.extend(kept.keep(&place, &subsection.more).map(|why| unknown(&place, why)));
+            fields.extend(keys.add(&place, &subsection.more).map(|why| unknown(&place, why)));
             subsections.push(Subsection {
                 vmsd: subsection.vmsd.clone(),
                 needed: subsection.needed.clone(),
@@ -205,7 +205,7 @@ impl WireTables {
             pre_load: wire.pre_load.clone(),
             post_load: wire.post_load.clone(),
             unmigratable: wire.unmigratable != 0,
-            untold: Untold::default(),
+            unknown: Unknown::default(),
             inherited_from: None,
             fields,
             subsections,
@@ -218,7 +218,7 @@ impl WireTables {
         wire: &WireField,
         earlier: &[WireField],
         place: &str,
-        kept: &mut Kept,
+        keys: &mut UnknownKeys,
     ) -> Result<Field, FieldProblem> {
         let (flags, strange) = self.flags(wire.flags);
         let mut more = wire.more.clone();
@@ -226,7 +226,7 @@ impl WireTables {
             more.insert("flags".to_owned(), strange.into());
         }
         let mut kind = self.kind(wire, &flags, earlier, &mut more)?;
-        if let Some(why) = kept.keep(place, &more) {
+        if let Some(why) = keys.add(place, &more) {
             kind = Kind::Unknown { why };
         }
         Ok(Field {

@@ -1,5 +1,5 @@
-//! A stream that is described by itself: its VMDESCRIPTION as a destination, and what of the two
-//! does not agree.
+//! A stream that is described by itself: a destination made of its VMDESCRIPTION, and where stream and
+//! description disagree.
 
 mod virtio;
 
@@ -153,7 +153,7 @@ const OWN: &str = "described:";
 /// begin with a prefix that no importer gives, and codecs that only a release knows are so many bytes.
 /// The handlers are those of the sections, in order, without `ram`.
 #[must_use]
-pub fn brought(description: &Description) -> (Tables, Vec<schema::Handler>) {
+pub fn described_tables(description: &Description) -> (Tables, Vec<schema::Handler>) {
     let (tables, list) = to_tables(description);
     let own = |key: &String| format!("{OWN}{key}");
     let mut out = Tables { release: tables.release, ..Tables::default() };

@@ -1,5 +1,5 @@
-//! What corpus and importers do with files: read within a limit, unpack, and write whole or not
-//! at all.
+//! Files of the corpus and of importers: read within a limit, unpacked, and written as a whole or not at
+//! all.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -99,7 +99,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 
 /// Writes `bytes` to `path`, by a temporary file beside it that takes its place, and makes the
 /// folders on the way. Returns false, and touches nothing, when the file holds just that already.
-/// Several files that belong together are [`super::held`]'s.
+/// Several files that belong together are written by [`super::locked`].
 pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool, FileError> {
     if read(path)?.is_some_and(|old| old == bytes) {
         return Ok(false);

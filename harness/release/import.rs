@@ -17,6 +17,7 @@ pub mod bundles;
 mod index;
 mod merge;
 mod observations;
+mod read;
 
 #[cfg(test)]
 mod tests;
@@ -25,19 +26,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tempfile::TempDir;
 
 pub use self::bundles::{bundle_input, bundle_pool};
 use self::bundles::{bundled, lacking};
-use super::bundle::{BundleError, import_bundle};
-use super::corpus::{Corpus, CorpusError, checked_stream};
-use super::debugger::{self, DebuggerError};
+pub use self::read::ImportError;
+use self::read::{bytes, check_release, json_error, packed_text, text};
+use super::bundle::import_bundle;
+use super::corpus::{Corpus, checked_stream};
+use super::debugger;
 use super::files::{self, FileError, LIMIT};
-use super::held::{Held, HeldError};
 use super::json;
+use super::locked::LockedFolder;
 use super::notes::Note;
-use super::paths::{is_release, oldest_first, tables_path};
+use super::paths::{oldest_first, tables_path};
 use super::provenance::{Fixture, is_name, machine_scenario};
 use crate::dialect::machine::{X86_64, architecture as of, of_architecture};
 use crate::vmstate::schema::{Body, Tables};
@@ -53,77 +56,36 @@ pub struct ImportReport {
     pub notes: Vec<Note>,
 }
 
-/// Why an import stopped. The corpus is as it was.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
-pub enum ImportError {
-    #[error(transparent)]
-    File(#[from] FileError),
-    #[error(transparent)]
-    Corpus(#[from] CorpusError),
-    #[error(transparent)]
-    Held(#[from] HeldError),
-    #[error("a temporary folder: {0}")]
-    Temporary(#[source] std::io::Error),
-    #[error(transparent)]
-    Debugger(#[from] DebuggerError),
-    #[error("bundle of {release}: {source}")]
-    Bundle { release: String, source: Box<BundleError> },
-    #[error("{path}: {source}")]
-    Json { path: String, source: serde_json::Error },
-    #[error("{path}: cannot be written as TOML: {source}")]
-    Toml { path: String, source: toml::ser::Error },
-    #[error("{path}: no such file, but {needed_by} needs it")]
-    Missing { path: String, needed_by: String },
-    #[error("{path}: {found:?} cannot be {what}")]
-    Name { path: String, what: &'static str, found: String },
-    #[error("{path}: its file is {found}, expected {expected}")]
-    StreamFile { path: String, expected: String, found: String },
-    #[error("{path}: scenario {scenario} is not described there")]
-    Scenario { path: String, scenario: String },
-    #[error("{path}: is about {found}, expected {expected} as its name says")]
-    Misplaced { path: String, expected: String, found: String },
-    #[error("{path}: the corpus has other content under this name; fixtures never change")]
-    FixtureChanged { path: String },
-    #[error("{path}: the corpus says something else of {source_release} to {destination}")]
-    ObservationChanged { path: String, source_release: String, destination: String },
-    #[error(
-        "{path}: handler {idstr} has description {missing}, which the tables of {release} do not: \
-         remove the file if they replaced those it was made with"
-    )]
-    Dangling { path: String, release: String, idstr: String, missing: String },
-}
-
 /// Imports all that is found in `dir` into the corpus folder `into`, which is made if need be:
 /// all of it, or, where that fails or somebody else writes there, nothing.
 pub fn import(dir: &Path, into: &Path) -> Result<ImportReport, ImportError> {
-    let held = Held::take(into, "import")?;
-    let draft = Draft::new(dir, &held)?;
-    held.change(&draft.changes()?)?;
-    Ok(draft.report)
+    let locked = LockedFolder::lock(into, "import")?;
+    let copy = ImportedCopy::new(dir, &locked)?;
+    locked.change(&copy.changes()?)?;
+    Ok(copy.report)
 }
 
 /// A copy of a corpus with a folder imported; the corpus itself is not touched.
 #[derive(Debug)]
-pub struct Draft<'h> {
+pub struct ImportedCopy<'h> {
     copy: TempDir,
-    held: &'h Held,
+    locked: &'h LockedFolder,
     /// What was done in the copy.
     pub report: ImportReport,
 }
 
-impl<'h> Draft<'h> {
-    /// Copies the corpus that is held, and imports there what is found in `dir`.
-    pub fn new(dir: &Path, held: &'h Held) -> Result<Self, ImportError> {
+impl<'h> ImportedCopy<'h> {
+    /// Copies the corpus that is locked, and imports there what is found in `dir`.
+    pub fn new(dir: &Path, locked: &'h LockedFolder) -> Result<Self, ImportError> {
         let copy = tempfile::Builder::new().prefix("crossload-").tempdir();
         let copy = copy.map_err(ImportError::Temporary)?;
-        files::copy_folder(held.folder(), copy.path())?;
-        let mut report = import_there(dir, copy.path())?;
-        if let Some(who) = held.stale() {
+        files::copy_folder(locked.folder(), copy.path())?;
+        let mut report = import_into(dir, copy.path())?;
+        if let Some(who) = locked.stale() {
             let what = format!("the corpus was held by {who}, which is gone");
             report.notes.push(Note::at("", what));
         }
-        Ok(Draft { copy, held, report })
+        Ok(ImportedCopy { copy, locked, report })
     }
 
     /// The copy.
@@ -132,15 +94,15 @@ impl<'h> Draft<'h> {
         self.copy.path()
     }
 
-    /// What is new or other than in the corpus, for [`Held::change`].
+    /// What is new or other than in the corpus, for [`LockedFolder::change`].
     pub fn changes(&self) -> Result<Vec<(PathBuf, Vec<u8>)>, ImportError> {
-        Ok(files::differing(self.copy.path(), self.held.folder())?)
+        Ok(files::differing(self.copy.path(), self.locked.folder())?)
     }
 }
 
 /// The same as [`import`] into a folder that is the caller's alone: where it fails, what was written
 /// by then stays.
-pub fn import_there(dir: &Path, into: &Path) -> Result<ImportReport, ImportError> {
+pub fn import_into(dir: &Path, into: &Path) -> Result<ImportReport, ImportError> {
     let write = |source| FileError::Write { path: into.display().to_string(), source };
     fs::create_dir_all(into).map_err(write)?;
     let mut run = Run { dir, into, report: ImportReport::default() };
@@ -222,7 +184,7 @@ impl Run<'_> {
             }
             let tables = debugger::tables(&path, release, &packed_text(self.dir, &path)?)?;
             self.write_json(&tables_path(release, architecture), &tables)?;
-            self.say(release, debugger::reported(&tables.more));
+            self.say(release, debugger::sentences(&tables.more));
         }
         Ok(())
     }
@@ -255,7 +217,7 @@ impl Run<'_> {
                 &format!("{release}/destinations/{machine}.{scenario}.json"),
                 &handlers,
             )?;
-            self.say(release, debugger::reported(&handlers.more));
+            self.say(release, debugger::sentences(&handlers.more));
         }
         Ok(())
     }
@@ -390,38 +352,4 @@ fn check_destinations(corpus: &Corpus) -> Result<(), ImportError> {
         }
     }
     Ok(())
-}
-
-/// An error unless `release` can be a folder of the corpus.
-fn check_release(path: &str, release: &str) -> Result<(), ImportError> {
-    if is_release(release) {
-        return Ok(());
-    }
-    Err(ImportError::Name {
-        path: path.to_owned(),
-        what: "a release: expected MAJOR.MINOR or MAJOR.MINOR.MICRO",
-        found: release.to_owned(),
-    })
-}
-
-fn bytes(dir: &Path, path: &str) -> Result<Vec<u8>, ImportError> {
-    Ok(files::read(&dir.join(path))?
-        .ok_or_else(|| CorpusError::Missing { path: path.to_owned() })?)
-}
-
-fn text(dir: &Path, path: &str) -> Result<String, ImportError> {
-    Ok(files::utf8(path, &bytes(dir, path)?)?.to_owned())
-}
-
-fn packed_text(dir: &Path, path: &str) -> Result<String, ImportError> {
-    let unpacked = files::unzstd(path, &bytes(dir, path)?, LIMIT)?;
-    Ok(files::utf8(path, &unpacked)?.to_owned())
-}
-
-fn parse<'a, T: Deserialize<'a>>(path: &str, json: &'a str) -> Result<T, ImportError> {
-    serde_json::from_str(json).map_err(|source| json_error(path, source))
-}
-
-fn json_error(path: &str, source: serde_json::Error) -> ImportError {
-    ImportError::Json { path: path.to_owned(), source }
 }

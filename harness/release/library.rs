@@ -1,6 +1,5 @@
-//! From a corpus to destinations: tables and handlers compiled, local values read off fixtures.
+//! Makes destinations of a corpus: tables and handlers compiled, local values read from fixtures.
 
-mod lists;
 mod renamed;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -10,8 +9,9 @@ use rayon::prelude::*;
 
 use super::catalogue::chipset;
 use super::corpus::{Corpus, CorpusError};
-use super::near;
+use super::list_elements;
 use super::provenance::Fixture;
+use super::suggest;
 use crate::dialect::machine::{X86_64, architecture, of_architecture, unqualified};
 use crate::dialect::{AfterEnd, Dialect, Generation, Version};
 use crate::stream::vmdescription::locate;
@@ -115,8 +115,8 @@ impl Library {
     #[must_use]
     pub fn no_release(&self, name: &str) -> String {
         let known: Vec<&str> = self.releases.iter().map(|(release, _)| release.as_str()).collect();
-        let meant = near::hint(name, known.iter().copied());
-        format!("no release '{name}'{meant}: expected one of {}", known.join(", "))
+        let hint = suggest::hint(name, known.iter().copied());
+        format!("no release '{name}'{hint}: expected one of {}", known.join(", "))
     }
 
     /// Fields that releases call differently.
@@ -312,7 +312,7 @@ fn read_tables(
     let read = releases.par_iter().map(one).collect::<Result<Vec<_>, _>>()?;
     let mut tables = read.into_iter().flatten().collect();
     renamed::complete(&mut tables, renames);
-    lists::complete(&mut tables);
+    list_elements::complete(&mut tables);
     Ok(tables)
 }
 

@@ -1,4 +1,4 @@
-//! What an importer has to say beside its work: what it passed over or left open, and where.
+//! Notes of an importer: what it passed over or left open, and where.
 
 use std::fmt;
 

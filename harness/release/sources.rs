@@ -1,4 +1,4 @@
-//! Two accounts of one destination held against each other: debugger tables and a bundle.
+//! Compares two accounts of one destination: debugger tables and a bundle.
 //!
 //! Both are compared as compiled ([`Destination`]), since what counts is what the engine does by
 //! them, not how each source puts it.
@@ -29,7 +29,7 @@ pub struct Difference {
 /// Everything that differs between two accounts of a destination, each place once.
 #[must_use]
 pub fn differences(first: &Destination, second: &Destination) -> Vec<Difference> {
-    let mut held = Held {
+    let mut comparison = Comparison {
         sets: (&first.set, &second.set),
         old_versions: first.dialect.old_versions,
         seen: BTreeSet::new(),
@@ -39,17 +39,17 @@ pub fn differences(first: &Destination, second: &Destination) -> Vec<Difference>
     for one in &first.handlers {
         let same = |h: &&Handler| h.idstr == one.idstr && h.instance_id == one.instance_id;
         match second.handlers.iter().find(same) {
-            Some(other) => held.handler(&name(one), one, other),
-            None => held.say("handler", &(&name(one), ""), "registered", ""),
+            Some(other) => comparison.handler(&name(one), one, other),
+            None => comparison.say("handler", &(&name(one), ""), "registered", ""),
         }
     }
     for other in &second.handlers {
         let same = |h: &Handler| h.idstr == other.idstr && h.instance_id == other.instance_id;
         if !first.handlers.iter().any(same) {
-            held.say("handler", &(&name(other), ""), "", "registered");
+            comparison.say("handler", &(&name(other), ""), "", "registered");
         }
     }
-    held.out.into_iter().collect()
+    comparison.out.into_iter().collect()
 }
 
 /// Codecs whose size in the tables is their size on the wire, not in memory.
@@ -58,7 +58,7 @@ const SIZED: [Codec; 4] = [Codec::Buffer, Codec::Unused, Codec::PciConfig, Codec
 /// Handler or description, and field.
 type Place<'p> = (&'p str, &'p str);
 
-struct Held<'d> {
+struct Comparison<'d> {
     sets: (&'d Set, &'d Set),
     old_versions: OldVersions,
     /// Pairs of descriptions that were compared.
@@ -66,7 +66,7 @@ struct Held<'d> {
     out: BTreeSet<Difference>,
 }
 
-impl Held<'_> {
+impl Comparison<'_> {
     fn say(&mut self, about: &'static str, at: &Place<'_>, first: &str, second: &str) {
         self.out.insert(Difference {
             about,

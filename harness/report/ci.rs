@@ -1,4 +1,4 @@
-//! What CI reads: the matrix in the formats of other programs.
+//! The matrix in the formats that CI systems read.
 //!
 //! | file | format |
 //! | --- | --- |

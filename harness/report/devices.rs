@@ -14,7 +14,7 @@ use crate::trace::Verdict;
 
 /// A row as JSON has it.
 #[derive(Debug, Serialize)]
-struct Told<'a> {
+struct JsonRow<'a> {
     device: &'a str,
     place: &'a str,
     varied: &'a str,
@@ -31,14 +31,14 @@ struct Told<'a> {
 }
 
 /// A row with how it stands to the policy.
-pub type Stood = (Standing, Row);
+pub type DeviceResult = (Standing, Row);
 
 /// All rows as JSON.
 #[must_use]
-pub fn json(rows: &[Stood], config: &Config) -> String {
-    let told: Vec<Told<'_>> = rows
+pub fn json(rows: &[DeviceResult], config: &Config) -> String {
+    let rows: Vec<JsonRow<'_>> = rows
         .iter()
-        .map(|(standing, row)| Told {
+        .map(|(standing, row)| JsonRow {
             device: &row.device,
             place: &row.place,
             varied: &row.varied,
@@ -52,10 +52,10 @@ pub fn json(rows: &[Stood], config: &Config) -> String {
             known: known(*standing, config),
         })
         .collect();
-    serde_json::to_string_pretty(&told).unwrap_or_default() + "\n"
+    serde_json::to_string_pretty(&rows).unwrap_or_default() + "\n"
 }
 
-/// Whether a row is worth telling.
+/// Whether a row is worth reporting.
 fn fails(row: &Row) -> bool {
     !matches!(row.answer.verdict(), Verdict::Faithful | Verdict::Defaulted)
 }
@@ -85,7 +85,7 @@ pub struct Group<'r> {
 
 /// What fails, by standing, pair of releases and cause.
 #[must_use]
-pub fn groups(rows: &[Stood]) -> Vec<Group<'_>> {
+pub fn groups(rows: &[DeviceResult]) -> Vec<Group<'_>> {
     let mut groups: BTreeMap<(Standing, &str, &str, &'static str, String), BTreeSet<&str>> =
         BTreeMap::new();
     for (standing, row) in rows.iter().filter(|(_, row)| fails(row)) {
@@ -106,7 +106,7 @@ pub fn groups(rows: &[Stood]) -> Vec<Group<'_>> {
 
 /// The same as text: a line with the cause, and the devices below it; then the counts.
 #[must_use]
-pub fn text(rows: &[Stood], config: &Config) -> String {
+pub fn text(rows: &[DeviceResult], config: &Config) -> String {
     let mut text = String::new();
     let mut before = None;
     for Group { standing, source, destination, verdict, cause, devices } in groups(rows) {

@@ -28,8 +28,8 @@ use serde::Serialize;
 
 use super::evidence::{Evidence, Load};
 use super::table::{BAD, DIM, GOOD, HEAD, NOTE, painted};
-use crate::release::changes::what::some;
-use crate::release::changes::{Change, Changes, Level, What};
+use crate::release::changes::kind::some;
+use crate::release::changes::{Change, ChangeKind, Changes, Level};
 
 /// Version of the shape.
 const VERSION: u32 = 1;
@@ -53,7 +53,7 @@ pub struct Direction {
 
 /// What is asked for beside what breaks.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Shown {
+pub struct ShowOptions {
     /// Notes, too.
     pub notes: bool,
     /// The way back, too.
@@ -63,7 +63,7 @@ pub struct Shown {
 impl Direction {
     /// What a change does, given what is on record.
     fn level(&self, change: &Change) -> Level {
-        self.evidence.as_ref().map_or(change.level, |evidence| evidence.settled(change))
+        self.evidence.as_ref().map_or(change.level, |evidence| evidence.level(change))
     }
 
     /// Changes of a level, with their numbers.
@@ -92,16 +92,18 @@ impl Direction {
     /// The change in a sentence.
     fn sentence(&self, change: &Change) -> String {
         let Direction { from, to, .. } = self;
-        let (deed, then) = (change.what.deed(), change.what.consequence(from, to));
+        let (action, then) = (change.what.action(), change.what.consequence(from, to));
         let device = subject(change);
         match self.level(change) {
             Level::Breaks => {
-                format!("{to} broke migration of {device} from {from} by {deed}: {then}.")
+                format!("{to} broke migration of {device} from {from} by {action}: {then}.")
             }
             Level::MayBreak => {
-                format!("{to} may have broken migration of {device} from {from} by {deed}: {then}.")
+                format!(
+                    "{to} may have broken migration of {device} from {from} by {action}: {then}."
+                )
             }
-            Level::Note => format!("{device} by {deed}: {then}."),
+            Level::Note => format!("{device} by {action}: {then}."),
         }
     }
 }
@@ -130,7 +132,7 @@ fn subject(change: &Change) -> String {
 
 /// The text: the sum first, then what breaks, then what may.
 #[must_use]
-pub fn text(forward: &Direction, back: &Direction, shown: Shown) -> String {
+pub fn text(forward: &Direction, back: &Direction, shown: ShowOptions) -> String {
     let mut text = head(forward);
     text += &sum(forward);
     text += &sum(back);
@@ -184,7 +186,7 @@ fn sum(direction: &Direction) -> String {
     text + ".\n"
 }
 
-fn list(direction: &Direction, shown: Shown) -> String {
+fn list(direction: &Direction, shown: ShowOptions) -> String {
     let mut text = String::new();
     let mut levels = vec![Level::Breaks, Level::MayBreak];
     levels.extend(shown.notes.then_some(Level::Note));
@@ -195,7 +197,8 @@ fn list(direction: &Direction, shown: Shown) -> String {
             Level::Note => DIM,
         };
         for group in groups(&direction.at(level)) {
-            text += &format!("\n{}: {}", painted(style, level.name()), told(direction, &group));
+            text +=
+                &format!("\n{}: {}", painted(style, level.name()), group_text(direction, &group));
         }
     }
     text + &others(direction)
@@ -217,7 +220,7 @@ fn groups<'c>(changes: &[(usize, &'c Change)]) -> Vec<Vec<(usize, &'c Change)>> 
 }
 
 /// A group: one change as a sentence, several as a list; what is on record of it below.
-fn told(direction: &Direction, group: &[(usize, &Change)]) -> String {
+fn group_text(direction: &Direction, group: &[(usize, &Change)]) -> String {
     let Direction { from, to, .. } = direction;
     let record = |number: usize, change: &Change| {
         let gates = direction.gates.get(number).into_iter().flatten();
@@ -240,9 +243,9 @@ fn told(direction: &Direction, group: &[(usize, &Change)]) -> String {
     let records: Vec<String> = group.iter().map(|(number, c)| record(*number, c)).collect();
     for (index, (_, change)) in group.iter().enumerate() {
         let then = change.what.consequence(from, to);
-        text += &format!("  - {}: {then}\n", change.what.deed());
+        text += &format!("  - {}: {then}\n", change.what.action());
         let own = records.get(index).map_or("", String::as_str);
-        // What is the same for several is told after the last of them.
+        // What is the same for several is printed after the last of them.
         if records.get(index + 1).is_none_or(|next| next != own) {
             text += own;
         }
@@ -253,10 +256,10 @@ fn told(direction: &Direction, group: &[(usize, &Change)]) -> String {
 /// What happens on the wire with what a change is of.
 fn wire(direction: &Direction, change: &Change) -> String {
     let Some(evidence) = &direction.evidence else { return String::new() };
-    let said = evidence.said(change);
+    let summary = evidence.summary(change);
     let mut text = String::new();
-    if let Some(first) = said.failing.first() {
-        let more = match said.failing.len() {
+    if let Some(first) = summary.failing.first() {
+        let more = match summary.failing.len() {
             1 => String::new(),
             n => format!(" (and {} more)", n - 1),
         };
@@ -264,22 +267,23 @@ fn wire(direction: &Direction, change: &Change) -> String {
             "    on the wire: {}: {}{more}: {}\n",
             first.of, first.verdict, first.sentence
         );
-        if let Some(real) = said.failing.iter().find_map(|load| load.observed.as_ref()) {
+        if let Some(real) = summary.failing.iter().find_map(|load| load.observed.as_ref()) {
             text += &format!("    a real {}: {real}\n", direction.to);
         }
     }
-    if said.well > 0 {
-        let all = said.well + said.failing.len() + said.open;
-        let open = match said.open {
+    if summary.well > 0 {
+        let all = summary.well + summary.failing.len() + summary.open;
+        let open = match summary.open {
             0 => String::new(),
             n => format!("; {n} have no answer, or end elsewhere"),
         };
         text += &format!(
             "    on the wire: in {} of {all} loads on record the state arrives{open}\n",
-            said.well
+            summary.well
         );
-    } else if said.failing.is_empty() && said.open > 0 {
-        text += &format!("    on the wire: {} loads on record, none with an answer\n", said.open);
+    } else if summary.failing.is_empty() && summary.open > 0 {
+        text +=
+            &format!("    on the wire: {} loads on record, none with an answer\n", summary.open);
     }
     text
 }
@@ -345,7 +349,7 @@ struct One<'r> {
     description: &'r str,
     sections: Vec<&'r str>,
     devices: Vec<&'r str>,
-    change: &'r What,
+    change: &'r ChangeKind,
     sentence: String,
     present: &'r [String],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -397,11 +401,11 @@ fn one_way(direction: &Direction) -> OneWay<'_> {
         sentence: direction.sentence(change),
         present: direction.gates.get(number).map_or(&[], Vec::as_slice),
         wire: direction.evidence.as_ref().map(|evidence| {
-            let said = evidence.said(change);
+            let summary = evidence.summary(change);
             OnWire {
-                well: said.well,
-                open: said.open,
-                failing: said.failing.into_iter().map(loaded).collect(),
+                well: summary.well,
+                open: summary.open,
+                failing: summary.failing.into_iter().map(loaded).collect(),
             }
         }),
     });

@@ -1,4 +1,4 @@
-//! What really happens on the wire between two releases, beside what their descriptions say: the
+//! Loads from one release into another, as evidence for what a comparison of their descriptions says: the
 //! fixtures of one and its catalogued devices into the other, by the model, and what real binaries
 //! did with the fixtures, where that is on record.
 
@@ -11,10 +11,10 @@ use crate::matrix::observed::{self, ObservedVerdict};
 use crate::matrix::plan::{Filter, Plan, PlanError};
 use crate::matrix::run::{Outcome, run};
 use crate::matrix::sentence::{judged_sentence, sentence};
+use crate::matrix::stderr;
 use crate::matrix::targets::Answer;
-use crate::matrix::texts::said;
 use crate::release::changes::{Change, Level};
-use crate::release::compose::Shelves;
+use crate::release::compose::LayoutCache;
 use crate::release::corpus::CorpusError;
 use crate::release::library::{Library, LibraryError};
 use crate::release::provenance::Fixture;
@@ -57,7 +57,7 @@ pub struct Load {
 impl Load {
     /// Whether the state arrives.
     #[must_use]
-    pub fn goes_well(&self) -> bool {
+    pub fn succeeds(&self) -> bool {
         matches!(self.verdict, Verdict::Faithful | Verdict::Defaulted)
     }
 
@@ -90,9 +90,9 @@ pub struct Evidence {
     pub loads: Vec<Load>,
 }
 
-/// What the loads on record say of one change.
+/// What the loads on record say about one change, in numbers.
 #[derive(Debug, Clone, Default)]
-pub struct Said<'e> {
+pub struct Summary<'e> {
     /// Loads in which the state arrives.
     pub well: usize,
     /// Loads that fail in a section that has the change.
@@ -115,9 +115,9 @@ impl Evidence {
     ) -> Result<Self, EvidenceError> {
         let wanted = |name: &str| machine.is_none_or(|m| m == name);
         let mut loads = Vec::new();
-        let shelves = Shelves::new(library);
+        let cache = LayoutCache::new(library);
         let pair = |source: &str, destination: &str| source == from && destination == to;
-        for row in devices_between(&shelves, |_| true, pair)? {
+        for row in devices_between(&cache, |_| true, pair)? {
             let machines: Vec<&str> =
                 row.machines.iter().map(String::as_str).filter(|m| wanted(m)).collect();
             let Some(first) = machines.first() else { continue };
@@ -162,28 +162,30 @@ impl Evidence {
         Ok(Evidence { loads })
     }
 
-    /// What it says of a change.
+    /// What it says about a change.
     #[must_use]
-    pub fn said(&self, change: &Change) -> Said<'_> {
+    pub fn summary(&self, change: &Change) -> Summary<'_> {
         let concerned: Vec<&Load> = self.loads.iter().filter(|load| load.has(change)).collect();
-        let well = concerned.iter().filter(|load| load.goes_well()).count();
+        let well = concerned.iter().filter(|load| load.succeeds()).count();
         let all: Vec<&Load> =
             concerned.iter().filter(|load| load.fails_at(change)).copied().collect();
         // Where one is at that very field, it says more than those that are elsewhere in the section.
         let exact: Vec<&Load> = all.iter().filter(|load| names(load, change)).copied().collect();
         let failing = if exact.is_empty() { all } else { exact };
         let open = concerned.len() - well - failing.len();
-        Said { well, failing, open }
+        Summary { well, failing, open }
     }
 
     /// What a change does, given what happens on the wire: a description alone cannot tell whether
     /// a hook lets a field through.
     #[must_use]
-    pub fn settled(&self, change: &Change) -> Level {
-        let said = self.said(change);
+    pub fn level(&self, change: &Change) -> Level {
+        let summary = self.summary(change);
         match change.level {
-            Level::Breaks if said.failing.is_empty() && said.well > 0 => Level::MayBreak,
-            Level::MayBreak if said.failing.iter().any(|load| names(load, change)) => Level::Breaks,
+            Level::Breaks if summary.failing.is_empty() && summary.well > 0 => Level::MayBreak,
+            Level::MayBreak if summary.failing.iter().any(|load| names(load, change)) => {
+                Level::Breaks
+            }
             level => level,
         }
     }
@@ -321,7 +323,7 @@ fn crossing(
         }
     }
     let Some(real) = real else { return Ok(load) };
-    // A binary has the last word; what it reads wrongly and says nothing of, only the model tells.
+    // What the binary did decides; what it reads wrongly without refusing, only the model shows.
     let accepted = load.verdict.accepts();
     match real.verdict {
         ObservedVerdict::Accepted if accepted == Some(false) => {
@@ -329,8 +331,8 @@ fn crossing(
             load.verdict = Verdict::Undetermined;
         }
         ObservedVerdict::Refused | ObservedVerdict::Hang if accepted != Some(false) => {
-            let said = said(&real.stderr);
-            load.section = said.section.as_deref().map(|idstr| plain(idstr).to_owned());
+            let message = stderr::parse(&real.stderr);
+            load.section = message.section.as_deref().map(|idstr| plain(idstr).to_owned());
             load.place.clone_from(&real.stderr);
             load.sentence = match accepted {
                 Some(_) => format!("the binary refuses what the model accepts: {}", did(real)),

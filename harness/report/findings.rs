@@ -1,4 +1,4 @@
-//! Findings: cells that are not good, those with one cause told together.
+//! Findings: cells that are not good, grouped by cause.
 
 use crate::matrix::sentence::{cause, sentence};
 use crate::matrix::{Cell, CellResult, Instead, Run, Standing};

@@ -1,4 +1,4 @@
-//! The page: what a run came to, as a folder of HTML files that anyone can be handed.
+//! The HTML report: the results of a run as a folder of pages that can be handed to anyone.
 //!
 //! Each file holds all that it needs: no network, no other file, and a browser that opens it from a
 //! disk is forbidden to ask for either. The grids, plots and tables are there without a script; the

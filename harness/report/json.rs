@@ -81,9 +81,9 @@ struct Cell<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Refusal<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    difference: Option<Parted<'r>>,
+    difference: Option<JsonDifference<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    false_end: Option<Parted<'r>>,
+    false_end: Option<JsonDifference<'r>>,
     defaults: &'r [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     instead: Option<Other<'r>>,
@@ -109,7 +109,7 @@ struct Refusal<'r> {
 }
 
 #[derive(Serialize)]
-struct Parted<'r> {
+struct JsonDifference<'r> {
     offset: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     written: Option<Span<'r>>,
@@ -188,8 +188,8 @@ fn cell(result: &CellResult) -> Cell<'_> {
         size: judged.map(|j| j.size),
         stopped: judged.map(|j| j.stopped),
         error: judged.and_then(|j| j.error.as_deref()).map(refusal),
-        difference: judged.and_then(|j| j.difference.as_ref()).map(parted),
-        false_end: judged.and_then(|j| j.false_end.as_ref()).map(parted),
+        difference: judged.and_then(|j| j.difference.as_ref()).map(json_difference),
+        false_end: judged.and_then(|j| j.false_end.as_ref()).map(json_difference),
         defaults: judged.map_or(&[], |j| &j.defaults),
         instead: result.instead.as_ref().map(other),
     }
@@ -210,8 +210,8 @@ fn refusal(error: &Error) -> Refusal<'_> {
     }
 }
 
-fn parted(difference: &Difference) -> Parted<'_> {
-    Parted {
+fn json_difference(difference: &Difference) -> JsonDifference<'_> {
+    JsonDifference {
         offset: difference.offset,
         written: difference.written.as_ref().map(item),
         read: difference.read.as_ref().map(item),

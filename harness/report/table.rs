@@ -47,7 +47,7 @@ pub fn table(config: &Config, run: &Run, cells: &[CellResult], whole: bool) -> S
     let mut text = summary(run, cells);
     let (broken, others): (Vec<Finding>, Vec<Finding>) =
         findings(cells).into_iter().partition(|finding| finding.standing == Standing::Broken);
-    text.extend(broken.iter().map(|finding| format!("\n{}", told(finding, config))));
+    text.extend(broken.iter().map(|finding| format!("\n{}", finding_text(finding, config))));
     text += &problems(config, run);
     text += "\n";
     for machine in &config.machines {
@@ -57,7 +57,9 @@ pub fn table(config: &Config, run: &Run, cells: &[CellResult], whole: bool) -> S
     let (known, reported): (Vec<Finding>, Vec<Finding>) =
         others.into_iter().partition(|finding| matches!(finding.standing, Standing::Known(_)));
     let shown = if whole { reported.as_slice() } else { &[] };
-    text.extend(known.iter().chain(shown).map(|finding| format!("\n{}", told(finding, config))));
+    text.extend(
+        known.iter().chain(shown).map(|finding| format!("\n{}", finding_text(finding, config))),
+    );
     text += "\n";
     text += &uncaptured(config, cells);
     if !whole && !reported.is_empty() {
@@ -176,7 +178,7 @@ fn shown(cell: &CellResult) -> (String, Style) {
 
 /// A finding as a paragraph.
 #[must_use]
-pub fn told(finding: &Finding, config: &Config) -> String {
+pub fn finding_text(finding: &Finding, config: &Config) -> String {
     let style = match finding.standing {
         Standing::Broken => BAD,
         _ => NOTE,

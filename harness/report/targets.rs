@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use crate::matrix::sentence::judged_sentence;
-use crate::matrix::targets::{Answer as Came, Row, Targets};
+use crate::matrix::targets::{Answer, Row, Targets};
 use crate::trace::Verdict;
 
 /// One row as JSON has it.
 #[derive(Debug, Serialize)]
-struct Told<'a> {
+struct JsonRow<'a> {
     release: &'a str,
     verdict: &'static str,
     /// The section that was refused or read wrongly, by its idstr.
@@ -23,27 +23,27 @@ struct Told<'a> {
 
 /// What a stream was asked about, as JSON has it.
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+struct JsonAnswer<'a> {
     stream: &'a str,
     machine: &'a str,
     sources: &'a [String],
     size: u64,
     unknown: &'a [String],
-    targets: Vec<Told<'a>>,
+    targets: Vec<JsonRow<'a>>,
 }
 
 /// JSON: an object for each stream, with an object for each release, newest first.
 #[must_use]
 pub fn json(all: &[(String, Targets)]) -> String {
-    let answers: Vec<Answer<'_>> = all
+    let answers: Vec<JsonAnswer<'_>> = all
         .iter()
-        .map(|(stream, targets)| Answer {
+        .map(|(stream, targets)| JsonAnswer {
             stream,
             machine: &targets.machine,
             sources: &targets.sources,
             size: targets.size,
             unknown: &targets.unknown,
-            targets: targets.rows.iter().map(|row| told(row, targets)).collect(),
+            targets: targets.rows.iter().map(|row| json_row(row, targets)).collect(),
         })
         .collect();
     let text = match answers.as_slice() {
@@ -53,15 +53,15 @@ pub fn json(all: &[(String, Targets)]) -> String {
     text.unwrap_or_default() + "\n"
 }
 
-fn told<'a>(row: &'a Row, targets: &'a Targets) -> Told<'a> {
+fn json_row<'a>(row: &'a Row, targets: &'a Targets) -> JsonRow<'a> {
     let judged = match &row.answer {
-        Came::Judged(judged) => Some(judged),
+        Answer::Judged(judged) => Some(judged),
         _ => None,
     };
     let error = judged.and_then(|j| j.error.as_deref());
     let parted = judged.and_then(|j| j.difference.as_ref());
     let parted = parted.filter(|_| error.is_none());
-    Told {
+    JsonRow {
         release: &row.release,
         verdict: row.answer.verdict().name(),
         section: error.and_then(|e| e.section.as_deref()),
@@ -88,10 +88,10 @@ pub fn sentence_of(row: &Row, source: &str) -> String {
 
 /// An answer in a sentence; `source` is the release that wrote the stream.
 #[must_use]
-pub fn answer_sentence(answer: &Came, source: &str) -> String {
+pub fn answer_sentence(answer: &Answer, source: &str) -> String {
     match answer {
-        Came::Judged(judged) => judged_sentence(judged, source),
-        Came::Unsupported(why) | Came::Undetermined(why) => format!("{why}."),
+        Answer::Judged(judged) => judged_sentence(judged, source),
+        Answer::Unsupported(why) | Answer::Undetermined(why) => format!("{why}."),
     }
 }
 

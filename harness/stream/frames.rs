@@ -1,4 +1,4 @@
-//! A stream of which nothing is known: where its sections begin and end.
+//! Finds where the sections of a stream begin and end, with no release known.
 //!
 //! `ram`, `block`, `dirty-bitmap` and the records of [platforms](platform) are parsed. Any other section is opaque: [`scan`] looks for
 //! the first place where a plausible record follows, or the section's own footer and then one.
@@ -18,7 +18,7 @@ use super::{block, platform, ram, record};
 use crate::dialect::{Dialect, Subsections, Version};
 use crate::vmstate::compiled::{Amount, Codec, Count, Field, Kind as FieldKind, Vmsd};
 use crate::vmstate::flow::c_string;
-use crate::vmstate::schema::Untold;
+use crate::vmstate::schema::Unknown;
 use crate::vmstate::{Local, Set};
 use crate::wire::{Error, Feed, Kind, Map, Reader, Refill, Result};
 
@@ -71,7 +71,7 @@ pub enum Depth {
     All,
 }
 
-/// Sections that are told apart; a real stream has some dozens.
+/// Sections that are distinguished; a real stream has some dozens.
 const MAX_SECTIONS: usize = 8192;
 /// Longest machine name that is looked at.
 const MAX_NAME: usize = 256;
@@ -86,12 +86,12 @@ pub fn scan(source: &mut dyn Read, depth: Depth) -> Scan {
 }
 
 /// The same, telling where contents of memory and disks lie, before they are read.
-pub fn scan_telling<'s>(
+pub fn scan_reporting<'s>(
     source: &'s mut dyn Read,
     depth: Depth,
-    reported: &'s mut dyn FnMut(u64, u64),
+    report: &'s mut dyn FnMut(u64, u64),
 ) -> Scan {
-    scan_by(Reader::new(source, &Feed::Bulk).telling(reported), depth)
+    scan_by(Reader::new(source, &Feed::Bulk).reporting(report), depth)
 }
 
 fn scan_by(mut reader: Reader<'_>, depth: Depth) -> Scan {
@@ -200,7 +200,7 @@ pub(crate) fn opaque([vmsd, field, info]: [&str; 3], len: u64) -> Vmsd {
         minimum_version_id: 0,
         old: None,
         unmigratable: false,
-        untold: Untold::default(),
+        unknown: Unknown::default(),
         fields: vec![payload],
         subsections: Vec::new(),
     }

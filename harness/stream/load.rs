@@ -60,16 +60,16 @@ pub fn load_with<'d>(
 /// Loads a stream that is in memory: the same outcome, sooner if it is a small one.
 pub fn load_bytes<'d>(to: &'d Destination, mut stream: &[u8], feed: &Feed) -> Loaded<'d> {
     let size = stream.len();
-    run(Load::new(to, Reader::of_at_most(&mut stream, feed, size)), Map::new())
+    run(Load::new(to, Reader::bounded(&mut stream, feed, size)), Map::new())
 }
 
 /// The same for who asks only how many fields were absent, and never for their paths.
 pub fn load_tersely<'d>(to: &'d Destination, mut stream: &[u8], feed: &Feed) -> Loaded<'d> {
     let size = stream.len();
-    let mut load = Load::new(to, Reader::of_at_most(&mut stream, feed, size));
+    let mut load = Load::new(to, Reader::bounded(&mut stream, feed, size));
     load.io.terse = true;
     // Most items have a few bytes.
-    run(load, Map::with_room((size / 8).min(MOST_ROOM)))
+    run(load, Map::with_capacity((size / 8).min(MOST_ROOM)))
 }
 
 /// Loads the payload of one section alone, as handler number `index` would.
@@ -86,7 +86,7 @@ pub fn load_payload<'d>(
     // Something that is no subsection follows, as in a stream.
     let mut source = payload.chain(&[record::FOOTER; 5][..]);
     let most = payload.len() + 5;
-    let mut load = Load::new(to, Reader::of_at_most(&mut source, &Feed::Bulk, most));
+    let mut load = Load::new(to, Reader::bounded(&mut source, &Feed::Bulk, most));
     let mut refused = load.alone(index, version_id).err();
     let at = load.io.reader.offset();
     if refused.is_none() && at != size {

@@ -1,4 +1,4 @@
-//! What a load came to.
+//! The result of a load.
 
 use super::progress::{Load, Section};
 use crate::dialect::Capabilities;
@@ -33,7 +33,7 @@ pub struct Loaded<'d> {
     /// Refusals that their caller in the loader ignored, and read on: what came of the item is not
     /// what was sent (codecs, trap 7).
     pub ignored: Vec<Box<Error>>,
-    /// Things worth telling that did not fail the load.
+    /// What is worth reporting and did not fail the load.
     pub notes: Vec<String>,
 }
 

@@ -11,7 +11,7 @@
 //! attributes are sent by an emulator as well, which has none: EOS in every part, DONE in the last.
 
 use super::destination::{Destination, Platform};
-use super::progress::{Load, Table};
+use super::progress::{HashTable, Load};
 use crate::vmstate::Loader;
 use crate::wire::map::Item;
 use crate::wire::{Kind, Result};
@@ -152,11 +152,11 @@ fn table(load: &mut Load<'_, '_>, version_id: u32) -> Result<()> {
     match head {
         0 => {}
         NO_TABLE => {
-            load.table = Table::None;
+            load.table = HashTable::None;
             return Ok(());
         }
         shift if shift <= MAX_SHIFT => {
-            load.table = Table::Entries((1 << shift) / u64::from(ENTRY));
+            load.table = HashTable::Entries((1 << shift) / u64::from(ENTRY));
             return Ok(());
         }
         shift => {
@@ -165,7 +165,7 @@ fn table(load: &mut Load<'_, '_>, version_id: u32) -> Result<()> {
         }
     }
     // An emulator that has no table takes it for one of KVM, and aborts when that is not there.
-    if load.table == Table::None {
+    if load.table == HashTable::None {
         let text = "entries of a hash table, and there is none".to_string();
         return Err(io.map.fail(Kind::Abort(text), at, name));
     }
@@ -177,7 +177,7 @@ fn table(load: &mut Load<'_, '_>, version_id: u32) -> Result<()> {
         let invalid = io.reader.be16().map_err(|e| place(e, io))?;
         let last = (index, valid, invalid) == (0, 0, 0);
         let (end, wraps) = index.overflowing_add(u32::from(valid) + u32::from(invalid));
-        if let Table::Entries(most) = load.table
+        if let HashTable::Entries(most) = load.table
             && (u64::from(end) > most || wraps)
         {
             let text = format!("entries {index}+{valid}+{invalid} of a hash table of {most}");

@@ -36,7 +36,7 @@ pub struct Section {
 
 /// What is known of the hash table that entries go into.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Table {
+pub(super) enum HashTable {
     /// Nothing: no head of it has come.
     #[default]
     Unknown,
@@ -72,7 +72,7 @@ pub(super) struct Load<'s, 'd> {
     pub(super) sections: Vec<Section>,
     pub(super) ram: RamState,
     /// The hash table of a pseries guest.
-    pub(super) table: Table,
+    pub(super) table: HashTable,
     pub(super) notes: Vec<String>,
     /// Up to 2.9: what PART and END look up, handler and version of the newest record of an id.
     pub(super) started: HashMap<u32, (usize, u32)>,
@@ -104,7 +104,7 @@ impl<'s, 'd> Load<'s, 'd> {
             io: Loader::new(reader, &to.dialect),
             sections: Vec::new(),
             ram: RamState::default(),
-            table: Table::default(),
+            table: HashTable::default(),
             notes: Vec::new(),
             started: HashMap::new(),
             remembered: vec![(0, 0); to.handlers.len()],

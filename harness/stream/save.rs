@@ -83,12 +83,12 @@ pub fn payload<'d, V: Values>(
 ///
 /// # Errors
 /// A map that does not fit the descriptions, with the place.
-pub fn again<'d>(
+pub fn save_again<'d>(
     by: &'d Destination,
     loaded: &Loaded<'d>,
     stream: &[u8],
 ) -> Result<(Vec<u8>, Map<'d>)> {
-    let mut values = Recorded { map: &loaded.map, stream, at: 0, within: 0 };
+    let mut values = RecordedValues { map: &loaded.map, stream, at: 0, within: 0 };
     let mut saver = Saver::new(&mut values);
     let raw = |from: u64, to: u64| slice(stream, from, to);
     header(&mut saver.writer);
@@ -98,7 +98,7 @@ pub fn again<'d>(
         // Configuration and commands: whatever the loader passed over as framing.
         saver.writer.put(raw(done, section.offset)?);
         section_header(&mut saver.writer, section);
-        if is_taken_over(by, section) {
+        if is_copied(by, section) {
             saver.writer.put(raw(section.body, section.end)?);
         } else {
             saver.values.seek(section.body);
@@ -116,7 +116,7 @@ pub fn again<'d>(
 
 /// Whether the payload of a section is taken over as it is: then nothing of it is in the map.
 #[must_use]
-pub fn is_taken_over(by: &Destination, section: &Section) -> bool {
+pub fn is_copied(by: &Destination, section: &Section) -> bool {
     let live =
         |body: &Body| body.is_records() || matches!(body, Body::Unmigratable | Body::Unknown(_));
     by.handlers.get(section.handler).is_none_or(|handler| live(&handler.body))
@@ -131,14 +131,14 @@ fn slice(stream: &[u8], from: u64, to: u64) -> Result<&[u8]> {
 
 /// Values that a load recorded: the spans of its map, in order.
 #[derive(Debug)]
-pub struct Recorded<'m, 'd> {
+pub struct RecordedValues<'m, 'd> {
     map: &'m Map<'d>,
     stream: &'m [u8],
     at: usize,
     within: u64,
 }
 
-impl Recorded<'_, '_> {
+impl RecordedValues<'_, '_> {
     /// Goes on with the first span at or after `offset`.
     fn seek(&mut self, offset: u64) {
         self.at = self.map.spans().partition_point(|s| s.offset < offset);
@@ -146,7 +146,7 @@ impl Recorded<'_, '_> {
     }
 }
 
-impl Values for Recorded<'_, '_> {
+impl Values for RecordedValues<'_, '_> {
     fn item(&mut self, map: &Map<'_>, name: Name<'_>, _: u32, into: &mut [u8]) -> Result<()> {
         let mut rest = into;
         while !rest.is_empty() {

@@ -22,7 +22,7 @@
 //! | `matrix` | the grids |
 //! | `readme` | the README's grids and verbs |
 //! | `saved_again` | what real binaries saved again |
-//! | `sources` | tables of both kinds held against each other |
+//! | `sources` | tables of both kinds compared with each other |
 //! | `vendors` | distributions' builds |
 
 mod agreement;

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use crossload::matrix::config::{Config, ConfigError};
-use crossload::matrix::draft::{default_for, missing_from};
+use crossload::matrix::initial::{default_for, missing_from};
 use crossload::matrix::plan::{Filter, Plan, PlanError};
 use crossload::matrix::policy::{Standing, standing};
 use crossload::matrix::{Cell, Direction};

@@ -10,8 +10,8 @@ use crossload::dialect::machine::architecture;
 use crossload::matrix::config::Config;
 use crossload::matrix::devices::{devices, standing};
 use crossload::matrix::policy::Standing;
-use crossload::release::compose::Shelves;
-use crossload::report::devices::{Stood, json, text};
+use crossload::release::compose::LayoutCache;
+use crossload::report::devices::{DeviceResult, json, text};
 use crossload::trace::Verdict;
 
 /// The repository's `matrix.toml`.
@@ -23,9 +23,9 @@ fn config() -> &'static Config {
 }
 
 /// Every device of every release, made once.
-fn stood() -> &'static [Stood] {
-    static ROWS: LazyLock<Vec<Stood>> = LazyLock::new(|| {
-        let rows = devices(&Shelves::new(library()), |_| true).expect("devices");
+fn results() -> &'static [DeviceResult] {
+    static ROWS: LazyLock<Vec<DeviceResult>> = LazyLock::new(|| {
+        let rows = devices(&LayoutCache::new(library()), |_| true).expect("devices");
         rows.into_iter().map(|row| (standing(config(), &row), row)).collect()
     });
     &ROWS
@@ -34,7 +34,7 @@ fn stood() -> &'static [Stood] {
 /// Nothing breaks the policy but for a reason on record, and nothing on record is gone.
 #[test]
 fn the_policy_holds_for_devices() {
-    let rows = stood();
+    let rows = results();
     let broken = rows.iter().filter(|(standing, _)| *standing == Standing::Broken);
     let broken: Vec<_> = broken.map(|(_, r)| (&r.device, &r.source, &r.destination)).collect();
     assert!(broken.is_empty(), "{broken:?}");
@@ -49,7 +49,7 @@ fn the_policy_holds_for_devices() {
 fn a_device_that_a_release_lacks_is_no_other_device() {
     let mut catalogues = BTreeMap::new();
     let mut lacking = 0;
-    for (_, row) in stood() {
+    for (_, row) in results() {
         let on = architecture(row.machines.first().expect("a machine type"));
         let known = catalogues.entry((&row.destination, on)).or_insert_with(|| {
             let known = library().corpus().catalogue(&row.destination, on);
@@ -69,14 +69,14 @@ fn a_device_that_a_release_lacks_is_no_other_device() {
 #[test]
 fn what_fails_is_as_reviewed() {
     let _scope = snapshots("devices");
-    insta::assert_snapshot!("all", text(stood(), config()));
+    insta::assert_snapshot!("all", text(results(), config()));
 }
 
 /// What 8.2 to 9.0 broke for virtio-gpu was found by users, as no test had the device; what 11.1
 /// refuses of 10.0 is found here.
 #[test]
 fn queues_of_10_0_that_11_1_refuses_are_found() {
-    let rows = stood();
+    let rows = results();
     let refused = |source: &str, destination: &str, device: &str| {
         rows.iter().any(|(_, row)| {
             row.source == source

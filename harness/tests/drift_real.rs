@@ -17,7 +17,7 @@ use crossload::dialect::Subsections;
 use crossload::lab::drift::change::Edit;
 use crossload::lab::drift::{Base, Rule, channel, tally};
 use crossload::matrix::agreement::disagreement;
-use crossload::qemu::incoming::{self, Wanted};
+use crossload::qemu::incoming::{self, IncomingOptions};
 use crossload::qemu::{Binary, Guest, Setup};
 use crossload::release::provenance::Fixture;
 use crossload::wire::Feed;
@@ -145,7 +145,7 @@ fn differing(
         ..Setup::default()
     };
     let limit = Duration::from_secs(60);
-    let wanted = Wanted { feed: Feed::Bulk, trace: false, save: false, limit };
+    let wanted = IncomingOptions { feed: Feed::Bulk, trace: false, save: false, limit };
     edits
         .par_iter()
         .map(|(path, edit)| {

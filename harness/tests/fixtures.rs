@@ -62,7 +62,7 @@ fn is_written_again_byte_for_byte(#[files("corpus/*/*.stream.zst")] path: PathBu
     let fixture = fixture(&path);
     let (own, stream) = (own(fixture), stream(fixture));
     let loaded = load(&own, &mut &stream[..], &Feed::Bulk);
-    let (again, map) = save::again(&own, &loaded, &stream).expect("writing");
+    let (again, map) = save::save_again(&own, &loaded, &stream).expect("writing");
     let differs = again.iter().zip(&stream).position(|(a, b)| a != b);
     assert!(again == stream, "{} bytes of {}, first {differs:?}", again.len(), stream.len());
     // What was written as what is what was read as what: device state alone, as framing and live

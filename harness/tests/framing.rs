@@ -1,5 +1,5 @@
-//! Framing rules that no observation shows, held against real fixtures with one thing changed:
-//! what the machine type in the configuration section may be (wire reference 2.4).
+//! Framing rules that no observation shows, tested on real fixtures with one thing changed: what the
+//! machine type in the configuration section may be (wire reference 2.4).
 
 use crossload::stream::{load, record};
 use crossload::wire::Feed;

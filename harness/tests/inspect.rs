@@ -1,5 +1,5 @@
-//! `inspect`: the dump of every release, the three ways to read a stream held against each other,
-//! bad input, and memory that does not grow with the stream.
+//! `inspect`: the dump of every release, the three ways to read a stream compared with each other, bad
+//! input, and memory that does not grow with the stream.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 

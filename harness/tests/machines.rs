@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use crate::support::library;
 use crate::support::snapshots::snapshots;
 use crossload::dialect::machine::architecture;
-use crossload::matrix::targets::{Answer, Asked, Row, Targets, targets};
+use crossload::matrix::targets::{Answer, OriginHints, Row, Targets, targets};
 use crossload::release::catalogue::Catalogue;
-use crossload::release::compose::Shelves;
+use crossload::release::compose::LayoutCache;
 use crossload::release::files::{LIMIT, unzstd};
 use crossload::release::provenance::Fixture;
 use crossload::trace::Verdict;
@@ -59,8 +59,8 @@ fn sets() -> Vec<(String, String, Observed)> {
 }
 
 fn asked(stream: &[u8]) -> Targets {
-    let shelves = Shelves::new(library());
-    targets(&shelves, &mut Cursor::new(stream), &Asked::default(), &[]).expect("targets")
+    let cache = LayoutCache::new(library());
+    targets(&cache, &mut Cursor::new(stream), &OriginHints::default(), &[]).expect("targets")
 }
 
 /// How a row and what a binary did do not agree; `None` if they do. A binary that accepts what we
@@ -153,11 +153,11 @@ fn a_composed_destination_is_the_scenario_s() {
         let own = library.destination(&fixture.release, &fixture.machine, &fixture.scenario);
         let own = own.expect("destination").expect("own destination");
         let meaning = crossload::trace::Meaning::of(&own, &stream).expect("meaning");
-        let shelves = Shelves::new(library);
+        let cache = LayoutCache::new(library);
         let source = Some(fixture.release.clone());
         let machine = Some(fixture.machine.clone());
         let reported =
-            targets(&shelves, &mut Cursor::new(&stream[..]), &Asked { machine, source }, &[]);
+            targets(&cache, &mut Cursor::new(&stream[..]), &OriginHints { machine, source }, &[]);
         let reported = match reported {
             Ok(reported) => reported,
             Err(error) => {
@@ -238,10 +238,10 @@ fn a_machine_under_kvm_has_an_answer() {
     let library = library();
     let fixture = library.fixture("7.2", "pc-i440fx-5.2", "nic").expect("fixture");
     let stream = library.corpus().stream(fixture).expect("stream");
-    let shelves = Shelves::new(library);
+    let cache = LayoutCache::new(library);
     let answers = |stream: &[u8]| {
-        let asked = Asked { machine: None, source: Some("7.2".to_owned()) };
-        let reported = targets(&shelves, &mut Cursor::new(stream), &asked, &[]).expect("targets");
+        let asked = OriginHints { machine: None, source: Some("7.2".to_owned()) };
+        let reported = targets(&cache, &mut Cursor::new(stream), &asked, &[]).expect("targets");
         let rows = reported.rows.into_iter();
         rows.map(|row| (row.release.clone(), row.answer.verdict())).collect::<Vec<_>>()
     };

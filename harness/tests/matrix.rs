@@ -52,7 +52,7 @@ fn the_grids_are_as_reviewed() {
 fn the_findings_are_as_reviewed() {
     let _scope = snapshots("");
     let reported = findings(&BULK.cells);
-    let reported: Vec<String> = reported.iter().map(|f| table::told(f, &CONFIG)).collect();
+    let reported: Vec<String> = reported.iter().map(|f| table::finding_text(f, &CONFIG)).collect();
     let text = reported.join("\n") + "\n" + &table::summary(&BULK, &BULK.cells);
     insta::assert_snapshot!("findings", strip_str(&text).to_string());
 }

@@ -260,7 +260,7 @@ fn contrast(browser: &mut Browser, folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// The checks bite: a page whose filters do nothing, one whose script ends early, one that asks the
+/// The checks find faults: a page whose filters do nothing, one whose script ends early, one that asks the
 /// network, one whose text can hardly be seen.
 fn faults(browser: &mut Browser, folder: &Path) -> Result<(), String> {
     let html = fs::read_to_string(folder.join("index.html")).unwrap();

@@ -24,9 +24,9 @@ use crossload::qemu::Binary;
 use crossload::qemu::capture::capture;
 use crossload::qemu::groups::end_when_interrupted;
 use crossload::qemu::restored::Change;
-use crossload::qemu::scenario::{lacks, meant, newest};
+use crossload::qemu::scenario::{fits_binary, lacks, newest};
 use crossload::qemu::verify::{
-    Case, Known, Options, Selection, Stream, Verified, cases, instead, mutations, verify,
+    Case, KnownBinary, Options, Selection, Stream, Verified, cases, cases_with, mutations, verify,
 };
 use crossload::release::corpus::Corpus;
 use crossload::release::library::Library;
@@ -126,22 +126,22 @@ fn corpus() -> (Library, Config) {
 }
 
 /// The release of the corpus that a binary is; `None` if it has none of its number.
-fn release(path: &Path, library: &Library) -> Option<Known> {
+fn release(path: &Path, library: &Library) -> Option<KnownBinary> {
     let binary = Binary::at(path).unwrap();
     let receipts = library.fixtures().iter().map(|f| (f.release.as_str(), f.binary.as_str()));
     let release = binary.release(receipts)?.to_owned();
-    Some(Known { binary, release })
+    Some(KnownBinary { binary, release })
 }
 
-fn known(path: &Path, library: &Library) -> Known {
+fn known(path: &Path, library: &Library) -> KnownBinary {
     release(path, library).expect("the corpus knows the binary")
 }
 
 /// What each guest program is for, as the stream must have it.
 fn captures(path: &Path) {
     let (library, config) = corpus();
-    let Known { binary, release } = known(path, &library);
-    for scenario in config.scenarios.iter().filter(|s| meant(&binary, s)) {
+    let KnownBinary { binary, release } = known(path, &library);
+    for scenario in config.scenarios.iter().filter(|s| fits_binary(&binary, s)) {
         assert_eq!(lacks(&binary, scenario), None, "{}", scenario.name);
         assert!(!scenario.exercises.is_empty(), "{}", scenario.name);
         for machine in newest(&binary, scenario) {
@@ -174,7 +174,7 @@ fn captures(path: &Path) {
 }
 
 /// A build goes through the gate against itself. One that sends the same section in another layout
-/// does not, and the section is named; nor does one that is held against what is on record.
+/// does not, and the section is named; nor does one that is compared with what is on record.
 fn gate(path: &Path) {
     let folder = tempfile::tempdir().unwrap();
     let changed = folder.path().join("changed");
@@ -206,7 +206,7 @@ fn gate(path: &Path) {
 }
 
 /// Everything that these binaries can be given.
-fn all<'a>(binaries: &'a [Known], feeds: &'a [Feed]) -> Selection<'a> {
+fn all<'a>(binaries: &'a [KnownBinary], feeds: &'a [Feed]) -> Selection<'a> {
     Selection { binaries, feeds, machines: &[], scenarios: &[] }
 }
 
@@ -256,7 +256,7 @@ fn own(path: &Path) {
     let feeds = [Feed::Bulk, Feed::Trickle(8)];
     let selection =
         Selection { machines: &[machine], scenarios: &[scenario], ..all(&known, &feeds) };
-    let list = instead(&library, &selection, &stream).unwrap();
+    let list = cases_with(&library, &selection, &stream).unwrap();
     assert_eq!(list.len(), 2, "once a feed, whoever sent such a machine");
     all_agree(&library, &config, &list);
 }

@@ -1,4 +1,4 @@
-//! What a destination held after it accepted a stream, against what the model read.
+//! What a destination had in memory after it accepted a stream, compared with what the model read.
 //!
 //! Real destinations saved their state again at once, still paused. Each value that the model's
 //! reading of the first stream holds must be in the second, or `corpus/recomputed.toml` must say

@@ -1,5 +1,5 @@
-//! Vendors: the worked downstreams are answered, and every answer of `can-migrate` is held against
-//! the matrix: descriptions against streams that were really sent.
+//! Vendors: the worked downstreams are answered, and every answer of `can-migrate` is compared with the
+//! matrix: descriptions against streams that were really sent.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 

@@ -1,4 +1,4 @@
-//! Two maps of the same bytes, span by span: the first byte that was read as something else.
+//! Compares two maps of the same bytes, span by span: the first byte that was read as something else.
 
 use crate::wire::{Map, Span};
 
@@ -48,7 +48,7 @@ pub fn first_difference(
     until: u64,
     stopped: bool,
 ) -> Option<Difference> {
-    parting(meaning, reading, until, stopped).map(|at| difference(meaning, reading, at))
+    first_difference_at(meaning, reading, until, stopped).map(|at| difference(meaning, reading, at))
 }
 
 /// What both sides have at the byte where they part.
@@ -60,7 +60,12 @@ pub fn difference(meaning: &Map<'_>, reading: &Map<'_>, at: u64) -> Difference {
 
 /// Where that is: nothing is spelled out.
 #[must_use]
-pub fn parting(meaning: &Map<'_>, reading: &Map<'_>, until: u64, stopped: bool) -> Option<u64> {
+pub fn first_difference_at(
+    meaning: &Map<'_>,
+    reading: &Map<'_>,
+    until: u64,
+    stopped: bool,
+) -> Option<u64> {
     let mut read = reading.spans().iter().peekable();
     let mut written = meaning.spans().iter();
     loop {

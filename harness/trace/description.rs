@@ -1,5 +1,5 @@
-//! A stream's own VMDESCRIPTION held against the map that a load made: the same fields, of the
-//! same sizes, in the same order. The one check of a reading that needs no other release.
+//! A stream's own VMDESCRIPTION compared with the map that a load made: the same fields, of the same
+//! sizes, in the same order. The one check of a reading that needs no other release.
 
 use crate::stream::Loaded;
 use crate::stream::vmdescription::{Body, DescField, Description, Device, run_lengths};

@@ -1,5 +1,5 @@
-//! What a destination holds other than it was sent, on purpose: the table of values that a
-//! release computes anew when it loads or saves. Kept in `corpus/recomputed.toml`.
+//! Values that a release computes anew when it loads or saves, so that it holds other ones than it was
+//! sent: the table `corpus/recomputed.toml`.
 //!
 //! It explains the differences between a stream that a destination accepted and the state that it
 //! saved again at once. Every entry has its reason.

@@ -1,4 +1,4 @@
-//! The verdict of a cell: a source's meaning against a destination's reading.
+//! The verdict of a cell: a source's meaning compared with a destination's reading.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use super::compare::{self, Difference};
 use crate::stream::condense::Condensed;
 use crate::stream::{Destination, Handler, LoadOptions, Loaded, load_with};
 use crate::vmstate::Set;
-use crate::wire::map::Room;
+use crate::wire::map::SpanMemory;
 use crate::wire::{Error, Feed, Kind, Map};
 
 /// How a cell ended. See the design for the exact words.
@@ -111,7 +111,7 @@ impl<'d> Meaning<'d> {
     /// # Errors
     /// As [`Meaning::of`].
     pub fn read(source: &'d Destination, stream: &mut dyn Read, size: u64) -> Result<Self, String> {
-        Meaning::reported(source, stream, size, |offset| offset)
+        Meaning::from_load(source, stream, size, |offset| offset)
     }
 
     /// The same for a stream from which pages were left out: what is said of it is about the whole.
@@ -121,7 +121,7 @@ impl<'d> Meaning<'d> {
     pub fn of_condensed(source: &'d Destination, stream: &Condensed) -> Result<Self, String> {
         let bytes = &stream.bytes;
         let size = bytes.len() as u64;
-        Meaning::reported(source, &mut &bytes[..], size, |offset| stream.original(offset))
+        Meaning::from_load(source, &mut &bytes[..], size, |offset| stream.original(offset))
     }
 
     /// Reads a fixture in [outline](LoadOptions::outline).
@@ -134,7 +134,7 @@ impl<'d> Meaning<'d> {
         Meaning::whole(source, loaded, stream.len() as u64, |offset| offset)
     }
 
-    fn reported(
+    fn from_load(
         source: &'d Destination,
         stream: &mut dyn Read,
         size: u64,
@@ -190,20 +190,20 @@ pub struct Judged {
 /// A fixture as its own release reads it: in outline, which is enough for most cells, and whole once
 /// that is asked for.
 #[derive(Debug)]
-pub struct Understood<'d> {
+pub struct SourceStream<'d> {
     stream: Arc<Vec<u8>>,
     outline: Meaning<'d>,
     whole: OnceLock<Option<Meaning<'d>>>,
 }
 
-impl<'d> Understood<'d> {
+impl<'d> SourceStream<'d> {
     /// Reads a fixture with its own release.
     ///
     /// # Errors
     /// As [`Meaning::of`].
     pub fn of(source: &'d Destination, stream: Arc<Vec<u8>>) -> Result<Self, String> {
         let outline = Meaning::outline(source, &stream)?;
-        Ok(Understood { stream, outline, whole: OnceLock::new() })
+        Ok(SourceStream { stream, outline, whole: OnceLock::new() })
     }
 
     /// The fixture.
@@ -223,12 +223,12 @@ impl<'d> Understood<'d> {
 
 /// Judges as [`judge`] does: by the outlines, and only where those part by the whole maps.
 #[must_use]
-pub fn judge_outline(source: &Understood<'_>, to: &Destination, feed: &Feed) -> Judged {
-    let map = Map::in_room(ROOM.take(), source.outline.loaded.map.spans().len());
+pub fn judge_outline(source: &SourceStream<'_>, to: &Destination, feed: &Feed) -> Judged {
+    let map = Map::reusing(SPAN_MEMORY.take(), source.outline.loaded.map.spans().len());
     let loaded =
         load_with(to, &mut source.stream(), feed, LoadOptions { map, outline: true, own: false });
     let judged = judge_reading(&source.outline, &loaded, to);
-    ROOM.set(loaded.map.into_room());
+    SPAN_MEMORY.set(loaded.map.into_memory());
     match judged.difference.is_some() || judged.false_end.is_some() {
         true => judge(source.meaning(), source.stream(), to, feed),
         false => judged,
@@ -239,16 +239,16 @@ pub fn judge_outline(source: &Understood<'_>, to: &Destination, feed: &Feed) -> 
 #[must_use]
 pub fn judge(meaning: &Meaning<'_>, stream: &[u8], to: &Destination, feed: &Feed) -> Judged {
     // Most loaders read much the same items.
-    let map = Map::in_room(ROOM.take(), meaning.loaded.map.spans().len());
+    let map = Map::reusing(SPAN_MEMORY.take(), meaning.loaded.map.spans().len());
     let loaded = load_with(to, &mut &stream[..], feed, LoadOptions::with_map(map));
     let judged = judge_reading(meaning, &loaded, to);
-    ROOM.set(loaded.map.into_room());
+    SPAN_MEMORY.set(loaded.map.into_memory());
     judged
 }
 
 thread_local! {
     /// What the map of the cell before was in.
-    static ROOM: Cell<Room> = Cell::default();
+    static SPAN_MEMORY: Cell<SpanMemory> = Cell::default();
 }
 
 /// Judges the outcome of a load, where the stream is not in memory.
@@ -294,11 +294,11 @@ pub fn reading(meaning: &Map<'_>, loaded: &Loaded<'_>) -> (Verdict, Option<Diffe
 pub fn outline(meaning: &Map<'_>, loaded: &Loaded<'_>) -> (Verdict, Option<u64>) {
     let Some(error) = &loaded.refused else {
         let state_end = state_end(meaning).max(state_end(&loaded.map));
-        let difference = compare::parting(meaning, &loaded.map, state_end, false);
+        let difference = compare::first_difference_at(meaning, &loaded.map, state_end, false);
         let verdict = if difference.is_some() { Verdict::Misparsed } else { Verdict::Faithful };
         return (verdict, difference);
     };
-    let difference = compare::parting(meaning, &loaded.map, error.offset, true);
+    let difference = compare::first_difference_at(meaning, &loaded.map, error.offset, true);
     let verdict = match error.kind {
         Kind::Undefined(_) | Kind::Undetermined(_) => Verdict::Undetermined,
         _ if difference.is_some() => Verdict::RefusedLate,

@@ -19,7 +19,7 @@ use crate::wire::Kind;
 
 /// What a later check needs from an earlier description of the same section.
 #[derive(Debug, Clone, Default)]
-pub struct Memory {
+pub struct CheckState {
     /// `serial/tsr`: `tsr_retry`; 0 when the subsection is absent.
     tsr_retry: u64,
     /// `globalstate`: the start of its text, longer than any name.
@@ -76,24 +76,10 @@ const ACPI_BLOCKS: [(&str, &str); 3] = [
     ("rsdp_mr_size", "/rom@etc/acpi/rsdp"),
 ];
 
-/// The value of the field whose name is or ends with `.name`; 0 if there is none.
-#[must_use]
-pub fn value(vmsd: &Vmsd, values: &[u64], name: &str) -> u64 {
-    vmsd.fields
-        .iter()
-        .zip(values)
-        .filter(|(f, _)| {
-            f.name == name || f.name.strip_suffix(name).is_some_and(|head| head.ends_with('.'))
-        })
-        .map(|(_, v)| *v)
-        .next_back()
-        .unwrap_or(0)
-}
-
 /// Whether a description of this name may have a check, or something of it is remembered for one:
 /// where this says no, none runs.
 #[must_use]
-pub fn has(vmsd: &str) -> bool {
+pub fn has_check(vmsd: &str) -> bool {
     matches!(
         vmsd,
         "cpu"
@@ -132,7 +118,7 @@ pub fn pre_load(vmsd: &Vmsd, values: &mut [u64]) {
 }
 
 /// What checks see beside the values just loaded.
-pub struct Around<'a> {
+pub struct CheckContext<'a> {
     /// Release of the loader.
     pub release: Version,
     /// Local values.
@@ -143,9 +129,9 @@ pub struct Around<'a> {
     pub guest: &'a dyn Fn(u64) -> u8,
 }
 
-impl std::fmt::Debug for Around<'_> {
+impl std::fmt::Debug for CheckContext<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Around").field("release", &self.release).finish_non_exhaustive()
+        f.debug_struct("CheckContext").field("release", &self.release).finish_non_exhaustive()
     }
 }
 
@@ -161,27 +147,27 @@ fn lacks(local: &Local, name: &str) -> bool {
 pub fn post_load(
     vmsd: &Vmsd,
     values: &[u64],
-    memory: &mut Memory,
-    around: &Around<'_>,
+    state: &mut CheckState,
+    context: &CheckContext<'_>,
 ) -> Result<(), Kind> {
-    if !has(&vmsd.name) {
+    if !has_check(&vmsd.name) {
         return Ok(());
     }
-    let Around { release, local, scalar, guest } = *around;
+    let CheckContext { release, local, scalar, guest } = *context;
     let from = |major, minor| release >= Version::new(major, minor, 0);
-    let signed = |name: &str| i64::from(value(vmsd, values, name) as u32 as i32);
+    let signed = |name: &str| i64::from(vmsd.value(values, name) as u32 as i32);
     let refuse = |text: String| Err(Kind::Check(text));
     match vmsd.name.as_str() {
-        "cpu" if from(2, 10) && value(vmsd, values, "fpregs_format_vmstate") != 0 => {
+        "cpu" if from(2, 10) && vmsd.value(values, "fpregs_format_vmstate") != 0 => {
             refuse("unsupported old non-softfloat CPU state".into())
         }
         "cpu/compat" => {
-            memory.model.compat = value(vmsd, values, "compat_pvr");
+            state.model.compat = vmsd.value(values, "compat_pvr");
             Ok(())
         }
         // Of a PowerPC processor.
         "cpu" if vmsd.fields.iter().any(|f| f.name == "env.spr") => {
-            std::mem::take(&mut memory.model).check(release)
+            std::mem::take(&mut state.model).check(release)
         }
         // The timer of FEAT_WFxT (target/arm/cpu.c, 9.1 on): a processor that has it sends it always,
         // and one that has it not is asked for its memory by an assertion.
@@ -190,11 +176,11 @@ pub fn post_load(
         }
         // Of an ARM processor.
         "cpu" if vmsd.fields.iter().any(|f| f.name == "cpreg_vmstate_array_len") => {
-            std::mem::take(&mut memory.registers).check(release)
+            std::mem::take(&mut state.registers).check(release)
         }
         // cpu_post_load: a build with KVM (4.1 on, also where it emulates) wants a processor that is in
         // a nested guest to have the kernel's state of it, which no stream of an emulated one has.
-        "cpu" if from(4, 1) && value(vmsd, values, "hflags") & GUEST_MODE != 0 => {
+        "cpu" if from(4, 1) && vmsd.value(values, "hflags") & GUEST_MODE != 0 => {
             refuse("a nested guest's flag is set, but there is no nested state".into())
         }
         // The write cache of a drive that was identified is set from its identify data, whether
@@ -203,7 +189,7 @@ pub fn post_load(
         "ide_drive"
             if from(1, 2)
                 && !from(2, 2)
-                && value(vmsd, values, "identify_set") != 0
+                && vmsd.value(values, "identify_set") != 0
                 && scalar("lcyl") == Some(0xff)
                 && scalar("hcyl") == Some(0xff) =>
         {
@@ -212,7 +198,7 @@ pub fn post_load(
         "ide_drive/pio_state" => {
             // The table has six entries; up to 0.15 the check let index 6 pass.
             let most = if from(1, 0) { 5 } else { 6 };
-            let index = value(vmsd, values, "end_transfer_fn_idx");
+            let index = vmsd.value(values, "end_transfer_fn_idx");
             if index > most {
                 refuse(format!("transfer function {index}, at most {most}"))
             } else {
@@ -220,8 +206,8 @@ pub fn post_load(
             }
         }
         "hda-audio-stream" => {
-            let (come, beyond) = &mut memory.audio;
-            let number = value(vmsd, values, "stream");
+            let (come, beyond) = &mut state.audio;
+            let number = vmsd.value(values, "stream");
             if RUNNING.get(*come).is_some_and(|most| number >= *most) {
                 *beyond = beyond.or(Some(number));
             }
@@ -229,29 +215,29 @@ pub fn post_load(
             Ok(())
         }
         // hda_audio_post_load looks up whether a stream runs by a number that it does not check.
-        "hda-audio" => match std::mem::take(&mut memory.audio) {
+        "hda-audio" => match std::mem::take(&mut state.audio) {
             (_, Some(number)) => {
                 Err(Kind::Undefined(format!("stream {number}: past the table of running ones")))
             }
             _ => Ok(()),
         },
         "ncq state" => {
-            memory.ahci.transfer(vmsd, values);
+            state.ahci.transfer(vmsd, values);
             Ok(())
         }
         "ahci port" => {
-            memory.ahci.port(vmsd, values);
+            state.ahci.port(vmsd, values);
             Ok(())
         }
-        "ahci" => memory.ahci.whole(),
+        "ahci" => state.ahci.whole(),
         "serial/tsr" => {
-            memory.tsr_retry = value(vmsd, values, "tsr_retry");
+            state.tsr_retry = vmsd.value(values, "tsr_retry");
             Ok(())
         }
         // The wrapper of the ISA device has the same name but no registers of its own.
         "serial" if from(2, 7) && vmsd.fields.iter().any(|f| f.name == "lsr") => {
-            let retry = std::mem::take(&mut memory.tsr_retry);
-            let empty = value(vmsd, values, "lsr") & 0x40 != 0;
+            let retry = std::mem::take(&mut state.tsr_retry);
+            let empty = vmsd.value(values, "lsr") & 0x40 != 0;
             match (retry > 0, empty) {
                 (true, true) => refuse(format!(
                     "inconsistent state in serial device (tsr empty, tsr_retry={retry})"
@@ -266,14 +252,14 @@ pub fn post_load(
         "e1000e" => {
             let other = ["subsys", "subsys_ven"]
                 .into_iter()
-                .find(|name| scalar(name).is_some_and(|own| own != value(vmsd, values, name)));
+                .find(|name| scalar(name).is_some_and(|own| own != vmsd.value(values, name)));
             other.map_or(Ok(()), |name| refuse(format!("{name} is not that of the local device")))
         }
         // vapic_post_load (1.1 on): a state other than inactive, or one that an old qemu-kvm could not
         // tell from it, wants its option ROM in main memory, and the ROM has a length.
         "kvm-tpr-opt" => {
             let (state, place) =
-                (value(vmsd, values, "state"), value(vmsd, values, "rom_state_paddr"));
+                (vmsd.value(values, "state"), vmsd.value(values, "rom_state_paddr"));
             let Some((_, size)) = local.blocks.iter().find(|b| local::is_main(&b.0)) else {
                 return Ok(());
             };
@@ -290,16 +276,14 @@ pub fn post_load(
         "fw_cfg/acpi_mr" => {
             let too_long = ACPI_BLOCKS.into_iter().find_map(|(field, block)| {
                 let (_, own) = local.blocks.iter().find(|b| b.0 == block.as_bytes())?;
-                let (size, most) = (
-                    value(vmsd, values, field),
-                    local::max_length(block.as_bytes(), *own, release),
-                );
+                let (size, most) =
+                    (vmsd.value(values, field), local::max_length(block.as_bytes(), *own, release));
                 (size > most).then(|| format!("{field} {size:#x}: {block} has at most {most:#x}"))
             });
             too_long.map_or(Ok(()), |text| Err(Kind::Abort(text)))
         }
         "globalstate" => {
-            let name = c_string(&memory.runstate);
+            let name = c_string(&state.runstate);
             if RUN_STATES.iter().any(|known| known.as_bytes() == name) {
                 Ok(())
             } else {

@@ -62,7 +62,7 @@ pub fn leaf<'d, F: Flow<'d>>(
             if let Some(head) = head.get_mut(..len) {
                 walk.flow.buffer(name, head)?;
             }
-            walk.memory.runstate = head;
+            walk.checks.runstate = head;
             // Up to 8.2 the text has 100 bytes; the names fill 32 at most. 9.0 put two flags
             // behind them, which old sources send as zeros.
             let mut left = size - len as u64;
@@ -142,10 +142,10 @@ pub fn leaf<'d, F: Flow<'d>>(
 /// x87 registers: mantissa and sign with exponent. From 2.10 on a description of its own.
 fn fpregs<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, name: Name<'d>, count: u64) -> Result<()> {
     for i in 0..u32::try_from(count).unwrap_or(u32::MAX) {
-        walk.flow.map().enter(name.shown, name.canonical, Some(i));
+        walk.flow.map_mut().enter(name.shown, name.canonical, Some(i));
         walk.flow.scalars(Name::plain("tmp_mant", "uint64"), 8, 1)?;
         walk.flow.scalars(Name::plain("tmp_exp", "uint16"), 2, 1)?;
-        walk.flow.map().leave();
+        walk.flow.map_mut().leave();
     }
     Ok(())
 }

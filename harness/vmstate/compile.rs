@@ -1,5 +1,5 @@
-//! From tables to what the engine walks: names resolved to indices, hooks to predicates, codecs
-//! to a closed list, for one destination (release, machine type, observations).
+//! Compiles tables to what the engine walks: names resolved to indices, hooks to predicates, codecs to a
+//! closed list, for one destination (release, machine type, observations).
 
 use std::collections::BTreeMap;
 
@@ -86,7 +86,7 @@ impl Set {
         target: &Target<'_>,
         at: Option<&Place<'_>>,
     ) -> Result<usize, String> {
-        let at = at.filter(|at| at.answers.reach(&at.path));
+        let at = at.filter(|at| at.answers.has_below(&at.path));
         let (Some(at), Some(source)) = (at, tables.vmsd.get(key)) else {
             return self.add(tables, key, target);
         };
@@ -118,7 +118,7 @@ impl Set {
             minimum_version_id: 0,
             old: None,
             unmigratable: false,
-            untold: schema::Untold::default(),
+            unknown: schema::Unknown::default(),
             fields: Vec::new(),
             subsections: Vec::new(),
         });
@@ -162,7 +162,7 @@ impl Set {
             minimum_version_id: source.minimum_version_id,
             old,
             unmigratable: source.unmigratable,
-            untold: processor::untold(source),
+            unknown: processor::unknown(source),
             fields,
             subsections,
         })
@@ -210,8 +210,8 @@ impl Set {
                     schema::Size::Field { name, multiply } => slot(vmsd, at, name, *multiply),
                     schema::Size::Owner { name } => Amount::Owner(name.clone()),
                     schema::Size::Local { value } => {
-                        let reported = place.and_then(|p| p.answers.size.get(&p.path)).copied();
-                        local_amount(vmsd, at, field, reported.or(*value))
+                        let answered = place.and_then(|p| p.answers.size.get(&p.path)).copied();
+                        local_amount(vmsd, at, field, answered.or(*value))
                     }
                 };
                 Kind::Leaf(Codec::of(info), info.clone(), size)
@@ -246,8 +246,8 @@ impl Set {
                 Count::Many(slot(vmsd, at, name, *multiply))
             }
             schema::Count::Local { value } => {
-                let reported = place.and_then(|p| p.answers.count.get(&p.path)).copied();
-                Count::Many(local_amount(vmsd, at, field, reported.or(*value)))
+                let answered = place.and_then(|p| p.answers.count.get(&p.path)).copied();
+                Count::Many(local_amount(vmsd, at, field, answered.or(*value)))
             }
         };
         let (canonical, dropped) = target.renames.of(&vmsd.name, &field.name);

@@ -1,4 +1,4 @@
-//! What descriptions compile to: what the engine walks.
+//! Compiled descriptions: what the engine walks.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -47,11 +47,28 @@ pub struct Vmsd {
     /// Blocks migration.
     pub unmigratable: bool,
     /// What the tables leave open.
-    pub untold: schema::Untold,
+    pub unknown: schema::Unknown,
     /// Fields in wire order.
     pub fields: Vec<Field>,
     /// Subsections in table order: name and description.
     pub subsections: Vec<(String, usize)>,
+}
+
+impl Vmsd {
+    /// Of the values of its fields, that of the field whose name is or ends with `.name`; 0 if there is
+    /// none.
+    #[must_use]
+    pub fn value(&self, values: &[u64], name: &str) -> u64 {
+        self.fields
+            .iter()
+            .zip(values)
+            .filter(|(f, _)| {
+                f.name == name || f.name.strip_suffix(name).is_some_and(|head| head.ends_with('.'))
+            })
+            .map(|(_, v)| *v)
+            .next_back()
+            .unwrap_or(0)
+    }
 }
 
 /// The path below the minimum version.

@@ -67,10 +67,10 @@ pub struct Layout {
 /// One direction.
 pub trait Flow<'d> {
     /// The map being made.
-    fn map(&mut self) -> &mut Map<'d>;
+    fn map_mut(&mut self) -> &mut Map<'d>;
 
     /// The map as it is.
-    fn made(&self) -> &Map<'d>;
+    fn map(&self) -> &Map<'d>;
 
     /// Absolute offset of the next byte.
     fn offset(&self) -> u64;
@@ -158,6 +158,6 @@ pub trait Flow<'d> {
 
     /// An error at `offset`, at item `name` of the current node.
     fn fail(&mut self, kind: Kind, offset: u64, name: &str) -> Box<Error> {
-        self.map().fail(kind, offset, name)
+        self.map_mut().fail(kind, offset, name)
     }
 }

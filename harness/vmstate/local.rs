@@ -44,21 +44,24 @@ impl Local {
 
     /// What of a load is worth remembering: its items in the order of the map, each with its bytes out
     /// of `read`, which is what was loaded. An item that ends behind it is left out.
-    pub fn wanted<'m, 'd>(
+    pub fn needed_items<'m, 'd>(
         map: &'m Map<'d>,
         read: &'m [u8],
     ) -> impl Iterator<Item = (&'m Span<'d>, &'m [u8])> {
-        map.spans().iter().filter(|span| Local::wants(span.info, span.name)).filter_map(|span| {
-            let from = usize::try_from(span.offset).ok()?;
-            let to = from.checked_add(usize::try_from(span.len).ok()?)?;
-            Some((span, telling(span, read.get(from..to)?)))
-        })
+        map.spans().iter().filter(|span| Local::is_needed(span.info, span.name)).filter_map(
+            |span| {
+                let from = usize::try_from(span.offset).ok()?;
+                let to = from.checked_add(usize::try_from(span.len).ok()?)?;
+                Some((span, significant(span, read.get(from..to)?)))
+            },
+        )
     }
 
     /// Remembers the items of a load by path identity.
     pub fn remember(&mut self, map: &Map<'_>, read: &[u8]) {
-        self.items
-            .extend(Local::wanted(map, read).map(|(span, bytes)| (span.identity, bytes.to_vec())));
+        self.items.extend(
+            Local::needed_items(map, read).map(|(span, bytes)| (span.identity, bytes.to_vec())),
+        );
     }
 
     /// Whether an item of this codec and name is worth remembering: compared by its codec, or that a
@@ -68,7 +71,7 @@ impl Local {
     /// `subsys_ven`: which board e1000e says it is; the system registers of an ARM
     /// processor; `env.spr`: which PowerPC processor it is).
     #[must_use]
-    pub(super) fn wants(info: &str, name: &str) -> bool {
+    pub(super) fn is_needed(info: &str, name: &str) -> bool {
         info.ends_with(" equal")
             || matches!(info, "int32 le" | "pci config" | "nullptr" | COMPARED)
             || matches!(name, "lcyl" | "hcyl" | "num_timers_save" | "subsys" | "subsys_ven")
@@ -79,7 +82,7 @@ impl Local {
 
 /// What of an item is worth remembering: of the special purpose registers the version, as others go on
 /// with time.
-fn telling<'m>(span: &Span<'_>, bytes: &'m [u8]) -> &'m [u8] {
+fn significant<'m>(span: &Span<'_>, bytes: &'m [u8]) -> &'m [u8] {
     let registers = (span.name == SPECIAL).then(|| bytes.chunks_exact(span.width.max(1) as usize));
     registers.and_then(|mut all| all.nth(PVR)).unwrap_or(bytes)
 }
@@ -126,7 +129,7 @@ pub const COMPARED: &str = "compared";
 /// | CPU hotplug state | devs | 1 | one possible CPU without `-smp` |
 /// | ahci | dev | 6 | the ports of ich9-ahci, every release |
 ///
-/// Ports, slots and interrupters of xhci-core hang on properties, the counts of virtio-mem and sdhci
+/// Ports, slots and interrupters of xhci-core depend on properties, the counts of virtio-mem and sdhci
 /// on more: none is here.
 #[must_use]
 pub fn count(vmsd: &str, field: &str) -> Option<u32> {

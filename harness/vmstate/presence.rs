@@ -1,7 +1,7 @@
 //! Presence predicates: what the `field_exists` hooks of the tables decide.
 //!
 //! A hook depends on the version being loaded, on values loaded before, or on the local machine.
-//! Those of PC machines and their devices up to 11.1 are here, but for these, which hang on how a
+//! Those of PC machines and their devices up to 11.1 are here, but for these, which depend on how a
 //! device was configured, on the host, or on a loader of their own:
 //!
 //! | symbol | decides by |
@@ -13,7 +13,7 @@
 //! | `mac_table_fits`, `mac_table_doesnt_fit`, `max_queues_gt_1`, `has_ctrl_guest_offloads` | virtio-net, which [`super::codec::virtio`] loads |
 //!
 //! Another symbol is [`Predicate::Unknown`], which makes the load undetermined where it is reached,
-//! and is told by `release::unmodelled`.
+//! and is listed by `release::unmodelled`.
 
 use crate::dialect::{Generation, Version};
 use crate::wire::{Fault, planted};
@@ -144,7 +144,7 @@ pub fn predicate(symbol: &str, release: Version, machine: &str) -> Predicate {
     }
 }
 
-/// Whether the outcome of a hook hangs on the local machine alone, so that what a trace showed on
+/// Whether the outcome of a hook depends on the local machine alone, so that what a trace showed on
 /// that machine is worth more than the rule.
 #[must_use]
 pub fn is_local(predicate: &Predicate) -> bool {

@@ -1,21 +1,21 @@
-//! What is open of a processor's description: it is of no device class, so that no dump has it.
+//! What is unknown of a processor's description: it is of no device class, so no dump has it.
 
-use super::schema::{Untold, Vmsd};
+use super::schema::{Unknown, Vmsd};
 
 /// Subsections of a PC's processor that no table on record has (target/i386/machine.c): two of KVM's, as no
 /// recording has KVM, and three that are newer than the last table that a debugger read.
 const SUBSECTIONS: [&str; 5] =
     ["cpu/kvm_nested_state", "cpu/xen_vcpu", "cpu/fred", "cpu/msr_hwcr", "cpu/cet"];
 
-/// What is open of a description.
-pub(super) fn untold(source: &Vmsd) -> Untold {
+/// What is unknown of a description.
+pub(super) fn unknown(source: &Vmsd) -> Unknown {
     let is_pc = source.name == "cpu" && source.fields.iter().any(|field| field.name == "env.eip");
-    if !is_pc || source.untold.subsections {
-        return source.untold.clone();
+    if !is_pc || source.unknown.subsections {
+        return source.unknown.clone();
     }
     let has = |name: &&&str| source.subsections.iter().any(|own| own.vmsd == **name);
     let among = SUBSECTIONS.iter().filter(|name| !has(name)).map(|name| (*name).to_owned());
-    Untold { subsections: true, among: among.collect(), ..source.untold.clone() }
+    Unknown { subsections: true, among: among.collect(), ..source.unknown.clone() }
 }
 
 #[cfg(test)]
@@ -39,6 +39,6 @@ mod tests {
         let kind = Kind::Leaf { info: "uint64".to_owned(), size: Size::Fixed(8) };
         let mut source = Vmsd::plain(vmsd, vec![Field::plain(field, kind, Count::One)]);
         source.subsections.push(Subsection { vmsd: "cpu/cet".to_owned(), needed: None });
-        assert_eq!(untold(&source).may_have(subsection), open);
+        assert_eq!(unknown(&source).may_have(subsection), open);
     }
 }

@@ -3,7 +3,7 @@
 //! The engine ([`super::walk`]) calls the codecs, and one that sends descriptions of its own calls the
 //! engine: by [`Engine`], so that codecs are below it.
 
-use super::check::Memory;
+use super::check::CheckState;
 use super::compiled::{Set, Vmsd};
 use super::flow::Flow;
 use super::local::Local;
@@ -50,11 +50,11 @@ pub struct Walk<'d, 'f, F> {
     /// What the nearest subsection around is one of, and where its values begin.
     pub(super) owner: Option<(&'d Vmsd, usize)>,
     /// What the present description is nested in, and where its values begin.
-    pub(super) around: Option<(&'d Vmsd, usize)>,
+    pub(super) parent: Option<(&'d Vmsd, usize)>,
     /// How deeply descriptions are nested here.
     pub(super) depth: u32,
     /// What a later check needs from an earlier item of the section.
-    pub memory: Memory,
+    pub checks: CheckState,
 }
 
 impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
@@ -66,15 +66,15 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
             device,
             values: Vec::new(),
             owner: None,
-            around: None,
+            parent: None,
             depth: 0,
-            memory: Memory::default(),
+            checks: CheckState::default(),
         }
     }
 
     /// The local value of item `name` of the current node, if known.
     pub fn local_value(&mut self, name: &str) -> Option<u64> {
-        let identity = self.flow.map().identity(name);
+        let identity = self.flow.map_mut().identity(name);
         self.context.local.scalar(identity)
     }
 
@@ -90,15 +90,16 @@ impl<'d, 'f, F: Flow<'d>> Walk<'d, 'f, F> {
     /// # Errors
     /// Whatever is not a refusal.
     pub fn ignoring_refusal(&mut self, part: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        let (position, values, depth) = (self.flow.map().position(), self.values.len(), self.depth);
-        let (owner, around) = (self.owner, self.around);
+        let (position, values, depth) =
+            (self.flow.map_mut().position(), self.values.len(), self.depth);
+        let (owner, parent) = (self.owner, self.parent);
         match part(self) {
             Err(e) if e.kind.is_refusal() => {
                 self.flow.ignored(e);
-                self.flow.map().resume(position);
+                self.flow.map_mut().resume(position);
                 self.values.truncate(values);
                 self.depth = depth;
-                (self.owner, self.around) = (owner, around);
+                (self.owner, self.parent) = (owner, parent);
                 Ok(())
             }
             outcome => outcome,

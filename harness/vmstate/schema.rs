@@ -34,16 +34,16 @@ pub struct Tables {
     /// Descriptions by key.
     pub vmsd: BTreeMap<Key, Vmsd>,
     /// What the source of these tables says that nothing here knows the meaning of, by the place
-    /// where it says so: `vmstate_x`, `vmstate_x, field 3 (name)`. What hangs on it is
+    /// where it says so: `vmstate_x`, `vmstate_x, field 3 (name)`. What depends on it is
     /// [`Kind::Unknown`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub more: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
 }
 
-/// What a bundle does not tell of a description that its dump does not have: processors and boards are in
-/// none. A load that hangs on it is undetermined.
+/// What is unknown of a description that came from a bundle and is not in its dump: processors and boards
+/// are in none. A load that depends on it is undetermined.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Untold {
+pub struct Unknown {
     /// The minimum version: it is at most the one that was seen.
     #[serde(default)]
     pub minimum: bool,
@@ -55,17 +55,17 @@ pub struct Untold {
     pub among: Vec<String>,
 }
 
-impl Untold {
+impl Unknown {
     /// Whether it is open if there is a subsection of this name.
     #[must_use]
     pub fn may_have(&self, name: &str) -> bool {
         self.subsections && (self.among.is_empty() || self.among.iter().any(|n| n == name))
     }
 
-    /// Whether all is told.
+    /// Whether nothing is unknown.
     #[must_use]
-    pub fn is_nothing(&self) -> bool {
-        *self == Untold::default()
+    pub fn is_empty(&self) -> bool {
+        *self == Unknown::default()
     }
 }
 
@@ -94,9 +94,9 @@ pub struct Vmsd {
     /// `.unmigratable`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub unmigratable: bool,
-    /// What its sources leave open.
-    #[serde(default, skip_serializing_if = "Untold::is_nothing")]
-    pub untold: Untold,
+    /// What its sources do not say; `untold` in the corpus.
+    #[serde(default, rename = "untold", skip_serializing_if = "Unknown::is_empty")]
+    pub unknown: Unknown,
     /// Where this description came from, when it was not read from this release itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inherited_from: Option<String>,

@@ -46,7 +46,7 @@ impl<'d, F: Flow<'d>> Engine for Walk<'d, '_, F> {
             };
             return Err(self.fail(kind, ""));
         }
-        if version < vmsd.minimum_version_id && vmsd.untold.minimum {
+        if version < vmsd.minimum_version_id && vmsd.unknown.minimum {
             return Err(self.undetermined(format!("minimum version of {}", vmsd.name)));
         }
         if version < vmsd.minimum_version_id {
@@ -67,23 +67,23 @@ impl<'d, F: Flow<'d>> Engine for Walk<'d, '_, F> {
                 true => version.min(most),
                 false => version,
             };
-            self.flow.map().enter(name, name, None);
+            self.flow.map_mut().enter(name, name, None);
             let outer = self.owner.replace((vmsd, base));
             self.vmsd(subsection, version)?;
             self.owner = outer;
-            self.flow.map().leave();
+            self.flow.map_mut().leave();
         }
         if self.flow.loads() {
             let at = self.flow.offset();
             let values = self.values.get(base..).unwrap_or(&[]);
             let (flow, known) = (&*self.flow, self.context.local);
-            let around = check::Around {
+            let context = check::CheckContext {
                 release: self.context.release,
                 local: known,
-                scalar: &|name| known.scalar(flow.made().identity(name)),
+                scalar: &|name| known.scalar(flow.map().identity(name)),
                 guest: &|address| flow.guest_byte(address),
             };
-            let outcome = check::post_load(vmsd, values, &mut self.memory, &around);
+            let outcome = check::post_load(vmsd, values, &mut self.checks, &context);
             if let Err(kind) = outcome {
                 return Err(self.flow.fail(kind, at, ""));
             }
@@ -148,10 +148,10 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
             Some(predicate) => {
                 let timers = self.local_value("num_timers_save").unwrap_or(3);
                 let values = self.values.get(base..).unwrap_or(&[]);
-                let value = |name: &str| match (name.strip_prefix("../"), self.around) {
-                    (None, _) => check::value(vmsd, values, name),
+                let value = |name: &str| match (name.strip_prefix("../"), self.parent) {
+                    (None, _) => vmsd.value(values, name),
                     (Some(name), Some((vmsd, base))) => {
-                        check::value(vmsd, self.values.get(base..).unwrap_or(&[]), name)
+                        vmsd.value(self.values.get(base..).unwrap_or(&[]), name)
                     }
                     (Some(_), None) => 0,
                 };
@@ -185,9 +185,9 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
         if count == 0 {
             return Ok(());
         }
-        let outer = self.around.replace((vmsd, base));
+        let outer = self.parent.replace((vmsd, base));
         let value = self.elements(field, base, count, indexed, version)?;
-        self.around = outer;
+        self.parent = outer;
         if let Some(place) = self.values.get_mut(base + at) {
             *place = value;
         }
@@ -207,7 +207,7 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
                 match self.owner.filter(|(owner, _)| owner.fields.iter().any(|f| f.name == *name)) {
                     Some((vmsd, base)) => {
                         let values = self.values.get(base..).unwrap_or(&[]);
-                        Ok(check::value(vmsd, values, name))
+                        Ok(vmsd.value(values, name))
                     }
                     None => {
                         Err(self
@@ -324,10 +324,10 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
         version: Option<u32>,
     ) -> Result<()> {
         let own = self.context.set.get(vmsd).map_or(0, |v| v.version_id);
-        self.flow.map().enter(&field.name, &field.canonical, index);
+        self.flow.map_mut().enter(&field.name, &field.canonical, index);
         let version = version.filter(|_| !planted(Fault::FieldVersionIgnored));
         self.vmsd(vmsd, version.unwrap_or(own))?;
-        self.flow.map().leave();
+        self.flow.map_mut().leave();
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! An [`Error`] always has an absolute byte offset: the first byte of the item that was refused.
 //! [`Kind`] is a closed list; which release has which check is the dialect's business. The class
-//! of a kind ([`Kind::class`]) is coarse enough to be held against the text a real binary prints.
+//! of a kind ([`Kind::class`]) is coarse enough to be compared with the text a real binary prints.
 
 use std::fmt;
 

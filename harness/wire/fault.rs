@@ -1,4 +1,4 @@
-//! Deliberate faults in engine and dialect, for the tests that show that the oracles bite.
+//! Deliberate faults in engine and dialect, for the tests that show that the oracles find them.
 //!
 //! Outside of tests (and of the feature `planted-faults`) [`planted`] is the constant false, so
 //! that no fault and no test for one is in the program. In tests it is a switch of the thread:
@@ -29,7 +29,7 @@ pub enum Fault {
     SubsectionVersionUnchecked,
     /// Arrays with a counter have one element more.
     CountOffByOne,
-    /// A field that hangs on a value is there when it should not be.
+    /// A field that depends on a value is there when it should not be.
     PresenceInverted,
     /// No description is read after the end of the stream.
     DescriptionUnread,
@@ -136,7 +136,7 @@ mod switch {
         PLANTED.get() == Some(fault)
     }
 
-    /// Runs something without any fault: what others are held against.
+    /// Runs something without any fault: what others are compared with.
     pub fn without_faults<T>(run: impl FnOnce() -> T) -> T {
         let _planted = Planted(PLANTED.replace(None));
         run()

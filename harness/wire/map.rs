@@ -50,7 +50,7 @@ pub struct Node<'d> {
 /// Memory for the spans of a map. To have it of the system again and again, page by page, takes as long
 /// as a part of a load.
 #[derive(Debug, Default)]
-pub struct Room(Vec<Span<'static>>);
+pub struct SpanMemory(Vec<Span<'static>>);
 
 /// See the module documentation.
 #[derive(Debug, Clone)]
@@ -135,7 +135,7 @@ impl<'d> Map<'d> {
 
     /// An empty map with room for so many spans.
     #[must_use]
-    pub fn with_room(spans: usize) -> Self {
+    pub fn with_capacity(spans: usize) -> Self {
         let mut map = Map { spans: Vec::with_capacity(spans), ..Map::default() };
         map.nodes.reserve(spans / 2);
         map
@@ -144,18 +144,18 @@ impl<'d> Map<'d> {
     /// An empty map in the memory of another, with room for so many spans: the same bytes were read
     /// before.
     #[must_use]
-    pub fn in_room(room: Room, spans: usize) -> Self {
-        let mut map = Map { spans: room.0, ..Map::default() };
+    pub fn reusing(memory: SpanMemory, spans: usize) -> Self {
+        let mut map = Map { spans: memory.0, ..Map::default() };
         map.spans.reserve(spans);
         map
     }
 
     /// The memory of a map that is not needed any more.
     #[must_use]
-    pub fn into_room(mut self) -> Room {
+    pub fn into_memory(mut self) -> SpanMemory {
         self.spans.clear();
         // Of no element; collected in place.
-        Room(self.spans.into_iter().map_while(|_| None).collect())
+        SpanMemory(self.spans.into_iter().map_while(|_| None).collect())
     }
 
     /// An empty map that keeps `most` spans and `most` nodes of its tree; what comes after them is
@@ -296,7 +296,7 @@ impl<'d> Map<'d> {
         self.note_as(self.identity(item.canonical), item, offset, len);
     }
 
-    /// Notes elements of an array of structs as one item, whose identity hangs on `layout`, too.
+    /// Notes elements of an array of structs as one item, whose identity depends on `layout`, too.
     pub fn note_run(&mut self, item: Item<'d, '_>, layout: u64, offset: u64, len: u64) {
         let identity = hash(self.identity(item.canonical), &layout.to_be_bytes());
         self.note_as(identity, Item { join: true, ..item }, offset, len);

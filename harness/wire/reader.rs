@@ -47,7 +47,7 @@ pub struct Reader<'s> {
     ended: bool,
     failed: Option<String>,
     /// Told where contents of memory lie.
-    reported: Option<&'s mut dyn FnMut(u64, u64)>,
+    report: Option<&'s mut dyn FnMut(u64, u64)>,
 }
 
 impl Drop for Reader<'_> {
@@ -76,7 +76,7 @@ impl<'s> Reader<'s> {
 
     /// The same for a source that is known to have at most `most` bytes: the window is no larger
     /// than needed for them, which nobody can tell but by the time it takes.
-    pub fn of_at_most(source: &'s mut dyn Read, feed: &Feed, most: usize) -> Self {
+    pub fn bounded(source: &'s mut dyn Read, feed: &Feed, most: usize) -> Self {
         Reader::with_window(source, feed, most.saturating_add(1).min(WINDOW))
     }
 
@@ -93,21 +93,21 @@ impl<'s> Reader<'s> {
             offset: 0,
             ended: false,
             failed: None,
-            reported: None,
+            report: None,
         }
     }
 
     /// The same, and tells where the contents of a guest's memory and disks lie, offset and length, before
     /// it reads them: nobody else needs to keep them.
-    pub fn telling(mut self, reported: &'s mut dyn FnMut(u64, u64)) -> Self {
-        self.reported = Some(reported);
+    pub fn reporting(mut self, report: &'s mut dyn FnMut(u64, u64)) -> Self {
+        self.report = Some(report);
         self
     }
 
     /// Says that the next `len` bytes are contents of memory.
     pub fn contents(&mut self, len: u64) {
-        if let Some(reported) = &mut self.reported {
-            reported(self.offset, len);
+        if let Some(report) = &mut self.report {
+            report(self.offset, len);
         }
     }
 

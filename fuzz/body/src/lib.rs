@@ -1,6 +1,5 @@
-//! The room `fuzzing` once more, as a crate of its own, so that what makes cases and what holds loads against
-//! them has no counters for the fuzzer: they are for what is fuzzed, and libFuzzer goes through all that an
-//! input hits.
+//! The room `fuzzing` compiled a second time, as a crate of its own without coverage counters: generators
+//! and oracles are not what is fuzzed, and libFuzzer looks at every counter that an input changes.
 
 pub use crossload::{dialect, input, lab, matrix, release, stream, trace, vmstate, wire};
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use super::CliError;
-use crate::cli::Said;
+use crate::cli::Output;
 use crate::stream::multifd::{self, Load, Packet};
 
 /// Counts of a channel.
@@ -36,7 +36,7 @@ impl Counts {
 }
 
 /// Each packet as a row, and what a channel comes to.
-pub(super) fn run(paths: &[PathBuf]) -> Result<Said, CliError> {
+pub(super) fn run(paths: &[PathBuf]) -> Result<Output, CliError> {
     let mut text = String::new();
     for path in paths {
         let name = path.display().to_string();
@@ -58,7 +58,7 @@ pub(super) fn run(paths: &[PathBuf]) -> Result<Said, CliError> {
              {unpacked}; {zero} zero pages; {devices} packets of device state\n"
         );
     }
-    Ok(Said { text, holds: true })
+    Ok(Output { text, holds: true })
 }
 
 fn row(packet: &Packet) -> String {

@@ -1,8 +1,8 @@
 //! `inspect --diff`: two streams of one machine.
 
-use super::read::{By, reader};
-use super::{Args, CliError, check_header};
-use crate::cli::Said;
+use super::read::{StreamReader, check_header, reader};
+use super::{Args, CliError};
+use crate::cli::Output;
 use crate::input::Source;
 use crate::report::dump::{Filter, diff};
 use crate::stream::{LoadOptions, Loaded, load_with};
@@ -14,13 +14,13 @@ const MOST: usize = 1 << 21;
 /// Compares them. Each is read by its own description, if it has one.
 pub(super) fn run(
     args: &Args,
-    (one, by): (&Source, &By),
+    (one, by): (&Source, &StreamReader),
     other: &Source,
     filter: &Filter,
-) -> Result<Said, CliError> {
+) -> Result<Output, CliError> {
     let other_by = reader(args, &mut other.clone())?;
     let (here, there) = (whole(one, by)?, whole(other, &other_by)?);
-    let differences = diff((&here.map, one.again()), (&there.map, other.again()), filter)
+    let differences = diff((&here.map, one.reader()), (&there.map, other.reader()), filter)
         .map_err(|e| one.failed(e))?;
     let mut text: String = differences.iter().map(|d| format!("{d}\n")).collect();
     text += &match differences.len() {
@@ -28,14 +28,14 @@ pub(super) fn run(
         1 => "1 field differs; contents of memory were not compared\n".to_string(),
         n => format!("{n} fields differ; contents of memory were not compared\n"),
     };
-    Ok(Said { text, holds: differences.is_empty() })
+    Ok(Output { text, holds: differences.is_empty() })
 }
 
 /// The whole of a stream.
-fn whole<'d>(source: &Source, by: &'d By) -> Result<Loaded<'d>, CliError> {
+fn whole<'d>(source: &Source, by: &'d StreamReader) -> Result<Loaded<'d>, CliError> {
     check_header(source)?;
     let options = LoadOptions::with_map(Map::bounded(MOST));
-    let loaded = load_with(by.destination(), &mut source.again(), &Feed::Bulk, options);
+    let loaded = load_with(by.destination(), &mut source.reader(), &Feed::Bulk, options);
     let why = match &loaded.refused {
         Some(error) => error.to_string(),
         None if loaded.map.left_out() > 0 => format!("more than {MOST} items"),

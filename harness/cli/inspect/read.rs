@@ -1,44 +1,45 @@
-//! What reads a stream, and what is said of it beside its items.
+//! What `inspect` reads a stream by, and what it reports beside the stream's items.
 
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 
 use super::super::composed::{self, Subject};
 use super::{Args, CliError};
 use crate::input::Source;
-use crate::matrix::targets::Asked;
-use crate::release::compose::Shelves;
+use crate::matrix::targets::OriginHints;
+use crate::release::compose::LayoutCache;
 use crate::release::described::{self, Described};
 use crate::release::library::Library;
 use crate::report::dump::{About, ReadBy, StreamInfo};
 use crate::stream::frames::{Depth, scan};
-use crate::stream::{Destination, Loaded, record};
+use crate::stream::{Destination, FORMAT, Loaded, MAGIC, record};
+use crate::wire::{Feed, Kind, Reader};
 
 /// What reads the stream.
-pub(super) enum By {
+pub(super) enum StreamReader {
     Release(Destination),
     Description(Described),
     /// With what is wrong with a description, if there seems to be one.
     Frames(Destination, Option<String>),
 }
 
-impl By {
+impl StreamReader {
     /// What it is loaded into.
     pub fn destination(&self) -> &Destination {
         match self {
-            By::Release(to)
-            | By::Frames(to, _)
-            | By::Description(Described { destination: to, .. }) => to,
+            StreamReader::Release(to)
+            | StreamReader::Frames(to, _)
+            | StreamReader::Description(Described { destination: to, .. }) => to,
         }
     }
 }
 
 /// Chooses what reads the stream, and looks at its beginning and end for that.
-pub(super) fn reader(args: &Args, source: &mut Source) -> Result<By, CliError> {
+pub(super) fn reader(args: &Args, source: &mut Source) -> Result<StreamReader, CliError> {
     if let Some(release) = &args.release {
-        let (library, _) = args.input.open_sparing()?;
+        let (library, _) = args.input.open_uncached()?;
         return match (&args.machine, &args.scenario) {
             (Some(machine), Some(scenario)) => {
-                Ok(By::Release(destination(&library, release, machine, scenario)?))
+                Ok(StreamReader::Release(destination(&library, release, machine, scenario)?))
             }
             _ => composed(args, &library, release, source),
         };
@@ -46,16 +47,16 @@ pub(super) fn reader(args: &Args, source: &mut Source) -> Result<By, CliError> {
     let mut unread = None;
     let json = described::find(source).map_err(|e| source.failed(e))?;
     if let Some(json) = json {
-        let scan = scan(&mut source.again(), Depth::Framing);
+        let scan = scan(&mut source.reader(), Depth::Framing);
         match Described::new(&json, &scan) {
             Ok(described) => {
-                let described = described.detailed(&mut source.again(), &scan);
-                return Ok(By::Description(described.map_err(|e| source.failed(e))?));
+                let described = described.detailed(&mut source.reader(), &scan);
+                return Ok(StreamReader::Description(described.map_err(|e| source.failed(e))?));
             }
             Err(error) => unread = Some(error.to_string()),
         }
     }
-    Ok(By::Frames(scan(&mut source.again(), Depth::All).destination(), unread))
+    Ok(StreamReader::Frames(scan(&mut source.reader(), Depth::All).destination(), unread))
 }
 
 /// The destination that a release makes of the machine in the stream; of a stream that no release can
@@ -65,16 +66,18 @@ fn composed(
     library: &Library,
     release: &str,
     source: &mut Source,
-) -> Result<By, CliError> {
-    let shelves = Shelves::new(library);
-    let asked = Asked { machine: args.machine.clone(), source: None };
-    match Subject::of(&shelves, source, &asked) {
+) -> Result<StreamReader, CliError> {
+    let cache = LayoutCache::new(library);
+    let hints = OriginHints { machine: args.machine.clone(), source: None };
+    match Subject::of(&cache, source, &hints) {
         Ok(origin) => {
-            let composed = composed::destination(&shelves, release, &origin)?;
-            Ok(By::Release(composed.destination))
+            let composed = composed::destination(&cache, release, &origin)?;
+            Ok(StreamReader::Release(composed.destination))
         }
         Err(why) => match &args.machine {
-            Some(machine) => Ok(By::Release(destination(library, release, machine, PLAIN)?)),
+            Some(machine) => {
+                Ok(StreamReader::Release(destination(library, release, machine, PLAIN)?))
+            }
             None => Err(why),
         },
     }
@@ -105,7 +108,7 @@ pub(super) fn rest(source: &mut Source, stopped: u64) -> io::Result<Rest> {
     if source.byte(stopped)? == Some(record::VMDESCRIPTION) {
         return Ok(Rest::Description);
     }
-    if source.again().get(stopped, CHECKPOINT.len())? == CHECKPOINT {
+    if source.reader().get(stopped, CHECKPOINT.len())? == CHECKPOINT {
         return Ok(Rest::Colo(left));
     }
     source.seek(SeekFrom::Start(stopped))?;
@@ -141,16 +144,16 @@ fn destination(
 }
 
 /// What is known before the stream is read.
-pub(super) fn about(by: &By, source: &Source) -> About {
+pub(super) fn about(by: &StreamReader, source: &Source) -> About {
     let facts = source.facts();
     let read_by = match by {
-        By::Release(to) => ReadBy::Release {
+        StreamReader::Release(to) => ReadBy::Release {
             release: to.release.clone(),
             machine: to.machine.clone(),
             scenario: to.scenario.clone(),
         },
-        By::Description(_) => ReadBy::Description,
-        By::Frames(..) => ReadBy::Frames,
+        StreamReader::Description(_) => ReadBy::Description,
+        StreamReader::Frames(..) => ReadBy::Frames,
     };
     let stream = StreamInfo {
         name: source.name().to_string(),
@@ -165,15 +168,15 @@ pub(super) fn about(by: &By, source: &Source) -> About {
 /// And after it.
 pub(super) fn concluded(
     mut about: About,
-    by: &By,
+    by: &StreamReader,
     loaded: &Loaded<'_>,
     left: Rest,
     (guessed, cut): (bool, Option<&str>),
 ) -> About {
     match by {
-        By::Release(_) => {}
-        By::Description(described) => about.findings.extend(described.findings(loaded)),
-        By::Frames(_, unread) => about.findings.extend(unread.iter().cloned()),
+        StreamReader::Release(_) => {}
+        StreamReader::Description(described) => about.findings.extend(described.findings(loaded)),
+        StreamReader::Frames(_, unread) => about.findings.extend(unread.iter().cloned()),
     }
     if guessed {
         about.notes.push(GUESSES.to_string());
@@ -199,3 +202,17 @@ pub(super) fn concluded(
 /// What is said of a walk by frames.
 const GUESSES: &str = "where the opaque sections end is a guess, by what follows them: the stream \
      has no description of itself that can be used; --as names a release that reads it";
+
+/// Checks the header alone: what is no stream is an error before anything is printed.
+pub(super) fn check_header(source: &Source) -> Result<(), CliError> {
+    let mut head = source.reader();
+    let mut reader = Reader::new(&mut head, &Feed::Bulk);
+    let refused = |why: String| Err(CliError::Stream { name: source.name().to_string(), why });
+    let (magic, (version, whole)) = (reader.be_padded(4).0 as u32, reader.be_padded(4));
+    match (magic, version as u32, whole) {
+        (MAGIC, _, Err(cut)) => refused(cut.to_string()),
+        (MAGIC, FORMAT, _) => Ok(()),
+        (MAGIC, found, _) => refused(Kind::BadVersion { found }.at(4).to_string()),
+        (found, ..) => refused(Kind::BadMagic { found }.at(0).to_string()),
+    }
+}

@@ -1,4 +1,4 @@
-//! Which difference between two descriptions, or which rule, made a reader part from the writer.
+//! Which difference between two descriptions, or which rule, made a reader diverge from the writer.
 
 use super::{Cause, Prediction, Step};
 use crate::fuzzing::generate::Side;

@@ -1,4 +1,4 @@
-//! How much of a stream has arrived when a loader looks ahead: arithmetic on the feed alone.
+//! How much of a stream has arrived when a loader looks ahead, computed from the feed alone.
 
 use crate::wire::Feed;
 

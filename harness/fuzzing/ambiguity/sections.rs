@@ -1,4 +1,4 @@
-//! The main loop of the second opinion: header, whole sections, footers, end.
+//! The main loop of the prediction: header, whole sections, footers, end.
 
 use super::blame::Context;
 use super::walk::Reader;
@@ -18,13 +18,13 @@ pub(super) fn stream(reader: &mut Reader<'_, '_, '_>) -> Step<()> {
                     return Err(reader.refuses("look-ahead beyond the end"));
                 }
                 if !reader.is_done() {
-                    return Err(reader.parts(reader.at));
+                    return Err(reader.diverges(reader.at));
                 }
                 return Ok(());
             }
             Some(record::START | record::FULL) => section(reader)?,
             // The writer makes neither: another item is taken for one.
-            Some(record::PART | record::END) => return Err(reader.parts(reader.at)),
+            Some(record::PART | record::END) => return Err(reader.diverges(reader.at)),
             Some(record::COMMAND) if reader.dialect.commands.is_some() => command(reader)?,
             _ => return Err(reader.refuses("section type")),
         }
@@ -51,7 +51,7 @@ fn command(reader: &mut Reader<'_, '_, '_>) -> Step<()> {
     reader.item("command", 5 + len)?;
     match number {
         // The guest runs, or a stream of its own follows: the writer makes neither.
-        5 | 7 => Err(reader.parts(reader.at)),
+        5 | 7 => Err(reader.diverges(reader.at)),
         _ => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! Along the writer's items by the destination's descriptions, up to the first disagreement.
+//! Walks the writer's items by the destination's descriptions, up to the first disagreement.
 
 use super::blame::{Context, Trail, present};
 use super::pipe::Pipe;
@@ -82,10 +82,10 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
         match span {
             Some(s) if s.offset == self.at && s.identity == self.places.identity(name) => {
                 if s.len != len {
-                    return Err(self.parts(self.at + s.len.min(len)));
+                    return Err(self.diverges(self.at + s.len.min(len)));
                 }
             }
-            _ => return Err(self.parts(self.at)),
+            _ => return Err(self.diverges(self.at)),
         }
         self.next += 1;
         self.at += len;
@@ -95,8 +95,8 @@ impl<'t, 'd, 's> Reader<'t, 'd, 's> {
     }
 
     /// The reader goes on with something else.
-    pub(super) fn parts(&self, offset: u64) -> Prediction {
-        Prediction::Parts { offset, cause: self.trail.blame(offset, self.truth.edited) }
+    pub(super) fn diverges(&self, offset: u64) -> Prediction {
+        Prediction::Diverges { offset, cause: self.trail.blame(offset, self.truth.edited) }
     }
 
     /// The reader refuses here.

@@ -1,4 +1,4 @@
-//! How a fixture is read before anything is changed in it.
+//! How a fixture is read before it is changed.
 
 use crate::stream::{Destination, load_bytes};
 use crate::trace::verdict;
@@ -8,7 +8,7 @@ use crate::wire::{Feed, Map};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Baseline {
     /// Where reading parts from meaning, if it does.
-    pub parts: Option<u64>,
+    pub diverges: Option<u64>,
     /// Whether it is accepted.
     pub accepted: bool,
     /// The first byte that is not read.
@@ -20,7 +20,7 @@ impl Baseline {
     #[must_use]
     pub fn of(stream: &[u8], map: &Map<'_>, to: &Destination) -> Self {
         let loaded = load_bytes(to, stream, &Feed::Bulk);
-        let (_, parts) = verdict::outline(map, &loaded);
-        Baseline { parts, accepted: loaded.refused.is_none(), stopped: loaded.stopped }
+        let (_, diverges) = verdict::outline(map, &loaded);
+        Baseline { diverges, accepted: loaded.refused.is_none(), stopped: loaded.stopped }
     }
 }

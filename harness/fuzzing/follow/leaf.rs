@@ -1,4 +1,4 @@
-//! What one field is on the wire that has no description of its own, and whether a subsection follows.
+//! What a field without a description of its own is on the wire, and whether a subsection follows.
 
 use super::Follower;
 use super::walk::Step;
@@ -121,7 +121,7 @@ impl<'d> Follower<'_, '_, 'd> {
         }
         let listed = owner.subsections.iter().find(|(listed, _)| listed.as_bytes() == name);
         let Some((listed, index)) = listed.filter(|_| is_whole) else {
-            return Err(match owner.untold.subsections {
+            return Err(match owner.unknown.subsections {
                 true => Prediction::Open("a subsection that may be known"),
                 false => self.refuses("subsection not in the list"),
             });

@@ -1,5 +1,5 @@
 //! The second opinion on captured streams: right about all that are unchanged, and about a fault that
-//! nothing else in a stream without footers tells.
+//! nothing else finds in a stream without footers.
 
 use super::*;
 use crate::fuzzing::counters::Counts;
@@ -23,23 +23,23 @@ fn unchanged_streams_are_read_as_it_says() {
     let (mut agree, mut part, mut refused, mut open) = (0, 0, 0, 0);
     for pair in pairs() {
         let (original, to) = (pair.original, pair.to);
-        let unknown = Baseline { accepted: true, stopped: u64::MAX, parts: None };
+        let unknown = Baseline { accepted: true, stopped: u64::MAX, diverges: None };
         let loaded = load_tersely(to, &original.stream, &Feed::Bulk);
-        let (_, parts) = verdict::outline(&original.map, &loaded);
-        // Of records that are not followed it is told how they are read.
+        let (_, diverges) = verdict::outline(&original.map, &loaded);
+        // Of records that are not followed it is known how they are read.
         let (stopped, accepted) = (loaded.stopped, loaded.refused.is_none());
-        let baseline = if accepted && parts.is_none() {
+        let baseline = if accepted && diverges.is_none() {
             unknown
         } else {
-            Baseline { accepted, stopped, parts }
+            Baseline { accepted, stopped, diverges }
         };
         let opinion = follow(&original.stream, &original.map, to, None, baseline);
-        let holds = opinion.holds(original.stream.len(), &loaded, parts);
+        let holds = opinion.holds(original.stream.len(), &loaded, diverges);
         let id = pair.fixture.id();
         assert_eq!(holds, Ok(()), "{id} into {}: {opinion:?}, {:?}", to.release, loaded.refused);
         match opinion.prediction {
             Prediction::Agrees => agree += 1,
-            Prediction::Parts { .. } => part += 1,
+            Prediction::Diverges { .. } => part += 1,
             Prediction::Refuses { .. } => refused += 1,
             Prediction::Open(_) => open += 1,
         }
@@ -52,7 +52,7 @@ fn unchanged_streams_are_read_as_it_says() {
 
 /// In a stream without footers, behind a change: a section that is sent as of an older version than its
 /// fields are must part from what was written where the descriptions say. A decoder that reads it all the same
-/// is told apart, although nothing in the protocol does.
+/// is noticed, although nothing in the protocol does.
 #[test]
 fn a_fault_behind_a_change_is_seen_without_footers() {
     let (mut held, mut seen) = (0, 0);
@@ -76,16 +76,16 @@ fn a_fault_behind_a_change_is_seen_without_footers() {
             let baseline = Baseline::of(&part.stream, &part.map, pair.to);
             let judge = || {
                 let loaded = load_tersely(pair.to, &mutant.bytes, &Feed::Bulk);
-                let (verdict, parts) = verdict::outline(&mutant.map, &loaded);
+                let (verdict, diverges) = verdict::outline(&mutant.map, &loaded);
                 let mut counts = Counts::default();
                 let alone =
-                    protocol(pair.to, baseline, &mutant, &loaded, (verdict, parts), &mut counts);
-                (alone, second_opinion(pair.to, baseline, &mutant, &loaded, parts))
+                    protocol(pair.to, baseline, &mutant, &loaded, (verdict, diverges), &mut counts);
+                (alone, second_opinion(pair.to, baseline, &mutant, &loaded, diverges))
             };
             let (alone, second) = judge();
             assert_eq!(alone, Ok(()), "{}", pair.fixture.id());
             assert!(second.is_ok(), "{}, record {at}: {second:?}", pair.fixture.id());
-            held += u64::from(matches!(second, Ok(Prediction::Parts { .. })));
+            held += u64::from(matches!(second, Ok(Prediction::Diverges { .. })));
             let _planted = plant(Fault::LaterFieldsRead);
             let (alone, second) = judge();
             assert_eq!(alone, Ok(()), "{}: the protocol tells it", pair.fixture.id());
@@ -108,8 +108,8 @@ fn what_is_behind_the_end_is_not_followed() {
         mutant.bytes[at as usize] ^= 1;
         mutant.changed = Some(at);
         let loaded = load_tersely(pair.to, &mutant.bytes, &Feed::Bulk);
-        let (_, parts) = verdict::outline(&mutant.map, &loaded);
-        let says = second_opinion(pair.to, baseline, &mutant, &loaded, parts);
+        let (_, diverges) = verdict::outline(&mutant.map, &loaded);
+        let says = second_opinion(pair.to, baseline, &mutant, &loaded, diverges);
         assert!(says.is_ok(), "{at:#x}: {says:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Along the items of a section by its description, as it is compiled.
+//! Walks the items of a section by its compiled description.
 
 use super::Follower;
 use crate::dialect::{OldVersions, PointerMarkers};
@@ -64,7 +64,7 @@ impl<'d> Follower<'_, '_, 'd> {
 
     /// Below the minimum version: what a hook reads, and no subsections.
     fn old(&mut self, vmsd: &'d Vmsd, version: u32, outer: [Open<'d>; 2], depth: u32) -> Step<()> {
-        if vmsd.untold.minimum {
+        if vmsd.unknown.minimum {
             return Err(Prediction::Open("a minimum version"));
         }
         let usable = |old: &&Old| version >= old.minimum_version_id;
@@ -122,8 +122,8 @@ impl<'d> Follower<'_, '_, 'd> {
         let Some(predicate) = &field.exists else { return Ok(field.version_id <= version) };
         let values = |from: usize| self.values.get(from..).unwrap_or(&[]);
         let value = |name: &str| match (name.strip_prefix("../"), around) {
-            (None, _) => check::value(vmsd, values(base), name),
-            (Some(name), Some((vmsd, base))) => check::value(vmsd, values(base), name),
+            (None, _) => vmsd.value(values(base), name),
+            (Some(name), Some((vmsd, base))) => vmsd.value(values(base), name),
             (Some(_), None) => 0,
         };
         let timers = self.own("num_timers_save").unwrap_or(3);
@@ -142,7 +142,7 @@ impl<'d> Follower<'_, '_, 'd> {
                 let Some((vmsd, base)) = owner.as_ref().filter(has) else {
                     return Err(Prediction::Open("a size from elsewhere"));
                 };
-                Ok(check::value(vmsd, self.values.get(*base..).unwrap_or(&[]), name))
+                Ok(vmsd.value(self.values.get(*base..).unwrap_or(&[]), name))
             }
             Amount::Unknown(_) => Err(Prediction::Open("a size from elsewhere")),
         }

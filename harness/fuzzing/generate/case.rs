@@ -1,4 +1,4 @@
-//! A whole case: what an input says, the stream that it comes to, and who loads it.
+//! A whole test case: the choices in an input, the stream that is made of them, and who loads it.
 //!
 //! ```text
 //! input: | rules | length of the shape, in steps | shape | framing, feed, values, edits ... |
@@ -16,7 +16,7 @@ use crate::fuzzing::Outcome;
 use crate::fuzzing::ambiguity::Truth;
 use crate::fuzzing::counters::Counts;
 use crate::fuzzing::dice::Dice;
-use crate::fuzzing::oracle::{self, To};
+use crate::fuzzing::oracle::{self, Decoder};
 use crate::stream::{Destination, load_tersely};
 use crate::wire::Feed;
 
@@ -106,11 +106,11 @@ impl Decoders<'_> {
     ///
     /// # Errors
     /// That of `each`.
-    pub fn each(&mut self, mut each: impl FnMut(To<'_>) -> Outcome) -> Outcome {
+    pub fn each(&mut self, mut each: impl FnMut(Decoder<'_>) -> Outcome) -> Outcome {
         for rules in self.rules {
             self.to.dialect = self.framing.dialect(rules.release);
             let expected = rules.applied(&self.to.dialect);
-            each(To {
+            each(Decoder {
                 rules: rules.name,
                 side: self.side,
                 compiled: self.to,
@@ -120,7 +120,7 @@ impl Decoders<'_> {
         Ok(())
     }
 
-    /// Loads what is true by each of the rules, and holds the outcome against it.
+    /// Loads what is true by each of the rules, and compares the outcome with it.
     ///
     /// # Errors
     /// A reproducer in words.
@@ -169,7 +169,7 @@ pub fn with_case(
         };
         counts.cases += 1;
         counts.features.0 |= features.0;
-        counts.made(features);
+        counts.features_used(features);
         let case = Case { source, evolves: *evolves, framing, feed, written };
         let mut decoders = Decoders { side: destination, to, framing, rules };
         body(&case, &mut decoders, &mut dice, counts)

@@ -1,4 +1,4 @@
-//! Evolution: what became of a release's descriptions by the time of the destination.
+//! Evolution: how a release's descriptions have changed by the time of the destination.
 //!
 //! Right steps (a field with a version of its own, a bumped section) and wrong ones (the bump
 //! forgotten, a nested version bumped, a subsection moved) alike: which of them can be survived
@@ -79,7 +79,7 @@ fn step(source: &mut Side, destination: &mut Side, dice: &mut Dice<'_>, features
             let at = dice.below(vmsd.fields.len());
             if let Some(field) = vmsd.fields.get_mut(at)
                 && let Kind::Leaf { info, size } = &mut field.kind
-                && let Some((wide, width)) = dice.of(&SCALARS)
+                && let Some((wide, width)) = dice.pick(&SCALARS)
             {
                 features.add(Feature::FieldWidened);
                 *info = (*wide).to_string();
@@ -241,7 +241,7 @@ fn move_subsection(
     }
 }
 
-/// Makes the presence of a field hang on the machine: there in the source, or only in the
+/// Makes the presence of a field depend on the machine: there in the source, or only in the
 /// destination.
 fn gate(
     source: &mut Side,

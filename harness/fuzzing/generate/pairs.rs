@@ -1,5 +1,5 @@
-//! Both sides of a case, made and compiled once for the choices that they come of, and kept: a
-//! fuzzer changes the values behind these choices far more often than the choices themselves.
+//! Source and destination of a case, made and compiled once for the choices that determine them, and
+//! cached: a fuzzer changes the values after these choices far more often than the choices themselves.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -51,7 +51,7 @@ impl Pair {
     }
 }
 
-/// One that is kept; none where the choices come to nothing.
+/// One pair in the cache; none where the choices come to nothing.
 #[derive(Debug)]
 struct Entry {
     pair: Option<Box<Pair>>,
@@ -59,15 +59,15 @@ struct Entry {
     again: bool,
 }
 
-/// What is kept.
+/// Pairs that were made.
 #[derive(Debug, Default)]
-struct Kept {
+struct Cache {
     pairs: HashMap<Vec<u8>, Entry>,
     /// Of the pair that is asked for.
     key: Vec<u8>,
 }
 
-impl Kept {
+impl Cache {
     fn get(&mut self, shape: &[u8], often: u8) -> Option<&mut Pair> {
         self.key.clear();
         self.key.push(often);
@@ -95,12 +95,12 @@ impl Kept {
 }
 
 thread_local! {
-    static KEPT: RefCell<Kept> = RefCell::default();
+    static CACHE: RefCell<Cache> = RefCell::default();
 }
 
 /// Runs `body` on the pair that these choices make; see `Pair::make`.
 pub fn with<T>(shape: &[u8], often: u8, body: impl FnOnce(Option<&mut Pair>) -> T) -> T {
-    KEPT.with_borrow_mut(|kept| body(kept.get(shape, often)))
+    CACHE.with_borrow_mut(|cache| body(cache.get(shape, often)))
 }
 
 #[cfg(test)]
@@ -110,14 +110,14 @@ mod tests {
     /// When there is no room any more, what came back is kept once more, and the rest goes.
     #[test]
     fn pairs_that_come_back_are_kept() {
-        let mut kept = Kept::default();
+        let mut cache = Cache::default();
         let mut ask = |number: usize| {
-            kept.get(&(number as u32).to_be_bytes(), 0);
+            cache.get(&(number as u32).to_be_bytes(), 0);
             let has = |number: usize| {
                 let key = [&[0][..], &(number as u32).to_be_bytes()].concat();
-                kept.pairs.contains_key(&key)
+                cache.pairs.contains_key(&key)
             };
-            ([0, 1].map(has), kept.pairs.len())
+            ([0, 1].map(has), cache.pairs.len())
         };
         ask(0);
         ask(1);
@@ -136,13 +136,13 @@ mod tests {
     /// All of them came back: none is kept, as there would be room for few.
     #[test]
     fn room_is_made_where_all_came_back() {
-        let mut kept = Kept::default();
+        let mut cache = Cache::default();
         for number in 0..MOST as u32 {
             for _ in 0..2 {
-                kept.get(&number.to_be_bytes(), 0);
+                cache.get(&number.to_be_bytes(), 0);
             }
         }
-        kept.get(&[9; 5], 0);
-        assert_eq!(kept.pairs.len(), 1);
+        cache.get(&[9; 5], 0);
+        assert_eq!(cache.pairs.len(), 1);
     }
 }

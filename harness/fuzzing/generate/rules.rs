@@ -1,5 +1,5 @@
-//! What a destination must do about subsections, old versions and the end. Said once more here,
-//! beside the dialect room, so that a mistake there is noticed.
+//! What a destination must do about subsections, old versions and the end: stated a second time,
+//! independently of the room `dialect`, so that a mistake there is noticed.
 
 use crate::dialect::{AfterEnd, CommandRules, Dialect, OldVersions, Subsections, Version};
 use crate::wire::Refill;

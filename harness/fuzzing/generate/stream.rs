@@ -1,4 +1,4 @@
-//! The framing: a whole stream around generated sections, with the map of what is where.
+//! The framing: a whole stream around generated sections, with the map of what was written where.
 
 use super::{Feature, Features, Side};
 use crate::dialect::{Dialect, PointerMarkers, Version};

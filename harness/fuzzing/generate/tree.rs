@@ -58,10 +58,10 @@ impl Tree<'_, '_> {
     /// A name for a part of `parent`: often one that begins as it does.
     pub fn name(&mut self, parent: &str) -> String {
         if self.dice.one_in(3) {
-            return self.dice.of(&NAMES).copied().unwrap_or("a").to_string();
+            return self.dice.pick(&NAMES).copied().unwrap_or("a").to_string();
         }
         self.features.add(Feature::PrefixName);
-        format!("{parent}{}", self.dice.of(&TAILS).copied().unwrap_or("/x"))
+        format!("{parent}{}", self.dice.pick(&TAILS).copied().unwrap_or("/x"))
     }
 
     fn vmsd(&mut self, name: String, depth: usize, most: usize) -> String {
@@ -266,7 +266,7 @@ fn hollow(vmsd: &mut Vmsd) {
 
 /// A plain scalar field.
 pub(super) fn scalar(name: String, dice: &mut Dice<'_>) -> Field {
-    let (info, width) = dice.of(&SCALARS).copied().unwrap_or(("uint8", 1));
+    let (info, width) = dice.pick(&SCALARS).copied().unwrap_or(("uint8", 1));
     Field {
         name,
         version_id: 0,

@@ -1,5 +1,5 @@
 //! Elements that a number before them counts, and blocks of memory that a total before them adds up:
-//! taken out or put in whole, and the number put right half of the time.
+//! removed or inserted as a whole, and the number corrected half of the time.
 //!
 //! Which field counts which, the descriptions say: that of the release that wrote the stream, along its
 //! own items ([`crate::fuzzing::follow`]). The total of memory is the first number of its list of blocks,
@@ -117,7 +117,7 @@ impl Block {
 impl Mutant<'_, '_> {
     /// An element that a number before it counts is taken out or put in once more.
     pub(super) fn element(&mut self, dice: &mut Dice<'_>) -> &'static str {
-        let Some(counted) = dice.of(self.counted) else { return self.field(dice) };
+        let Some(counted) = dice.pick(self.counted) else { return self.field(dice) };
         let number = dice.below(counted.edges.len().min(256));
         let Some(range) = counted.elements(number) else { return self.field(dice) };
         let (more, right) = (dice.below(2) == 1, dice.one_in(2));
@@ -143,7 +143,7 @@ impl Mutant<'_, '_> {
     /// A block of memory is of another size, taken out, or put in once more.
     pub(super) fn block(&mut self, dice: &mut Dice<'_>) -> &'static str {
         let blocks = Block::all(&self.bytes, &self.map);
-        let Some(block) = dice.of(&blocks) else { return self.field(dice) };
+        let Some(block) = dice.pick(&blocks) else { return self.field(dice) };
         let (way, right) = (dice.below(4), dice.one_in(2));
         let (more, name) = match way {
             0 => (

@@ -36,7 +36,7 @@ fn changed(pair: &Pair) -> Vec<(&'static str, Mutant<'static, 'static>, Loaded<'
 }
 
 #[test]
-fn what_a_writer_would_put_right_is_put_right_half_of_the_time() {
+fn what_a_writer_would_fix_up_is_fixed_up_half_of_the_time() {
     let all = changed(&pair());
     let refusals = |name: &str| -> Vec<Option<Kind>> {
         let of_name = all.iter().filter(|(of, ..)| *of == name);
@@ -60,7 +60,7 @@ fn what_a_writer_would_put_right_is_put_right_half_of_the_time() {
 }
 
 #[test]
-fn lengths_of_what_holds_a_change_are_put_right_half_of_the_time() {
+fn lengths_around_a_change_are_fixed_up_half_of_the_time() {
     let all = changed(&pair());
     let names = ["field: bytes inside", "field: bytes gone"];
     let mut seen = [0, 0];

@@ -17,8 +17,8 @@ use crate::lab::designs::{ALL, Design};
 /// A reproducer in words.
 pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     counts.begin();
-    let mut rng = Rng::reading(bytes);
-    let case = evolve::made(&mut rng);
+    let mut rng = Rng::from_bytes(bytes);
+    let case = evolve::case_from(&mut rng);
     counts.cases += 1;
     counts.other(case.evolution.name());
     ALL.iter().try_for_each(|design| check(*design, &case, rng.clone(), counts))
@@ -76,9 +76,9 @@ mod tests {
     use crate::lab::designs::{chunks::Chunks, footer::Footer, linear::Linear};
 
     /// A design that says of itself more than is true.
-    struct Boaster(&'static dyn Design);
+    struct FalseClaims(&'static dyn Design);
 
-    impl Promises for Boaster {
+    impl Promises for FalseClaims {
         fn name(&self) -> &'static str {
             "a boaster"
         }
@@ -90,7 +90,7 @@ mod tests {
         }
     }
 
-    impl Design for Boaster {
+    impl Design for FalseClaims {
         fn encode(&self, from: &Machine, states: &[State]) -> Vec<u8> {
             self.0.encode(from, states)
         }
@@ -108,9 +108,9 @@ mod tests {
         #[case] says: &str,
     ) {
         let found = (0..2000).find_map(|turn| {
-            let mut rng = Rng::reading(&smoke::input(1, turn));
-            let case = evolve::made(&mut rng);
-            check(&Boaster(design), &case, rng, &mut Counts::default()).err()
+            let mut rng = Rng::from_bytes(&smoke::input(1, turn));
+            let case = evolve::case_from(&mut rng);
+            check(&FalseClaims(design), &case, rng, &mut Counts::default()).err()
         });
         let failure = found.expect("a failure").to_string();
         assert!(failure.contains(says), "{failure}");

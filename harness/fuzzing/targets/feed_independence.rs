@@ -79,7 +79,7 @@ fn damaged(
 }
 
 /// Whether the two part no sooner than where a look-ahead of one of them gave up on a short read.
-/// Both got there, wherever a refusal lies: a tree that is too long is told at its count.
+/// Both got there, wherever a refusal lies: a tree that is too long is refused at its count.
 fn gives_up(one: &Loaded<'_>, other: &Loaded<'_>) -> bool {
     let Some(at) = one.gave_up.iter().chain(&other.gave_up).min().copied() else { return false };
     fn before<'l>(loaded: &'l Loaded<'_>, at: u64) -> impl Iterator<Item = &'l Span<'l>> {

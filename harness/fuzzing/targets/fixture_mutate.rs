@@ -13,7 +13,7 @@ use crate::trace::{Verdict, compare, verdict};
 use crate::vmstate::flow::SUBSECTION;
 use crate::wire::Feed;
 
-/// How far a look-ahead reaches: what is read there can hang on bytes so far behind it.
+/// How far a look-ahead reaches: what is read there can depend on bytes so far behind it.
 const LOOK_AHEAD: u64 = 2 + 255;
 /// One in so many streams is a whole one.
 const WHOLE: usize = 64;
@@ -72,7 +72,7 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     })
 }
 
-/// What descriptions say of a changed stream that was loaded, of which reading `parts` from what was
+/// What descriptions say of a changed stream that was loaded, of which reading `diverges` from what was
 /// written.
 ///
 /// # Errors
@@ -82,10 +82,10 @@ pub fn second_opinion(
     baseline: Baseline,
     mutant: &Mutant<'_, '_>,
     loaded: &Loaded<'_>,
-    parts: Option<u64>,
+    diverges: Option<u64>,
 ) -> Result<Prediction, String> {
     let opinion = follow(&mutant.bytes, &mutant.map, to, mutant.changed, baseline);
-    let held = opinion.holds(mutant.bytes.len(), loaded, parts);
+    let held = opinion.holds(mutant.bytes.len(), loaded, diverges);
     held.map(|()| opinion.prediction).map_err(|why| format!("{why}: {opinion:x?}"))
 }
 
@@ -97,7 +97,7 @@ fn check(
     counts: &mut Counts,
 ) -> Outcome {
     let loaded = load_tersely(pair.to, &mutant.bytes, feed);
-    let (verdict, parts) = verdict::outline(&mutant.map, &loaded);
+    let (verdict, diverges) = verdict::outline(&mutant.map, &loaded);
     counts.verdict(&pair.to.release, verdict);
     let refused = loaded.refused.as_ref().map_or("accepted", |error| error.kind.class());
     let section = loaded.sections.last().map_or(0, |section| section.handler);
@@ -105,13 +105,13 @@ fn check(
     let [release, verdict_name, refused] = words;
     counts.class(&[release, verdict_name, refused, &section.to_be_bytes()]);
     let fail = |why: &str| {
-        let reported = loaded.refused.as_ref().map_or("accepted".to_string(), |e| e.to_string());
-        let difference = parts.map(|at| compare::difference(&mutant.map, &loaded.map, at));
-        let at = parts.unwrap_or(loaded.stopped);
+        let outcome = loaded.refused.as_ref().map_or("accepted".to_string(), |e| e.to_string());
+        let difference = diverges.map(|at| compare::difference(&mutant.map, &loaded.map, at));
+        let at = diverges.unwrap_or(loaded.stopped);
         let around = |map| oracle::around(&mutant.bytes, map, at);
         let (written, read) = (around(&mutant.map), around(&loaded.map));
         Err(Failure(format!(
-            "{why}; {reported}; {difference:?}\n--- written\n{written}--- read\n{read}"
+            "{why}; {outcome}; {difference:?}\n--- written\n{written}--- read\n{read}"
         )))
     };
     if let Err(why) = oracle::bounds(mutant.bytes.len(), &loaded) {
@@ -124,7 +124,7 @@ fn check(
     }
     let Some(changed) = mutant.changed else {
         let (accepted, stopped) = (loaded.refused.is_none(), loaded.stopped);
-        let same = baseline == Baseline { parts, accepted, stopped };
+        let same = baseline == Baseline { diverges, accepted, stopped };
         return if same { Ok(()) } else { fail("an unchanged stream is read otherwise") };
     };
     if loaded.stopped + LOOK_AHEAD < changed
@@ -132,11 +132,11 @@ fn check(
     {
         return fail("ended otherwise, before it came to the change");
     }
-    match second_opinion(pair.to, baseline, mutant, &loaded, parts) {
-        Ok(prediction) => counts.other(prediction.told()),
+    match second_opinion(pair.to, baseline, mutant, &loaded, diverges) {
+        Ok(prediction) => counts.other(prediction.label()),
         Err(why) => return fail(&why),
     }
-    protocol(pair.to, baseline, mutant, &loaded, (verdict, parts), counts).or_else(fail)
+    protocol(pair.to, baseline, mutant, &loaded, (verdict, diverges), counts).or_else(fail)
 }
 
 /// What the protocol alone says: nothing is read otherwise before the change, nor past a footer.
@@ -148,24 +148,24 @@ pub fn protocol(
     baseline: Baseline,
     mutant: &Mutant<'_, '_>,
     loaded: &Loaded<'_>,
-    (verdict, parts): (Verdict, Option<u64>),
+    (verdict, diverges): (Verdict, Option<u64>),
     counts: &mut Counts,
 ) -> Result<(), &'static str> {
     let changed = mutant.changed.unwrap_or(u64::MAX);
-    let Some(offset) = parts else { return Ok(()) };
+    let Some(offset) = diverges else { return Ok(()) };
     // An item is another if a byte of it is. Only a look-ahead sees what is behind its place.
     let covering = |map| compare::covering(map, offset).map(|item| item.offset + item.len);
     let end = covering(&mutant.map).max(covering(&loaded.map)).unwrap_or(offset);
     let looks = mutant.bytes.get(offset as usize) == Some(&SUBSECTION);
     let reach = if looks { end.max(offset + LOOK_AHEAD) } else { end };
-    if baseline.parts != Some(offset) && reach <= changed {
+    if baseline.diverges != Some(offset) && reach <= changed {
         return Err("read otherwise before the change");
     }
     if verdict != Verdict::Misparsed {
         return Ok(());
     }
     let dialect = &to.dialect;
-    let cause = if baseline.parts == Some(offset) { "as unchanged" } else { "edited bytes" };
+    let cause = if baseline.diverges == Some(offset) { "as unchanged" } else { "edited bytes" };
     match oracle::unnoticed(&mutant.bytes, &mutant.map, dialect, loaded, offset) {
         Some(unnoticed) => {
             counts.explained(cause, unnoticed);

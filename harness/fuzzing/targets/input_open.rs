@@ -59,7 +59,7 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     if all.len() as u64 != most {
         return Err(Failure(format!("{} bytes were read, {most} are there", all.len())));
     }
-    let window = source.again();
+    let window = source.reader();
     let mut piece = [0; PIECE];
     for at in (0..all.len()).rev().step_by(all.len() / 5 + 1) {
         let n = window.read_at(at as u64, &mut piece).map_err(|e| Failure(e.to_string()))?;

@@ -48,7 +48,7 @@ fn again(case: &Case<'_>, decoders: &mut Decoders<'_>, counts: &mut Counts) -> O
             let text = oracle::report(what, truth, to, &case.feed, &loaded, Some(prediction), None);
             Err(Failure(text))
         };
-        match save::again(to.compiled, &loaded, &written.bytes) {
+        match save::save_again(to.compiled, &loaded, &written.bytes) {
             Ok((again, map)) if again == written.bytes => {
                 counts.other("saved again");
                 match first_other(to.compiled, &loaded, &map) {
@@ -71,7 +71,7 @@ fn again(case: &Case<'_>, decoders: &mut Decoders<'_>, counts: &mut Counts) -> O
 /// saver's map, nor what is in sections that it takes over as they are.
 fn first_other(by: &Destination, loaded: &Loaded<'_>, saved: &Map<'_>) -> Option<[String; 2]> {
     let over: Vec<&Section> =
-        loaded.sections.iter().filter(|section| save::is_taken_over(by, section)).collect();
+        loaded.sections.iter().filter(|section| save::is_copied(by, section)).collect();
     let is_over = |at: u64| over.iter().any(|section| (section.body..section.end).contains(&at));
     let state = |s: &&Span<'_>| s.info != "framing" && !is_over(s.offset);
     let mut read = loaded.map.spans().iter().filter(state);

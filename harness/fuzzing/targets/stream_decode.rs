@@ -39,10 +39,10 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
     // Of an accepted stream nobody knows the truth: as it was read is what it says.
     counts.verdict(&to.release, verdict);
     let fail = |why: &str| {
-        let reported = whole.refused.as_ref().map_or("accepted".to_string(), |e| e.to_string());
+        let outcome = whole.refused.as_ref().map_or("accepted".to_string(), |e| e.to_string());
         let around = oracle::around(stream, &whole.map, whole.stopped.saturating_sub(1));
         Err(Failure(format!(
-            "{why}: {}/{}.{}; {reported}\n--- where it stopped, at {:#x}\n{around}",
+            "{why}: {}/{}.{}; {outcome}\n--- where it stopped, at {:#x}\n{around}",
             to.release, to.machine, to.scenario, whole.stopped
         )))
     };
@@ -60,7 +60,7 @@ pub fn run(bytes: &[u8], counts: &mut Counts) -> Outcome {
         }
     }
     if whole.refused.is_none() {
-        match save::again(to, &whole, stream) {
+        match save::save_again(to, &whole, stream) {
             Ok((again, _)) if again == stream => counts.other("saved again"),
             Ok((again, _)) => {
                 let reread = load_tersely(to, &again, &Feed::Bulk);

@@ -1,4 +1,4 @@
-//! From a place in the VM state to bytes of the file.
+//! Finds the bytes of the file for an offset in the VM state.
 //!
 //! ```text
 //! L1 entry   bits 9 to 55: where the L2 table is; 0: nothing is mapped
@@ -37,12 +37,12 @@ pub struct VmState {
     l1_size: u64,
     /// Where the state begins in the address space of the disk.
     begin: u64,
-    kept: Mutex<Kept>,
+    cached: Mutex<Cache>,
 }
 
 /// What was read last, each with its place in the file; place 0 holds the header, so 0 is none.
 #[derive(Debug, Default)]
-struct Kept {
+struct Cache {
     l2: (u64, Vec<u8>),
     packed: (u64, Vec<u8>),
 }
@@ -93,7 +93,7 @@ impl VmState {
             l1_at: snapshot.l1_at,
             l1_size,
             begin: first << shift,
-            kept: Mutex::new(Kept::default()),
+            cached: Mutex::new(Cache::default()),
         })
     }
 
@@ -102,7 +102,7 @@ impl VmState {
     }
 
     /// Where the byte at `address` is, and how many after it are in one piece with it.
-    fn place(&self, kept: &mut Kept, address: u64) -> io::Result<(Place, u64)> {
+    fn place(&self, cached: &mut Cache, address: u64) -> io::Result<(Place, u64)> {
         let width = if self.extended { 16 } else { 8 };
         let entries = self.cluster() / width;
         let number = address >> self.cluster_bits;
@@ -122,11 +122,11 @@ impl VmState {
             return Ok((Place::Zeros, rest));
         }
         self.aligned(table, "L2 table")?;
-        if kept.l2.0 != table {
-            kept.l2 = (table, self.disk.get(table, self.cluster() as usize)?);
+        if cached.l2.0 != table {
+            cached.l2 = (table, self.disk.get(table, self.cluster() as usize)?);
         }
         let at = (number % entries) * width;
-        let entry = be64(&kept.l2.1, at);
+        let entry = be64(&cached.l2.1, at);
         let entry = entry.ok_or_else(|| corrupt(format!("the L2 table at {table:#x} is cut")))?;
         if entry & PACKED != 0 {
             let shift = 62 - (self.cluster_bits - 8);
@@ -148,7 +148,7 @@ impl VmState {
             return Ok((here, rest));
         }
         let size = self.cluster() / SUBCLUSTERS;
-        let bits = be64(&kept.l2.1, at + 8)
+        let bits = be64(&cached.l2.1, at + 8)
             .ok_or_else(|| corrupt(format!("the L2 table at {table:#x} is cut")))?;
         let bit = 1u64 << (inside / size);
         let rest = size - inside % size;
@@ -177,8 +177,8 @@ impl VmState {
     }
 
     /// A packed cluster.
-    fn unpack(&self, kept: &mut Kept, at: u64, len: u64) -> io::Result<()> {
-        if kept.packed.0 == at && !kept.packed.1.is_empty() {
+    fn unpack(&self, cached: &mut Cache, at: u64, len: u64) -> io::Result<()> {
+        if cached.packed.0 == at && !cached.packed.1.is_empty() {
             return Ok(());
         }
         let len = usize::try_from(len).unwrap_or(usize::MAX).min(2 * self.cluster() as usize + 512);
@@ -192,13 +192,13 @@ impl VmState {
                 .and_then(|decoder| decoder.single_frame().read_exact(&mut cluster)),
         };
         done.map_err(|e| corrupt(format!("packed cluster at {at:#x}: {e}")))?;
-        kept.packed = (at, cluster);
+        cached.packed = (at, cluster);
         Ok(())
     }
 
     fn piece(&self, address: u64, into: &mut [u8]) -> io::Result<usize> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let (place, rest) = self.place(&mut kept, address)?;
+        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        let (place, rest) = self.place(&mut cached, address)?;
         let n = into.len().min(usize::try_from(rest).unwrap_or(usize::MAX));
         let into = into.get_mut(..n).unwrap_or(&mut []);
         match place {
@@ -209,9 +209,9 @@ impl VmState {
                 into.get_mut(read..).unwrap_or(&mut []).fill(0);
             }
             Place::Packed { at, len } => {
-                self.unpack(&mut kept, at, len)?;
+                self.unpack(&mut cached, at, len)?;
                 let inside = (address & (self.cluster() - 1)) as usize;
-                let from = kept.packed.1.get(inside..).and_then(|rest| rest.get(..n));
+                let from = cached.packed.1.get(inside..).and_then(|rest| rest.get(..n));
                 into.copy_from_slice(from.ok_or_else(|| corrupt("a short cluster".to_string()))?);
             }
         }

@@ -1,4 +1,4 @@
-//! Packers, save images, and what is no stream.
+//! Packers, save images, and files without a stream.
 
 use std::io::Read as _;
 

@@ -1,4 +1,4 @@
-//! Faults of this room, planted: what the fuzz target asks of any file finds each.
+//! Planted faults of this room: what the fuzz target checks of any file finds each of them.
 
 use super::stream;
 use crate::fuzzing::containers::{self, Clusters, Disk, save_image};

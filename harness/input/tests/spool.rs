@@ -4,7 +4,7 @@ use std::io::{self, Cursor, Read};
 
 use super::stream;
 use crate::input::spool::{Bounds, Failed, Spooled, spool};
-use crate::input::store::{Again, Store};
+use crate::input::store::{Store, StoreReader};
 
 fn bounds(limit: u64) -> Bounds {
     Bounds { limit, whole: false, head: 0 }
@@ -12,7 +12,7 @@ fn bounds(limit: u64) -> Bounds {
 
 fn bytes_of(store: &mut Store) -> Vec<u8> {
     let mut bytes = Vec::new();
-    Again::new(store, 0).read_to_end(&mut bytes).expect("temporary file");
+    StoreReader::new(store, 0).read_to_end(&mut bytes).expect("temporary file");
     assert_eq!(bytes.len() as u64, store.len());
     bytes
 }

@@ -146,7 +146,7 @@ impl Design for Chunks {
             }
             let mark = sink.mark();
             if let Err(refusal) = take(kind, data, to, sink) {
-                sink.back_to(mark);
+                sink.rewind(mark);
                 return Err(refusal);
             }
         }

@@ -1,4 +1,4 @@
-//! Bytes in: a cursor over a stream that arrives in pieces.
+//! A cursor over a stream that arrives in pieces.
 
 use super::sink::Refusal;
 

@@ -31,12 +31,12 @@ const DEPTH: usize = 2;
 /// The case of a seed.
 #[must_use]
 pub fn case(seed: u64) -> Case {
-    made(&mut Rng::new(seed))
+    case_from(&mut Rng::new(seed))
 }
 
 /// A case made of these numbers.
 #[must_use]
-pub fn made(rng: &mut Rng) -> Case {
+pub fn case_from(rng: &mut Rng) -> Case {
     let evolution = rng.pick(&Evolution::ALL);
     let devices = 1 + rng.below(3);
     let names = ["a", "bc", "dev"];

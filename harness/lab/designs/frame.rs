@@ -1,4 +1,4 @@
-//! What the positional designs share: sections of fields in order, as QEMU has them.
+//! What the designs without tags share: sections of fields in order, as QEMU has them.
 //!
 //! ```text
 //! { 04 id name instance version  head  body  tail }*  00

@@ -1,4 +1,4 @@
-//! What design 10 knows a feature by: whose it is, level by level, and where it is.
+//! How design 10 identifies a feature: by its owner, level by level, and by its place.
 //!
 //! ```text
 //! key: levels { vendor }* path    levels 0: no more keys

@@ -1,7 +1,7 @@
 //! Design 7: each section says how many bytes it has (2015).
 //!
 //! A reader that would read beyond the end refuses there; one that is done before the end refuses
-//! then. Both are told apart. Inside, everything is as in design 3.
+//! then. Both are distinguished. Inside, everything is as in design 3.
 
 use super::Promises;
 use super::cursor::Cursor;

@@ -57,7 +57,7 @@ impl Layout for Linear {
             // A part in its default state is as good as not in use.
             let n = io.cursor.at() - from.at();
             if from.clone().take(n)?.iter().all(|b| *b == 0) {
-                io.sink.back_to(mark);
+                io.sink.rewind(mark);
             }
         }
         Ok(())

@@ -78,7 +78,7 @@ impl Real {
             let mut tree = Tree::default();
             let mut seen: BTreeMap<u64, u64> = BTreeMap::new();
             for span in spans.get(from..to).unwrap_or(&[]) {
-                // Several fields of one name are told apart by their order.
+                // Several fields of one name are distinguished by their order.
                 let times = seen.entry(span.identity).or_default();
                 let id = span.identity.wrapping_add(times.wrapping_mul(AGAIN));
                 *times += 1;

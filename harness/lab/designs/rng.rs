@@ -17,7 +17,7 @@ impl Rng {
 
     /// From a fuzzer's bytes: each number is one byte, and 0 when there are no more.
     #[must_use]
-    pub fn reading(bytes: &[u8]) -> Self {
+    pub fn from_bytes(bytes: &[u8]) -> Self {
         Rng { state: 0, choices: Some(bytes.iter().rev().copied().collect()) }
     }
 

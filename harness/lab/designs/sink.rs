@@ -52,14 +52,14 @@ impl Sink {
         self.put.push((id, digest(value)));
     }
 
-    /// How much was put so far, for [`Sink::back_to`].
+    /// How much was put so far, for [`Sink::rewind`].
     #[must_use]
     pub fn mark(&self) -> usize {
         self.put.len()
     }
 
     /// Takes back what was only staged.
-    pub fn back_to(&mut self, mark: usize) {
+    pub fn rewind(&mut self, mark: usize) {
         self.put.truncate(mark);
     }
 }

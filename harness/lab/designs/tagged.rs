@@ -133,7 +133,7 @@ impl Design for Tagged {
             let spot = Spot { machine: to, place: device.id, top: true };
             let mark = sink.mark();
             if let Err(refusal) = take(body, &device.desc, spot, sink) {
-                sink.back_to(mark);
+                sink.rewind(mark);
                 return Err(refusal);
             }
         }

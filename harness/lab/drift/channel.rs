@@ -1,4 +1,4 @@
-//! The question of 2015 on the ground that it was asked on: if someone adds a `qemu_put_be16` to
+//! The question of 2015, for the code that it was asked about: if someone adds a `qemu_put_be16` to
 //! `virtio_ccw_save_config`, is it always detected?
 //!
 //! Bytes are put in where that function could have put them: between what it writes, behind it, and, for
@@ -42,9 +42,9 @@ impl fmt::Display for Spot {
     }
 }
 
-/// What is done there.
+/// What is inserted there, or removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum Insertion {
     /// One byte more.
     Byte,
     /// Two: a `be16`.
@@ -55,28 +55,29 @@ pub enum What {
     Be16Less,
 }
 
-impl What {
+impl Insertion {
     /// All, in the order of the table.
-    pub const ALL: [What; 4] = [What::Byte, What::Be16, What::ByteLess, What::Be16Less];
+    pub const ALL: [Insertion; 4] =
+        [Insertion::Byte, Insertion::Be16, Insertion::ByteLess, Insertion::Be16Less];
 
     fn of(change: Change) -> Option<Self> {
         match change {
-            Change::Insert(1, _) => Some(What::Byte),
-            Change::Insert(2, _) => Some(What::Be16),
-            Change::Delete(1) => Some(What::ByteLess),
-            Change::Delete(2) => Some(What::Be16Less),
+            Change::Insert(1, _) => Some(Insertion::Byte),
+            Change::Insert(2, _) => Some(Insertion::Be16),
+            Change::Delete(1) => Some(Insertion::ByteLess),
+            Change::Delete(2) => Some(Insertion::Be16Less),
             _ => None,
         }
     }
 }
 
-impl fmt::Display for What {
+impl fmt::Display for Insertion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            What::Byte => "a byte more",
-            What::Be16 => "a be16 more",
-            What::ByteLess => "a byte less",
-            What::Be16Less => "a be16 less",
+            Insertion::Byte => "a byte more",
+            Insertion::Be16 => "a be16 more",
+            Insertion::ByteLess => "a byte less",
+            Insertion::Be16Less => "a be16 less",
         })
     }
 }
@@ -89,7 +90,7 @@ pub struct Row {
     /// Where.
     pub spot: Spot,
     /// What was done.
-    pub what: What,
+    pub what: Insertion,
     counts: [u64; Class::ALL.len()],
 }
 
@@ -130,7 +131,7 @@ pub fn run(library: &Library, selection: &Selection) -> Result<Vec<Row>, DriftEr
     if all.is_empty() {
         let machine = selection.machine.clone().unwrap_or_else(|| format!("{MACHINE}-..."));
         let release = selection.release.clone().unwrap_or_default();
-        return Err(DriftError::Nothing { release, machine, meant: String::new() });
+        return Err(DriftError::Nothing { release, machine, hint: String::new() });
     }
     Ok(all)
 }
@@ -156,7 +157,7 @@ pub struct Changed {
     /// Where.
     pub spot: Spot,
     /// What.
-    pub what: What,
+    pub what: Insertion,
     /// The stream as it is sent then.
     pub edit: Edit,
 }
@@ -190,7 +191,7 @@ fn each(base: &Base, unchanged: &Loaded<'_>, mut with: impl FnMut(Changed)) {
                 _ => continue,
             };
             for edit in place.edits(&base.stream) {
-                let Some(what) = What::of(edit.change) else { continue };
+                let Some(what) = Insertion::of(edit.change) else { continue };
                 with(Changed { section, spot, what, edit });
             }
         }
@@ -198,7 +199,7 @@ fn each(base: &Base, unchanged: &Loaded<'_>, mut with: impl FnMut(Changed)) {
 }
 
 /// Counts one change.
-fn count(rows: &mut Vec<Row>, (rule, spot, what): (Rule, Spot, What), class: Class) {
+fn count(rows: &mut Vec<Row>, (rule, spot, what): (Rule, Spot, Insertion), class: Class) {
     let same = |r: &&mut Row| (r.rule, r.spot, r.what) == (rule, spot, what);
     let add = |row: &mut Row| {
         if let Some(count) = row.counts.get_mut(class as usize) {
@@ -225,7 +226,7 @@ pub fn table(rows: &[Row]) -> String {
     text.push('\n');
     for rule in Rule::ALL {
         for spot in Spot::ALL {
-            for what in What::ALL {
+            for what in Insertion::ALL {
                 let same = |r: &&Row| (r.rule, r.spot, r.what) == (rule, spot, what);
                 let Some(row) = rows.iter().find(same) else { continue };
                 let name = format!("{}: {what} {spot}", rule.name());
@@ -371,6 +372,6 @@ mod tests {
             let without = rows.iter().filter(|r| !r.rule.footers && r.what == what);
             without.map(|r| r.count(Class::Never)).sum::<u64>()
         };
-        assert!(What::ALL.into_iter().all(|what| missed(what) > 0));
+        assert!(Insertion::ALL.into_iter().all(|what| missed(what) > 0));
     }
 }

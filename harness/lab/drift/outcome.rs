@@ -1,4 +1,4 @@
-//! Where a change was detected: what the destination read against what was really sent.
+//! Where a change was detected: what the destination read, compared with what was really sent.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! How often a change was detected when: by field, section, rules and machine type.
+//! How often a change was detected, and how late: by field, section, rules and machine type.
 
 use super::base::{Base, Rule};
 use super::change::{Change, Edit, Family, places};
@@ -117,7 +117,7 @@ impl Drift {
     }
 }
 
-/// One change with its verdict: what a replay on a real binary is held against.
+/// One change with its verdict: what a replay on a real binary is compared with.
 #[derive(Debug, Clone)]
 pub struct Case {
     /// Name of the section.

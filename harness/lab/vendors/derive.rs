@@ -5,7 +5,7 @@ use crate::dialect::Capabilities;
 use crate::dialect::machine::{X86_64, architecture};
 use crate::matrix::vendors::{Field, Subsection, Vendor};
 use crate::release::library::{Library, build};
-use crate::release::near;
+use crate::release::suggest;
 use crate::stream::Destination;
 use crate::vmstate::schema::{self, Count, Kind, Size, Tables, Vmsd};
 
@@ -39,7 +39,7 @@ impl Build {
             let known: Vec<String> = upstream.chain(vendors.iter().map(Vendor::name)).collect();
             return Err(VendorError::NoRelease {
                 asked: name.to_string(),
-                meant: near::hint(name, known.iter().map(String::as_str)),
+                hint: suggest::hint(name, known.iter().map(String::as_str)),
                 known: known.join(", "),
             });
         };

@@ -197,7 +197,7 @@ fn bytes(field: &Field) -> Option<u64> {
 
 /// Where a reader with layout `reads` goes wrong on what a writer with layout `writes` sends.
 #[must_use]
-pub fn parts_company(writes: &[Leaf], reads: &[Leaf]) -> Option<String> {
+pub fn first_mismatch(writes: &[Leaf], reads: &[Leaf]) -> Option<String> {
     let (mut w, mut r) = (writes.iter(), reads.iter());
     loop {
         let (a, b) = match (w.next(), r.next()) {

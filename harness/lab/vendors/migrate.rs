@@ -6,11 +6,11 @@ use std::fmt;
 
 use super::VendorError;
 use super::derive::Build;
-use super::layout::{Part, layout, parts_company};
+use super::layout::{Part, first_mismatch, layout};
 use crate::dialect::commands::always_sent;
 use crate::dialect::{Generation, OldVersions};
 use crate::release::library::Library;
-use crate::release::near;
+use crate::release::suggest;
 use crate::stream::{Body, Destination, Handler};
 use crate::trace::{Meaning, Verdict, judge};
 use crate::vmstate::Set;
@@ -75,7 +75,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// The features that the answer hangs on.
+    /// The features that the answer depends on.
     #[must_use]
     pub fn features(&self) -> &[Feature] {
         match self {
@@ -144,7 +144,7 @@ pub fn can_migrate_all(
     if answers.is_empty() {
         let asked = machine.map(|asked| {
             let machines = library.corpus().destinations(&from.release);
-            format!(" {asked}{}", near::hint(asked, machines.iter().map(|(on, _)| on.as_str())))
+            format!(" {asked}{}", suggest::hint(asked, machines.iter().map(|(on, _)| on.as_str())))
         });
         let (from, to) = (from.name.clone(), to.name.clone());
         return Err(VendorError::NothingInCommon { from, to, asked: asked.unwrap_or_default() });
@@ -264,7 +264,7 @@ impl Found {
         for part in &sent.parts {
             self.part(ours, part, theirs, &read.parts, section);
         }
-        parts_company(&sent.leaves, &read.leaves)
+        first_mismatch(&sent.leaves, &read.leaves)
     }
 
     /// Collects the subsections of a description that do not fit.

@@ -1,12 +1,18 @@
-//! One entry of `matrix.toml`: what its keys may say, and its line for what they may not.
+//! One entry of `matrix.toml`: checks of its keys, and errors with its line.
 
 use toml::Spanned;
 
-use super::Lists;
 use crate::matrix::config::{CHIPSETS, ConfigError, Problem};
 use crate::matrix::schema::Chipsets;
 use crate::matrix::select::{Selection, releases};
 use crate::trace::Verdict;
+
+/// All names that an entry may use.
+pub(super) struct KnownNames {
+    pub(super) releases: Vec<String>,
+    pub(super) machines: Vec<String>,
+    pub(super) scenarios: Vec<String>,
+}
 
 /// Where an entry is.
 #[derive(Clone, Copy)]
@@ -42,7 +48,7 @@ impl<'t> Entry<'t> {
     }
 
     /// That texts say something, in this order.
-    pub(super) fn stated<const N: usize>(
+    pub(super) fn require_text<const N: usize>(
         self,
         texts: [(&'static str, &str); N],
     ) -> Result<(), ConfigError> {
@@ -59,7 +65,7 @@ impl<'t> Entry<'t> {
         name: &str,
         mut before: impl Iterator<Item = &'n String>,
     ) -> Result<(), ConfigError> {
-        self.stated([("name", name)])?;
+        self.require_text([("name", name)])?;
         match before.any(|other| other == name) {
             true => Err(self.at(Problem::Duplicate { what, name: name.to_owned() })),
             false => Ok(()),
@@ -76,7 +82,7 @@ impl<'t> Entry<'t> {
         self,
         (source, destination): (&str, &str),
         (machines, scenarios): (Option<&[String]>, Option<&[String]>),
-        all: &Lists,
+        all: &KnownNames,
     ) -> Result<Selection, ConfigError> {
         Ok(Selection {
             sources: self.range("source", source, &all.releases)?,
@@ -87,7 +93,7 @@ impl<'t> Entry<'t> {
     }
 
     /// Releases that have what the entry is about: all, if it does not say.
-    pub(super) fn having(
+    pub(super) fn releases(
         self,
         range: Option<&str>,
         all: &[String],

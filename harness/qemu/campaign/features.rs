@@ -1,11 +1,11 @@
-//! What a load by the model shows, as numbers: which fields were read, with what kind of value, and how
-//! it ended. A stream that shows something new is worth a load by the binary.
+//! What a load by the model shows, as numbers: which fields were read, with what kind of value, and how it
+//! ended. A stream that shows something new is worth a load by the binary.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::stream::Loaded;
 
-/// Kinds of values that are told apart.
+/// Kinds of values that are distinguished.
 fn kind(bytes: &[u8]) -> u8 {
     let same = |value: u8| bytes.iter().all(|byte| *byte == value);
     match bytes.first() {

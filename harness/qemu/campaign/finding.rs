@@ -1,5 +1,5 @@
-//! What a campaign looks for: loads that crash or hang, that are accepted although they were misread, and
-//! those that the model takes otherwise. Each is kept once for each place.
+//! What a campaign looks for: loads that crash or hang, that are accepted although they were misread, or
+//! that the model judges differently. Each is kept once for each place.
 
 use serde::{Deserialize, Serialize};
 
@@ -111,7 +111,7 @@ pub fn place(verified: &Verified, to: &Destination) -> String {
 mod tests {
     use super::*;
     use crate::matrix::agreement::Compared;
-    use crate::qemu::incoming::Real;
+    use crate::qemu::incoming::RealLoad;
     use crate::wire::Feed;
 
     fn verified(verdict: ObservedVerdict, ended: Option<Ended>, open: bool) -> Verified {
@@ -126,7 +126,7 @@ mod tests {
             stderr: String::new(),
             explained: None,
         };
-        let real = Real {
+        let real = RealLoad {
             verdict,
             consumed: Some(1),
             ended,

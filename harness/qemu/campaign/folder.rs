@@ -1,5 +1,5 @@
-//! The folder of a campaign. Several campaigns may share it at a time, on one machine or over a network:
-//! a file is written whole, under a name that comes of what is in it, and never changed.
+//! The folder of a campaign. Several campaigns may share it at a time, on one machine or over a network: a
+//! file is written whole, under a name that is derived from its content, and never changed.
 //!
 //! | path | holds |
 //! | --- | --- |
@@ -57,7 +57,7 @@ impl Folder {
     ///
     /// # Errors
     /// A folder that cannot be read.
-    pub fn news(&mut self) -> Result<(Vec<Input>, usize), FileError> {
+    pub fn read_new(&mut self) -> Result<(Vec<Input>, usize), FileError> {
         let (mut inputs, mut strange) = (Vec::new(), 0);
         let queue = self.root.join("queue");
         for name in list(&queue)? {
@@ -145,7 +145,7 @@ impl Folder {
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub fn reported(&self, session: &Session) -> Result<(), FileError> {
+    pub fn write_session(&self, session: &Session) -> Result<(), FileError> {
         let json = serde_json::to_vec_pretty(session).unwrap_or_default();
         let name = format!("{:016x}.json", session.seed);
         files::write_if_changed(&self.root.join("sessions").join(name), &json).map(|_| ())

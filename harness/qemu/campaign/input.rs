@@ -1,4 +1,4 @@
-//! What a campaign loads: a fixture with changes one after the other, in words that a file can hold.
+//! What a campaign loads: a fixture with a list of changes, as a file can hold it.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What all workers of a campaign know: the queue, what was shown before, and what was done.
+//! What all workers of a campaign share: the queue, what was seen before, and what was done.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
@@ -62,7 +62,7 @@ struct State {
     shown: BTreeSet<usize>,
     claimed: BTreeSet<String>,
     report: Report,
-    reported: Instant,
+    last_report: Instant,
     failed: bool,
 }
 
@@ -102,12 +102,12 @@ impl<'l> Shared<'l> {
                     session: Session { seed, ..Session::default() },
                     ..Report::default()
                 },
-                reported: Instant::now(),
+                last_report: Instant::now(),
                 failed: false,
             }),
             begun: Instant::now(),
         };
-        shared.read_news()?;
+        shared.read_new_inputs()?;
         Ok(shared)
     }
 
@@ -124,10 +124,10 @@ impl<'l> Shared<'l> {
     }
 
     /// Takes over what others put into the queue.
-    fn read_news(&self) -> Result<(), QemuError> {
-        let (news, strange) = lock(&self.state).folder.news().map_err(files)?;
+    fn read_new_inputs(&self) -> Result<(), QemuError> {
+        let (inputs, strange) = lock(&self.state).folder.read_new().map_err(files)?;
         lock(&self.state).report.strange += strange;
-        for input in news {
+        for input in inputs {
             // Of other binaries, or of a release that is not in the corpus any more.
             let Some(number) = self.cases.iter().position(|case| fits(case, &input)) else {
                 continue;
@@ -337,15 +337,15 @@ impl<'l> Shared<'l> {
     }
 
     /// Writes what was done, and reads what others did, if that is long ago: then what was done.
-    pub(super) fn time_to_tell(&self, every: Duration) -> Result<Option<Session>, QemuError> {
+    pub(super) fn report_due(&self, every: Duration) -> Result<Option<Session>, QemuError> {
         {
             let mut state = lock(&self.state);
-            if state.reported.elapsed() < every {
+            if state.last_report.elapsed() < every {
                 return Ok(None);
             }
-            state.reported = Instant::now();
+            state.last_report = Instant::now();
         }
-        self.read_news()?;
+        self.read_new_inputs()?;
         self.tell().map(Some)
     }
 
@@ -353,7 +353,7 @@ impl<'l> Shared<'l> {
         let mut state = lock(&self.state);
         state.report.session.seconds = self.begun.elapsed().as_secs();
         let session = state.report.session.clone();
-        state.folder.reported(&session).map_err(files)?;
+        state.folder.write_session(&session).map_err(files)?;
         Ok(session)
     }
 

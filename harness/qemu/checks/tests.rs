@@ -1,4 +1,4 @@
-//! What excuses a difference, and that nothing excuses one at another place.
+//! Reasons explain a difference, and none at another place.
 
 use super::*;
 use crate::release::corpus::Corpus;
@@ -38,8 +38,8 @@ fn modelled(idstr: &str, refused: Option<Error>) -> Loaded<'static> {
     }
 }
 
-fn real(verdict: ObservedVerdict, said: &str, consumed: u64) -> Real {
-    Real {
+fn real(verdict: ObservedVerdict, said: &str, consumed: u64) -> RealLoad {
+    RealLoad {
         verdict,
         consumed: Some(consumed),
         ended: None,
@@ -50,13 +50,13 @@ fn real(verdict: ObservedVerdict, said: &str, consumed: u64) -> Real {
     }
 }
 
-fn said(text: &str, device: &str) -> Real {
+fn said(text: &str, device: &str) -> RealLoad {
     let stderr = format!("q: {text}\nq: error while loading state of device '{device}'\n");
     real(ObservedVerdict::Refused, &stderr, 300)
 }
 
-fn excuse(release: Version, model: &Loaded<'_>, real: &Real) -> Option<String> {
-    beyond(&Parted { release, stream: &[], model, real, alike: true })
+fn excused(release: Version, model: &Loaded<'_>, real: &RealLoad) -> Option<String> {
+    excuse(&Disagreement { release, stream: &[], model, real, same_fields: true })
 }
 
 fn refusal(kind: Kind, offset: u64, path: &str) -> Error {
@@ -78,29 +78,34 @@ fn a_check_is_known_by_its_text(
 ) {
     let release = Version::new(major, minor, 0);
     let model = modelled("virtio-net", None);
-    assert_eq!(excuse(release, &model, &said(text, "virtio-net")).is_some(), expected);
+    assert_eq!(excused(release, &model, &said(text, "virtio-net")).is_some(), expected);
 }
 
 #[test]
 fn a_check_excuses_nothing_that_was_before_it() {
     let said = said("Features 0x1 unsupported. Allowed features: 0x0", "virtio-net");
     let other = modelled("virtio-blk", None);
-    assert_eq!(excuse(RELEASE, &other, &said), None, "the model never came to that section");
+    assert_eq!(excused(RELEASE, &other, &said), None, "the model never came to that section");
     let before = modelled("virtio-net", Some(refusal(Kind::MustExist, 95, "")));
-    assert_eq!(excuse(RELEASE, &before, &said), None, "the model was refused before it");
+    assert_eq!(excused(RELEASE, &before, &said), None, "the model was refused before it");
     let behind = modelled("virtio-net", Some(refusal(Kind::MustExist, 150, "")));
-    assert!(excuse(RELEASE, &behind, &said).is_some());
+    assert!(excused(RELEASE, &behind, &said).is_some());
     // The section that it was refused in is not among those that it read.
     let inside = |path| {
         let section = Some("virtio-net".to_owned());
         let error = Error { section, ..refusal(Kind::MustExist, 150, path) };
         Loaded { sections: Vec::new(), ..modelled("", Some(error)) }
     };
-    assert!(excuse(RELEASE, &inside("vq[0].num"), &said).is_some());
-    assert_eq!(excuse(RELEASE, &inside(""), &said), None, "it was refused at the head");
-    let parted =
-        Parted { release: RELEASE, stream: &[], model: &behind, real: &said, alike: false };
-    assert_eq!(beyond(&parted), None, "they read other fields before");
+    assert!(excused(RELEASE, &inside("vq[0].num"), &said).is_some());
+    assert_eq!(excused(RELEASE, &inside(""), &said), None, "it was refused at the head");
+    let disagreement = Disagreement {
+        release: RELEASE,
+        stream: &[],
+        model: &behind,
+        real: &said,
+        same_fields: false,
+    };
+    assert_eq!(excuse(&disagreement), None, "they read other fields before");
 }
 
 #[test]
@@ -108,12 +113,12 @@ fn a_space_that_is_cut_off_is_compared_and_one_that_is_whole_is_no_excuse() {
     let said = said("get_pci_config_device: Bad config data: i=0x0 read: 29 device: 86", "I440FX");
     let cut = || Kind::EndOfInput { missing: 9 };
     let config = modelled("I440FX", Some(refusal(cut(), 150, "parent_obj.config")));
-    assert!(excuse(RELEASE, &config, &said).unwrap().starts_with("get_pci_config_device"));
-    assert_eq!(excuse(RELEASE, &modelled("I440FX", None), &said), None);
+    assert!(excused(RELEASE, &config, &said).unwrap().starts_with("get_pci_config_device"));
+    assert_eq!(excused(RELEASE, &modelled("I440FX", None), &said), None);
     let elsewhere = modelled("I440FX", Some(refusal(cut(), 150, "smm_enabled")));
-    assert_eq!(excuse(RELEASE, &elsewhere, &said), None);
+    assert_eq!(excused(RELEASE, &elsewhere, &said), None);
     let whole = refusal(Kind::BadMagic { found: 7 }, 150, "parent_obj.config");
-    assert_eq!(excuse(RELEASE, &modelled("I440FX", Some(whole)), &said), None);
+    assert_eq!(excused(RELEASE, &modelled("I440FX", Some(whole)), &said), None);
 }
 
 #[test]
@@ -121,11 +126,11 @@ fn what_is_not_defined_is_explained_from_there_on_and_what_is_not_modelled_is_no
     let undefined = refusal(Kind::Undefined("past its array".into()), 150, "vq");
     let model = modelled("virtio-net", Some(undefined));
     let died = |consumed| real(ObservedVerdict::Refused, "", consumed);
-    assert!(excuse(RELEASE, &model, &died(160)).unwrap().ends_with("past its array"));
-    assert_eq!(excuse(RELEASE, &model, &died(149)), None, "it never came there");
+    assert!(excused(RELEASE, &model, &died(160)).unwrap().ends_with("past its array"));
+    assert_eq!(excused(RELEASE, &model, &died(149)), None, "it never came there");
     let undetermined = refusal(Kind::Undetermined("codec x".into()), 150, "vq");
     let model = modelled("virtio-net", Some(undetermined));
-    assert_eq!(excuse(RELEASE, &model, &died(160)), None);
+    assert_eq!(excused(RELEASE, &model, &died(160)), None);
 }
 
 #[test]
@@ -144,13 +149,13 @@ fn a_hang_is_explained_where_the_counter_meets_such_a_clock() {
         stream[at..at + 8].copy_from_slice(&clock.to_be_bytes());
         let model = load_bytes(&to, &stream, &Feed::Bulk);
         let trace = format!("1@2.3:vmstate_subsection_load_good {device}\n1@2.3:other");
-        let real = Real { trace, ..real(ObservedVerdict::Hang, "", 300) };
-        beyond(&Parted {
+        let real = RealLoad { trace, ..real(ObservedVerdict::Hang, "", 300) };
+        excuse(&Disagreement {
             release: RELEASE,
             stream: &stream,
             model: &model,
             real: &real,
-            alike: true,
+            same_fields: true,
         })
     };
     assert!(why(-1, "rtl8139").unwrap().starts_with("rtl8139_post_load"));

@@ -1,5 +1,5 @@
-//! What a device type wants beside itself, by the kind of its properties: a drive, a character
-//! device, memory, a generator of random numbers ... Nothing here goes by the name of a device.
+//! What a device type needs beside itself, by the kind of its properties: a drive, a character device,
+//! memory, a generator of random numbers ... Nothing here depends on the name of a device.
 
 use super::super::tpm;
 use super::types::DeviceType;
@@ -87,7 +87,7 @@ pub fn backing(device: &DeviceType, number: usize, memory: &str) -> Backing {
             }
             "link<can-bus>" => (vec!["-object".into(), format!("can-bus,id={id}")], id),
             "link<ipmi-bmc>" => (vec!["-device".into(), format!("ipmi-bmc-sim,id={id}")], id),
-            // Ports and slots are told apart by number.
+            // Ports and slots are distinguished by number.
             "uint8" | "uint16" if matches!(property.name.as_str(), "chassis" | "chassis_nr") => {
                 (Vec::new(), (number % 254 + 1).to_string())
             }

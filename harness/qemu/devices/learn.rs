@@ -1,4 +1,4 @@
-//! All device types of a binary on all its machine types, recorded.
+//! Records all device types of a binary on all its machine types.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,11 +11,11 @@ use super::super::binary::Binary;
 use super::board::Placing;
 use super::board::{self, BOARDS, Board};
 use super::rack::{Filled, Rack, on_board};
-use super::trial::{Bench, Hints, Hung, Recorded};
+use super::trial::{Bench, Hints, Hung, RecordedMachine};
 use super::types::{self, DeviceType};
 use super::vary::variants;
 use crate::dialect::Generation;
-use crate::release::bundle::recording::{ALONE, Found, Recording};
+use crate::release::bundle::recording::{ALONE, RecordedDevice, Recording};
 use crate::release::catalogue::chipset;
 
 /// Machine types whose streams describe themselves, which is what tells sections apart.
@@ -24,7 +24,7 @@ const DESCRIBED: Generation = Generation::new(2, 4);
 /// Devices with changed properties in one machine, at most.
 const RACK: usize = 100;
 
-/// What a binary told of its devices.
+/// What a binary says about its devices.
 #[derive(Debug, Clone, Default)]
 pub struct Learnt {
     /// Every device type: empty if it was recorded, else why it was not.
@@ -84,7 +84,7 @@ pub fn learn(
             }
             hints.insert(*placing, one.hints);
         }
-        // What has no path in a machine with others is told apart in a machine of its own, of each
+        // What has no path in a machine with others is identified in a machine of its own, of each
         // chipset, as one may have on board what the other has not. How several of its type are
         // numbered, a machine with two shows.
         let pathless = types.iter().filter(|t| good.contains(&t.name) && on_board(t));
@@ -318,8 +318,8 @@ fn options(board: &Board) -> Vec<String> {
     board.needed.iter().chain(board.common).map(|option| (*option).to_owned()).collect()
 }
 
-fn recording(machine: &str, placing: Placing, recorded: Recorded) -> Recording {
-    let devices = recorded.devices.into_iter().map(|plugged| Found {
+fn recording(machine: &str, placing: Placing, recorded: RecordedMachine) -> Recording {
+    let devices = recorded.devices.into_iter().map(|plugged| RecordedDevice {
         device: plugged.device,
         path: plugged.path,
         varied: plugged.varied,

@@ -14,7 +14,7 @@ use super::backends::{Backing, SHARED, backing, identity};
 use super::board::{Board, Placing};
 use super::slots::Slots;
 use super::types::DeviceType;
-use crate::release::bundle::recording::behind;
+use crate::release::bundle::recording::split_path;
 
 /// What has a bus of each kind, and the property that says where on it.
 struct Controller {
@@ -261,7 +261,7 @@ impl Rack {
     /// behind the controller that has it.
     #[must_use]
     pub fn owner(&self, devices: &[&Plugged], idstr: &str) -> Option<usize> {
-        let of = |path: &str| !path.is_empty() && behind(path, idstr).is_some();
+        let of = |path: &str| !path.is_empty() && split_path(path, idstr).is_some();
         let own = devices.iter().position(|device| device.path.as_deref().is_some_and(of));
         own.or_else(|| {
             devices.iter().position(|device| {

@@ -1,5 +1,5 @@
-//! One machine with many devices, started, saved, and loaded by the same binary under trace;
-//! devices with which that does not come to an end are found out and left out.
+//! One machine with many devices, started, saved, and loaded by the same binary under trace; devices that
+//! make this fail are found and left out.
 //!
 //! A binary mostly names the culprit: the option that it cannot follow, the section that cannot
 //! migrate, a file that it misses. Where it names none, or dies, halves are tried until the culprit
@@ -13,7 +13,7 @@ use super::super::QemuError;
 use super::super::binary::Binary;
 use super::super::connection::QmpError;
 use super::super::emulator::{Emulator, Role, Setup};
-use super::super::incoming::{Wanted, load};
+use super::super::incoming::{IncomingOptions, load};
 use super::super::monitor;
 use super::super::process::{Deadline, ProcessError};
 use super::rack::{Plugged, Rack};
@@ -29,7 +29,7 @@ const HANGS: &str = ": no answer within ";
 
 /// A machine that could be saved and loaded.
 #[derive(Debug, Clone)]
-pub struct Recorded {
+pub struct RecordedMachine {
     /// The devices in it.
     pub devices: Vec<Plugged>,
     /// Arguments, without those that every machine has.
@@ -44,7 +44,7 @@ pub struct Recorded {
 #[derive(Debug, Default)]
 pub struct Tried {
     /// The machines.
-    pub recorded: Vec<Recorded>,
+    pub recorded: Vec<RecordedMachine>,
     /// What was said of devices that are in none of them, by type.
     pub left_out: BTreeMap<String, String>,
     /// What another machine type need not find out again.
@@ -83,7 +83,7 @@ impl Hung {
 
 /// How one machine ended.
 enum Outcome {
-    Recorded(Recorded),
+    Recorded(RecordedMachine),
     /// It failed, and what it said.
     Failed(String),
 }
@@ -161,7 +161,7 @@ impl Bench<'_> {
     ///
     /// # Errors
     /// As [`Bench::record`].
-    pub fn whole(&self, rack: &Rack) -> Result<Result<Recorded, String>, QemuError> {
+    pub fn whole(&self, rack: &Rack) -> Result<Result<RecordedMachine, String>, QemuError> {
         let mut trial = Trial::new(*self, rack);
         Ok(match trial.run(&rack.devices.iter().collect::<Vec<_>>())? {
             Outcome::Recorded(recorded) => Ok(recorded),
@@ -279,10 +279,10 @@ impl<'a> Trial<'a> {
             Ok(stream) => stream,
             Err(error) => return failed(error),
         };
-        let wanted = Wanted { feed: Feed::Bulk, trace: true, save: false, limit };
+        let wanted = IncomingOptions { feed: Feed::Bulk, trace: true, save: false, limit };
         let own = load(binary, &setup, &stream, &wanted)?;
         Ok(match own.verdict {
-            ObservedVerdict::Accepted => Outcome::Recorded(Recorded {
+            ObservedVerdict::Accepted => Outcome::Recorded(RecordedMachine {
                 devices: devices.iter().map(|d| (*d).clone()).collect(),
                 arguments: setup.arguments,
                 stream,

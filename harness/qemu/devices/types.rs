@@ -1,5 +1,5 @@
-//! Device types of a binary, as it tells them itself: which it can create, on which bus, and what
-//! properties each has.
+//! The device types of a binary, as it lists them: which it can create, on which bus, and what properties
+//! each has.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Properties of device types, each given another value than its default: which of them changes what
-//! is sent, a recording shows.
+//! Properties of device types, each given another value than its default: a recording shows which of them
+//! changes what is sent.
 
 use std::collections::BTreeMap;
 

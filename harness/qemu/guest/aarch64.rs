@@ -2,10 +2,10 @@
 //! MMU off; its devices by the board's memory map.
 
 use super::Guest;
-use super::steps::{Step, Words};
+use super::steps::{Encoding, Step};
 
 /// x0 has the address, x1 the value; x27 says that all is done.
-const WORDS: Words = Words {
+const WORDS: Encoding = Encoding {
     load,
     address: 0,
     value: 1,
@@ -14,7 +14,7 @@ const WORDS: Words = Words {
     // str w1, [x0]
     word: 0xb900_0001,
     call: None,
-    reported: 27,
+    done_register: 27,
     // wfi; b to the instruction before.
     end: &[0xd503_207f, 0x17ff_ffff],
 };

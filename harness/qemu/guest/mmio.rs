@@ -1,5 +1,5 @@
-//! virtio devices at fixed addresses (virtio-mmio, "legacy" layout and newer): a first queue is set
-//! up in each.
+//! virtio devices at fixed addresses (virtio-mmio, "legacy" layout and newer): a first queue is set up in
+//! each.
 
 use super::steps::Step;
 

@@ -2,13 +2,13 @@
 //! big-endian. What is done there is done by calls of the hypervisor, by their PAPR numbers.
 
 use super::Guest;
-use super::steps::{Step, Words};
+use super::steps::{Encoding, Step};
 
 /// Where the processor begins.
 const START: usize = 0x100;
 
 /// r9 has the address, r10 the value; numbers of a call are in r3 and up; r27 says that all is done.
-const WORDS: Words = Words {
+const WORDS: Encoding = Encoding {
     load,
     address: 9,
     value: 10,
@@ -18,7 +18,7 @@ const WORDS: Words = Words {
     word: 0x9149_0000,
     // sc 1
     call: Some((0x4400_0022, 3)),
-    reported: 27,
+    done_register: 27,
     // b to itself.
     end: &[0x4800_0000],
 };

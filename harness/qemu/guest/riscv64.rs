@@ -2,10 +2,10 @@
 //! in machine mode; its devices by the board's memory map.
 
 use super::Guest;
-use super::steps::{Step, Words};
+use super::steps::{Encoding, Step};
 
 /// a0 has the address, a1 the value; s11 says that all is done.
-const WORDS: Words = Words {
+const WORDS: Encoding = Encoding {
     load,
     address: 10,
     value: 11,
@@ -14,7 +14,7 @@ const WORDS: Words = Words {
     // sw a1, 0(a0)
     word: 0x00b5_2023,
     call: None,
-    reported: 27,
+    done_register: 27,
     // wfi; j to the instruction before.
     end: &[0x1050_0073, 0xffdf_f06f],
 };

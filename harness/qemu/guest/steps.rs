@@ -1,5 +1,5 @@
-//! What a guest program for another platform than a PC does, in order; each instruction set has its
-//! own words for it.
+//! The steps of a guest program for another platform than a PC; each instruction set has its own encoding
+//! of them.
 
 /// One thing that a program does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub const DONE: u32 = 0x600d_c0de;
 
 /// How an instruction set with instructions of 32 bits says these things.
 #[derive(Debug, Clone, Copy)]
-pub struct Words {
+pub struct Encoding {
     /// Puts a number into a register.
     pub load: fn(&mut Vec<u32>, u32, u32),
     /// The register with the address.
@@ -33,12 +33,12 @@ pub struct Words {
     /// no hypervisor to call.
     pub call: Option<(u32, u32)>,
     /// The register that says that all is done.
-    pub reported: u32,
+    pub done_register: u32,
     /// Waits for ever.
     pub end: &'static [u32],
 }
 
-impl Words {
+impl Encoding {
     /// The program that takes these steps and says so.
     pub fn program(&self, steps: &[Step]) -> Vec<u32> {
         let mut code = Vec::new();
@@ -63,7 +63,7 @@ impl Words {
                 }
             }
         }
-        (self.load)(&mut code, self.reported, DONE);
+        (self.load)(&mut code, self.done_register, DONE);
         code.extend(self.end);
         code
     }

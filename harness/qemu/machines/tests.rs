@@ -10,8 +10,8 @@ const NO_MODEL: &str = "qemu: unable to find CPU model 'max'";
 const NO_MACHINE: &str = "qemu: unsupported machine type: \"pc-i440fx-2.4\"";
 const CRASHED: &str = "qemu: -device nic: failed to find romfile \"nic.rom\"";
 
-fn real(consumed: Option<u64>, stderr: &str) -> Real {
-    Real {
+fn real(consumed: Option<u64>, stderr: &str) -> RealLoad {
+    RealLoad {
         verdict: ObservedVerdict::Refused,
         consumed,
         ended: None,
@@ -53,8 +53,8 @@ fn judged(verdict: Verdict, taken: u64) -> Answer {
 #[case(CRASHED, false)]
 fn a_binary_that_lacks_an_option_did_not_start(#[case] said: &str, #[case] lacks: bool) {
     let taken = row(Answer::Undetermined("x".to_owned()));
-    let standing = standing(&taken, &real(None, said));
-    assert_eq!(standing == Standing::NotStarted, lacks, "{standing:?}");
+    let comparison = comparison(&taken, &real(None, said));
+    assert_eq!(comparison == Comparison::NotStarted, lacks, "{comparison:?}");
 }
 
 #[rstest::rstest]
@@ -62,9 +62,9 @@ fn a_binary_that_lacks_an_option_did_not_start(#[case] said: &str, #[case] lacks
 #[case(Verdict::Misparsed, true)]
 #[case(Verdict::Refused, false)]
 fn a_load_that_is_accepted_may_be_misparsed(#[case] verdict: Verdict, #[case] agrees: bool) {
-    let real = Real { verdict: ObservedVerdict::Accepted, ..real(Some(9), "") };
-    let standing = standing(&row(judged(verdict, 9)), &real);
-    assert_eq!(standing == Standing::Agree, agrees, "{standing:?}");
+    let real = RealLoad { verdict: ObservedVerdict::Accepted, ..real(Some(9), "") };
+    let comparison = comparison(&row(judged(verdict, 9)), &real);
+    assert_eq!(comparison == Comparison::Agree, agrees, "{comparison:?}");
 }
 
 #[rstest::rstest]
@@ -77,13 +77,13 @@ fn a_blocked_load_is_refused_where_it_begins(
     #[case] agrees: bool,
 ) {
     let said = "qemu: State blocked by non-migratable device '0000:00:03.0/nvme'";
-    let standing = standing(&row(judged(verdict, taken)), &real(None, said));
-    assert_eq!(standing == Standing::Agree, agrees, "{standing:?}");
+    let comparison = comparison(&row(judged(verdict, taken)), &real(None, said));
+    assert_eq!(comparison == Comparison::Agree, agrees, "{comparison:?}");
 }
 
 #[test]
 fn what_the_model_says_cannot_start_agrees() {
     let unsupported = row(Answer::Unsupported("x".to_owned()));
-    assert_eq!(standing(&unsupported, &real(None, NO_DEVICE)), Standing::Agree);
-    assert!(matches!(standing(&unsupported, &real(Some(9), NO_DEVICE)), Standing::Differ(_)));
+    assert_eq!(comparison(&unsupported, &real(None, NO_DEVICE)), Comparison::Agree);
+    assert!(matches!(comparison(&unsupported, &real(Some(9), NO_DEVICE)), Comparison::Differ(_)));
 }

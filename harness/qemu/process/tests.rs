@@ -1,4 +1,4 @@
-//! A child that misbehaves, in every way that one has.
+//! Child processes that misbehave.
 
 use super::*;
 
@@ -39,7 +39,9 @@ fn one_that_babbles_is_ended() {
     );
     let reported = process.stderr();
     assert!(reported.ends_with("bytes, and was killed]") && reported.len() < KEPT + 100);
-    assert!(said(&reported).len() < TOLD + 100 && said(&reported).contains("what a day"));
+    assert!(
+        stderr_note(&reported).len() < SHOWN + 100 && stderr_note(&reported).contains("what a day")
+    );
 }
 
 #[test]

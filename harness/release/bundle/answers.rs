@@ -1,7 +1,7 @@
-//! What one destination's configuration decides of a section's layout: read off the trace of its
+//! What one destination's configuration decides of a section's layout: taken from the trace of its
 //! self-load and the VMDESCRIPTION of its stream, along the finished description.
 //!
-//! | asked | told by |
+//! | question | answered by |
 //! | --- | --- |
 //! | is a field with a hook there | the trace; without one, whether it is described |
 //! | number of elements | the trace (`vmstate_n_elems`); without one, the description |
@@ -30,15 +30,15 @@ pub fn of(
     load: Option<&Load>,
     body: Option<&Body>,
 ) -> (Answers, BTreeSet<String>) {
-    let mut reported = Reported { tables, seen: Seen::default() };
-    reported.vmsd(
+    let mut collector = Collector { tables, seen: Seen::default() };
+    collector.vmsd(
         key,
         "",
         &load.into_iter().collect::<Vec<_>>(),
         &body.into_iter().collect::<Vec<_>>(),
         0,
     );
-    reported.seen.settled()
+    collector.seen.resolved()
 }
 
 /// Everything that was seen at each path.
@@ -50,7 +50,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn settled(self) -> (Answers, BTreeSet<String>) {
+    fn resolved(self) -> (Answers, BTreeSet<String>) {
         fn only<V: Ord>(
             seen: BTreeMap<String, BTreeSet<V>>,
             differ: &mut BTreeSet<String>,
@@ -74,12 +74,12 @@ impl Seen {
     }
 }
 
-struct Reported<'a> {
+struct Collector<'a> {
     tables: &'a Tables,
     seen: Seen,
 }
 
-impl Reported<'_> {
+impl Collector<'_> {
     /// All loads and bodies of one description at one path.
     fn vmsd(&mut self, key: &str, path: &str, loads: &[&Load], bodies: &[&Body], depth: usize) {
         let tables = self.tables;
@@ -130,8 +130,8 @@ impl Reported<'_> {
             .map(|body| body.fields.iter().filter(|f| f.name == name).cloned().collect())
             .collect();
         // A check leaves no entry in a description.
-        let reported = !field.must_exist || !traced.is_empty();
-        if reported && field.exists.as_ref().is_some_and(is_open) {
+        let collector = !field.must_exist || !traced.is_empty();
+        if collector && field.exists.as_ref().is_some_and(is_open) {
             let seen = self.seen.present.entry(path.clone()).or_default();
             match traced.is_empty() {
                 false => seen.extend(traced.iter().map(|field| field.exists)),
@@ -170,7 +170,7 @@ impl Reported<'_> {
     }
 }
 
-/// Whether a presence hook hangs on the local machine as far as is known, so that what was seen
+/// Whether a presence hook depends on the local machine as far as is known, so that what was seen
 /// there decides.
 fn is_open(exists: &Presence) -> bool {
     match exists {

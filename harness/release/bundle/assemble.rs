@@ -1,23 +1,25 @@
-//! Drafts into tables: every question that a draft leaves open is answered from another release's
-//! tables, with a mark, or left open in words.
+//! Makes tables of partial descriptions. What a partial description leaves open is taken from another
+//! release's tables, and marked so, or stays open and is noted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::inherit::{Heritage, Inherited, has_size};
+use super::inherit::{Inherited, OtherReleases, has_size};
 use super::known;
 use super::partial::{Form, Id, Partial, PartialField, Partials};
-use super::resolve::{Ancestors, count, leaf_size, presence};
-use super::whole;
+use super::resolve::{Candidates, count, leaf_size, presence};
+use super::undumped;
 use crate::dialect::Version;
 use crate::release::notes::Note;
 use crate::vmstate::old;
-use crate::vmstate::schema::{Field, Key, Kind, OldLoader, Size, Subsection, Tables, Untold, Vmsd};
+use crate::vmstate::schema::{
+    Field, Key, Kind, OldLoader, Size, Subsection, Tables, Unknown, Vmsd,
+};
 
 /// Makes the tables of one release, beginning at the descriptions that handlers name.
 #[derive(Debug)]
 pub struct Assembler<'a> {
     partials: &'a Partials,
-    heritage: &'a Heritage<'a>,
+    others: &'a OtherReleases<'a>,
     /// `None` if the release is no number; then no old loaders are inherited.
     version: Option<Version>,
     tables: Tables,
@@ -32,10 +34,10 @@ pub struct Assembler<'a> {
 impl<'a> Assembler<'a> {
     /// Nothing made yet.
     #[must_use]
-    pub fn new(release: &str, partials: &'a Partials, heritage: &'a Heritage<'a>) -> Self {
+    pub fn new(release: &str, partials: &'a Partials, others: &'a OtherReleases<'a>) -> Self {
         Self {
             partials,
-            heritage,
+            others,
             version: release.parse().ok(),
             tables: Tables { release: release.to_owned(), ..Tables::default() },
             keys: BTreeMap::new(),
@@ -57,16 +59,16 @@ impl<'a> Assembler<'a> {
         self.tables
     }
 
-    /// The key of a draft's description, which is made with all it refers to.
+    /// The key of a partial description, which is made with all it refers to.
     pub fn key(&mut self, id: Id) -> Key {
         if let Some(key) = self.keys.get(&id) {
             return key.clone();
         }
         let partials = self.partials;
-        let Some(draft) = partials.get(id) else { return Key::new() };
-        let key = self.new_key(&draft.name);
+        let Some(partial) = partials.get(id) else { return Key::new() };
+        let key = self.new_key(&partial.name);
         self.keys.insert(id, key.clone());
-        let vmsd = self.vmsd(draft);
+        let vmsd = self.vmsd(partial);
         self.tables.vmsd.insert(key.clone(), vmsd);
         key
     }
@@ -81,53 +83,55 @@ impl<'a> Assembler<'a> {
         key
     }
 
-    fn vmsd(&mut self, draft: &Partial) -> Vmsd {
-        let same = self.heritage.same(&draft.name, draft.version, &draft.names());
-        let kin = same.or_else(|| self.heritage.same_version(&draft.name, draft.version));
+    fn vmsd(&mut self, partial: &Partial) -> Vmsd {
+        let same = self.others.same(&partial.name, partial.version, &partial.names());
+        let same_version =
+            same.or_else(|| self.others.same_version(&partial.name, partial.version));
         let mut inherited_from = None;
         let mut inherit = |from: Inherited| inherited_from = Some(from.tables.release.clone());
-        let known = whole::minimum(draft);
-        let minimum_version_id = draft.minimum.or(known).unwrap_or_else(|| {
-            kin.map_or(draft.version, |found| {
+        let known = undumped::minimum(partial);
+        let minimum_version_id = partial.minimum.or(known).unwrap_or_else(|| {
+            same_version.map_or(partial.version, |found| {
                 inherit(found);
                 found.vmsd.minimum_version_id
             })
         });
         let same_minimum = |found: &Inherited| found.vmsd.minimum_version_id == minimum_version_id;
-        let old = kin.filter(same_minimum).and_then(|found| {
+        let old = same_version.filter(same_minimum).and_then(|found| {
             let old = self.old_loader(found.vmsd)?;
             inherit(found);
             Some(old)
         });
-        let fields = (0..draft.fields.len()).filter_map(|n| self.field(draft, n, same, kin));
+        let fields =
+            (0..partial.fields.len()).filter_map(|n| self.field(partial, n, same, same_version));
         let fields = fields.collect();
         let mut subsections: Vec<Subsection> = Vec::new();
-        for id in &draft.subsections {
+        for id in &partial.subsections {
             subsections.push(Subsection { vmsd: self.key(*id), needed: None });
         }
-        // The dump has all subsections. Else its kin's are added.
-        for subsection in kin.iter().flat_map(|found| &found.vmsd.subsections) {
-            let Some(found) = kin.filter(|_| draft.minimum.is_none()) else { break };
+        // The dump has all subsections. Else those of the same version elsewhere are added.
+        for subsection in same_version.iter().flat_map(|found| &found.vmsd.subsections) {
+            let Some(found) = same_version.filter(|_| partial.minimum.is_none()) else { break };
             let vmsd = self.taken(found.tables, &subsection.vmsd);
             if subsections.iter().all(|known| known.vmsd != vmsd) {
                 inherited_from = Some(found.tables.release.clone());
                 subsections.push(Subsection { vmsd, needed: None });
             }
         }
-        if draft.minimum.is_none() && kin.is_none() {
-            self.optional(draft, &mut subsections);
+        if partial.minimum.is_none() && same_version.is_none() {
+            self.optional(partial, &mut subsections);
         }
-        if draft.minimum.is_none() {
-            self.note_undumped(draft, same.is_some(), kin);
+        if partial.minimum.is_none() {
+            self.note_undumped(partial, same.is_some(), same_version);
         }
         Vmsd {
-            name: draft.name.clone(),
-            version_id: draft.version,
+            name: partial.name.clone(),
+            version_id: partial.version,
             minimum_version_id,
             old,
-            untold: match (draft.minimum, kin) {
-                (None, None) => whole::untold(draft),
-                _ => Untold::default(),
+            unknown: match (partial.minimum, same_version) {
+                (None, None) => undumped::unknown(partial),
+                _ => Unknown::default(),
             },
             inherited_from,
             fields,
@@ -137,14 +141,14 @@ impl<'a> Assembler<'a> {
     }
 
     /// Adds the subsections that a description is known to have and that were not seen.
-    fn optional(&mut self, draft: &Partial, subsections: &mut Vec<Subsection>) {
+    fn optional(&mut self, partial: &Partial, subsections: &mut Vec<Subsection>) {
         let Some(version) = self.version else { return };
         let partials = self.partials;
         let seen = |name: &str| {
-            let mut names = draft.subsections.iter().filter_map(|id| partials.get(*id));
+            let mut names = partial.subsections.iter().filter_map(|id| partials.get(*id));
             names.any(|found| found.name == name)
         };
-        for vmsd in known::subsections(draft, version).filter(|vmsd| !seen(&vmsd.name)) {
+        for vmsd in known::subsections(partial, version).filter(|vmsd| !seen(&vmsd.name)) {
             let key = self.new_key(&vmsd.name);
             self.tables.vmsd.insert(key.clone(), vmsd);
             subsections.push(Subsection { vmsd: key, needed: None });
@@ -160,9 +164,9 @@ impl<'a> Assembler<'a> {
         vmsd.old.clone().filter(|old| old.load.as_ref().is_some_and(lives))
     }
 
-    fn note_undumped(&mut self, draft: &Partial, is_same: bool, kin: Option<Inherited>) {
-        let name = &draft.name;
-        match kin {
+    fn note_undumped(&mut self, partial: &Partial, is_same: bool, same_version: Option<Inherited>) {
+        let name = &partial.name;
+        match same_version {
             _ if is_same => {}
             Some(found) => self.notes.push(Note::at(
                 name,
@@ -172,7 +176,7 @@ impl<'a> Assembler<'a> {
                     found.tables.release
                 ),
             )),
-            None if whole::untold(draft).is_nothing() => {}
+            None if undumped::unknown(partial).is_empty() => {}
             None => self.notes.push(Note::at(
                 name,
                 "not in the dump nor in other tables; minimum version or subsections that were \
@@ -183,42 +187,42 @@ impl<'a> Assembler<'a> {
 
     fn field(
         &mut self,
-        draft: &Partial,
+        partial: &Partial,
         index: usize,
         same: Option<Inherited<'a>>,
-        kin: Option<Inherited<'a>>,
+        same_version: Option<Inherited<'a>>,
     ) -> Option<Field> {
-        let reported = draft.fields.get(index)?;
-        let heritage = self.heritage;
-        let uses = draft.fields.iter().filter(|other| other.name == reported.name).count();
+        let reported = partial.fields.get(index)?;
+        let others = self.others;
+        let uses = partial.fields.iter().filter(|other| other.name == reported.name).count();
         let place = (reported.occurrence, uses);
-        let mut alike: Vec<_> = heritage.alike(&draft.name, &reported.name, place).collect();
-        if alike.is_empty() {
-            alike.extend(heritage.cousins(&draft.name, &reported.name, place));
+        let mut similar: Vec<_> = others.similar(&partial.name, &reported.name, place).collect();
+        if similar.is_empty() {
+            similar.extend(others.similar_subsections(&partial.name, &reported.name, place));
         }
-        let of_kin = |(found, _): &&(Inherited<'a>, _)| {
-            kin.is_some_and(|kin| std::ptr::eq(kin.vmsd, found.vmsd))
+        let of_same_version = |(found, _): &&(Inherited<'a>, _)| {
+            same_version.is_some_and(|same_version| std::ptr::eq(same_version.vmsd, found.vmsd))
         };
-        let ancestors = Ancestors {
+        let candidates = Candidates {
             same: same.and_then(|found| Some((found, found.vmsd.fields.get(index)?))),
-            kin: alike.iter().find(of_kin).copied(),
-            alike,
+            same_version: similar.iter().find(of_same_version).copied(),
+            similar,
         };
         let mut from: Option<String> = None;
         let confirmed =
             |(found, field): &(Inherited, &Field)| self.confirms(reported, found.tables, field);
-        let (count, count_open) = count(draft, reported, &ancestors, confirmed, &mut from);
-        let mut kind = self.kind(draft, reported, &ancestors, &mut from);
-        let count_open = count_open.filter(|_| known::scalar(draft, reported).is_none());
+        let (count, count_open) = count(partial, reported, &candidates, confirmed, &mut from);
+        let mut kind = self.kind(partial, reported, &candidates, &mut from);
+        let count_open = count_open.filter(|_| known::scalar(partial, reported).is_none());
         if let (Some(why), false) = (count_open, matches!(kind, Kind::Unknown { .. })) {
             kind = Kind::Unknown { why: why.to_owned() };
         }
-        let (version_id, exists) = presence(draft, reported, &ancestors, &mut from);
-        let version_id = known::version(draft, &reported.name).unwrap_or(version_id);
+        let (version_id, exists) = presence(partial, reported, &candidates, &mut from);
+        let version_id = known::version(partial, &reported.name).unwrap_or(version_id);
         if let Kind::Unknown { why } = &kind {
-            self.notes.push(Note::at(format!("{}/{}", draft.name, reported.name), why));
+            self.notes.push(Note::at(format!("{}/{}", partial.name, reported.name), why));
         }
-        let like = ancestors.same.map(|(_, field)| field);
+        let like = candidates.same.map(|(_, field)| field);
         Some(Field {
             name: reported.name.clone(),
             version_id,
@@ -230,24 +234,24 @@ impl<'a> Assembler<'a> {
                 || like.is_some_and(|field| field.array_of_pointer),
             auto_alloc: reported.marked_elements
                 && !reported.null_elements
-                && reported.form != Form::Untold,
+                && reported.form != Form::Unknown,
             must_exist: reported.must_exist || like.is_some_and(|field| field.must_exist),
             inherited_from: from,
         })
     }
 
-    /// What a draft is a subsection of.
-    fn owner(&self, draft: &Partial) -> Option<&'a Partial> {
+    /// What a partial description is a subsection of.
+    fn owner(&self, partial: &Partial) -> Option<&'a Partial> {
         let partials = self.partials;
-        let is = |id: &Id| partials.get(*id).is_some_and(|found| std::ptr::eq(found, draft));
+        let is = |id: &Id| partials.get(*id).is_some_and(|found| std::ptr::eq(found, partial));
         partials.iter().find(|owner| owner.subsections.iter().any(is))
     }
 
     fn kind(
         &mut self,
-        draft: &Partial,
+        partial: &Partial,
         reported: &PartialField,
-        ancestors: &Ancestors<'a>,
+        candidates: &Candidates<'a>,
         from: &mut Option<String>,
     ) -> Kind {
         let nested = reported.nested.first().copied();
@@ -255,8 +259,8 @@ impl<'a> Assembler<'a> {
             (Form::Leaf { info, size }, _) => Kind::Leaf {
                 info: info.clone(),
                 size: {
-                    let owner = || self.owner(draft);
-                    leaf_size(draft, owner, reported, info, *size, ancestors, from)
+                    let owner = || self.owner(partial);
+                    leaf_size(partial, owner, reported, info, *size, candidates, from)
                 },
             },
             (Form::Struct, Some(id)) => Kind::Struct { vmsd: self.key(id) },
@@ -277,7 +281,7 @@ impl<'a> Assembler<'a> {
                 }
                 Kind::Struct { vmsd: self.key(id) }
             }
-            _ => self.inherited_kind(draft, reported, ancestors, from),
+            _ => self.inherited_kind(partial, reported, candidates, from),
         }
     }
 
@@ -290,9 +294,9 @@ impl<'a> Assembler<'a> {
     /// A kind that no source of this release tells.
     fn inherited_kind(
         &mut self,
-        draft: &Partial,
+        partial: &Partial,
         reported: &PartialField,
-        ancestors: &Ancestors<'a>,
+        candidates: &Candidates<'a>,
         from: &mut Option<String>,
     ) -> Kind {
         let known = |field: &Field| !matches!(field.kind, Kind::Unknown { .. });
@@ -302,14 +306,14 @@ impl<'a> Assembler<'a> {
             matches!(field.kind, Kind::Leaf { size: Size::Fixed(_), .. })
                 && reported.memory.is_some()
         };
-        let same = ancestors.same.filter(|(_, field)| known(field));
-        let alike = ancestors.alike.iter().copied().filter(|(_, field)| is_leaf(field));
-        let mut all = same.into_iter().chain(alike).peekable();
+        let same = candidates.same.filter(|(_, field)| known(field));
+        let similar = candidates.similar.iter().copied().filter(|(_, field)| is_leaf(field));
+        let mut all = same.into_iter().chain(similar).peekable();
         if all.peek().is_none() {
-            if let Some(kind) = known::kind(draft, reported, nested.map(|id| self.key(id))) {
+            if let Some(kind) = known::kind(partial, reported, nested.map(|id| self.key(id))) {
                 return kind;
             }
-            let why = match (reported.nested.is_empty(), draft.minimum) {
+            let why = match (reported.nested.is_empty(), partial.minimum) {
                 (false, _) => "the trace shows a nested vmsd, but not what reads it",
                 (_, Some(_)) => "no stream of the bundle carries it, and no other table has it",
                 (_, None) => "no stream of the bundle describes it, and no other table has it",

@@ -1,24 +1,24 @@
-//! Adds what VMDESCRIPTIONs say to drafts: codecs, sizes on the wire, and, where there is no
-//! trace, which fields were present and how many elements they had.
+//! Adds what VMDESCRIPTIONs say to partial descriptions: codecs, sizes on the wire, and, where there is
+//! no trace, which fields were present and how many elements they had.
 
 use super::partial::{Form, Id, PartialField, Partials};
 use crate::release::notes::Note;
 use crate::stream::vmdescription::{Body, DescField, run_lengths, starts_with_null};
 
-/// Merges one body into draft `id`. Without a trace (`traced` false) counts and presence are
-/// taken from it too.
+/// Merges one body into partial description `id`. Without a trace (`traced` false) counts and presence
+/// are taken from it too.
 pub fn describe(partials: &mut Partials, id: Id, body: &Body, traced: bool) {
-    if let Some(draft) = partials.get_mut(id)
-        && draft.minimum.is_none()
+    if let Some(partial) = partials.get_mut(id)
+        && partial.minimum.is_none()
     {
         // A codec's body is loaded with the field's version; here it says its own.
-        draft.version = body.version.unwrap_or(draft.version);
+        partial.version = body.version.unwrap_or(partial.version);
     }
     for entries in body.fields.chunk_by(|a, b| a.name == b.name) {
         let Some(name) = entries.first().map(|entry| entry.name.as_str()) else { continue };
-        let found = partials.get(id).and_then(|draft| {
-            let index = draft.fields.iter().position(|field| field.described_as == name)?;
-            Some((index, draft.fields.get(index)?.nested.clone()))
+        let found = partials.get(id).and_then(|partial| {
+            let index = partial.fields.iter().position(|field| field.described_as == name)?;
+            Some((index, partial.fields.get(index)?.nested.clone()))
         });
         let Some((index, mut nested)) = found else {
             let vmsd = body.vmsd_name.as_deref().unwrap_or_default();
@@ -29,13 +29,13 @@ pub fn describe(partials: &mut Partials, id: Id, body: &Body, traced: bool) {
         for body in entries.iter().flat_map(|entry| entry.body.iter().chain(&entry.more)) {
             // A NULL struct before 10.0 has an empty body.
             if body.vmsd_name.is_some() {
-                let id = nested_draft(partials, &mut nested, body);
+                let id = nested_partial(partials, &mut nested, body);
                 describe(partials, id, body, traced);
             }
         }
-        let Some(draft) = partials.get_mut(id) else { continue };
-        let vmsd = draft.name.clone();
-        let Some(field) = draft.fields.get_mut(index) else { continue };
+        let Some(partial) = partials.get_mut(id) else { continue };
+        let vmsd = partial.name.clone();
+        let Some(field) = partial.fields.get_mut(index) else { continue };
         field.nested = nested;
         if !traced {
             field.counts.insert(run_lengths(entries).iter().sum());
@@ -48,28 +48,29 @@ pub fn describe(partials: &mut Partials, id: Id, body: &Body, traced: bool) {
         }
     }
     for subsection in &body.subsections {
-        let mut known = partials.get(id).map(|draft| draft.subsections.clone()).unwrap_or_default();
-        let found = nested_draft(partials, &mut known, subsection);
+        let mut known =
+            partials.get(id).map(|partial| partial.subsections.clone()).unwrap_or_default();
+        let found = nested_partial(partials, &mut known, subsection);
         partials.add_subsection(id, found);
         describe(partials, found, subsection, traced);
     }
 }
 
-/// The draft that `body` describes: one of `known`, or another, which is then added to them.
-fn nested_draft(partials: &mut Partials, known: &mut Vec<Id>, body: &Body) -> Id {
+/// The partial description of `body`: one of `known`, or another, which is then added to them.
+fn nested_partial(partials: &mut Partials, known: &mut Vec<Id>, body: &Body) -> Id {
     let name = body.vmsd_name.as_deref().unwrap_or_default();
-    let named = |id: &Id| partials.get(*id).is_some_and(|draft| draft.name == name);
+    let named = |id: &Id| partials.get(*id).is_some_and(|partial| partial.name == name);
     if let Some(id) = known.iter().copied().find(named) {
         return id;
     }
-    let id = draft_of(partials, body);
+    let id = partial_of(partials, body);
     known.push(id);
     id
 }
 
-/// The draft of a body that no trace accounts for. If nothing else knows its description, what
-/// is described is taken for all there is.
-pub fn draft_of(partials: &mut Partials, body: &Body) -> Id {
+/// The partial description of a body that is in no trace. If nothing else knows its description, what
+/// the body has is taken for all there is.
+pub fn partial_of(partials: &mut Partials, body: &Body) -> Id {
     let name = body.vmsd_name.as_deref().unwrap_or_default();
     let mut names: Vec<&str> = body.fields.iter().map(|field| field.name.as_str()).collect();
     names.dedup();
@@ -117,7 +118,7 @@ fn entry_form(field: &mut PartialField, entry: &DescField) -> Option<Form> {
         (info, Some(_)) => Form::Codec(info.to_owned()),
         (info, None) => Form::Leaf { info: info.to_owned(), size: entry.size },
     };
-    if field.form == Form::Untold {
+    if field.form == Form::Unknown {
         field.form = form;
         return None;
     }
@@ -152,12 +153,12 @@ mod tests {
             {"name": "n", "type": "struct", "size": 1, "struct":
                 {"vmsd_name": "in", "version": 1, "fields": []}}"#;
         describe(&mut partials, id, &body(text), false);
-        let draft = partials.get(id).unwrap();
-        assert_eq!(draft.fields[0].form, Form::Untold);
-        assert_eq!(draft.fields[1].form, Form::Leaf { info: "uint16".to_owned(), size: 2 });
-        assert_eq!(draft.fields[1].only_count(), Some(3));
-        assert!(draft.fields[2].null_elements && draft.fields[2].form == Form::Struct);
-        assert_eq!(partials.get(draft.fields[2].nested[0]).unwrap().name, "in");
+        let partial = partials.get(id).unwrap();
+        assert_eq!(partial.fields[0].form, Form::Unknown);
+        assert_eq!(partial.fields[1].form, Form::Leaf { info: "uint16".to_owned(), size: 2 });
+        assert_eq!(partial.fields[1].only_count(), Some(3));
+        assert!(partial.fields[2].null_elements && partial.fields[2].form == Form::Struct);
+        assert_eq!(partials.get(partial.fields[2].nested[0]).unwrap().name, "in");
     }
 
     /// 11.1: three elements, of which one is there; or one, with a marker before it.

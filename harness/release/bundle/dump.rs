@@ -14,7 +14,7 @@ pub struct Dump {
     by_name: BTreeMap<String, Vec<Described>>,
     /// Whether a length is given for plain arrays (8.1 and later): then a field without one is
     /// not a plain array.
-    pub tells_lengths: bool,
+    pub has_lengths: bool,
 }
 
 /// One description, nested or not.
@@ -99,7 +99,7 @@ impl Dump {
         }
         known.push(description.clone());
         for field in &description.fields {
-            self.tells_lengths |= field.num.is_some();
+            self.has_lengths |= field.num.is_some();
             if let Some(nested) = &field.nested {
                 self.index(nested);
             }
@@ -157,7 +157,7 @@ mod tests {
         assert!(dump.find_around("serial", &["b"]).is_some());
         assert!(dump.find_around("serial", &["b", "a"]).is_none());
         assert!(dump.find("serial/s", &[]).is_some());
-        assert!(dump.tells_lengths);
+        assert!(dump.has_lengths);
     }
 
     #[test]

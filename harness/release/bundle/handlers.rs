@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::inherit::Heritage;
+use super::inherit::OtherReleases;
 use crate::release::notes::Note;
 use crate::vmstate::schema::{Answers, Body, Compat, Handler, Handlers, Key};
 
 /// One section of a stream.
 #[derive(Debug, Clone)]
-pub struct Sent {
+pub struct SentSection {
     /// The section's idstr.
     pub idstr: String,
     /// The section's instance id.
@@ -23,13 +23,13 @@ pub struct Sent {
 /// a stream shows it: live sections come first, others by priority.
 pub fn add_handlers(
     list: &mut Handlers,
-    sent: Vec<Sent>,
-    heritage: &Heritage,
+    sent: Vec<SentSection>,
+    others: &OtherReleases,
     notes: &mut Vec<Note>,
 ) {
     let mut counters: BTreeMap<String, u32> = BTreeMap::new();
     for sent in sent {
-        let known = heritage.handler(list, &sent.idstr, sent.instance_id);
+        let known = others.handler(list, &sent.idstr, sent.instance_id);
         let old = known.map(|(_, handler)| handler);
         let compat = sent.vmsd.as_ref().and_then(|(name, _)| {
             // A bus path before the name means that the old, bare name is kept.
@@ -67,7 +67,7 @@ pub fn add_handlers(
             inherited_from: known.map(|(release, _)| release.to_owned()),
         });
     }
-    let Some(other) = heritage.destination(list) else { return };
+    let Some(other) = others.destination(list) else { return };
     for unsent in &other.handlers {
         let same = |h: &Handler| h.idstr == unsent.idstr && h.instance_id == unsent.instance_id;
         if other.scenario == list.scenario && !list.handlers.iter().any(same) {

@@ -1,7 +1,7 @@
-//! What other releases' tables say where a bundle is silent.
+//! What other releases' tables say about what a bundle leaves open.
 //!
 //! A description is the same (`same`) when name, version and the names of all fields in order
-//! agree. A field of another description is alike (`alike`) when the names of both and the
+//! agree. A field of another description is similar (`similar`) when the names of both and the
 //! occurrence agree; what is taken from it must agree with all that the bundle does tell.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use crate::vmstate::schema::{Field, Handler, Handlers, Kind, Presence, Size, Tab
 
 /// A pool, indexed.
 #[derive(Debug)]
-pub struct Heritage<'a> {
+pub struct OtherReleases<'a> {
     releases: Vec<&'a (Tables, Vec<Handlers>)>,
     by_name: BTreeMap<&'a str, Vec<Inherited<'a>>>,
 }
@@ -40,8 +40,8 @@ impl<'a> Inherited<'a> {
     }
 }
 
-impl<'a> Heritage<'a> {
-    /// Indexes a pool without `release` itself: a bundle that is held against tables of its own
+impl<'a> OtherReleases<'a> {
+    /// Indexes a pool without `release` itself: a bundle that is compared with tables of its own
     /// release must not have taken anything from them.
     #[must_use]
     pub fn new(pool: &'a Pool, release: &str) -> Self {
@@ -75,9 +75,9 @@ impl<'a> Heritage<'a> {
         self.named(name).find(|found| found.vmsd.version_id == version)
     }
 
-    /// Like fields of descriptions called `vmsd`, preferred first: those of the same occurrence of
+    /// Similar fields of descriptions called `vmsd`, preferred first: those of the same occurrence of
     /// a name that the description uses as often.
-    pub fn alike<'b>(
+    pub fn similar<'b>(
         &'b self,
         vmsd: &'b str,
         field: &'b str,
@@ -88,7 +88,7 @@ impl<'a> Heritage<'a> {
 
     /// The same of subsections called as `vmsd` is, of other devices: `piix4_pm/cpuhp` for
     /// `ich9_pm/cpuhp`.
-    pub fn cousins<'b>(
+    pub fn similar_subsections<'b>(
         &'b self,
         vmsd: &'b str,
         field: &'b str,

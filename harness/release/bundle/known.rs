@@ -1,32 +1,30 @@
-//! What QEMU's source says of descriptions that a bundle does not tell: boards and processors are in no
+//! Codecs and subsections that a bundle does not have, from QEMU's source: boards and processors are in no
 //! dump, and a subsection that no stream carried has no codecs.
 
 use super::partial::{Partial, PartialField};
 use crate::dialect::Version;
+use crate::release::list_elements;
 use crate::vmstate::schema::{Count, Field, Key, Kind, Size, Vmsd};
 
 /// A field by its description, with codec and bytes.
 type Known = (&'static str, &'static str, &'static str, u32);
 
-/// Scalars. The dump's size of the field in memory must be the same, where it has one.
+/// Scalars, but for those of [list elements](list_elements). The dump's size of the field in memory must be
+/// the same, where it has one.
 ///
 /// | description | source |
 /// | --- | --- |
 /// | s390_chp_info | hw/s390x/css.c; up to 9.2 it is described as NULL |
-/// | qemu-s390-flic-full, -io | hw/intc/s390_flic.c |
+/// | qemu-s390-flic-full | hw/intc/s390_flic.c |
 /// | spapr_pci/msi | hw/ppc/spapr_pci.c |
 /// | clock/muldiv | hw/core/clock-vmstate.c |
 /// | arm_gicv3_cpu/gicv4 | hw/intc/arm_gicv3_common.c |
-const SCALARS: [Known; 16] = [
+const SCALARS: [Known; 12] = [
     ("s390_chp_info", "in_use", "uint8", 1),
     ("s390_chp_info", "type", "uint8", 1),
     ("s390_chp_info", "is_virtual", "uint8", 1),
     ("qemu-s390-flic-full", "pending", "uint32", 4),
     ("qemu-s390-flic-full", "service_param", "uint32", 4),
-    ("qemu-s390-flic-io", "id", "uint16", 2),
-    ("qemu-s390-flic-io", "nr", "uint16", 2),
-    ("qemu-s390-flic-io", "parm", "uint32", 4),
-    ("qemu-s390-flic-io", "word", "uint32", 4),
     ("spapr_pci/msi", "key", "uint32", 4),
     ("spapr_pci/msi", "value.first_irq", "uint32", 4),
     ("spapr_pci/msi", "value.num", "uint32", 4),
@@ -71,11 +69,11 @@ const SUBSECTIONS: [Optional; 2] = [
     },
 ];
 
-/// Subsections that a draft's description has in a release, beside those that were seen.
-pub fn subsections(draft: &Partial, release: Version) -> impl Iterator<Item = Vmsd> {
-    let has = |name: &str| draft.fields.iter().any(|field| field.name == name);
+/// Subsections that a partial description has in a release, beside those that were seen.
+pub fn subsections(partial: &Partial, release: Version) -> impl Iterator<Item = Vmsd> {
+    let has = |name: &str| partial.fields.iter().any(|field| field.name == name);
     let known = SUBSECTIONS.iter().filter(move |known| {
-        known.owner.0 == draft.name && has(known.owner.1) && release >= known.from
+        known.owner.0 == partial.name && has(known.owner.1) && release >= known.from
     });
     known.map(|known| {
         let (name, info, size) = known.field;
@@ -86,20 +84,22 @@ pub fn subsections(draft: &Partial, release: Version) -> impl Iterator<Item = Vm
 
 /// The kind of a field that nothing else tells; `nested` is the description that was entered for it.
 #[must_use]
-pub fn kind(draft: &Partial, field: &PartialField, nested: Option<Key>) -> Option<Kind> {
-    let place = (draft.name.as_str(), field.name.as_str());
+pub fn kind(partial: &Partial, field: &PartialField, nested: Option<Key>) -> Option<Kind> {
+    let place = (partial.name.as_str(), field.name.as_str());
     if let Some(vmsd) = nested.filter(|_| STRUCTS.contains(&place)) {
         return Some(Kind::Struct { vmsd });
     }
-    let (info, size) = scalar(draft, field)?;
+    let (info, size) = scalar(partial, field)?;
     Some(Kind::Leaf { info: info.to_owned(), size: Size::Fixed(size) })
 }
 
 /// Codec and bytes of a field that is known to be one scalar.
 #[must_use]
-pub fn scalar(draft: &Partial, field: &PartialField) -> Option<(&'static str, u32)> {
-    let place = (draft.name.as_str(), field.name.as_str());
-    let (_, _, info, size) = *SCALARS.iter().find(|known| (known.0, known.1) == place)?;
+pub fn scalar(partial: &Partial, field: &PartialField) -> Option<(&'static str, u32)> {
+    let place = (partial.name.as_str(), field.name.as_str());
+    let known = SCALARS.iter().find(|known| (known.0, known.1) == place);
+    let known = known.map(|(_, _, info, size)| (*info, *size));
+    let (info, size) = known.or_else(|| list_elements::scalar(place.0, place.1))?;
     let fits = field.nested.is_empty() && field.memory.is_none_or(|memory| memory == size);
     fits.then_some((info, size))
 }
@@ -108,8 +108,8 @@ pub fn scalar(draft: &Partial, field: &PartialField) -> Option<(&'static str, u3
 ///
 /// The local interrupts of s390x are in target/s390x/machine.c.
 #[must_use]
-pub fn version(draft: &Partial, field: &str) -> Option<u32> {
-    match (draft.name.as_str(), field) {
+pub fn version(partial: &Partial, field: &str) -> Option<u32> {
+    match (partial.name.as_str(), field) {
         ("cpu", "irqstate_saved_size" | "irqstate") => Some(4),
         _ => None,
     }
@@ -119,7 +119,7 @@ pub fn version(draft: &Partial, field: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn draft(name: &str, fields: &[&str]) -> Partial {
+    fn partial(name: &str, fields: &[&str]) -> Partial {
         let field =
             |name: &&str| PartialField { name: (*name).to_owned(), ..PartialField::default() };
         let fields = fields.iter().map(field).collect();
@@ -128,24 +128,24 @@ mod tests {
 
     #[test]
     fn a_scalar_has_the_size_that_the_dump_tells() {
-        let draft = draft("spapr_pci/msi", &["key", "other"]);
-        let mut field = draft.fields[0].clone();
+        let partial = partial("spapr_pci/msi", &["key", "other"]);
+        let mut field = partial.fields[0].clone();
         let known = Kind::Leaf { info: "uint32".to_owned(), size: Size::Fixed(4) };
-        assert_eq!(kind(&draft, &field, None), Some(known.clone()));
+        assert_eq!(kind(&partial, &field, None), Some(known.clone()));
         field.memory = Some(4);
-        assert_eq!(kind(&draft, &field, None), Some(known));
+        assert_eq!(kind(&partial, &field, None), Some(known));
         field.memory = Some(8);
-        assert_eq!(kind(&draft, &field, None), None);
-        assert_eq!(kind(&draft, &draft.fields[1], None), None);
+        assert_eq!(kind(&partial, &field, None), None);
+        assert_eq!(kind(&partial, &partial.fields[1], None), None);
     }
 
     #[test]
     fn structures_are_known_where_something_was_entered() {
-        let draft = draft("s390_css_img", &["chpids"]);
+        let partial = partial("s390_css_img", &["chpids"]);
         let entered = Some("s390_chp_info".to_owned());
         let known = Kind::Struct { vmsd: "s390_chp_info".to_owned() };
-        assert_eq!(kind(&draft, &draft.fields[0], entered), Some(known));
-        assert_eq!(kind(&draft, &draft.fields[0], None), None);
+        assert_eq!(kind(&partial, &partial.fields[0], entered), Some(known));
+        assert_eq!(kind(&partial, &partial.fields[0], None), None);
     }
 
     #[rstest::rstest]
@@ -161,7 +161,7 @@ mod tests {
     ) {
         let release = release.parse().expect("a release");
         let found: Vec<String> =
-            subsections(&draft(name, &[field]), release).map(|vmsd| vmsd.name).collect();
+            subsections(&partial(name, &[field]), release).map(|vmsd| vmsd.name).collect();
         assert_eq!(found, expected);
     }
 }

@@ -1,7 +1,7 @@
-//! Drafts: what the sources of one release together tell of each description.
+//! Partial descriptions: what the sources of one release together say of each description.
 //!
-//! A draft is known by its name and the names of all its fields in order, which a trace tells in
-//! full. Traces come first ([`Partials::adopt`]), then what the dump knows of the same
+//! A partial description is found by its name and the names of all its fields in order, which a trace
+//! has in full. Traces come first ([`Partials::adopt`]), then what the dump knows of the same
 //! descriptions ([`Partials::complete`]), then the VMDESCRIPTIONs (`describe`).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,10 +11,10 @@ use super::dump::{Described, Dump};
 use super::trace_log::Load;
 use crate::release::notes::Note;
 
-/// Index of a draft.
+/// Index of a partial description.
 pub type Id = usize;
 
-/// All drafts of one release.
+/// All partial descriptions of one release.
 #[derive(Debug, Default)]
 pub struct Partials {
     list: Vec<Partial>,
@@ -83,7 +83,7 @@ pub struct PartialField {
 pub enum Form {
     /// No stream carried it.
     #[default]
-    Untold,
+    Unknown,
     /// A codec, with the bytes of one element on the wire.
     Leaf {
         /// Its name.
@@ -100,7 +100,7 @@ pub enum Form {
 }
 
 impl Partials {
-    /// No drafts yet, and a dump to complete them with.
+    /// No partial descriptions yet, and a dump to complete them with.
     #[must_use]
     pub fn new(dump: Dump) -> Self {
         Self { dump, ..Self::default() }
@@ -111,42 +111,42 @@ impl Partials {
         self.list.iter()
     }
 
-    /// A draft; an unknown `id` is an empty one.
+    /// A partial description; an unknown `id` is an empty one.
     #[must_use]
     pub fn get(&self, id: Id) -> Option<&Partial> {
         self.list.get(id)
     }
 
-    /// A draft, to be changed.
+    /// A partial description, to be changed.
     pub fn get_mut(&mut self, id: Id) -> Option<&mut Partial> {
         self.list.get_mut(id)
     }
 
-    /// The draft called `name` with exactly these fields.
+    /// The partial description called `name` with exactly these fields.
     #[must_use]
     pub fn find(&self, name: &str, fields: &[String]) -> Option<Id> {
         self.by_layout.get(&(name.to_owned(), fields.to_vec())).copied()
     }
 
-    /// The first draft called `name` whose fields include those of a VMDESCRIPTION, in order.
+    /// The first one called `name` whose fields include those of a VMDESCRIPTION, in order.
     #[must_use]
     pub fn find_around(&self, name: &str, described: &[&str]) -> Option<Id> {
-        self.list.iter().position(|draft| {
-            let mut fields = draft.fields.iter();
-            draft.name == name && described.iter().all(|d| fields.any(|f| f.described_as == *d))
+        self.list.iter().position(|partial| {
+            let mut fields = partial.fields.iter();
+            partial.name == name && described.iter().all(|d| fields.any(|f| f.described_as == *d))
         })
     }
 
-    /// Adds an empty draft with these fields.
+    /// Adds an empty partial description with these fields.
     pub fn add(&mut self, name: &str, version: u32, fields: Vec<String>) -> Id {
-        let mut draft = Partial { name: name.to_owned(), version, ..Partial::default() };
+        let mut partial = Partial { name: name.to_owned(), version, ..Partial::default() };
         for (index, field) in fields.iter().enumerate() {
             let same = |others: &[String]| others.iter().filter(|other| *other == field).count();
             let occurrence = same(fields.get(..index).unwrap_or_default());
             let described_as =
                 if same(&fields) == 1 { field.clone() } else { format!("{field}[{occurrence}]") };
             let name = field.clone();
-            draft.fields.push(PartialField {
+            partial.fields.push(PartialField {
                 name,
                 occurrence,
                 described_as,
@@ -154,13 +154,13 @@ impl Partials {
             });
         }
         let id = self.list.len();
-        self.list.push(draft);
+        self.list.push(partial);
         self.by_layout.insert((name.to_owned(), fields), id);
         id
     }
 
     /// Takes what a self-load showed of one vmsd and all that it entered.
-    pub fn adopt(&mut self, load: &Load, tells_hooks: bool) -> Id {
+    pub fn adopt(&mut self, load: &Load, shows_hooks: bool) -> Id {
         let fields: Vec<String> = load.fields.iter().map(|field| field.name.clone()).collect();
         let id = match self.find(&load.name, &fields) {
             Some(id) => id,
@@ -172,14 +172,14 @@ impl Partials {
                 // One that is the element before is adopted already.
                 let before = at.checked_sub(1).and_then(|before| seen.loads.get(before));
                 if before.is_none_or(|before| !Arc::ptr_eq(before, load)) {
-                    nested.push(self.adopt(load, tells_hooks));
+                    nested.push(self.adopt(load, shows_hooks));
                 }
             }
-            let field = self.list.get_mut(id).and_then(|draft| draft.fields.get_mut(index));
+            let field = self.list.get_mut(id).and_then(|partial| partial.fields.get_mut(index));
             let Some(field) = field else { continue };
             field.ever_absent |= !seen.exists;
             field.counts.extend(seen.count);
-            if tells_hooks {
+            if shows_hooks {
                 field.hook = Some(seen.hook.is_some());
                 field.version_id = seen.hook.or(field.version_id);
             }
@@ -191,7 +191,7 @@ impl Partials {
             }
         }
         for subsection in &load.subsections {
-            let subsection = self.adopt(subsection, tells_hooks);
+            let subsection = self.adopt(subsection, shows_hooks);
             self.add_subsection(id, subsection);
         }
         id
@@ -199,21 +199,21 @@ impl Partials {
 
     /// Lists a subsection.
     pub fn add_subsection(&mut self, id: Id, subsection: Id) {
-        if let Some(draft) = self.list.get_mut(id)
-            && !draft.subsections.contains(&subsection)
+        if let Some(partial) = self.list.get_mut(id)
+            && !partial.subsections.contains(&subsection)
         {
-            draft.subsections.push(subsection);
+            partial.subsections.push(subsection);
         }
     }
 
-    /// Adds what the dump knows, to all drafts from number `from` on, and drafts of what only the
-    /// dump knows: nested descriptions and subsections that no stream carried.
+    /// Adds what the dump knows: to all partial descriptions from number `from` on, and as new ones what
+    /// only the dump knows, nested descriptions and subsections that no stream carried.
     pub fn complete(&mut self, from: Id) {
         let mut matched = BTreeMap::new();
-        for (id, draft) in self.list.iter().enumerate().skip(from) {
+        for (id, partial) in self.list.iter().enumerate().skip(from) {
             let fields: Vec<(&str, bool)> =
-                draft.fields.iter().map(PartialField::checked).collect();
-            if let Some(described) = self.dump.find(&draft.name, &fields) {
+                partial.fields.iter().map(PartialField::checked).collect();
+            if let Some(described) = self.dump.find(&partial.name, &fields) {
                 self.by_dump.insert(layout(described), id);
                 matched.insert(id, described.clone());
             }
@@ -223,7 +223,7 @@ impl Partials {
         }
     }
 
-    /// The draft of a description of the dump.
+    /// The partial description of a description of the dump.
     pub fn of_dump(&mut self, described: &Described) -> Id {
         let (name, fields) = layout(described);
         if let Some(id) = self.by_dump.get(&(name.clone(), fields.clone())) {
@@ -235,18 +235,19 @@ impl Partials {
         id
     }
 
-    /// The draft of the dump's description called `name` around the fields of a VMDESCRIPTION.
+    /// The same for the dump's description called `name` whose fields include those of a VMDESCRIPTION.
     pub fn of_dump_around(&mut self, name: &str, described: &[&str]) -> Option<Id> {
         let found = self.dump.find_around(name, described)?.clone();
         Some(self.of_dump(&found))
     }
 
     fn merge(&mut self, id: Id, described: &Described) {
-        let tells_lengths = self.dump.tells_lengths;
+        let has_lengths = self.dump.has_lengths;
         let mut listed = described.fields.iter().peekable();
-        let count = self.get(id).map_or(0, |draft| draft.fields.len());
+        let count = self.get(id).map_or(0, |partial| partial.fields.len());
         for index in 0..count {
-            let Some(field) = self.list.get(id).and_then(|draft| draft.fields.get(index)) else {
+            let Some(field) = self.list.get(id).and_then(|partial| partial.fields.get(index))
+            else {
                 continue;
             };
             let found = listed.next_if(|listed| listed.name == field.name);
@@ -262,7 +263,7 @@ impl Partials {
             field.version_id = Some(found.version_id);
             field.hook = Some(found.field_exists);
             field.memory = Some(found.size);
-            if tells_lengths {
+            if has_lengths {
                 field.length = Some(found.num);
             }
             if let Some(nested) = nested {
@@ -274,13 +275,13 @@ impl Partials {
         }
         let mut subsections: Vec<Id> =
             described.subsections.iter().map(|described| self.of_dump(described)).collect();
-        if let Some(draft) = self.list.get_mut(id) {
-            let more = draft.subsections.iter().filter(|s| !subsections.contains(s)).copied();
+        if let Some(partial) = self.list.get_mut(id) {
+            let more = partial.subsections.iter().filter(|s| !subsections.contains(s)).copied();
             let more: Vec<Id> = more.collect();
             subsections.extend(more);
-            draft.subsections = subsections;
-            draft.version = described.version_id;
-            draft.minimum = Some(described.minimum_version_id);
+            partial.subsections = subsections;
+            partial.version = described.version_id;
+            partial.minimum = Some(described.minimum_version_id);
         }
     }
 }
@@ -329,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn dump_and_trace_meet_in_one_draft() {
+    fn dump_and_trace_meet_in_one_partial_description() {
         let mut dump = Dump::default();
         dump.add(
             r#"{"c": {"Description": {"name": "d", "version_id": 4, "minimum_version_id": 2,
@@ -344,12 +345,12 @@ mod tests {
         );
         let id = partials.adopt(&load, false);
         partials.complete(0);
-        let draft = partials.get(id).unwrap();
-        assert!(draft.fields[0].must_exist && !draft.fields[1].must_exist);
-        assert_eq!((draft.fields[1].hook, draft.fields[1].version_id), (Some(true), Some(3)));
-        assert_eq!(draft.minimum, Some(2));
-        assert_eq!(partials.get(draft.subsections[0]).unwrap().name, "d/s");
-        assert!(draft.fields[1].ever_absent);
+        let partial = partials.get(id).unwrap();
+        assert!(partial.fields[0].must_exist && !partial.fields[1].must_exist);
+        assert_eq!((partial.fields[1].hook, partial.fields[1].version_id), (Some(true), Some(3)));
+        assert_eq!(partial.minimum, Some(2));
+        assert_eq!(partials.get(partial.subsections[0]).unwrap().name, "d/s");
+        assert!(partial.fields[1].ever_absent);
     }
 
     #[test]
@@ -357,10 +358,10 @@ mod tests {
         let mut partials = Partials::default();
         let names = ["a", "b", "a"].map(str::to_owned).to_vec();
         let id = partials.add("d", 1, names);
-        let draft = partials.get(id).unwrap();
-        let described: Vec<_> = draft.fields.iter().map(|f| f.described_as.as_str()).collect();
+        let partial = partials.get(id).unwrap();
+        let described: Vec<_> = partial.fields.iter().map(|f| f.described_as.as_str()).collect();
         assert_eq!(described, ["a[0]", "b", "a[1]"]);
-        assert_eq!(draft.observation_key(&draft.fields[2]), "d/a/1");
+        assert_eq!(partial.observation_key(&partial.fields[2]), "d/a/1");
         assert_eq!(partials.find_around("d", &["b", "a[1]"]), Some(id));
         assert_eq!(partials.find_around("d", &["a[1]", "b"]), None);
     }

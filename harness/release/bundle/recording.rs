@@ -1,88 +1,24 @@
 //! Machines with many devices, recorded from a stock binary, as the entries of a catalogue.
 //!
-//! Their traces and streams tell of descriptions as those of any scenario do. Which section is whose
-//! is told by its path; one without a path by its description, which a dump gives for each class.
+//! Their traces and streams show descriptions as those of any scenario do. Whose a section is follows from
+//! its path, or, where it has none, from its description, which a dump gives for each class.
 
-mod shelving;
-
-use std::collections::BTreeMap;
+mod catalogue_builder;
+mod recorded;
 
 use super::{
-    BundleError, BundleInput, BundleMachine, BundleScenario, Imported, Pool, TraceLog,
-    import_bundle,
+    BundleError, BundleInput, BundleMachine, BundleScenario, Imported, Pool, import_bundle,
 };
 use crate::release::catalogue::Catalogue;
 use crate::release::library::build;
 use crate::release::notes::Note;
 use crate::vmstate::Renames;
 use crate::vmstate::schema::Handlers;
-use shelving::Shelving;
+use catalogue_builder::CatalogueBuilder;
+pub use recorded::{ALONE, BinaryReport, RecordedDevice, Recording, split_path};
 
 /// Scenario names of recordings begin so; no scenario of a corpus is called so.
 const SCENARIO: &str = "recorded-";
-
-/// A machine that was recorded.
-#[derive(Debug, Clone, Default)]
-pub struct Recording {
-    /// Machine type.
-    pub machine: String,
-    /// The kind of place of its PCI devices; see [`Entry::place`](crate::release::catalogue::Entry::place).
-    pub place: String,
-    /// Options that differ from the plain machine's.
-    pub varied: String,
-    /// The devices that are asked about; none: it is about the board.
-    pub devices: Vec<Found>,
-    /// Its stream.
-    pub stream: Vec<u8>,
-    /// What the trace of its load by the same binary says.
-    pub trace: TraceLog,
-}
-
-/// The place of a device that is alone in its machine, with no bridge or controller for it, or with
-/// nothing but a second of its type.
-pub const ALONE: &str = "alone";
-
-/// The path before the name of a section, and that name, if the section is behind a path. Of one that
-/// begins with `@` what stands before that is not known: `@71000001` is `l-lan@71000001`.
-#[must_use]
-pub fn behind<'s>(path: &str, idstr: &'s str) -> Option<(&'s str, &'s str)> {
-    let end = match path.strip_prefix('@') {
-        Some(_) => {
-            idstr.find('/').filter(|end| idstr.get(..*end).is_some_and(|p| p.ends_with(path)))?
-        }
-        None => path.len(),
-    };
-    let (before, rest) = idstr.split_at_checked(end)?;
-    (path.starts_with('@') || before == path).then_some((before, rest.strip_prefix('/')?))
-}
-
-/// A device of a recorded machine.
-#[derive(Debug, Clone, Default)]
-pub struct Found {
-    /// Its type.
-    pub device: String,
-    /// The path that idstrs of its sections begin with, where its bus gives one.
-    pub path: Option<String>,
-    /// Values of properties that differ from the defaults.
-    pub varied: String,
-}
-
-/// What a binary told of all its devices.
-#[derive(Debug, Clone, Default)]
-pub struct Reported {
-    /// The binary, in words.
-    pub about: String,
-    /// All machine types that it has.
-    pub all_machines: Vec<String>,
-    /// Every device type: empty, or why it was not recorded.
-    pub types: BTreeMap<String, String>,
-    /// Sections of which it starts with one at most; see [`Catalogue::alike`].
-    pub alike: BTreeMap<String, String>,
-    /// `-dump-vmstate`, as JSON text.
-    pub dump: String,
-    /// The machines.
-    pub recordings: Vec<Recording>,
-}
 
 /// Imports a bundle with recordings: tables and destinations of both, and a catalogue of the
 /// recordings with its payloads.
@@ -91,7 +27,7 @@ pub struct Reported {
 /// As [`import_bundle`].
 pub fn import_recordings(
     input: BundleInput,
-    mut reported: Reported,
+    mut reported: BinaryReport,
     pool: &Pool,
     renames: &Renames,
 ) -> Result<(Imported, Catalogue, Vec<u8>), BundleError> {
@@ -114,7 +50,7 @@ pub fn import_recordings(
         imported.handlers.into_iter().partition(|list| list.scenario.starts_with(SCENARIO));
     imported.handlers = handlers;
     let recorded: Vec<Handlers> = recorded;
-    let mut shelf = Shelving::new(&release, &reported);
+    let mut builder = CatalogueBuilder::new(&release, &reported);
     // Boards first: what a device adds is what they do not have.
     let mut recorded: Vec<(&Recording, &Handlers)> = recorded
         .iter()
@@ -127,32 +63,11 @@ pub fn import_recordings(
     recorded.sort_by_key(|(recording, _)| recording.devices.len().min(2));
     for (recording, list) in recorded {
         match build(list, &imported.tables, renames) {
-            Ok(destination) => shelf.put(recording, list, &destination),
+            Ok(destination) => builder.add(recording, list, &destination),
             Err(why) => imported.notes.push(Note::at(&list.machine, why)),
         }
     }
-    imported.notes.append(&mut shelf.notes);
-    let (catalogue, payloads) = shelf.done(&reported);
+    imported.notes.append(&mut builder.notes);
+    let (catalogue, payloads) = builder.finish(&reported);
     Ok((imported, catalogue, payloads))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::behind;
-
-    #[rstest::rstest]
-    #[case("0000:00:03.0", "0000:00:03.0/nic", Some(("0000:00:03.0", "nic")))]
-    #[case("0000:00:03.0", "0000:00:03.0:01.0/nic", None)]
-    #[case("/fe.0.0001", "/fe.0.0001/nic", Some(("/fe.0.0001", "nic")))]
-    // What stands before the register is the device's.
-    #[case("@71000100", "l-lan@71000100/nic", Some(("l-lan@71000100", "nic")))]
-    #[case("@71000100", "l-lan@71000200/nic", None)]
-    #[case("@71000100", "vty@71000100", None)]
-    fn a_section_is_behind_a_path(
-        #[case] path: &str,
-        #[case] idstr: &str,
-        #[case] expected: Option<(&str, &str)>,
-    ) {
-        assert_eq!(behind(path, idstr), expected);
-    }
 }

@@ -1,4 +1,4 @@
-//! Questions about one field, settled from its draft and what other releases' tables say: whether
+//! Questions about one field, answered from its partial description and other releases' tables: whether
 //! it is present, how many elements it has, how large one is. `from` is set to the release that
 //! an answer was taken from.
 
@@ -8,32 +8,32 @@ use crate::vmstate::schema::{Count, Field, Kind, Presence, Size};
 
 /// What is known of a field from another release.
 #[derive(Debug)]
-pub struct Ancestors<'a> {
+pub struct Candidates<'a> {
     /// The same description there, and this field of it.
     pub same: Option<(Inherited<'a>, &'a Field)>,
-    /// The alike field of the kin: the same description, or one of this name and version.
-    pub kin: Option<(Inherited<'a>, &'a Field)>,
-    /// Like fields of like-named descriptions, the kin's among them.
-    pub alike: Vec<(Inherited<'a>, &'a Field)>,
+    /// The similar field of the same description, or of one of this name and version.
+    pub same_version: Option<(Inherited<'a>, &'a Field)>,
+    /// Similar fields of descriptions of this name, of any version.
+    pub similar: Vec<(Inherited<'a>, &'a Field)>,
 }
 
-impl<'a> Ancestors<'a> {
+impl<'a> Candidates<'a> {
     /// All of them, the same description's first.
     pub fn all(&self) -> impl Iterator<Item = (Inherited<'a>, &'a Field)> + '_ {
-        self.same.iter().chain(&self.alike).copied()
+        self.same.iter().chain(&self.similar).copied()
     }
 }
 
 /// `version_id` and presence hook of a field.
 pub fn presence(
-    draft: &Partial,
+    partial: &Partial,
     reported: &PartialField,
-    ancestors: &Ancestors,
+    candidates: &Candidates,
     from: &mut Option<String>,
 ) -> (u32, Option<Presence>) {
-    let observed = || Some(Presence::Observed(draft.observation_key(reported)));
+    let observed = || Some(Presence::Observed(partial.observation_key(reported)));
     if reported.hook == Some(true) {
-        let found = ancestors.all().find_map(|(found, field)| Some((found, known_hook(field)?)));
+        let found = candidates.all().find_map(|(found, field)| Some((found, known_hook(field)?)));
         let hook = found.map(|(found, hook)| {
             *from = Some(found.tables.release.clone());
             hook.clone()
@@ -44,10 +44,10 @@ pub fn presence(
         return (version_id, None);
     }
     // Not in the dump: the version is open, and before 8.2 also whether there is a hook.
-    let may_have_hook = reported.hook.is_none() && ancestors.same.is_some();
+    let may_have_hook = reported.hook.is_none() && candidates.same.is_some();
     let usable =
         |field: &Field| field.exists.is_none() || (may_have_hook && known_hook(field).is_some());
-    match ancestors.kin.filter(|(_, field)| usable(field)) {
+    match candidates.same_version.filter(|(_, field)| usable(field)) {
         Some((found, field)) => {
             if field.version_id != 0 || field.exists.is_some() {
                 *from = Some(found.tables.release.clone());
@@ -60,9 +60,9 @@ pub fn presence(
 
 /// How many elements a field has; also why this cannot be told.
 pub fn count(
-    draft: &Partial,
+    partial: &Partial,
     reported: &PartialField,
-    ancestors: &Ancestors,
+    candidates: &Candidates,
     confirmed: impl Fn(&(Inherited, &Field)) -> bool,
     from: &mut Option<String>,
 ) -> (Count, Option<&'static str>) {
@@ -75,14 +75,14 @@ pub fn count(
         Count::Fixed(n) => is_array && reported.counts.iter().all(|seen| seen == n),
         Count::Field { name, .. } => {
             let first = name.split('.').next().unwrap_or(name);
-            draft.fields.iter().any(|f| f.name == *name || f.name == first)
+            partial.fields.iter().any(|f| f.name == *name || f.name == first)
         }
         Count::Local { .. } => true,
     };
     // A field without a count of its own needs another reason to be taken for that one.
-    let alike = ancestors.alike.iter().copied();
-    let alike = alike.filter(|found| !reported.counts.is_empty() || confirmed(found));
-    let found = ancestors.same.into_iter().chain(alike).find(|(_, field)| agrees(field));
+    let similar = candidates.similar.iter().copied();
+    let similar = similar.filter(|found| !reported.counts.is_empty() || confirmed(found));
+    let found = candidates.same.into_iter().chain(similar).find(|(_, field)| agrees(field));
     if let Some((found, field)) = found {
         let count = match &field.count {
             Count::Local { .. } => Count::Local { value: reported.only_count() },
@@ -101,7 +101,7 @@ pub fn count(
     // No dump says which field counts the elements of an array of run-time length, of which alone
     // there can be none. Names do: `log` has `log_num` elements (`PCIE_AER_ERROR_LOG`).
     let counter = format!("{}_num", reported.name);
-    let mut before = draft.fields.iter().take_while(|f| f.name != reported.name);
+    let mut before = partial.fields.iter().take_while(|f| f.name != reported.name);
     if reported.only_count() == Some(0) && before.any(|f| f.name == counter) {
         return (Count::Field { name: counter, signed: false, multiply: 1 }, None);
     }
@@ -117,12 +117,12 @@ pub fn count(
 
 /// Bytes of one element: on the wire for plain bytes, else in memory where that is known.
 pub fn leaf_size<'d>(
-    draft: &Partial,
+    partial: &Partial,
     owner: impl Fn() -> Option<&'d Partial>,
     reported: &PartialField,
     info: &str,
     wire: u32,
-    ancestors: &Ancestors,
+    candidates: &Candidates,
     from: &mut Option<String>,
 ) -> Size {
     match info {
@@ -133,7 +133,7 @@ pub fn leaf_size<'d>(
         "bitmap" => return Size::Local { value: Some(wire.saturating_mul(8)) },
         _ => return Size::Fixed(reported.memory.unwrap_or(wire)),
     }
-    for (found, field) in ancestors.all() {
+    for (found, field) in candidates.all() {
         let Kind::Leaf { size, .. } = &field.kind else { continue };
         let size = match size {
             Size::Fixed(_) => continue,
@@ -147,7 +147,7 @@ pub fn leaf_size<'d>(
     // as `blob.size` before it says (`TPMSizedBuffer` in `tpm-emulator`).
     if let (None, Some(blob)) = (reported.memory, reported.name.strip_suffix(".buffer")) {
         let name = format!("{blob}.size");
-        if draft.fields.iter().take_while(|f| f.name != reported.name).any(|f| f.name == name) {
+        if partial.fields.iter().take_while(|f| f.name != reported.name).any(|f| f.name == name) {
             return Size::Field { name, multiply: 1 };
         }
     }
@@ -158,7 +158,7 @@ pub fn leaf_size<'d>(
             let rest = f.name.strip_prefix(reported.name.as_str());
             rest.is_some_and(|rest| rest.ends_with("size"))
         };
-        let mut before = draft.fields.iter().take_while(|f| f.name != reported.name);
+        let mut before = partial.fields.iter().take_while(|f| f.name != reported.name);
         if let Some(size) = before.find(sizes) {
             return Size::Field { name: size.name.clone(), multiply: 1 };
         }
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     /// A description of these fields.
-    fn draft(fields: &[(&str, Option<u32>)]) -> Partial {
+    fn partial(fields: &[(&str, Option<u32>)]) -> Partial {
         let field = |(name, memory): &(&str, Option<u32>)| PartialField {
             name: (*name).to_string(),
             memory: *memory,
@@ -189,7 +189,7 @@ mod tests {
 
     /// The size of the last field, of which `wire` bytes were seen.
     fn size(of: &Partial, owner: Option<&Partial>, info: &str, wire: u32) -> Size {
-        let none = Ancestors { same: None, kin: None, alike: Vec::new() };
+        let none = Candidates { same: None, same_version: None, similar: Vec::new() };
         leaf_size(of, || owner, of.fields.last().unwrap(), info, wire, &none, &mut None)
     }
 
@@ -199,14 +199,14 @@ mod tests {
 
     #[test]
     fn a_blob_in_no_dump_is_as_long_as_its_size_says() {
-        let blob = draft(&[("state.size", None), ("state.buffer", None)]);
+        let blob = partial(&[("state.size", None), ("state.buffer", None)]);
         assert_eq!(size(&blob, None, "buffer", 7), by("state.size"));
         // The size comes first, it is that of the same blob, and a dump knows better.
-        let late = draft(&[("state.buffer", None), ("state.size", None), ("state.buffer", None)]);
+        let late = partial(&[("state.buffer", None), ("state.size", None), ("state.buffer", None)]);
         assert_eq!(size(&late, None, "buffer", 7), Size::Fixed(7));
-        let other = draft(&[("flags.size", None), ("state.buffer", None)]);
+        let other = partial(&[("flags.size", None), ("state.buffer", None)]);
         assert_eq!(size(&other, None, "buffer", 7), Size::Fixed(7));
-        let dumped = draft(&[("state.size", Some(4)), ("state.buffer", Some(7))]);
+        let dumped = partial(&[("state.size", Some(4)), ("state.buffer", Some(7))]);
         assert_eq!(size(&dumped, None, "buffer", 7), Size::Fixed(7));
     }
 
@@ -218,11 +218,11 @@ mod tests {
             length,
             ..PartialField::default()
         };
-        let none = Ancestors { same: None, kin: None, alike: Vec::new() };
+        let none = Candidates { same: None, same_version: None, similar: Vec::new() };
         let of = |log: PartialField, counter: &str| {
-            let draft =
+            let partial =
                 Partial { fields: vec![field(counter, &[1], None), log], ..Partial::default() };
-            count(&draft, &draft.fields[1], &none, |_| true, &mut None).0
+            count(&partial, &partial.fields[1], &none, |_| true, &mut None).0
         };
         let counted = Count::Field { name: "log_num".into(), signed: false, multiply: 1 };
         // A dump of 8.1 on says that it is no plain array; before, having no element does.
@@ -234,16 +234,16 @@ mod tests {
 
     #[test]
     fn a_buffer_without_a_size_in_the_dump_has_that_of_a_field_named_after_it() {
-        let owner = draft(&[("list_len", Some(4)), ("list_buff_size", Some(4))]);
-        let list = draft(&[("list", Some(0))]);
+        let owner = partial(&[("list_len", Some(4)), ("list_buff_size", Some(4))]);
+        let list = partial(&[("list", Some(0))]);
         assert_eq!(
             size(&list, Some(&owner), "buffer", 0),
             Size::Owner { name: "list_buff_size".into() }
         );
-        let own = draft(&[("list_size", Some(4)), ("list", Some(0))]);
+        let own = partial(&[("list_size", Some(4)), ("list", Some(0))]);
         assert_eq!(size(&own, Some(&owner), "buffer", 0), by("list_size"));
         assert_eq!(size(&list, None, "buffer", 0), Size::Fixed(0));
-        let sized = draft(&[("list", Some(6))]);
+        let sized = partial(&[("list", Some(6))]);
         assert_eq!(size(&sized, Some(&owner), "buffer", 6), Size::Fixed(6));
         assert_eq!(size(&sized, Some(&owner), "buffer", 5), Size::Local { value: Some(5) });
         assert_eq!(size(&list, Some(&owner), "bitmap", 2), Size::Local { value: Some(16) });

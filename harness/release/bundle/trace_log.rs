@@ -23,7 +23,7 @@ pub struct TraceLog {
     /// Sections in the order in which they were loaded, each where it started.
     pub sections: Vec<Section>,
     /// Whether this release prints presence hooks: then a field without one has none.
-    pub tells_hooks: bool,
+    pub shows_hooks: bool,
 }
 
 /// One section that was started.
@@ -64,7 +64,7 @@ pub struct FieldLoad {
     /// How many elements it had.
     pub count: Option<u32>,
     /// The vmsds entered for its elements, in order. Most arrays have elements that are all loaded
-    /// alike, a thousand queues for one: those share what is told of them.
+    /// alike, a thousand queues for one: those share what is known of them.
     pub loads: Vec<Arc<Load>>,
 }
 
@@ -195,7 +195,7 @@ impl Parser {
             Some((field.to_owned(), numbers.split(' ').next()?.parse().ok()?))
         });
         self.hook = Some(parts.ok_or("NAME:FIELD field_version F version V result R")?);
-        self.log.tells_hooks = true;
+        self.log.shows_hooks = true;
         Ok(())
     }
 
@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn reads_nesting_presence_and_subsections() {
         let log = parse(LOG).unwrap();
-        assert!(!log.tells_hooks);
+        assert!(!log.shows_hooks);
         assert_eq!((log.sections[0].version_id, &log.sections[0].load), (4, &None));
         let section = &log.sections[1];
         assert_eq!((section.idstr.as_str(), section.instance_id), ("0000:00:01.1/a (b)", 3));
@@ -329,7 +329,7 @@ mod tests {
         let fields = &log.sections[0].load.as_ref().unwrap().fields;
         assert_eq!((fields[0].exists, fields[0].hook), (false, Some(3)));
         assert_eq!((fields[1].exists, fields[1].hook, fields[1].count), (true, None, Some(0)));
-        assert!(log.tells_hooks);
+        assert!(log.shows_hooks);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Which field of one list is which of another: the alignment that keeps most of both in order.
+//! Aligns two lists of fields: which field of one is which of the other, so that most of both are kept in
+//! order.
 
 /// How many pairs of fields are weighed at most: 2,000 fields on either side.
 const MOST: usize = 4_000_000;

@@ -1,15 +1,15 @@
-//! Two descriptions: what one writes, the other loads.
+//! Compares two descriptions: what one writes, the other loads.
 
 use std::rc::Rc;
 
 use super::align::{Step, align};
 use super::descriptions::{Item, Node, Section};
+use super::kind::{ChangeKind, Level};
 use super::leaf::{Leaf, Presence, as_long, fills, is_opened, score, uncertain};
-use super::what::{Level, What};
 use crate::vmstate::Renames;
 
 /// What was found: what it does, the description that it is in, and the change.
-pub(super) type Found = Vec<(Level, String, What)>;
+pub(super) type Found = Vec<(Level, String, ChangeKind)>;
 
 /// How deep structs are opened for comparison.
 const DEPTH: usize = 24;
@@ -32,7 +32,7 @@ pub(super) fn likeness(a: &Section, b: &Section) -> usize {
 /// Compares a section with what becomes of it.
 pub(super) fn sections(from: &Section, to: &Section, renames: &Renames, found: &mut Found) {
     if from.name != to.name && to.body.is_some() {
-        let what = What::SectionRenamed { to: to.name.clone() };
+        let what = ChangeKind::SectionRenamed { to: to.name.clone() };
         found.push((Level::Breaks, from.name.clone(), what));
     }
     match (&from.body, &to.body) {
@@ -47,11 +47,11 @@ pub(super) fn sections(from: &Section, to: &Section, renames: &Renames, found: &
             comparison.nodes(a, b, Reached::ByVersion, 0);
         }
         (Some(a), None) if to.by_hand.is_none() => {
-            found.push((Level::Breaks, a.name.clone(), What::DescriptionGone));
+            found.push((Level::Breaks, a.name.clone(), ChangeKind::DescriptionGone));
         }
         (Some(_), None) | (None, Some(_)) if from.by_hand.is_some() || to.by_hand.is_some() => {
             let loader = from.by_hand.iter().chain(&to.by_hand).next().cloned();
-            let what = What::ByHand { loader: loader.unwrap_or_default() };
+            let what = ChangeKind::ByHand { loader: loader.unwrap_or_default() };
             found.push((Level::Note, from.name.clone(), what));
         }
         _ => {}
@@ -64,16 +64,16 @@ struct Comparison<'r, 'f> {
 }
 
 impl Comparison<'_, '_> {
-    fn tell(&mut self, level: Level, owner: &str, what: What) {
+    fn tell(&mut self, level: Level, owner: &str, what: ChangeKind) {
         self.found.push((level, owner.to_owned(), what));
     }
 
     fn versions(&mut self, name: &str, version: u32, accepted: u32, minimum: u32) {
         if version > accepted {
-            self.tell(Level::Breaks, name, What::Newer { version, accepted });
+            self.tell(Level::Breaks, name, ChangeKind::Newer { version, accepted });
         }
         if version < minimum {
-            self.tell(Level::Breaks, name, What::Older { version, minimum });
+            self.tell(Level::Breaks, name, ChangeKind::Older { version, minimum });
         }
     }
 
@@ -83,7 +83,7 @@ impl Comparison<'_, '_> {
         }
         let name = a.name.as_str();
         if a.fields.is_empty() && a.subsections.is_empty() && !b.fields.is_empty() {
-            self.tell(Level::MayBreak, name, What::WasEmpty);
+            self.tell(Level::MayBreak, name, ChangeKind::WasEmpty);
             return;
         }
         let mut version = b.version_id;
@@ -91,11 +91,11 @@ impl Comparison<'_, '_> {
             version = a.version_id.min(b.version_id);
             self.versions(name, a.version_id, b.version_id, b.minimum_version_id);
         } else if a.version_id != b.version_id {
-            let what = What::NestedVersion { from: a.version_id, to: b.version_id };
+            let what = ChangeKind::NestedVersion { from: a.version_id, to: b.version_id };
             self.tell(Level::Note, name, what);
         }
         if b.fields.is_empty() && !a.fields.is_empty() {
-            self.tell(Level::Breaks, name, What::FieldsGone { count: a.fields.len() });
+            self.tell(Level::Breaks, name, ChangeKind::FieldsGone { count: a.fields.len() });
         } else {
             let (first, second) = (self.leaves(a, a.version_id), self.leaves(b, version));
             let from = self.found.len();
@@ -106,14 +106,14 @@ impl Comparison<'_, '_> {
             match b.subsections.iter().find(|other| other.name == subsection.name) {
                 Some(other) => self.nodes(subsection, other, Reached::ByVersion, depth + 1),
                 None => {
-                    let what = What::SubsectionGone { subsection: subsection.name.clone() };
+                    let what = ChangeKind::SubsectionGone { subsection: subsection.name.clone() };
                     self.tell(Level::MayBreak, name, what);
                 }
             }
         }
         for subsection in &b.subsections {
             if !a.subsections.iter().any(|other| other.name == subsection.name) {
-                let what = What::SubsectionAdded { subsection: subsection.name.clone() };
+                let what = ChangeKind::SubsectionAdded { subsection: subsection.name.clone() };
                 self.tell(Level::Note, name, what);
             }
         }
@@ -162,7 +162,7 @@ impl Comparison<'_, '_> {
         };
         let Some(steps) = align(a.len(), b.len(), score) else {
             let owner = a.first().map_or("", |leaf| leaf.owner);
-            let what = What::TooLong { fields: a.len().max(b.len()) };
+            let what = ChangeKind::TooLong { fields: a.len().max(b.len()) };
             self.tell(Level::MayBreak, owner, what);
             return;
         };
@@ -197,7 +197,7 @@ impl Comparison<'_, '_> {
                 return self.tell(level(Level::Breaks), b.owner, what);
             }
             (sent, Presence::Never) => {
-                let what = What::FieldSkipped {
+                let what = ChangeKind::FieldSkipped {
                     field: field(),
                     version: b.item.version_id,
                     accepted: version,
@@ -207,10 +207,11 @@ impl Comparison<'_, '_> {
             }
             (Presence::Always, Presence::Hook) | (Presence::Hook, Presence::Always) => {
                 let what = match chosen {
-                    true => What::Alternatives { field: field() },
-                    false => {
-                        What::Hooked { field: field(), by_source: a.presence == Presence::Hook }
-                    }
+                    true => ChangeKind::Alternatives { field: field() },
+                    false => ChangeKind::Hooked {
+                        field: field(),
+                        by_source: a.presence == Presence::Hook,
+                    },
                 };
                 self.tell(level(Level::MayBreak), a.owner, what);
             }
@@ -219,18 +220,20 @@ impl Comparison<'_, '_> {
         match (&a.item.nested, &b.item.nested) {
             (Some(one), Some(other)) => {
                 if one.name != other.name {
-                    let what = What::NestedName { to: other.name.clone() };
+                    let what = ChangeKind::NestedName { to: other.name.clone() };
                     self.tell(Level::Note, &one.name, what);
                 }
                 self.counts(a, b, level);
                 self.nodes(one, other, Reached::Nested, depth + 1);
             }
             (Some(nested), None) => {
-                let what = What::NestedGone { field: field(), description: nested.name.clone() };
+                let what =
+                    ChangeKind::NestedGone { field: field(), description: nested.name.clone() };
                 self.tell(level(Level::MayBreak), a.owner, what);
             }
             (None, Some(nested)) => {
-                let what = What::NestedAdded { field: field(), description: nested.name.clone() };
+                let what =
+                    ChangeKind::NestedAdded { field: field(), description: nested.name.clone() };
                 self.tell(level(Level::MayBreak), a.owner, what);
             }
             (None, None) => self.sizes(a, b, level),
@@ -242,7 +245,7 @@ impl Comparison<'_, '_> {
             && from != to
         {
             let field = a.item.name.clone();
-            self.tell(level(Level::Breaks), a.owner, What::Recounted { field, from, to });
+            self.tell(level(Level::Breaks), a.owner, ChangeKind::Recounted { field, from, to });
         }
     }
 
@@ -261,7 +264,7 @@ impl Comparison<'_, '_> {
                     (Some(from), Some(to)) => (from, to),
                     _ => (one, other),
                 };
-                let what = What::Resized { field: a.item.name.clone(), from, to };
+                let what = ChangeKind::Resized { field: a.item.name.clone(), from, to };
                 self.tell(level(surely), a.owner, what);
             }
             _ => self.counts(a, b, |_| level(surely)),
@@ -290,7 +293,7 @@ impl Comparison<'_, '_> {
             b.iter().partition(|leaf| leaf.presence > Presence::Never);
         for leaf in gated.into_iter().filter(|leaf| leaf.item.count != Some(0)) {
             let field = leaf.item.name.clone();
-            let what = What::FieldGated { field, version: leaf.item.version_id };
+            let what = ChangeKind::FieldGated { field, version: leaf.item.version_id };
             self.tell(Level::Note, leaf.owner, what);
         }
         let (i, j) = self.unused(&first, &second);
@@ -302,8 +305,10 @@ impl Comparison<'_, '_> {
         };
         if first.len() == second.len() && first.iter().zip(second).all(alike) {
             for (one, other) in first.iter().zip(second) {
-                let what =
-                    What::Renamed { field: one.item.name.clone(), to: other.item.name.clone() };
+                let what = ChangeKind::Renamed {
+                    field: one.item.name.clone(),
+                    to: other.item.name.clone(),
+                };
                 self.tell(Level::MayBreak, one.owner, what);
             }
             return;
@@ -318,8 +323,8 @@ impl Comparison<'_, '_> {
         for leaf in first {
             let hook = leaf.presence == Presence::Hook;
             let what = match leaf.alternative && hook {
-                true => What::Alternatives { field: leaf.item.name.clone() },
-                false => What::FieldGone {
+                true => ChangeKind::Alternatives { field: leaf.item.name.clone() },
+                false => ChangeKind::FieldGone {
                     field: leaf.item.name.clone(),
                     bytes: leaf.item.bytes().or(leaf.item.size),
                     then: eats.clone(),
@@ -330,7 +335,7 @@ impl Comparison<'_, '_> {
         }
         for leaf in second {
             let what = match leaf.alternative && leaf.presence == Presence::Hook {
-                true => What::Alternatives { field: leaf.item.name.clone() },
+                true => ChangeKind::Alternatives { field: leaf.item.name.clone() },
                 false => added(leaf, fed.clone()),
             };
             self.tell(uncertain(leaf), leaf.owner, what);
@@ -349,7 +354,7 @@ impl Comparison<'_, '_> {
     }
 
     /// Bytes that one side leaves unused, at the beginning of a gap. Returns how many fields of
-    /// either side are told of.
+    /// either side are reported.
     fn unused(&mut self, a: &[&Leaf<'_>], b: &[&Leaf<'_>]) -> (usize, usize) {
         let (mut i, mut j) = (0, 0);
         while let (Some(one), Some(other)) = (a.get(i), b.get(j)) {
@@ -360,13 +365,13 @@ impl Comparison<'_, '_> {
                     let reason = reason.map(str::to_owned);
                     let known = reason.is_some();
                     let level = if known { Level::Note } else { Level::MayBreak };
-                    self.tell(level, leaf.owner, What::Dropped { field, reason });
+                    self.tell(level, leaf.owner, ChangeKind::Dropped { field, reason });
                 }
                 (i, j) = (i + n, j + 1);
             } else if let Some(n) = fills(one, b.get(j..).unwrap_or_default()) {
                 for leaf in b.iter().skip(j).take(n).filter(|leaf| !leaf.item.unused) {
                     let field = leaf.item.name.clone();
-                    self.tell(Level::MayBreak, leaf.owner, What::ReadsUnused { field });
+                    self.tell(Level::MayBreak, leaf.owner, ChangeKind::ReadsUnused { field });
                 }
                 (i, j) = (i + 1, j + n);
             } else {
@@ -383,7 +388,7 @@ impl Comparison<'_, '_> {
             .iter()
             .skip(from)
             .filter_map(|(_, owner, what)| match what {
-                What::FieldAdded { field, then, .. } => {
+                ChangeKind::FieldAdded { field, then, .. } => {
                     Some((owner.clone(), field.clone(), then.clone()))
                 }
                 _ => None,
@@ -391,25 +396,25 @@ impl Comparison<'_, '_> {
             .collect();
         let mut moved = Vec::new();
         for (level, owner, what) in self.found.iter_mut().skip(from) {
-            let What::FieldGone { field, .. } = what else { continue };
+            let ChangeKind::FieldGone { field, .. } = what else { continue };
             let new = news.iter().find(|(o, f, _)| o == owner && f == field);
             if let Some((_, _, before)) = new {
                 moved.push((owner.clone(), field.clone()));
                 *level = Level::Breaks;
-                *what = What::Moved { field: field.clone(), before: before.clone() };
+                *what = ChangeKind::Moved { field: field.clone(), before: before.clone() };
             }
         }
         let mut index = 0;
         self.found.retain(|(_, owner, what)| {
             index += 1;
-            let What::FieldAdded { field, .. } = what else { return true };
+            let ChangeKind::FieldAdded { field, .. } = what else { return true };
             index <= from || !moved.iter().any(|(o, f)| o == owner && f == field)
         });
     }
 }
 
-fn added(leaf: &Leaf<'_>, then: Option<String>) -> What {
-    What::FieldAdded {
+fn added(leaf: &Leaf<'_>, then: Option<String>) -> ChangeKind {
+    ChangeKind::FieldAdded {
         field: leaf.item.name.clone(),
         bytes: leaf.item.bytes().or(leaf.item.size),
         then,

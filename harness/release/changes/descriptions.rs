@@ -1,4 +1,4 @@
-//! The common form of what two builds say of themselves.
+//! The descriptions of a build in one form, whether they come from a dump or from the tables of a corpus.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -36,7 +36,7 @@ pub struct Section {
     pub body: Option<Rc<Node>>,
     /// That loader.
     pub by_hand: Option<String>,
-    /// Version and lowest version, where they are told beside the description.
+    /// Version and lowest version, where they are given beside the description.
     pub versions: Option<[u32; 2]>,
 }
 
@@ -217,7 +217,7 @@ impl Descriptions {
 
     /// Whether its device types are known.
     #[must_use]
-    pub fn tells_types(&self) -> bool {
+    pub fn has_types(&self) -> bool {
         self.types.iter().any(|name| name != BOARD)
     }
 

@@ -1,6 +1,6 @@
-//! On which machine types a hook let a field or a subsection through: what the catalogues of the
-//! corpus recorded of it. A presence hook mostly asks for a property that old machine types have
-//! set otherwise, so that they go on sending what their releases did.
+//! On which machine types a hook lets a field or a subsection through, as the catalogues of the corpus
+//! recorded it. A presence hook mostly asks for a property that old machine types have set otherwise, so
+//! that they go on sending what their releases did.
 
 use std::collections::BTreeSet;
 

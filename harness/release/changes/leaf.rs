@@ -1,7 +1,7 @@
-//! Fields of two descriptions: how much one looks like another.
+//! Fields of two descriptions, and how similar two of them are.
 
 use super::descriptions::Item;
-use super::what::Level;
+use super::kind::Level;
 
 /// Whether a field is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -25,7 +25,7 @@ fn compared(from: &str, to: &str) -> Changes {
 fn found(changes: &Changes) -> Vec<String> {
     let reported = |change: &super::Change| {
         let field = change.what.field().unwrap_or("");
-        let (level, kind) = (change.level.name(), change.what.kind());
+        let (level, kind) = (change.level.name(), change.what.name());
         format!("{level}: {kind} {} {field}", change.description).trim_end().to_owned()
     };
     changes.list.iter().map(reported).collect()

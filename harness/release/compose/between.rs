@@ -8,8 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use super::find::Found;
-use crate::release::catalogue::{Entry, Shelf};
+use super::find::FoundEntry;
+use crate::release::catalogue::{Entry, Layouts};
 use crate::vmstate::schema::Answers;
 
 /// Bytes at the beginning of a payload with a bus path in which a PCI device is configured: version and
@@ -29,22 +29,22 @@ struct Change {
     versions: Option<(u32, u32)>,
 }
 
-/// The entry of a shelf, with a machine type on which it was seen, for a section of a machine type on which
+/// The entry of a layouts, with a machine type on which it was seen, for a section of a machine type on which
 /// `entry` was not: of those like it the one that the stream tells. `sender` is what the source's release
 /// has for it, `payload` and `answers` what was sent.
 pub(super) fn as_sent<'s>(
-    shelf: &'s Shelf,
+    layouts: &'s Layouts,
     entry: &Entry,
-    sender: &Found,
+    sender: &FoundEntry,
     (payload, answers): (&[u8], &Answers),
     machine: &str,
 ) -> Option<(&'s Entry, &'s str)> {
-    let (before, behind) = shelf.catalogue.nearest(machine)?;
-    let own = [on(shelf, entry, before)?, on(shelf, entry, behind)?];
+    let (before, behind) = layouts.catalogue.nearest(machine)?;
+    let own = [on(layouts, entry, before)?, on(layouts, entry, behind)?];
     let (like, from) = sender;
     let theirs = [on(from, like, before)?, on(from, like, behind)?];
     let change = change(from, theirs);
-    if change == Change::default() || change != self::change(shelf, own) {
+    if change == Change::default() || change != self::change(layouts, own) {
         return None;
     }
     match side(&change, theirs, payload, answers)? {
@@ -54,24 +54,24 @@ pub(super) fn as_sent<'s>(
 }
 
 /// The one entry like another that is on a machine type.
-fn on<'s>(shelf: &'s Shelf, like: &Entry, machine: &str) -> Option<&'s Entry> {
+fn on<'s>(layouts: &'s Layouts, like: &Entry, machine: &str) -> Option<&'s Entry> {
     let key = |e: &Entry| {
         let names = (e.device.clone(), e.section.clone(), e.place.clone(), e.varied.clone());
         (names, e.has_path, e.instance_id)
     };
     let wanted = key(like);
-    let entries = shelf.catalogue.entries.iter().filter(|e| e.section == like.section);
-    let mut found = entries.filter(|e| key(e) == wanted && shelf.catalogue.is_on(e, machine));
+    let entries = layouts.catalogue.entries.iter().filter(|e| e.section == like.section);
+    let mut found = entries.filter(|e| key(e) == wanted && layouts.catalogue.is_on(e, machine));
     let one = found.next()?;
     found.next().is_none().then_some(one)
 }
 
-fn change(shelf: &Shelf, [one, other]: [&Entry; 2]) -> Change {
+fn change(layouts: &Layouts, [one, other]: [&Entry; 2]) -> Change {
     let longer = i64::try_from(other.payload.1).unwrap_or(i64::MAX)
         - i64::try_from(one.payload.1).unwrap_or(i64::MAX);
     // Behind a place where one is longer, bytes are other fields.
     let compared = if longer == 0 { u64::MAX } else { HEAD * u64::from(one.has_path) };
-    let (left, right) = (shelf.head(one, compared), shelf.head(other, compared));
+    let (left, right) = (layouts.head(one, compared), layouts.head(other, compared));
     let pairs = left.into_iter().zip(right).enumerate();
     let bytes = pairs.filter(|(_, (a, b))| a != b).collect();
     let (left, right) = (flat(&one.answers), flat(&other.answers));
@@ -125,15 +125,15 @@ mod tests {
     use crate::release::catalogue::Payloads;
     use crate::vmstate::schema::Body;
 
-    /// A shelf with a card on two machine types, each with its payload and whether it sends a field.
-    fn shelf(before: (&[u8], bool), behind: (&[u8], bool)) -> Rc<Shelf> {
-        let mut shelf = Shelf { payloads: Payloads::default(), ..Shelf::default() };
+    /// A layouts with a card on two machine types, each with its payload and whether it sends a field.
+    fn layouts(before: (&[u8], bool), behind: (&[u8], bool)) -> Rc<Layouts> {
+        let mut layouts = Layouts { payloads: Payloads::default(), ..Layouts::default() };
         for ((payload, is_there), machine) in [(before, "pc-q35-8.2"), (behind, "pc-q35-9.2")] {
-            let from = shelf.payloads.push(payload);
+            let from = layouts.payloads.push(payload);
             let mut answers = Answers::default();
             answers.present.insert("nic/extra".to_owned(), is_there);
-            shelf.catalogue.machines.push(machine.to_owned());
-            shelf.catalogue.entries.push(Entry {
+            layouts.catalogue.machines.push(machine.to_owned());
+            layouts.catalogue.entries.push(Entry {
                 device: "nic".to_owned(),
                 place: "port".to_owned(),
                 varied: String::new(),
@@ -149,7 +149,7 @@ mod tests {
                 payload: (from, payload.len() as u64),
             });
         }
-        Rc::new(shelf)
+        Rc::new(layouts)
     }
 
     const OLD: &[u8] = &[0, 7, 1];
@@ -173,8 +173,8 @@ mod tests {
         #[case] sent: &[u8],
         #[case] expected: Option<&str>,
     ) {
-        let source = shelf((OLD, false), (NEW, false));
-        let own = shelf((&before, false), (&behind, false));
+        let source = layouts((OLD, false), (NEW, false));
+        let own = layouts((&before, false), (&behind, false));
         let answers = source.catalogue.entries[0].answers.clone();
         let sender = (source.catalogue.entries[0].clone(), source.clone());
         let entry = &own.catalogue.entries[0];
@@ -194,11 +194,11 @@ mod tests {
         #[case] expected: Option<&str>,
     ) {
         let longer = [OLD, &[0]].concat();
-        let source = shelf((OLD, false), (&longer, true));
+        let source = layouts((OLD, false), (&longer, true));
         let own = if changes {
-            shelf((OLD, false), (&longer, true))
+            layouts((OLD, false), (&longer, true))
         } else {
-            shelf((OLD, true), (OLD, true))
+            layouts((OLD, true), (OLD, true))
         };
         let mut answers = Answers::default();
         answers.present.insert("nic/extra".to_owned(), sent);

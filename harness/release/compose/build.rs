@@ -1,10 +1,10 @@
 //! Handlers of a composed machine, and a destination of them.
 
-use super::composed::{COMPOSED, Kit};
+use super::composed::{BuildTables, COMPOSED};
 use super::fill::filled;
 use super::kvm;
-use super::machine::{Machine, Sent};
-use super::shelf::{RAM, Shelves};
+use super::layouts::{LayoutCache, RAM};
+use super::machine::{Machine, SentSection};
 use crate::release::catalogue::Entry;
 use crate::release::library::{Library, LibraryError};
 use crate::stream::Destination;
@@ -26,15 +26,15 @@ pub(super) fn handler(entry: &Entry, idstr: String, instance_id: u32, answers: A
 
 /// The tables of a release with what they lack and the machine's stream has, of the release that sent it
 /// also what only the stream tells; `None` if that is nothing.
-pub(super) fn more(
+pub(super) fn completed_tables(
     library: &Library,
-    kit: &Kit<'_>,
+    build: &BuildTables<'_>,
     machine: &Machine,
     sent: bool,
 ) -> Option<Tables> {
-    let reported = sent.then(|| filled(kit.tables, &machine.brought.0)).flatten();
-    let version = library.version(kit.release).ok()?;
-    kvm::with_clock(reported.as_ref().unwrap_or(kit.tables), machine, version).or(reported)
+    let reported = sent.then(|| filled(build.tables, &machine.described_tables.0)).flatten();
+    let version = library.version(build.release).ok()?;
+    kvm::with_clock(reported.as_ref().unwrap_or(build.tables), machine, version).or(reported)
 }
 
 /// Sections of what stands behind devices: name, version, alias. `audio` has no fields
@@ -43,7 +43,7 @@ const BY_HAND: [(&str, u32, i64); 2] = [("slirp", slirp::VERSION, 0), ("audio", 
 
 /// The handler of a section that no device registers and that has one form in every release, or of
 /// one with a loader of its own.
-pub(super) fn by_hand(sent: &Sent, loaders: &[Handler]) -> Option<Handler> {
+pub(super) fn by_hand(sent: &SentSection, loaders: &[Handler]) -> Option<Handler> {
     if let Some(own) = loaders.iter().find(|h| h.idstr == sent.idstr) {
         return Some(Handler { instance_id: sent.instance_id, ..own.clone() });
     }
@@ -56,7 +56,7 @@ pub(super) fn by_hand(sent: &Sent, loaders: &[Handler]) -> Option<Handler> {
 }
 
 /// A section of which nothing is known.
-pub(super) fn unknown(sent: &Sent, what: &str) -> Handler {
+pub(super) fn unknown(sent: &SentSection, what: &str) -> Handler {
     Handler {
         idstr: sent.idstr.clone(),
         instance_id: sent.instance_id,
@@ -70,22 +70,22 @@ pub(super) fn unknown(sent: &Sent, what: &str) -> Handler {
 }
 
 /// A destination with the live handlers and these.
-pub(super) fn built(
-    shelves: &Shelves<'_>,
-    kit: &Kit<'_>,
+pub(super) fn destination_of(
+    cache: &LayoutCache<'_>,
+    build: &BuildTables<'_>,
     machine: &str,
     mut sections: Vec<Handler>,
 ) -> Result<Destination, LibraryError> {
     // A downstream that bumps a description bumps the section that it is the body of.
     for handler in &mut sections {
         if let Body::Vmsd(key) = &handler.body
-            && let Some(vmsd) = kit.tables.vmsd.get(key)
+            && let Some(vmsd) = build.tables.vmsd.get(key)
         {
             handler.version_id = handler.version_id.max(vmsd.version_id);
         }
     }
     // What is sent in parts is no section of the stream's here.
-    let live = shelves.loaders(kit.release, machine)?;
+    let live = cache.loaders(build.release, machine)?;
     let live = live.iter().filter(|own| sections.iter().all(|h| h.idstr != own.idstr));
     let live: Vec<Handler> = live.cloned().collect();
     let ram = Handler {
@@ -99,14 +99,14 @@ pub(super) fn built(
         inherited_from: None,
     };
     let list = Handlers {
-        release: kit.release.to_owned(),
+        release: build.release.to_owned(),
         machine: machine.to_owned(),
         scenario: COMPOSED.to_owned(),
         origin: COMPOSED.to_owned(),
         handlers: std::iter::once(ram).chain(sections).chain(live).collect(),
         ..Handlers::default()
     };
-    let mut destination = shelves.library.build(&list, kit.tables)?;
-    kit.name.clone_into(&mut destination.release);
+    let mut destination = cache.library.build(&list, build.tables)?;
+    build.name.clone_into(&mut destination.release);
     Ok(destination)
 }

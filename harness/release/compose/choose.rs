@@ -1,7 +1,7 @@
-//! Which entry of a shelf a section is: the one that looks most like it.
+//! Which recorded layout a section has: that of the entry that looks most like it.
 
-use super::machine::Sent;
-use crate::release::catalogue::{Entry, Shelf};
+use super::machine::SentSection;
+use crate::release::catalogue::{Entry, Layouts};
 use crate::stream::vmdescription::Body as Described;
 use crate::vmstate::schema::{Answers, Tables};
 use crate::vmstate::schema::{Body, Kind};
@@ -18,36 +18,44 @@ const EXPRESS: u8 = 0x10;
 /// Capabilities that have room in a space, each of 4 bytes at least.
 const CAPABILITIES: usize = 48;
 
-/// What a section is held against.
+/// The section for which a layout is looked for.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct SectionQuery<'a> {
     /// The section.
-    pub sent: &'a Sent,
+    pub sent: &'a SentSection,
     /// How it is described.
     pub body: Option<&'a Described>,
     /// Machine type.
     pub machine: &'a str,
 }
 
-/// The entry of a shelf that a section looks most like, among those that have its name.
+/// The entry that a section looks most like, among those that have its name.
 #[must_use]
-pub fn own<'s>(shelf: &'s Shelf, tables: &Tables, asked: &Asked<'_>) -> Option<&'s Entry> {
-    let best = plain(shelf, tables, asked)?;
-    Some(model(shelf, best, asked).unwrap_or(best))
+pub fn own<'s>(
+    layouts: &'s Layouts,
+    tables: &Tables,
+    query: &SectionQuery<'_>,
+) -> Option<&'s Entry> {
+    let best = plain(layouts, tables, query)?;
+    Some(model(layouts, best, query).unwrap_or(best))
 }
 
 /// The same without regard to models of processors: what a release has for one of the default model.
 #[must_use]
-pub fn plain<'s>(shelf: &'s Shelf, tables: &Tables, asked: &Asked<'_>) -> Option<&'s Entry> {
-    let name = asked.sent.name();
-    let entries = shelf.catalogue.entries.iter().filter(|e| e.section == name);
+pub fn plain<'s>(
+    layouts: &'s Layouts,
+    tables: &Tables,
+    query: &SectionQuery<'_>,
+) -> Option<&'s Entry> {
+    let name = query.sent.name();
+    let entries = layouts.catalogue.entries.iter().filter(|e| e.section == name);
     let score = |entry: &&Entry| {
-        (likeness(shelf, tables, entry, asked), std::cmp::Reverse(entry.payload.0))
+        (likeness(layouts, tables, entry, query), std::cmp::Reverse(entry.payload.0))
     };
     entries.max_by_key(score)
 }
 
-/// The section of a processor. Which system registers it sends hangs on its model, and on what of the
+/// The section of a processor. Which system registers it sends depends on its model, and on what of the
 /// board is in it (interrupt controller, security, virtualisation): they are in no description.
 const PROCESSOR: &str = "cpu";
 /// How the option begins that chooses the model.
@@ -64,17 +72,17 @@ pub fn is_model(entry: &Entry) -> bool {
 
 /// Of a processor the entry that was recorded with the options whose section looks most like it, if
 /// that is not the default one.
-fn model<'s>(shelf: &'s Shelf, base: &Entry, asked: &Asked<'_>) -> Option<&'s Entry> {
+fn model<'s>(layouts: &'s Layouts, base: &Entry, query: &SectionQuery<'_>) -> Option<&'s Entry> {
     let alike = |entry: &Entry| {
-        let sent = &asked.sent.payload;
+        let sent = &query.sent.payload;
         let comparable = entry.payload.1 == sent.len() as u64;
-        if comparable { same_bytes(&shelf.payload(entry), sent) } else { 0 }
+        if comparable { same_bytes(&layouts.payload(entry), sent) } else { 0 }
     };
     let other = |e: &&Entry| e.varied.starts_with(MODEL) || e.payload.1 != base.payload.1;
-    let entries = shelf.catalogue.entries.iter();
+    let entries = layouts.catalogue.entries.iter();
     let models = entries.filter(|e| is_model(e) && base.section == e.section).filter(other);
     let score = |entry: &&Entry| {
-        let on = shelf.catalogue.is_on(entry, asked.machine);
+        let on = layouts.catalogue.is_on(entry, query.machine);
         (on, alike(entry), std::cmp::Reverse(entry.payload.0))
     };
     models.max_by_key(score).filter(|entry| alike(entry) > alike(base))
@@ -84,28 +92,28 @@ fn same_bytes(one: &[u8], other: &[u8]) -> i64 {
     one.iter().zip(other).filter(|(one, other)| one == other).count() as i64
 }
 
-/// The entry of another release's shelf for a processor of a model that was asked for.
+/// The entry of another release for a processor of a model that was asked for.
 #[must_use]
-pub fn same_model<'s>(shelf: &'s Shelf, own: &Entry, machine: &str) -> Option<&'s Entry> {
-    let entries = shelf.catalogue.entries.iter();
+pub fn same_model<'s>(layouts: &'s Layouts, own: &Entry, machine: &str) -> Option<&'s Entry> {
+    let entries = layouts.catalogue.entries.iter();
     let same = entries.filter(|e| is_model(e) && e.varied == own.varied);
-    same.max_by_key(|e| (shelf.catalogue.is_on(e, machine), std::cmp::Reverse(e.payload.0)))
+    same.max_by_key(|e| (layouts.catalogue.is_on(e, machine), std::cmp::Reverse(e.payload.0)))
 }
 
-/// The entry of another release's shelf for what `own` is in the source's.
+/// The entry of another release for what `own` is in the source.
 #[must_use]
 pub fn other<'s>(
-    shelf: &'s Shelf,
+    layouts: &'s Layouts,
     tables: &Tables,
     own: &Entry,
-    asked: &Asked<'_>,
+    query: &SectionQuery<'_>,
 ) -> Option<&'s Entry> {
-    let entries = shelf.catalogue.entries.iter();
+    let entries = layouts.catalogue.entries.iter();
     let entries = entries.filter(|e| e.section == own.section && e.device == own.device);
     let score = |entry: &&Entry| {
         let same =
             i64::from(entry.place == own.place) + i64::from(entry.instance_id == own.instance_id);
-        (same * 1000 + likeness(shelf, tables, entry, asked), std::cmp::Reverse(entry.payload.0))
+        (same * 1000 + likeness(layouts, tables, entry, query), std::cmp::Reverse(entry.payload.0))
     };
     entries.max_by_key(score)
 }
@@ -119,25 +127,25 @@ pub fn same_device(one: &[u8], other: &[u8]) -> bool {
 }
 
 /// How much an entry looks like a section.
-fn likeness(shelf: &Shelf, tables: &Tables, entry: &Entry, asked: &Asked<'_>) -> i64 {
-    let sent = &asked.sent.payload;
+fn likeness(layouts: &Layouts, tables: &Tables, entry: &Entry, query: &SectionQuery<'_>) -> i64 {
+    let sent = &query.sent.payload;
     let as_long = entry.payload.1 == sent.len() as u64;
     let mut score = 0;
-    if asked.sent.path(&entry.section).is_some() == entry.has_path {
+    if query.sent.path(&entry.section).is_some() == entry.has_path {
         score += 2000;
     }
-    score += 500 * i64::from(shelf.catalogue.is_on(entry, asked.machine));
+    score += 500 * i64::from(layouts.catalogue.is_on(entry, query.machine));
     // A board numbers its sections alike each time; which number a device's has where none has a path
-    // hangs on what else is in the machine, and tells less than the length.
+    // depends on what else is in the machine, and tells less than the length.
     let numbered = if entry.device.is_empty() { 200 } else { 50 };
-    score += numbered * i64::from(entry.instance_id == asked.sent.instance_id);
+    score += numbered * i64::from(entry.instance_id == query.sent.instance_id);
     score += 100 * i64::from(as_long);
-    // A changed property is in what was sent; here are the defaults that it is held against, on
+    // A changed property is in what was sent; here are the defaults that it is compared with, on
     // this machine type. One was seen changed on a single one.
     score += 4000 * i64::from(entry.varied.is_empty());
     if entry.has_path {
         // What it is, and whether it is behind a port, tell more than where it was seen.
-        let head = shelf.head(entry, CONFIG as u64 + SPACE);
+        let head = layouts.head(entry, CONFIG as u64 + SPACE);
         score += 1200 * i64::from(same_device(&head, sent));
         let (own, theirs) = (capabilities(&head), capabilities(sent));
         score += 1000 * i64::from(own.contains(&EXPRESS) == theirs.contains(&EXPRESS));
@@ -146,10 +154,10 @@ fn likeness(shelf: &Shelf, tables: &Tables, entry: &Entry, asked: &Asked<'_>) ->
     }
     if entry.section == PROCESSOR && as_long {
         // Which registers there are, only they tell.
-        let other = sent.len() as i64 - same_bytes(&shelf.payload(entry), sent);
+        let other = sent.len() as i64 - same_bytes(&layouts.payload(entry), sent);
         score += 300 - other.min(300);
     }
-    if let (Body::Vmsd(key), Some(body)) = (&entry.body, asked.body) {
+    if let (Body::Vmsd(key), Some(body)) = (&entry.body, query.body) {
         let reported = described(tables, key, body);
         let alike = |same: usize, all: usize| 4 * same as i64 - 8 * (all - same) as i64;
         let same =
@@ -170,7 +178,7 @@ pub fn described(tables: &Tables, key: &str, body: &Described) -> Answers {
 /// How much of what a section's description names the release calls otherwise, or does not have:
 /// fields and subsections. A release's own stream has none.
 #[must_use]
-pub fn strange(tables: &Tables, key: &str, body: &Described) -> usize {
+pub fn mismatches(tables: &Tables, key: &str, body: &Described) -> usize {
     let Some(vmsd) = tables.vmsd.get(key) else { return 1 };
     let names: Vec<String> = (0..vmsd.fields.len()).map(|i| vmsd.described_as(i)).collect();
     let mut count = 0;
@@ -184,14 +192,14 @@ pub fn strange(tables: &Tables, key: &str, body: &Described) -> usize {
             _ => None,
         });
         let described = field.body.as_ref().filter(|body| body.vmsd_name.is_some());
-        count += nested.zip(described).map_or(0, |(key, body)| strange(tables, key, body));
+        count += nested.zip(described).map_or(0, |(key, body)| mismatches(tables, key, body));
     }
     for sent in &body.subsections {
         let named = |key: &String| {
             tables.vmsd.get(key).is_some_and(|v| Some(&v.name) == sent.vmsd_name.as_ref())
         };
         let known = vmsd.subsections.iter().map(|s| &s.vmsd).find(|key| named(key));
-        count += known.map_or(1, |key| strange(tables, key, sent));
+        count += known.map_or(1, |key| mismatches(tables, key, sent));
     }
     count
 }

@@ -1,8 +1,8 @@
-//! What is composed, from what, and why it may not be.
+//! A composed destination with what it rests on, and why there may be none.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::find::{Found, Lacking};
+use super::find::{FoundEntry, Lacking};
 use crate::dialect::machine::{X86_64, architecture};
 use crate::release::library::Library;
 use crate::stream::Destination;
@@ -13,7 +13,7 @@ pub const COMPOSED: &str = "composed";
 
 /// What is composed: a release, or a downstream build of it with descriptions of its own.
 #[derive(Debug, Clone, Copy)]
-pub struct Kit<'a> {
+pub struct BuildTables<'a> {
     /// What it is called.
     pub name: &'a str,
     /// The release whose layouts it has.
@@ -22,11 +22,11 @@ pub struct Kit<'a> {
     pub tables: &'a Tables,
 }
 
-impl<'a> Kit<'a> {
+impl<'a> BuildTables<'a> {
     /// A release of the corpus on x86_64; `None` if that has no tables of it.
     #[must_use]
     pub fn of(library: &'a Library, release: &'a str) -> Option<Self> {
-        Some(Kit { name: release, release, tables: library.tables(release, X86_64)? })
+        Some(BuildTables { name: release, release, tables: library.tables(release, X86_64)? })
     }
 
     /// The same with the tables of a machine type's architecture; `None` if there are none. Of a
@@ -35,7 +35,7 @@ impl<'a> Kit<'a> {
         match architecture(machine) {
             X86_64 => Some(*self),
             other if self.name == self.release => {
-                Some(Kit { tables: library.tables(self.release, other)?, ..*self })
+                Some(BuildTables { tables: library.tables(self.release, other)?, ..*self })
             }
             _ => None,
         }
@@ -58,21 +58,21 @@ pub struct Composed {
     /// How many sections of the stream nothing of a source is known to send: neither its catalogue has
     /// them, nor the dump of its device classes.
     pub foreign: usize,
-    /// How much of the stream's description a source calls otherwise; see [`super::choose::strange`].
-    pub strange: usize,
+    /// How much of the stream's description a source calls otherwise; see [`super::choose::mismatches`].
+    pub mismatches: usize,
     /// Sections whose layout was not recorded on this machine type, by idstr: where it was.
     pub elsewhere: BTreeMap<String, String>,
     /// For each section of the stream, in its order, what it is in the release.
-    pub(super) chosen: Vec<Chosen>,
+    pub(super) chosen: Vec<Choice>,
     /// Of a source: its default values, by path identity, as its recorded payloads have them.
     pub(super) defaults: HashMap<u64, Vec<u8>>,
 }
 
 /// What one section is in a release.
 #[derive(Debug, Clone)]
-pub(super) struct Chosen {
+pub(super) struct Choice {
     /// The entry.
-    pub(super) entry: Option<Found>,
+    pub(super) entry: Option<FoundEntry>,
     /// What is decided of its layout.
     pub(super) answers: Answers,
     /// What is not known, in words, where there is no entry.

@@ -1,19 +1,20 @@
-//! The destination that a release makes of a machine.
+//! A composed destination: the machine of a stream in another release.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::between;
-use super::build::{built, by_hand, handler, more, unknown};
-use super::choose::Asked;
-use super::composed::{Chosen, Composed, Kit};
+use super::build::{by_hand, completed_tables, destination_of, handler, unknown};
+use super::choose::SectionQuery;
+use super::composed::{BuildTables, Choice, Composed};
 use super::find::Lacking;
 use super::find::{
-    board_has, find, first, lacks_device, lacks_machine, registers_otherwise, with_twin,
+    board_has, find, first_instance, lacks_device, lacks_machine, registers_other_sections,
+    with_twin,
 };
-use super::machine::{Machine, Sent};
+use super::layouts::LayoutCache;
+use super::machine::{Machine, SentSection};
 use super::memory;
-use super::recorded::{Recorded, place, recorded};
-use super::shelf::Shelves;
+use super::recorded::{RecordedDefaults, place, recorded};
 use super::transfer;
 use super::transport::{Transports, moved};
 use crate::release::library::{LibraryError, UNMIGRATABLE};
@@ -26,36 +27,38 @@ use crate::vmstate::schema::{Answers, Handler};
 /// # Errors
 /// Files that cannot be read. `Err` inside: why there is no such destination.
 pub fn destination(
-    shelves: &Shelves<'_>,
-    kit: &Kit<'_>,
+    cache: &LayoutCache<'_>,
+    build: &BuildTables<'_>,
     machine: &Machine,
     source: &Composed,
 ) -> Result<Result<Composed, Lacking>, LibraryError> {
     let name = source.destination.machine.clone();
-    if let Some(lacking) = lacks_machine(shelves, kit.release, &name)? {
+    if let Some(lacking) = lacks_machine(cache, build.release, &name)? {
         return Ok(Err(lacking));
     }
-    let Some(kit) = &kit.on(shelves.library, &name) else { return Ok(Err(kit.lacks(&name))) };
-    let more = more(shelves.library, kit, machine, kit.name == source.destination.release);
-    let kit = &Kit { tables: more.as_ref().unwrap_or(kit.tables), ..*kit };
-    let Kit { release, tables, .. } = *kit;
-    let catalogue = shelves.catalogue_on(release, &name)?;
+    let Some(build) = &build.on(cache.library, &name) else { return Ok(Err(build.lacks(&name))) };
+    let completed_tables =
+        completed_tables(cache.library, build, machine, build.name == source.destination.release);
+    let build =
+        &BuildTables { tables: completed_tables.as_ref().unwrap_or(build.tables), ..*build };
+    let BuildTables { release, tables, .. } = *build;
+    let catalogue = cache.catalogue_on(release, &name)?;
     // What PCs have in common, scenarios tell, too.
-    let catalogued = catalogue.as_ref().is_some_and(|shelf| shelf.catalogue.has_board(&name));
+    let catalogued = catalogue.as_ref().is_some_and(|layouts| layouts.catalogue.has_board(&name));
     if !name.starts_with("pc-") && !catalogued {
         let what = format!("what {release} has on boards like {name} beyond its scenarios");
         return Ok(Err(Lacking::Unknown(what)));
     }
     let mut elsewhere = BTreeMap::new();
     let mut parts = Parts::default();
-    let own = shelves.library.version(release).ok();
+    let own = cache.library.version(release).ok();
     let transports = (
         Transports::of(&name, source.destination.version),
         own.and_then(|own| Transports::of(&name, own)),
     );
-    let loaders = shelves.loaders(release, &name)?;
+    let loaders = cache.loaders(release, &name)?;
     for (sent, from) in machine.sections.iter().zip(&source.chosen) {
-        let types = catalogue.as_ref().map(|shelf| &shelf.catalogue.types);
+        let types = catalogue.as_ref().map(|layouts| &layouts.catalogue.types);
         let known = sent.device.as_deref().zip(types);
         if let Some((device, _)) = known.filter(|(of, types)| lacks_device(types, of) == Some(None))
         {
@@ -67,10 +70,10 @@ pub fn destination(
             continue;
         }
         let body = machine.body(sent);
-        let asked = Asked { sent, body, machine: &name };
-        let found = find(shelves, release, &name, sender.as_ref(), &asked, tables)?;
-        if let (None, Some((entry, _)), Some(shelf)) = (&found, &sender, &catalogue)
-            && let Some(why) = lacks_device(&shelf.catalogue.types, &entry.device)
+        let query = SectionQuery { sent, body, machine: &name };
+        let found = find(cache, release, &name, sender.as_ref(), &query, tables)?;
+        if let (None, Some((entry, _)), Some(layouts)) = (&found, &sender, &catalogue)
+            && let Some(why) = lacks_device(&layouts.catalogue.types, &entry.device)
         {
             match why {
                 None => {
@@ -88,13 +91,13 @@ pub fn destination(
                 }
             }
         }
-        if found.is_none() && registers_otherwise(sender.as_ref(), catalogue.as_deref()) {
+        if found.is_none() && registers_other_sections(sender.as_ref(), catalogue.as_deref()) {
             // Its device registers no section of this name: none is found.
             let what = format!("{release} registers no section {}", sent.name());
             parts.nobody(sent, what);
             continue;
         }
-        let Some((entry, shelf)) = found else {
+        let Some((entry, layouts)) = found else {
             let what = format!("section {} in {release}", sent.name());
             parts.without_entry(unknown(sent, &what), Some(what));
             continue;
@@ -116,11 +119,11 @@ pub fn destination(
             parts.assumptions.push(what);
         }
         // Releases may count from another number; from there on they count alike.
-        let base = before.map_or(0, |before| first(sender.as_ref(), before));
-        let own_base = first(Some(&(entry.clone(), shelf.clone())), &entry);
+        let base = before.map_or(0, |before| first_instance(sender.as_ref(), before));
+        let own_base = first_instance(Some(&(entry.clone(), layouts.clone())), &entry);
         let further = sent.instance_id.wrapping_sub(base);
         let again = further > 0 || parts.own.iter().any(|h| h.idstr == idstr);
-        let alike = shelf.catalogue.alike.get(&entry.section).filter(|_| again);
+        let alike = layouts.catalogue.alike.get(&entry.section).filter(|_| again);
         if let Some(said) = alike.filter(|said| !said.is_empty()) {
             let what = format!("{release} has one {} at most: {said}", entry.section);
             return Ok(Err(Lacking::Type(what)));
@@ -131,21 +134,21 @@ pub fn destination(
             continue;
         }
         let instance_id = own_base.wrapping_add(further);
-        let had = sender.as_ref().is_some_and(|(before, shelf)| {
-            board_has(shelf, &name, &before.section, sent.instance_id) == Some(true)
+        let had = sender.as_ref().is_some_and(|(before, layouts)| {
+            board_has(layouts, &name, &before.section, sent.instance_id) == Some(true)
         });
         if further > 0
             && had
-            && board_has(&shelf, &name, &entry.section, instance_id) == Some(false)
+            && board_has(&layouts, &name, &entry.section, instance_id) == Some(false)
         {
             let what = format!("{release} has no {} {instance_id} on {name}", entry.section);
             parts.nobody(sent, what);
             continue;
         }
         let known =
-            sender.as_ref().filter(|_| !shelf.catalogue.is_on(&entry, &name)).and_then(|own| {
+            sender.as_ref().filter(|_| !layouts.catalogue.is_on(&entry, &name)).and_then(|own| {
                 let sent = (&sent.payload[..], &from.answers);
-                let (entry, like) = between::as_sent(&shelf, &entry, own, sent, &name)?;
+                let (entry, like) = between::as_sent(&layouts, &entry, own, sent, &name)?;
                 Some((entry.clone(), like.to_owned()))
             });
         if let Some((_, like)) = &known {
@@ -161,26 +164,26 @@ pub fn destination(
             defaults.present.retain(|path, _| from.answers.present.contains_key(path));
         }
         let (answers, taken) = transfer::answers(&from.answers, default, &defaults);
-        if !is_known && !shelf.catalogue.is_on(&entry, &name) {
+        if !is_known && !layouts.catalogue.is_on(&entry, &name) {
             elsewhere.insert(idstr.clone(), entry.machines.join(", "));
         }
         parts.assumptions.extend(taken.into_iter().map(|what| format!("{}: {what}", sent.idstr)));
         parts.own.push(handler(&entry, idstr.clone(), instance_id, entry.answers.clone()));
         parts.handlers.push(handler(&entry, idstr, instance_id, answers.clone()));
-        parts.chosen.push(Chosen { entry: Some((entry, shelf)), answers, missing: None });
+        parts.chosen.push(Choice { entry: Some((entry, layouts)), answers, missing: None });
     }
     let Parts { own, handlers, chosen, mut assumptions } = parts;
-    let mut destination = built(shelves, kit, &name, handlers)?;
+    let mut destination = destination_of(cache, build, &name, handlers)?;
     destination.dialect.description = machine.described;
     destination.dialect.capabilities = Some(machine.capabilities);
     let on = machine.capabilities.names();
     assumptions.extend(on.map(|name| format!("migration capability {name} on")));
     let defaults = HashMap::new();
-    let (foreign, strange) = (0, 0);
+    let (foreign, mismatches) = (0, 0);
     let composed =
-        Composed { destination, assumptions, foreign, strange, elsewhere, chosen, defaults };
-    let default = built(shelves, kit, &name, own)?;
-    let gone = memory::board_without(shelves, &source.destination.release, release, &name)?;
+        Composed { destination, assumptions, foreign, mismatches, elsewhere, chosen, defaults };
+    let default = destination_of(cache, build, &name, own)?;
+    let gone = memory::board_without(cache, &source.destination.release, release, &name)?;
     Ok(Ok(locals(composed, &default, machine, source, &gone)))
 }
 
@@ -197,14 +200,14 @@ fn blocks(why: &str, section: &str) -> bool {
 struct Parts {
     own: Vec<Handler>,
     handlers: Vec<Handler>,
-    chosen: Vec<Chosen>,
+    chosen: Vec<Choice>,
     assumptions: Vec<String>,
 }
 
 impl Parts {
     /// A section that nothing registers: it is not found.
-    fn nobody(&mut self, sent: &Sent, why: String) {
-        let nobody = Sent { idstr: String::new(), ..sent.clone() };
+    fn nobody(&mut self, sent: &SentSection, why: String) {
+        let nobody = SentSection { idstr: String::new(), ..sent.clone() };
         self.without_entry(unknown(&nobody, &why), None);
         self.assumptions.push(why);
     }
@@ -213,7 +216,7 @@ impl Parts {
     fn without_entry(&mut self, handler: Handler, missing: Option<String>) {
         self.own.push(handler.clone());
         self.handlers.push(handler);
-        self.chosen.push(Chosen { entry: None, answers: Answers::default(), missing });
+        self.chosen.push(Choice { entry: None, answers: Answers::default(), missing });
     }
 }
 
@@ -227,7 +230,7 @@ fn locals(
 ) -> Composed {
     let sent = &source.destination.local.items;
     let before = &source.defaults;
-    let Recorded { mut local, places, registers } = recorded(&composed.chosen, default);
+    let RecordedDefaults { mut local, places, registers } = recorded(&composed.chosen, default);
     local.from = Some(composed.destination.release.clone());
     for (identity, own) in &mut local.items {
         if let Some(sent) = sent.get(identity) {

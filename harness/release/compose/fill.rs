@@ -1,10 +1,10 @@
-//! What the tables of a release leave open, and the stream of a machine of its own tells: a field that
+//! Fills in what the tables of a release leave open from the stream of a machine of its own: a field that
 //! no stream on record carries is described by one that does.
 
 use crate::vmstate::schema::{Field, Kind, Tables, Vmsd};
 
-/// The tables with fields of an unknown kind as `told` has them, which a stream's description says
-/// ([`crate::release::described::brought`]); `None` if it tells of none. It is of the same release:
+/// The tables with fields of an unknown kind as `reported` has them, which a stream's description says
+/// ([`crate::release::described::described_tables`]); `None` if it has none. It is of the same release:
 /// there a name and a version mean the same.
 #[must_use]
 pub fn filled(tables: &Tables, reported: &Tables) -> Option<Tables> {
@@ -46,7 +46,7 @@ fn is_open(field: &Field) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::release::described::brought;
+    use crate::release::described::described_tables;
     use crate::stream::vmdescription::parse;
 
     const TABLES: &str = r#"{"release": "10.0", "vmsd": {"d": {"name": "d", "version_id": 2,
@@ -74,7 +74,7 @@ mod tests {
     ) {
         let tables: Tables = serde_json::from_str(TABLES).expect("tables");
         let description = parse(described(version, name).as_bytes()).expect("description");
-        let filled = filled(&tables, &brought(&description).0);
+        let filled = filled(&tables, &described_tables(&description).0);
         assert_eq!(filled.is_some(), reported);
         let Some(filled) = filled else { return };
         let field = &filled.vmsd["d"].fields[1];

@@ -1,16 +1,16 @@
-//! What a release has for a section: an entry of a shelf, or why there is none.
+//! What a release has for a section: a recorded layout, or why there is none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::choose::{self, Asked};
-use super::shelf::Shelves;
-use crate::release::catalogue::{Entry, Shelf};
+use super::choose::{self, SectionQuery};
+use super::layouts::LayoutCache;
+use crate::release::catalogue::{Entry, Layouts};
 use crate::release::library::LibraryError;
 use crate::vmstate::schema::Tables;
 
-/// An entry, and the shelf where its payload is.
-pub(super) type Found = (Entry, Rc<Shelf>);
+/// An entry, and the layouts that it is one of.
+pub(super) type FoundEntry = (Entry, Rc<Layouts>);
 
 /// Why a release does not take a machine at all, or nobody can tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,34 +23,35 @@ pub enum Lacking {
 
 /// The entry of a release for a section, in its catalogue or its scenarios.
 pub(super) fn find(
-    shelves: &Shelves<'_>,
+    cache: &LayoutCache<'_>,
     release: &str,
     machine: &str,
-    from: Option<&Found>,
-    asked: &Asked<'_>,
+    from: Option<&FoundEntry>,
+    query: &SectionQuery<'_>,
     tables: &Tables,
-) -> Result<Option<Found>, LibraryError> {
-    let catalogue = shelves.catalogue_on(release, machine)?;
-    let recorded = |shelf: &Rc<Shelf>| {
-        shelf.catalogue.types.get(device_of(from)).is_some_and(String::is_empty)
+) -> Result<Option<FoundEntry>, LibraryError> {
+    let catalogue = cache.catalogue_on(release, machine)?;
+    let recorded = |layouts: &Rc<Layouts>| {
+        layouts.catalogue.types.get(device_of(from)).is_some_and(String::is_empty)
     };
     // What another model has says nothing of this one.
     if let Some((own, _)) = from.filter(|(entry, _)| choose::is_model(entry)) {
-        let found = catalogue.and_then(|shelf| {
-            let entry = choose::same_model(&shelf, own, machine)?.clone();
-            Some((entry, shelf.clone()))
+        let found = catalogue.and_then(|layouts| {
+            let entry = choose::same_model(&layouts, own, machine)?.clone();
+            Some((entry, layouts.clone()))
         });
         return Ok(found);
     }
-    let gone = catalogue.is_some_and(|shelf| !recorded(&shelf));
-    for shelf in shelves_of(shelves, release, machine)? {
-        let device = |(entry, _): &Found| {
-            (!entry.device.is_empty()).then(|| choose::other(&shelf, tables, entry, asked).cloned())
+    let gone = catalogue.is_some_and(|layouts| !recorded(&layouts));
+    for layouts in layouts_of(cache, release, machine)? {
+        let device = |(entry, _): &FoundEntry| {
+            (!entry.device.is_empty())
+                .then(|| choose::other(&layouts, tables, entry, query).cloned())
         };
         let found = match from.and_then(device) {
             // A device type that the release is known to have sends nothing of that name.
             Some(None)
-                if shelf.catalogue.types.get(device_of(from)).is_some_and(String::is_empty) =>
+                if layouts.catalogue.types.get(device_of(from)).is_some_and(String::is_empty) =>
             {
                 return Ok(None);
             }
@@ -58,22 +59,22 @@ pub(super) fn find(
             // A device type that it does not have, or that was not recorded, may be there by another
             // name.
             Some(None) if gone => {
-                let sent = &asked.sent.payload;
+                let sent = &query.sent.payload;
                 // A name that the sender has, too, is of another device.
                 let renamed = |e: &Entry| {
                     from.is_none_or(|(_, own)| !own.catalogue.types.contains_key(&e.device))
                 };
                 let like = |e: &&Entry| {
-                    e.has_path && renamed(e) && choose::same_device(&shelf.head(e, HEAD), sent)
+                    e.has_path && renamed(e) && choose::same_device(&layouts.head(e, HEAD), sent)
                 };
-                choose::own(&shelf, tables, asked).filter(like).cloned()
+                choose::own(&layouts, tables, query).filter(like).cloned()
             }
-            Some(None) => choose::own(&shelf, tables, asked).cloned(),
-            None if from.is_some() => choose::plain(&shelf, tables, asked).cloned(),
-            None => choose::own(&shelf, tables, asked).cloned(),
+            Some(None) => choose::own(&layouts, tables, query).cloned(),
+            None if from.is_some() => choose::plain(&layouts, tables, query).cloned(),
+            None => choose::own(&layouts, tables, query).cloned(),
         };
         if let Some(entry) = found {
-            return Ok(Some((entry, shelf.clone())));
+            return Ok(Some((entry, layouts.clone())));
         }
     }
     Ok(None)
@@ -82,25 +83,27 @@ pub(super) fn find(
 /// What a section is taken for: another device type of its release that looks the same in every way,
 /// if a destination lacks this one and has that. Nothing in a stream tells a tablet of virtio from a
 /// multitouch screen, or an eMMC from an SD card.
-pub(super) fn with_twin(own: &Found, destination: Option<&Shelf>) -> Found {
-    let (entry, shelf) = own;
-    let Some(types) = destination.map(|shelf| &shelf.catalogue.types) else { return own.clone() };
+pub(super) fn with_twin(own: &FoundEntry, destination: Option<&Layouts>) -> FoundEntry {
+    let (entry, layouts) = own;
+    let Some(types) = destination.map(|layouts| &layouts.catalogue.types) else {
+        return own.clone();
+    };
     let has = |device: &str| types.get(device).is_some_and(String::is_empty);
     if entry.device.is_empty() || types.contains_key(&entry.device) {
         return own.clone();
     }
-    let head = shelf.head(entry, HEAD);
+    let head = layouts.head(entry, HEAD);
     let looks = |e: &Entry| {
         let (device, machines) = (String::new(), Vec::new());
         Entry { device, machines, payload: (0, e.payload.1), ..e.clone() }
     };
-    let twin = shelf.catalogue.entries.iter().find(|e| {
+    let twin = layouts.catalogue.entries.iter().find(|e| {
         e.section == entry.section
             && has(&e.device)
             && looks(e) == looks(entry)
-            && (!e.has_path || choose::same_device(&shelf.head(e, HEAD), &head))
+            && (!e.has_path || choose::same_device(&layouts.head(e, HEAD), &head))
     });
-    twin.map_or_else(|| own.clone(), |twin| (twin.clone(), shelf.clone()))
+    twin.map_or_else(|| own.clone(), |twin| (twin.clone(), layouts.clone()))
 }
 
 /// Bytes of a PCI device's payload in which it says what it is.
@@ -108,21 +111,24 @@ const HEAD: u64 = 64;
 
 /// Whether a release has the device type that a section is of, catalogued with sections of other
 /// names than this one's.
-pub(super) fn registers_otherwise(from: Option<&Found>, catalogue: Option<&Shelf>) -> bool {
+pub(super) fn registers_other_sections(
+    from: Option<&FoundEntry>,
+    catalogue: Option<&Layouts>,
+) -> bool {
     let device = device_of(from);
-    let entries = catalogue.iter().flat_map(|shelf| &shelf.catalogue.entries);
+    let entries = catalogue.iter().flat_map(|layouts| &layouts.catalogue.entries);
     !device.is_empty() && entries.into_iter().any(|entry| entry.device == device)
 }
 
 /// Whether a release's board has an instance of a section on a machine type, whatever options it is
 /// started with; `None` if the board of this very machine type was not recorded.
 pub(super) fn board_has(
-    shelf: &Shelf,
+    layouts: &Layouts,
     machine: &str,
     section: &str,
     instance: u32,
 ) -> Option<bool> {
-    let Shelf { catalogue, .. } = shelf;
+    let Layouts { catalogue, .. } = layouts;
     if !catalogue.machines.iter().any(|name| name == machine) {
         return None;
     }
@@ -133,25 +139,25 @@ pub(super) fn board_has(
 
 /// The lowest instance that a release registers of a section, of boards or of devices: devices of several
 /// types with one section are numbered together.
-pub(super) fn first(from: Option<&Found>, entry: &Entry) -> u32 {
-    let entries = from.into_iter().flat_map(|(_, shelf)| &shelf.catalogue.entries);
+pub(super) fn first_instance(from: Option<&FoundEntry>, entry: &Entry) -> u32 {
+    let entries = from.into_iter().flat_map(|(_, layouts)| &layouts.catalogue.entries);
     let of_board = entry.device.is_empty();
     let same = entries.filter(|e| e.section == entry.section && e.device.is_empty() == of_board);
     same.map(|e| e.instance_id).min().unwrap_or(entry.instance_id)
 }
 
-fn device_of(from: Option<&Found>) -> &str {
+fn device_of(from: Option<&FoundEntry>) -> &str {
     from.map(|(entry, _)| entry.device.as_str()).unwrap_or_default()
 }
 
-/// The shelves of a release, the fuller first.
-pub(super) fn shelves_of(
-    shelves: &Shelves<'_>,
+/// The layouts of a release, the fuller first.
+pub(super) fn layouts_of(
+    cache: &LayoutCache<'_>,
     release: &str,
     machine: &str,
-) -> Result<Vec<Rc<Shelf>>, LibraryError> {
-    let mut all: Vec<Rc<Shelf>> = shelves.catalogue_on(release, machine)?.into_iter().collect();
-    all.push(shelves.scenarios(release, machine)?);
+) -> Result<Vec<Rc<Layouts>>, LibraryError> {
+    let mut all: Vec<Rc<Layouts>> = cache.catalogue_on(release, machine)?.into_iter().collect();
+    all.push(cache.scenarios(release, machine)?);
     Ok(all)
 }
 
@@ -175,13 +181,15 @@ pub(super) fn lacks_device(
 ///
 /// # Errors
 /// Files that cannot be read.
-pub fn machine_types(shelves: &Shelves<'_>) -> Result<BTreeSet<String>, LibraryError> {
+pub fn machine_types(cache: &LayoutCache<'_>) -> Result<BTreeSet<String>, LibraryError> {
     let mut all = BTreeSet::new();
-    for (release, _) in shelves.library.releases() {
-        all.extend(shelves.library.corpus().destinations(release).into_iter().map(|(on, _)| on));
-        for architecture in shelves.library.corpus().architectures(release) {
-            let shelf = shelves.catalogue(release, architecture)?;
-            all.extend(shelf.iter().flat_map(|shelf| shelf.catalogue.all_machines.iter().cloned()));
+    for (release, _) in cache.library.releases() {
+        all.extend(cache.library.corpus().destinations(release).into_iter().map(|(on, _)| on));
+        for architecture in cache.library.corpus().architectures(release) {
+            let layouts = cache.catalogue(release, architecture)?;
+            all.extend(
+                layouts.iter().flat_map(|layouts| layouts.catalogue.all_machines.iter().cloned()),
+            );
         }
     }
     Ok(all)
@@ -192,17 +200,17 @@ pub fn machine_types(shelves: &Shelves<'_>) -> Result<BTreeSet<String>, LibraryE
 /// # Errors
 /// Files that cannot be read.
 pub fn lacks_machine(
-    shelves: &Shelves<'_>,
+    cache: &LayoutCache<'_>,
     release: &str,
     machine: &str,
 ) -> Result<Option<Lacking>, LibraryError> {
-    let library = shelves.library;
+    let library = cache.library;
     if library.corpus().destinations(release).iter().any(|(on, _)| on == machine) {
         return Ok(None);
     }
     let none = || Lacking::Type(format!("{release} has no machine type {machine}"));
-    if let Some(shelf) = shelves.catalogue_on(release, machine)? {
-        let has = shelf.catalogue.all_machines.iter().any(|name| name == machine);
+    if let Some(layouts) = cache.catalogue_on(release, machine)? {
+        let has = layouts.catalogue.all_machines.iter().any(|name| name == machine);
         return Ok((!has).then(none));
     }
     // A machine type is never older than the release that brought it.
@@ -219,24 +227,24 @@ pub fn lacks_machine(
 mod tests {
     use std::rc::Rc;
 
-    use super::{board_has, first, with_twin};
-    use crate::release::catalogue::{Entry, Shelf};
+    use super::{board_has, first_instance, with_twin};
+    use crate::release::catalogue::{Entry, Layouts};
 
-    /// A shelf with these device types; each sends a section `input` that begins with some bytes.
-    fn shelf(types: &[(&str, [u8; 16])]) -> Rc<Shelf> {
-        let mut shelf = Shelf::default();
+    /// Layouts of these device types; each sends a section `input` that begins with some bytes.
+    fn layouts(types: &[(&str, [u8; 16])]) -> Rc<Layouts> {
+        let mut layouts = Layouts::default();
         for (device, payload) in types {
-            let from = shelf.payloads.push(payload);
+            let from = layouts.payloads.push(payload);
             let text = format!(
                 r#"{{"device": "{device}", "section": "input", "has_path": true, "instance_id": 0,
                 "alias_id": -1, "version_id": 1, "body": {{"vmsd": "input"}}, "machines": [],
                 "payload": [{from}, 16]}}"#
             );
             let entry: Entry = serde_json::from_str(&text).expect("entry");
-            shelf.catalogue.types.insert((*device).to_owned(), String::new());
-            shelf.catalogue.entries.push(entry);
+            layouts.catalogue.types.insert((*device).to_owned(), String::new());
+            layouts.catalogue.entries.push(entry);
         }
-        Rc::new(shelf)
+        Rc::new(layouts)
     }
 
     const INPUT: [u8; 16] = [0, 0, 0, 2, 0xf4, 0x1a, 0x52, 0x10, 0, 0, 0, 0, 1, 0, 0x80, 9];
@@ -244,11 +252,12 @@ mod tests {
 
     #[test]
     fn devices_with_one_section_are_numbered_together() {
-        let mut both = Rc::into_inner(shelf(&[("duplex", INPUT), ("output", INPUT)])).expect("one");
+        let mut both =
+            Rc::into_inner(layouts(&[("duplex", INPUT), ("output", INPUT)])).expect("one");
         both.catalogue.entries[1].instance_id = 2;
         let output = both.catalogue.entries[1].clone();
         let found = (output.clone(), Rc::new(both));
-        assert_eq!(first(Some(&found), &output), 0);
+        assert_eq!(first_instance(Some(&found), &output), 0);
     }
 
     #[rstest::rstest]
@@ -264,9 +273,9 @@ mod tests {
         #[case] destination: &[(&str, [u8; 16])],
         #[case] expected: &str,
     ) {
-        let from = shelf(source);
+        let from = layouts(source);
         let entry = from.catalogue.entries[0].clone();
-        let (twin, _) = with_twin(&(entry, from), Some(&shelf(destination)));
+        let (twin, _) = with_twin(&(entry, from), Some(&layouts(destination)));
         assert_eq!(twin.device, expected);
     }
 
@@ -280,8 +289,8 @@ mod tests {
         #[case] instance: u32,
         #[case] expected: Option<bool>,
     ) {
-        let mut shelf = Shelf::default();
-        shelf.catalogue.machines = vec!["microvm".to_owned()];
+        let mut layouts = Layouts::default();
+        layouts.catalogue.machines = vec!["microvm".to_owned()];
         let entry = |device: &str, varied: &str, instance: u32| -> Entry {
             let text = format!(
                 r#"{{"device": "{device}", "varied": "{varied}", "section": "ioapic",
@@ -291,8 +300,8 @@ mod tests {
             serde_json::from_str(&text).expect("entry")
         };
         // A second one comes with a device, or with an option.
-        shelf.catalogue.entries =
+        layouts.catalogue.entries =
             vec![entry("", "", 0), entry("nic", "", 1), entry("", "-smp 2", 1)];
-        assert_eq!(board_has(&shelf, machine, "ioapic", instance), expected);
+        assert_eq!(board_has(&layouts, machine, "ioapic", instance), expected);
     }
 }

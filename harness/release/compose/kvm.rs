@@ -1,5 +1,5 @@
-//! What a machine under KVM has beside the others' sections. Processors, interrupt controllers and timers
-//! are described as without KVM; its clock is there with it only, and no recording of ours has KVM.
+//! The clock, the only section that a machine has under KVM only. Processors, interrupt controllers and
+//! timers are described as without KVM, and no recording of ours has KVM.
 
 use super::machine::Machine;
 use crate::dialect::Version;
@@ -39,12 +39,12 @@ fn described(name: &str, field: &str, info: &str, width: u32) -> Vmsd {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::release::compose::machine::Sent;
+    use crate::release::compose::machine::SentSection;
 
     #[test]
     fn a_clock_is_described_where_one_is_sent() {
         let sent = |name: &str| Machine {
-            sections: vec![Sent { idstr: name.to_owned(), ..Sent::default() }],
+            sections: vec![SentSection { idstr: name.to_owned(), ..SentSection::default() }],
             ..Machine::default()
         };
         let tables = Tables::default();

@@ -1,4 +1,4 @@
-//! What a stream tells of the machine that sent it.
+//! What a stream says about the machine that sent it.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub struct Machine {
     /// Machine type, where the stream says it (2.4 on) or somebody did.
     pub machine: Option<String>,
     /// Sections with one record, in stream order.
-    pub sections: Vec<Sent>,
+    pub sections: Vec<SentSection>,
     /// Migration capabilities that the source had on, as far as the stream shows them.
     pub capabilities: Capabilities,
     /// RAM blocks with their lengths in bytes.
@@ -39,8 +39,8 @@ pub struct Machine {
     pub described: bool,
     /// Its description.
     pub description: Option<Description>,
-    /// The same as descriptions and handlers; see [`brought`](described::brought).
-    pub brought: (Tables, Vec<Handler>),
+    /// The same as descriptions and handlers; see [`described_tables`](described::described_tables).
+    pub described_tables: (Tables, Vec<Handler>),
     /// The stream without pages that make no difference.
     pub condensed: Condensed,
     /// Why not all of the stream could be looked through.
@@ -51,7 +51,7 @@ pub struct Machine {
 
 /// A section of a stream.
 #[derive(Debug, Clone, Default)]
-pub struct Sent {
+pub struct SentSection {
     /// Name.
     pub idstr: String,
     /// Instance.
@@ -70,7 +70,7 @@ pub struct Sent {
     pub device: Option<String>,
 }
 
-impl Sent {
+impl SentSection {
     /// The bus path before a section's name, if the name is known to be `section`.
     #[must_use]
     pub fn path<'s>(&'s self, section: &str) -> Option<&'s str> {
@@ -93,7 +93,7 @@ impl Machine {
     /// Looks through a stream.
     ///
     /// # Errors
-    /// The source's. A stream that ends early, or is none, is told in [`Machine::stopped`].
+    /// The source's. A stream that ends early, or is none, is reported in [`Machine::stopped`].
     pub fn of(source: &mut (impl Read + Seek)) -> io::Result<Self> {
         let json = described::find(source)?;
         source.seek(SeekFrom::Start(0))?;
@@ -126,12 +126,12 @@ impl Machine {
             let full = loaded.sections.iter().filter(|s| s.record == record::FULL);
             let sections: Vec<_> = full
                 .map(|s| {
-                    let sent = Sent {
+                    let sent = SentSection {
                         idstr: String::from_utf8_lossy(c_string(&s.idstr)).into_owned(),
                         instance_id: s.instance_id,
                         version_id: s.version_id,
                         offset: s.body,
-                        ..Sent::default()
+                        ..SentSection::default()
                     };
                     (sent, s.end.saturating_sub(s.body))
                 })
@@ -160,19 +160,20 @@ impl Machine {
             sent.vmsd = description.as_ref().and_then(|d| body(d, &sent)?.vmsd_name.clone());
             machine.sections.push(sent);
         }
-        machine.brought = description.as_ref().map(described::brought).unwrap_or_default();
+        machine.described_tables =
+            description.as_ref().map(described::described_tables).unwrap_or_default();
         machine.description = description;
         Ok(machine)
     }
 
     /// How a section is described.
     #[must_use]
-    pub fn body(&self, sent: &Sent) -> Option<&vmdescription::Body> {
+    pub fn body(&self, sent: &SentSection) -> Option<&vmdescription::Body> {
         body(self.description.as_ref()?, sent)
     }
 }
 
-fn body<'d>(description: &'d Description, sent: &Sent) -> Option<&'d vmdescription::Body> {
+fn body<'d>(description: &'d Description, sent: &SentSection) -> Option<&'d vmdescription::Body> {
     let mut devices = description.devices.iter();
     let device = devices.find(|d| d.name == sent.idstr && d.instance_id == sent.instance_id)?;
     Some(&device.body)

@@ -3,20 +3,19 @@
 use std::collections::BTreeSet;
 
 use super::composed::Composed;
+use super::layouts::LayoutCache;
 use super::machine::Machine;
-use super::shelf::Shelves;
 use crate::release::library::LibraryError;
 
 /// RAM blocks that the board of a machine type has in one release and not in another, as far as both
 /// were captured on it.
 pub(super) fn board_without(
-    shelves: &Shelves<'_>,
+    cache: &LayoutCache<'_>,
     source: &str,
     destination: &str,
     machine: &str,
 ) -> Result<BTreeSet<Vec<u8>>, LibraryError> {
-    let (from, to) =
-        (shelves.scenarios(source, machine)?, shelves.scenarios(destination, machine)?);
+    let (from, to) = (cache.scenarios(source, machine)?, cache.scenarios(destination, machine)?);
     Ok(match (&from.always, &to.always) {
         (Some(from), Some(_)) => from.difference(&to.ever).cloned().collect(),
         _ => BTreeSet::new(),

@@ -1,8 +1,8 @@
-//! What a release has by default, as the recorded payloads tell it.
+//! Local values that a release has by default, from the recorded payloads.
 
 use std::collections::BTreeSet;
 
-use super::composed::Chosen;
+use super::composed::Choice;
 use crate::stream::{Destination, load_payload};
 use crate::vmstate::Local;
 use crate::vmstate::check::cpreg::List;
@@ -12,7 +12,7 @@ const PLACES: [&str; 3] = ["cssid", "ssid", "devno"];
 
 /// Local values as they were recorded.
 #[derive(Debug, Default)]
-pub(super) struct Recorded {
+pub(super) struct RecordedDefaults {
     /// Values by path identity, subsections and sections.
     pub local: Local,
     /// Values that say where a device is, by path identity: the machine's, whatever was recorded.
@@ -22,13 +22,13 @@ pub(super) struct Recorded {
 }
 
 /// Reads the recorded payloads. `of` has the layouts under which they were recorded, and no local values
-/// that a payload could be held against.
-pub(super) fn recorded(chosen: &[Chosen], of: &Destination) -> Recorded {
-    let mut out = Recorded::default();
+/// that a payload could be compared with.
+pub(super) fn recorded(chosen: &[Choice], of: &Destination) -> RecordedDefaults {
+    let mut out = RecordedDefaults::default();
     for (index, chosen) in chosen.iter().enumerate() {
-        let Some((entry, shelf)) = &chosen.entry else { continue };
+        let Some((entry, layouts)) = &chosen.entry else { continue };
         let Some(at) = place(of, index) else { continue };
-        let payload = shelf.payload(entry);
+        let payload = layouts.payload(entry);
         let loaded = load_payload(of, at, entry.version_id, &payload);
         out.local.remember(&loaded.map, &payload);
         for span in loaded.map.spans() {

@@ -1,15 +1,15 @@
-//! A machine as the release that wrote it sent it.
+//! A composed source: the machine of a stream in the release that wrote it.
 
 use std::collections::BTreeMap;
 
-use super::build::{built, by_hand, handler, more, unknown};
-use super::choose::{self, Asked};
-use super::composed::{Chosen, Composed, Kit};
+use super::build::{by_hand, completed_tables, destination_of, handler, unknown};
+use super::choose::{self, SectionQuery};
+use super::composed::{BuildTables, Choice, Composed};
 use super::find::Lacking;
-use super::find::shelves_of;
+use super::find::layouts_of;
+use super::layouts::LayoutCache;
 use super::machine::Machine;
 use super::recorded::recorded;
-use super::shelf::Shelves;
 use crate::release::library::LibraryError;
 use crate::vmstate::schema::{Answers, Body, Handler};
 
@@ -19,41 +19,43 @@ use crate::vmstate::schema::{Answers, Body, Handler};
 /// # Errors
 /// Files that cannot be read. `Err` inside: why the release cannot have sent it.
 pub fn source(
-    shelves: &Shelves<'_>,
-    kit: &Kit<'_>,
+    cache: &LayoutCache<'_>,
+    build: &BuildTables<'_>,
     machine: &Machine,
 ) -> Result<Result<Composed, Lacking>, LibraryError> {
     let Some(name) = &machine.machine else {
         return Ok(Err(Lacking::Unknown("the stream does not say its machine type".to_owned())));
     };
-    let Some(kit) = &kit.on(shelves.library, name) else { return Ok(Err(kit.lacks(name))) };
-    let more = more(shelves.library, kit, machine, true);
-    let kit = &Kit { tables: more.as_ref().unwrap_or(kit.tables), ..*kit };
-    let Kit { release, tables, .. } = *kit;
-    let (mut strange, mut foreign) = (0, 0);
-    let catalogue = shelves.catalogue_on(release, name)?;
+    let Some(build) = &build.on(cache.library, name) else { return Ok(Err(build.lacks(name))) };
+    let completed_tables = completed_tables(cache.library, build, machine, true);
+    let build =
+        &BuildTables { tables: completed_tables.as_ref().unwrap_or(build.tables), ..*build };
+    let BuildTables { release, tables, .. } = *build;
+    let (mut mismatches, mut foreign) = (0, 0);
+    let catalogue = cache.catalogue_on(release, name)?;
     let sends = |section: &str| {
-        let known = catalogue.iter().flat_map(|shelf| &shelf.catalogue.described);
+        let known = catalogue.iter().flat_map(|layouts| &layouts.catalogue.described);
         known.into_iter().any(|described| described == section)
     };
-    let (brought, described) = &machine.brought;
+    let (described_tables, described) = &machine.described_tables;
     let mut chosen = Vec::new();
     // As the machine is configured, and as the release has them by default.
     let (mut handlers, mut own) = (Vec::new(), Vec::new());
-    let loaders = shelves.loaders(release, name)?;
+    let loaders = cache.loaders(release, name)?;
     for sent in &machine.sections {
         if let Some(known) = by_hand(sent, &loaders) {
             own.push(known.clone());
             handlers.push(known);
-            chosen.push(Chosen { entry: None, answers: Answers::default(), missing: None });
+            chosen.push(Choice { entry: None, answers: Answers::default(), missing: None });
             continue;
         }
         let body = machine.body(sent);
-        let asked = Asked { sent, body, machine: name };
+        let query = SectionQuery { sent, body, machine: name };
         let mut found = None;
-        for shelf in shelves_of(shelves, release, name)? {
-            found =
-                choose::own(&shelf, tables, &asked).cloned().map(|entry| (entry, shelf.clone()));
+        for layouts in layouts_of(cache, release, name)? {
+            found = choose::own(&layouts, tables, &query)
+                .cloned()
+                .map(|entry| (entry, layouts.clone()));
             if found.is_some() {
                 break;
             }
@@ -64,9 +66,9 @@ pub fn source(
         if let Some((entry, _)) = &found {
             answers = entry.answers.clone();
             answers.extend(&sent.answers);
-            strange += usize::from(entry.version_id != sent.version_id);
+            mismatches += usize::from(entry.version_id != sent.version_id);
             if let (Body::Vmsd(key), Some(body)) = (&entry.body, body) {
-                strange += choose::strange(tables, key, body);
+                mismatches += choose::mismatches(tables, key, body);
                 answers.extend(&choose::described(tables, key, body));
             }
             let (idstr, id) = (|| sent.idstr.clone(), sent.instance_id);
@@ -81,19 +83,19 @@ pub fn source(
             own.push(described.clone());
             handlers.push(described);
         }
-        chosen.push(Chosen { entry: found, answers, missing });
+        chosen.push(Choice { entry: found, answers, missing });
     }
     let mut extended = None;
-    if chosen.iter().any(|chosen: &Chosen| chosen.missing.is_some()) {
+    if chosen.iter().any(|chosen: &Choice| chosen.missing.is_some()) {
         let mut tables = tables.clone();
-        tables.vmsd.extend(brought.vmsd.clone());
+        tables.vmsd.extend(described_tables.vmsd.clone());
         extended = Some(tables);
     }
-    let kit = &Kit { tables: extended.as_ref().unwrap_or(tables), ..*kit };
-    let mut destination = built(shelves, kit, name, handlers)?;
-    let plain = built(shelves, kit, name, own)?;
+    let build = &BuildTables { tables: extended.as_ref().unwrap_or(tables), ..*build };
+    let mut destination = destination_of(cache, build, name, handlers)?;
+    let plain = destination_of(cache, build, name, own)?;
     destination.dialect.description = machine.described;
     let defaults = recorded(&chosen, &plain).local.items;
     let (assumptions, elsewhere) = (Vec::new(), BTreeMap::new());
-    Ok(Ok(Composed { destination, assumptions, foreign, strange, elsewhere, chosen, defaults }))
+    Ok(Ok(Composed { destination, assumptions, foreign, mismatches, elsewhere, chosen, defaults }))
 }

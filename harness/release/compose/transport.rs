@@ -1,5 +1,5 @@
-//! On which of a board's virtio-mmio transports a device is: its address is in the names of the
-//! device's sections. Who names no bus gets the last one that is free.
+//! On which of a board's virtio-mmio transports a device is: its address is in the names of the device's
+//! sections. A device for which no bus is named gets the last one that is free.
 
 use std::collections::BTreeSet;
 
@@ -76,11 +76,13 @@ pub fn moved(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::release::compose::machine::Sent;
+    use crate::release::compose::machine::SentSection;
 
     fn machine(addresses: &[&str]) -> Machine {
-        let sent =
-            |at: &&str| Sent { idstr: format!("{PREFIX}{at}/virtio-net"), ..Sent::default() };
+        let sent = |at: &&str| SentSection {
+            idstr: format!("{PREFIX}{at}/virtio-net"),
+            ..SentSection::default()
+        };
         Machine { sections: addresses.iter().map(sent).collect(), ..Machine::default() }
     }
 

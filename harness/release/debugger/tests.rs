@@ -178,7 +178,7 @@ fn what_a_later_release_says_more_is_kept_and_told(
     let place = file.pointer_mut(at).unwrap().as_object_mut().unwrap();
     place.extend(more.as_object().unwrap().clone());
     let tables = read(&file).unwrap();
-    assert_eq!(reported(&tables.more).join("; "), says);
+    assert_eq!(sentences(&tables.more).join("; "), says);
     let unknowns: Vec<&str> = tables
         .vmsd
         .iter()
@@ -194,7 +194,7 @@ fn what_is_not_known_of_a_handler_is_its_loader() {
     let read = handler(more).unwrap();
     let Body::Loader(why) = &read.handlers[0].body else { panic!() };
     assert!(why.starts_with("later = 7 in handler 0 (x)"), "{why}");
-    assert_eq!(reported(&read.more).len(), 2);
+    assert_eq!(sentences(&read.more).len(), 2);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::kept::More;
+use super::unknown_keys::More;
 
 /// `tables/vmsd/<release>.json`, unpacked.
 #[derive(Deserialize)]

@@ -1,6 +1,6 @@
 //! virtio sections of a described stream, field by field.
 //!
-//! A description says of a virtio device only how long its state is. How it is laid out hangs on
+//! A description says of a virtio device only how long its state is. How it is laid out depends on
 //! the release, which the stream does not name; but it may be tried: a layout fits if every section
 //! is read to its end, and by nothing else. Where none does, the section stays as it is described.
 

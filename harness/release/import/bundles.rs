@@ -1,9 +1,9 @@
-//! Bundles of the input as the bundle importer takes them, and what they may inherit from.
+//! Bundles of the input in the form that the bundle importer takes, and what they may inherit from.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::{ImportError, packed_text};
+use super::read::{ImportError, packed_text};
 use crate::dialect::Version;
 use crate::dialect::machine::architecture;
 use crate::release::bundle::{BundleInput, BundleMachine, BundleScenario, Pool, traced};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{ImportError, check_release, parse};
+use super::read::{ImportError, check_release, parse};
 use crate::release::provenance::{Fixture, Origin, machine_scenario};
 
 /// Where the index lies in the input.

@@ -1,4 +1,4 @@
-//! A part of a release's bundle joined to what the corpus has of that release.
+//! Joins a part of a release's bundle to what the corpus has of that release.
 //!
 //! A bundle of some scenarios says less than one of all of them: made anew from it alone, what the
 //! others had shown would be lost. So what is on record stays to the byte, and the new scenarios

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{ImportError, Run, bytes, json_error, parse, text};
+use super::Run;
+use super::read::{ImportError, bytes, json_error, parse, text};
 use crate::release::corpus::{Corpus, CorpusError, SavedAgain, json_lines};
 use crate::release::files::{self, LIMIT};
 use crate::release::observed::{Mutation, Observed};

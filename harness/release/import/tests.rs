@@ -252,11 +252,11 @@ fn an_import_that_fails_changes_nothing() {
     assert_eq!(state(), before);
 
     fs::remove_dir_all(dir.path().join("bundles")).unwrap();
-    let held = Held::take(&into, "observe").unwrap();
+    let locked = LockedFolder::lock(&into, "observe").unwrap();
     let error = import(dir.path(), &into).unwrap_err().to_string();
     assert!(error.contains("crossload observe (process "), "{error}");
     assert_eq!(state(), before);
-    drop(held);
+    drop(locked);
     assert_eq!(import(dir.path(), &into).unwrap().written.len(), 2);
 
     // A corpus that was not there is not there.

@@ -89,11 +89,11 @@ fn texts(one: &Field, other: Option<&Field>) -> (String, Option<String>) {
         return (one.text.clone(), Some(other.text.clone()));
     }
     let at = one.first.iter().zip(&other.first).position(|(a, b)| a != b);
-    let told = |field: &Field| match at.and_then(|at| Some((at, *field.first.get(at)?))) {
+    let shown = |field: &Field| match at.and_then(|at| Some((at, *field.first.get(at)?))) {
         Some((at, byte)) => format!("{}, byte {at} is {byte:#04x}", field.text),
         None => format!("{}, another value further on", field.text),
     };
-    (told(one), Some(told(other)))
+    (shown(one), Some(shown(other)))
 }
 
 fn fields(map: &Map<'_>, source: impl Read + Seek, filter: &Filter) -> io::Result<Fields> {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::rows::{Row, Whole};
+use super::rows::{ReadWhole, Row};
 use super::value;
 use crate::stream::frames::{GUESSED, UNENDED};
 use crate::wire::Map;
@@ -11,7 +11,7 @@ use crate::wire::Map;
 pub(super) fn item(
     map: &Map<'_>,
     row: &Row<'_, '_>,
-    bytes: &mut dyn Whole,
+    bytes: &mut dyn ReadWhole,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let span = row.span;
@@ -38,7 +38,7 @@ pub(super) fn item(
     out.write_all(b"}")
 }
 
-/// How the bytes of an item are told.
+/// How the bytes of an item are shown.
 enum Form {
     /// Not at all: contents of memory and disks, and the description, which tells of the rest.
     None,
@@ -83,7 +83,7 @@ fn hex(piece: &[u8], out: &mut impl Write) -> io::Result<()> {
 }
 
 /// One number, or all of an array.
-fn scalars(row: &Row<'_, '_>, bytes: &mut dyn Whole, out: &mut impl Write) -> io::Result<()> {
+fn scalars(row: &Row<'_, '_>, bytes: &mut dyn ReadWhole, out: &mut impl Write) -> io::Result<()> {
     let span = row.span;
     let width = span.width;
     let many = span.len > u64::from(width);

@@ -1,4 +1,4 @@
-//! Along the items of a map, each with its bytes and the section that it is in.
+//! Walks the items of a map, each with its bytes and the section that it is in.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -60,11 +60,11 @@ impl<S: Read + Seek> Rows<S> {
         })
     }
 
-    /// Hands each span of `map` to `told`, in order.
+    /// Hands each span of `map` to `each`, in order.
     pub fn each<'d>(
         &mut self,
         map: &Map<'d>,
-        mut told: impl FnMut(&Row<'_, 'd>, &mut dyn Whole) -> io::Result<()>,
+        mut each: impl FnMut(&Row<'_, 'd>, &mut dyn ReadWhole) -> io::Result<()>,
     ) -> io::Result<()> {
         for span in map.spans() {
             self.seek(span.offset)?;
@@ -75,7 +75,7 @@ impl<S: Read + Seek> Rows<S> {
             }
             let bytes = Bytes { head: &head, len: span.len, uniform };
             let section = self.section.clone();
-            told(&Row { span, bytes, section: section.as_ref() }, self)?;
+            each(&Row { span, bytes, section: section.as_ref() }, self)?;
             self.head = head;
         }
         Ok(())
@@ -137,7 +137,7 @@ impl<S: Read + Seek> Rows<S> {
 }
 
 /// All bytes of an item, in pieces.
-pub(super) trait Whole {
+pub(super) trait ReadWhole {
     /// Hands the bytes from `offset` on to `each`, `len` of them or as many as there are.
     fn whole(
         &mut self,
@@ -147,7 +147,7 @@ pub(super) trait Whole {
     ) -> io::Result<()>;
 }
 
-impl<S: Read + Seek> Whole for Rows<S> {
+impl<S: Read + Seek> ReadWhole for Rows<S> {
     fn whole(
         &mut self,
         offset: u64,

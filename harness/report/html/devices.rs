@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{Markup, html};
 use serde::Serialize;
 
-use super::frame::{Page, Sheet, Topic, badge, data, face, filters, legend, sheet};
+use super::frame::{
+    Page, Sheet, Topic, badge, filters, glyph_and_class, legend, script_json, sheet,
+};
 use super::plot::{Bar, Plot, plot};
 use super::strings::Strings;
 use crate::matrix::devices::Row;
 use crate::matrix::{Config, Standing};
-use crate::report::devices::{Stood, groups, headline};
+use crate::report::devices::{DeviceResult, groups, headline};
 use crate::report::targets::answer_sentence;
 use crate::trace::Verdict;
 
@@ -27,7 +29,7 @@ const RANK: [Verdict; 7] = [
 
 /// What lies behind the cells; texts are numbers of `strings`.
 #[derive(Debug, Serialize)]
-struct Behind<'r> {
+struct PageData<'r> {
     kind: &'static str,
     devices: Vec<&'r str>,
     releases: Vec<&'r str>,
@@ -42,13 +44,17 @@ struct Behind<'r> {
 ///
 /// # Errors
 /// The serializer's; none that these shapes can have.
-pub fn page(config: &Config, stood: &[Stood], topics: &[Topic]) -> Result<Page, serde_json::Error> {
-    let mut pairs: BTreeMap<(&str, &str, &str), Vec<&Stood>> = BTreeMap::new();
-    for one in stood {
+pub fn page(
+    config: &Config,
+    results: &[DeviceResult],
+    topics: &[Topic],
+) -> Result<Page, serde_json::Error> {
+    let mut pairs: BTreeMap<(&str, &str, &str), Vec<&DeviceResult>> = BTreeMap::new();
+    for one in results {
         let row = &one.1;
         pairs.entry((&row.device, &row.source, &row.destination)).or_default().push(one);
     }
-    let rows: Vec<&Row> = stood.iter().map(|(_, row)| row).collect();
+    let rows: Vec<&Row> = results.iter().map(|(_, row)| row).collect();
     let named = |name: &str| rows.iter().any(|r| r.source == name || r.destination == name);
     let releases: Vec<&str> =
         config.releases.iter().map(|r| r.name.as_str()).filter(|name| named(name)).collect();
@@ -56,7 +62,7 @@ pub fn page(config: &Config, stood: &[Stood], topics: &[Topic]) -> Result<Page, 
     let devices: Vec<&str> = devices.into_iter().collect();
     let place = |all: &[&str], name: &str| all.iter().position(|n| *n == name).unwrap_or(0);
     let mut strings = Strings::default();
-    let mut told = Vec::new();
+    let mut shown = Vec::new();
     let mut cells = Vec::new();
     let mut index = BTreeMap::new();
     for ((device, source, destination), rows) in &pairs {
@@ -64,8 +70,8 @@ pub fn page(config: &Config, stood: &[Stood], topics: &[Topic]) -> Result<Page, 
         let mut here = Vec::new();
         for (_, row) in rows {
             let why = answer_sentence(&row.answer, &row.source);
-            here.push(told.len());
-            told.push([
+            here.push(shown.len());
+            shown.push([
                 strings.number(row.place.as_str()),
                 strings.number(row.varied.as_str()),
                 strings.number(row.section.as_str()),
@@ -123,21 +129,21 @@ pub fn page(config: &Config, stood: &[Stood], topics: &[Topic]) -> Result<Page, 
                 }
             }
         }
-        (causes(stood, config))
+        (causes(results, config))
     };
     let behind =
-        Behind { kind: "devices", devices, releases, cells, rows: told, strings: strings.all() };
+        PageData { kind: "devices", devices, releases, cells, rows: shown, strings: strings.all() };
     let about = Sheet {
         topic: Topic::Devices,
         topics,
         lead: "Every device type in the releases' catalogues, alone, from each release into each other one. A cell shows the worst that happens on any machine type that both have.",
-        data: Some(data(&behind)?),
+        data: Some(script_json(&behind)?),
     };
     Ok(sheet(&about, body))
 }
 
 /// The worst of several rows, and how that stands to the policy.
-fn worst(rows: &[&Stood]) -> (Standing, Verdict) {
+fn worst(rows: &[&DeviceResult]) -> (Standing, Verdict) {
     let rank = |v: Verdict| RANK.iter().position(|r| *r == v);
     let all = rows.iter().map(|(standing, row)| (*standing, row.answer.verdict()));
     // What breaks the policy is worse than what does not.
@@ -148,7 +154,7 @@ fn worst(rows: &[&Stood]) -> (Standing, Verdict) {
 
 fn cell(found: Option<&(usize, Verdict, Standing)>) -> Markup {
     let Some((at, verdict, standing)) = found else { return html! { td {} } };
-    let (shown, class) = face(Some(*verdict), *standing);
+    let (shown, class) = glyph_and_class(Some(*verdict), *standing);
     html! { td { button class=(class) data-c=(at) { (shown) } } }
 }
 
@@ -176,7 +182,7 @@ fn shares(rows: &[&Row], pairs: &[(&str, &str)]) -> Markup {
 }
 
 /// What fails, by cause.
-fn causes(rows: &[Stood], config: &Config) -> Markup {
+fn causes(rows: &[DeviceResult], config: &Config) -> Markup {
     html! {
         section {
             h2 { "By cause" }

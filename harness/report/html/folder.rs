@@ -1,4 +1,4 @@
-//! The folder of a report: all of it or, whatever goes wrong, what was there before.
+//! Writes the folder of a report: either all of it, or the one that was there before stays.
 
 use std::fs;
 use std::io::ErrorKind;

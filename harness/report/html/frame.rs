@@ -1,4 +1,4 @@
-//! What all pages have: head, style, navigation, legend, filters, script.
+//! What all pages share: head, style, navigation, legend, filters, script.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde::Serialize;
@@ -137,14 +137,14 @@ fn patterns() -> Markup {
 ///
 /// # Errors
 /// None that these shapes can have; the serializer's.
-pub fn data(of: &impl Serialize) -> Result<String, serde_json::Error> {
+pub fn script_json(of: &impl Serialize) -> Result<String, serde_json::Error> {
     // The only way out of a script element begins with this character.
     Ok(serde_json::to_string(of)?.replace('<', "\\u003c"))
 }
 
 /// How a cell looks: its glyph, and by its classes colour and border.
 #[must_use]
-pub fn face(verdict: Option<Verdict>, standing: Standing) -> (String, String) {
+pub fn glyph_and_class(verdict: Option<Verdict>, standing: Standing) -> (String, String) {
     let glyph = glyph(verdict);
     let name = verdict.map_or("panicked", Verdict::name);
     let shown = match standing {

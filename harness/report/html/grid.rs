@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{Markup, html};
 use serde::Serialize;
 
-use super::frame::{Page, Sheet, Topic, badge, data, face, filters, legend, sheet};
+use super::frame::{
+    Page, Sheet, Topic, badge, filters, glyph_and_class, legend, script_json, sheet,
+};
 use super::record::Readings;
 use super::strings::Strings;
 use crate::matrix::sentence::sentence;
 use crate::matrix::{Cell, CellResult, Config, Outcome, Run, Standing};
-use crate::report::beside::Row;
 use crate::report::findings::{Finding, findings, named};
+use crate::report::side_by_side::Row;
 use crate::trace::Verdict;
 
 /// The platform of a machine type that names none.
@@ -19,7 +21,7 @@ const PLATFORM: &str = "x86_64";
 
 /// What lies behind the cells. Texts are numbers of `strings`, releases and the like of their lists.
 #[derive(Debug, Serialize)]
-struct Behind<'r> {
+struct PageData<'r> {
     kind: &'static str,
     feed: String,
     file: &'r str,
@@ -63,10 +65,10 @@ pub fn page(
     topics: &[Topic],
 ) -> Result<Page, serde_json::Error> {
     let started: Vec<&CellResult> = run.cells.iter().filter(|c| starts(c)).collect();
-    let behind = behind(config, run, readings, &started);
+    let page_data = page_data(config, run, readings, &started);
     let devices: BTreeSet<&str> = started.iter().flat_map(|c| about(&c.outcome)).collect();
-    let releases: Vec<&str> = behind.releases.clone();
-    let machines: Vec<&str> = behind.machines.clone();
+    let releases: Vec<&str> = page_data.releases.clone();
+    let machines: Vec<&str> = page_data.machines.clone();
     let verdicts: Vec<&str> = Verdict::ALL
         .iter()
         .filter(|v| started.iter().any(|c| c.outcome.verdict() == Some(**v)))
@@ -87,7 +89,7 @@ pub fn page(
     }
     let grids = Grids { config, run, index };
     let mut platforms = platforms(config);
-    platforms.retain(|(_, machines)| machines.iter().any(|m| behind.machines.contains(m)));
+    platforms.retain(|(_, machines)| machines.iter().any(|m| page_data.machines.contains(m)));
     let body = html! {
         (outcome(run))
         nav.jump aria-label="On this page" {
@@ -102,13 +104,13 @@ pub fn page(
                 @for machine in machines { (grids.machine(machine)) }
             }
         }
-        (told(config, run))
+        (findings_section(config, run))
     };
     let about = Sheet {
         topic: Topic::Matrix,
         topics,
         lead: "What each release makes of the machines that each release saved. Rows wrote the stream, columns load it; a cell opens what happened there, byte by byte.",
-        data: Some(data(&behind)?),
+        data: Some(script_json(&page_data)?),
     };
     Ok(sheet(&about, body))
 }
@@ -222,7 +224,7 @@ impl Grids<'_> {
 
     fn cell(&self, place: Place<'_>) -> Markup {
         let Some((at, result)) = self.index.get(&place) else { return html! { td {} } };
-        let (shown, class) = face(result.outcome.verdict(), result.standing);
+        let (shown, class) = glyph_and_class(result.outcome.verdict(), result.standing);
         html! { td { button class=(class) data-c=(at) { (shown) } } }
     }
 }
@@ -248,7 +250,7 @@ fn outcome(run: &Run) -> Markup {
 }
 
 /// The findings: what breaks the policy and what is known in full, what is only told folded away.
-fn told(config: &Config, run: &Run) -> Markup {
+fn findings_section(config: &Config, run: &Run) -> Markup {
     let (reported, first): (Vec<Finding>, Vec<Finding>) =
         findings(&run.cells).into_iter().partition(|f| f.standing == Standing::Reported);
     html! {
@@ -319,12 +321,12 @@ fn first(path: &str) -> &str {
     path.split(['.', '[']).next().unwrap_or(path)
 }
 
-fn behind<'r>(
+fn page_data<'r>(
     config: &'r Config,
     run: &'r Run,
     readings: &Readings,
     cells: &[&'r CellResult],
-) -> Behind<'r> {
+) -> PageData<'r> {
     let mut strings = Strings::default();
     let mut rows = Rows::default();
     let names = |wanted: &dyn Fn(&CellResult, &str) -> bool, all: Vec<&'r str>| -> Vec<&'r str> {
@@ -376,7 +378,7 @@ fn behind<'r>(
             }
         })
         .collect();
-    Behind {
+    PageData {
         kind: "matrix",
         feed: run.feed.to_string(),
         file: &config.file,

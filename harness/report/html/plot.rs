@@ -161,8 +161,8 @@ mod tests {
     #[case(99_999, 100_000, ">99.99%")]
     #[case(7, 7, "100.0%")]
     #[case(u64::MAX, u64::MAX, "100.0%")]
-    fn shares(#[case] count: u64, #[case] total: u64, #[case] told: &str) {
-        assert_eq!(share(count, total), told);
+    fn shares(#[case] count: u64, #[case] total: u64, #[case] expected: &str) {
+        assert_eq!(share(count, total), expected);
     }
 
     /// What is rare is drawn, and the parts of a bar fill it.

@@ -1,4 +1,4 @@
-//! A run that keeps, of each cell in which reading and meaning part, both of them around that place.
+//! A run that keeps, for each cell in which reading and meaning differ, both of them around that place.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,13 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use crate::matrix::run::run_with;
 use crate::matrix::{Cell, Config, Plan, Run};
 use crate::release::library::{Library, LibraryError};
-use crate::report::beside::{Room, Row, places, rows};
+use crate::report::side_by_side::{Limits, Row, places, rows};
 use crate::stream::load;
 use crate::trace::judge_outline;
 use crate::wire::Feed;
 
-/// What a page has room for.
-const ROOM: Room = Room { bytes: 16, name: 120 };
+/// How much a page shows of what is long.
+const LIMITS: Limits = Limits { bytes: 16, name: 120 };
 
 /// By cell: rows around each place that is worth a look.
 pub type Readings = BTreeMap<Cell, Vec<Vec<Row>>>;
@@ -35,7 +35,7 @@ pub fn run(
             let (meaning, stream) = (source.meaning(), source.stream());
             let reading = load(to, &mut &stream[..], feed);
             let written = &meaning.loaded.map;
-            let shown = at.iter().map(|at| rows(written, &reading, stream, *at, ROOM)).collect();
+            let shown = at.iter().map(|at| rows(written, &reading, stream, *at, LIMITS)).collect();
             let cell = Cell {
                 source: meaning.source.release.clone(),
                 destination: to.release.clone(),

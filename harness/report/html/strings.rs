@@ -1,4 +1,4 @@
-//! Texts that many cells share, kept once; cells have their numbers.
+//! Texts that many cells share, stored once; cells have their numbers.
 
 use std::collections::BTreeMap;
 

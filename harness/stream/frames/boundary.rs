@@ -1,4 +1,4 @@
-//! What the end of an opaque payload looks like: by the record that follows it.
+//! Recognises the end of an opaque payload by the record that follows it.
 
 use crate::dialect::ram::CONTINUE;
 use crate::stream::Platform;

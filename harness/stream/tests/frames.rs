@@ -111,9 +111,9 @@ fn a_live_section_with_footers_has_them_all_along() {
     let stopped = found(&missing, Depth::All).stopped.unwrap();
     assert!(stopped.kind.to_string().contains("0x00"), "{}", stopped.kind);
     // Without any, none is expected.
-    let bare =
+    let unframed =
         Bytes::stream().section(1, 3, "dirty-bitmap", 1).raw(&[1]).part(3, 3).raw(&[1]).end();
-    let scan = found(&bare, Depth::All);
+    let scan = found(&unframed, Depth::All);
     assert!(!scan.footers && scan.stopped.is_none());
 }
 

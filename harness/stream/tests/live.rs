@@ -96,8 +96,8 @@ fn pages_belong_to_a_block() {
     assert_eq!(super::outcome(&to, &page).1, "");
     whole(&to, &ram(|b| zero(b).be64(XBZRLE | CONTINUE).raw(&[1]).be16(3).zeros(3)));
     whole(&to, &ram(|b| zero(b).be64(COMPRESSED | CONTINUE).be32(3).zeros(3)));
-    let lone = ram(|b| b.be64(ZERO | CONTINUE).raw(&[0]));
-    refuses(&to, &lone, "ram: page continues a block, but none came before");
+    let first = ram(|b| b.be64(ZERO | CONTINUE).raw(&[0]));
+    refuses(&to, &first, "ram: page continues a block, but none came before");
     refuses(&to, &ram(|b| b.be64(ZERO).counted("vga").raw(&[0])), "ram: no block \"vga\"");
     let beyond = ram(|b| b.be64(0x2000 | ZERO).counted("pc.ram").raw(&[0]));
     refuses(&to, &beyond, "ram: address 0x2000 beyond its block of 0x2000 bytes");

@@ -338,7 +338,7 @@ mod tests {
         assert_eq!(fields(json), expected);
     }
 
-    /// `[NULL, a, b, NULL]` and its kin, as each release describes them; `None`: an element that
+    /// `[NULL, a, b, NULL]` and the like, as each release describes them; `None`: an element that
     /// tells nothing.
     #[rstest::rstest]
     // Up to 9.2 the first element stands for all, or each has an index.

@@ -7,7 +7,7 @@ use crossload::report::dump::{SCHEMA, VERSION};
 
 use super::{NEWEST, inspect, library, name, newest, stream, temporary};
 
-/// A stream as JSON, held against the schema.
+/// A stream as JSON, compared with the schema.
 pub fn json(arguments: &[&str]) -> (i32, serde_json::Value) {
     let output = inspect(&[&["--format", "json"], arguments].concat());
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");

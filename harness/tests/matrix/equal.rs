@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crossload::matrix::draft::default_for;
+use crossload::matrix::initial::default_for;
 use crossload::matrix::{CellResult, Config, Filter, Plan, Run, Standing, run};
 use crossload::release::corpus::Corpus;
 use crossload::release::files::{sha256, unzstd};

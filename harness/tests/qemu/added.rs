@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use crossload::matrix::draft::default_for;
+use crossload::matrix::initial::default_for;
 use crossload::matrix::{Cell, Config, Filter, Plan};
 use crossload::qemu::Binary;
-use crossload::qemu::add::{Order, add};
+use crossload::qemu::add::{Request, add};
 use crossload::release::corpus::Corpus;
 use crossload::release::library::Library;
 use crossload::wire::Feed;
@@ -15,8 +15,13 @@ use crossload::wire::Feed;
 use super::{fakes, known, root};
 
 /// Adds a binary as a stable release of its series that nobody has added.
-fn order<'a>(binary: &'a Binary, series: &str, matrix: &'a Path, corpus: &'a Path) -> Order<'a> {
-    Order {
+fn request<'a>(
+    binary: &'a Binary,
+    series: &str,
+    matrix: &'a Path,
+    corpus: &'a Path,
+) -> Request<'a> {
+    Request {
         binary,
         release: format!("{series}.99"),
         matrix,
@@ -38,8 +43,8 @@ pub fn added(path: &Path) {
     let matrix = folder.path().join("matrix.toml");
     fs::copy(root().join("matrix.toml"), &matrix).unwrap();
     let binary = Binary::at(path).unwrap();
-    let order = order(&binary, &binary.series(), &matrix, &corpus);
-    let added = add(&order).unwrap();
+    let request = request(&binary, &binary.series(), &matrix, &corpus);
+    let added = add(&request).unwrap();
     assert!(added.findings.is_empty(), "{:?}", added.findings);
     let (config, run) = added.run.as_ref().unwrap();
     // It is a release that the corpus has under another name: every cell is as that one's.
@@ -52,7 +57,7 @@ pub fn added(path: &Path) {
     let mut same = 0;
     for cell in &run.cells {
         let renamed =
-            |name: &String| if *name == order.release { twin.clone() } else { name.clone() };
+            |name: &String| if *name == request.release { twin.clone() } else { name.clone() };
         let of = Cell {
             source: renamed(&cell.cell.source),
             destination: renamed(&cell.cell.destination),
@@ -66,25 +71,25 @@ pub fn added(path: &Path) {
     assert!(same > 50, "{same} cells");
     assert!(added.written.iter().any(|path| path.ends_with("/tables.json")), "{:?}", added.written);
     // A second run has nothing to do.
-    assert!(add(&order).unwrap().written.is_empty());
+    assert!(add(&request).unwrap().written.is_empty());
     // But for a scenario that was put in since: it is captured, and nothing else.
     let text = fs::read_to_string(&matrix).unwrap();
     let own = "\n[[scenario]]\nname = \"own\"\nabout = \"A card.\"\nguest = \"idle\"\n\
                arguments = [\"-device\", \"pcnet\"]\nexercises = [\"pcnet\"]\n";
     fs::write(&matrix, text + own).unwrap();
-    let written = add(&order).unwrap().written;
+    let written = add(&request).unwrap().written;
     let streams: Vec<&String> = written.iter().filter(|path| path.ends_with(".zst")).collect();
     assert!(!streams.is_empty() && streams.iter().all(|p| p.contains(".own.")), "{written:?}");
-    assert!(add(&order).unwrap().written.is_empty());
+    assert!(add(&request).unwrap().written.is_empty());
     // Another binary of that name is no second run.
     let other = Binary { about: format!("{}+1", binary.about), ..binary.clone() };
-    let e = add(&Order { binary: &other, ..order }).unwrap_err().to_string();
+    let e = add(&Request { binary: &other, ..request }).unwrap_err().to_string();
     assert!(e.contains("is there already, but as") && e.contains("--release"), "{e}");
     let old = Binary { version: "2.5.0".parse().unwrap(), ..binary.clone() };
-    let e = add(&Order { binary: &old, release: "2.5".to_owned(), ..order }).unwrap_err();
+    let e = add(&Request { binary: &old, release: "2.5".to_owned(), ..request }).unwrap_err();
     assert!(e.to_string().contains("only a release from 2.6.0 on"), "{e}");
     let nowhere = folder.path().join("no/matrix.toml");
-    let e = add(&Order { matrix: &nowhere, release: "2.5".to_owned(), ..order }).unwrap_err();
+    let e = add(&Request { matrix: &nowhere, release: "2.5".to_owned(), ..request }).unwrap_err();
     assert!(e.to_string().contains("no/matrix.toml: cannot read"), "{e}");
 }
 
@@ -119,8 +124,8 @@ pub fn dies_while_saving(path: &Path) {
     );
     let fake = fakes::fake(&script);
     let binary = Binary::at(&fake.binary.path).unwrap();
-    let order = order(&binary, &series, &matrix, &corpus);
-    let added = add(&order).unwrap();
+    let request = request(&binary, &series, &matrix, &corpus);
+    let added = add(&request).unwrap();
     let [finding] = added.findings.as_slice() else { panic!("{:?}", added.findings) };
     assert_eq!((&finding.machine, finding.scenarios.as_slice()), (old, &["idle".to_owned()][..]));
     for part in ["while it was saving", "SIGABRT", "the assertion did not hold"] {
@@ -132,7 +137,7 @@ pub fn dies_while_saving(path: &Path) {
     let own: Vec<&str> = library
         .fixtures()
         .iter()
-        .filter(|f| f.release == order.release)
+        .filter(|f| f.release == request.release)
         .map(|f| f.machine.as_str())
         .collect();
     assert!(!own.is_empty() && !own.contains(&old.as_str()), "{own:?}");

@@ -13,13 +13,13 @@ use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossload::qemu::add::{Order, add};
+use crossload::qemu::add::{Request, add};
 use crossload::qemu::binary::MachineType;
 use crossload::qemu::campaign;
 use crossload::qemu::campaign::finding::Class;
-use crossload::qemu::incoming::{Real, Wanted, load};
+use crossload::qemu::incoming::{IncomingOptions, RealLoad, load};
 use crossload::qemu::process::{Ended, KEPT};
-use crossload::qemu::verify::{Known, Selection, cases};
+use crossload::qemu::verify::{KnownBinary, Selection, cases};
 use crossload::qemu::{Binary, Guest, Setup};
 use crossload::release::corpus::Corpus;
 use crossload::release::library::Library;
@@ -51,14 +51,14 @@ pub fn fake(script: &str) -> Fake {
     Fake { _folder: folder, binary }
 }
 
-fn run(fake: &Fake, limit: Duration) -> Real {
+fn run(fake: &Fake, limit: Duration) -> RealLoad {
     let setup = Setup {
         machine: "pc".to_owned(),
         guest: Guest::Idle,
         arguments: vec![],
         ..Setup::default()
     };
-    let wanted = Wanted { feed: Feed::Bulk, trace: true, save: true, limit };
+    let wanted = IncomingOptions { feed: Feed::Bulk, trace: true, save: true, limit };
     load(&fake.binary, &setup, b"QEVM", &wanted).unwrap()
 }
 
@@ -101,7 +101,7 @@ pub fn crashes_once() {
     let mut fake = fake("kill -SEGV $$");
     fake.binary.machines = vec![MachineType { name: "pc-i440fx-7.2".to_owned(), newest: true }];
     let library = Library::open(Corpus::embedded().unwrap()).unwrap();
-    let known = [Known { binary: fake.binary.clone(), release: "7.2".to_owned() }];
+    let known = [KnownBinary { binary: fake.binary.clone(), release: "7.2".to_owned() }];
     let scenarios = ["idle".to_owned()];
     let feeds = [Feed::Bulk];
     let selection =
@@ -201,7 +201,7 @@ pub fn another_architecture() {
     fs::create_dir(&corpus).unwrap();
     let matrix = folder.path().join("matrix.toml");
     fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("matrix.toml"), &matrix).unwrap();
-    let order = Order {
+    let request = Request {
         binary: &fake.binary,
         release: "7.2".to_owned(),
         matrix: &matrix,
@@ -210,7 +210,7 @@ pub fn another_architecture() {
         limit: Duration::from_secs(30),
         machines: &[],
     };
-    let e = add(&order).unwrap_err().to_string();
+    let e = add(&request).unwrap_err().to_string();
     assert!(e.contains("7.2.0 (fake) emulates hppa"), "{e}");
 }
 

@@ -3,7 +3,6 @@
 //! The check is that of the whole controller: it refuses after the last field of it, whatever port
 //! it was.
 
-use super::value;
 use crate::vmstate::compiled::Vmsd;
 use crate::wire::Kind;
 
@@ -33,7 +32,7 @@ pub struct Ahci {
 impl Ahci {
     /// A queued transfer (`ncq state`).
     pub fn transfer(&mut self, vmsd: &Vmsd, values: &[u64]) {
-        let of = |name| value(vmsd, values, name);
+        let of = |name| vmsd.value(values, name);
         let halted = of("halt") != 0;
         self.halted |= halted;
         let wrong = match () {
@@ -48,8 +47,8 @@ impl Ahci {
 
     /// A port (`ahci port`), after its transfers.
     pub fn port(&mut self, vmsd: &Vmsd, values: &[u64]) {
-        let cmd = value(vmsd, values, "cmd");
-        let busy = i64::from(value(vmsd, values, "busy_slot") as u32 as i32);
+        let cmd = vmsd.value(values, "cmd");
+        let busy = i64::from(vmsd.value(values, "busy_slot") as u32 as i32);
         let halted = std::mem::take(&mut self.halted);
         let on = |bit: u64| cmd & bit != 0;
         self.listed |= halted && on(START);

@@ -4,7 +4,7 @@
 //! Both lists are sorted. A register of the stream that the loader does not have is refused; one that
 //! only the loader has keeps its value. Then all are written, and must read back as written: one that
 //! only says what the processor is cannot be changed, and one of 32 bits cannot hold more
-//! (`write_raw_cp_reg`). Which registers a loader has hangs on release,
+//! (`write_raw_cp_reg`). Which registers a loader has depends on release,
 //! model and options of the processor: its own stream tells.
 //!
 //! | release | a register that only the stream has |

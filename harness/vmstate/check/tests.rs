@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::super::compiled::{Amount, Codec, Count, Field, Kind as FieldKind, Vmsd};
 use super::super::local::Local;
-use super::{Around, Memory, post_load};
+use super::{CheckContext, CheckState, post_load};
 use crate::release::corpus::Corpus;
 use crate::release::library::Library;
 use crate::stream::{Destination, Loaded, load};
@@ -178,19 +178,19 @@ fn checked(release: &str, vmsd: &str, values: &[(&str, i64)]) -> Result<(), Kind
         minimum_version_id: 1,
         old: None,
         unmigratable: false,
-        untold: Default::default(),
+        unknown: Default::default(),
         fields: values.iter().map(|(name, _)| field(name)).collect(),
         subsections: Vec::new(),
     };
     let blocks = vec![(b"pc.ram".to_vec(), 0x1000), (b"/rom@etc/table-loader".to_vec(), 0x1000)];
-    let around = Around {
+    let context = CheckContext {
         release: release.parse().unwrap(),
         local: &Local { blocks, ..Local::default() },
         scalar: &|_| None,
         guest: &|address| u8::from(address == 0xe02 || address == 0x1002),
     };
     let values: Vec<u64> = values.iter().map(|(_, value)| *value as u64).collect();
-    post_load(&vmsd, &values, &mut Memory::default(), &around)
+    post_load(&vmsd, &values, &mut CheckState::default(), &context)
 }
 
 #[rstest]

@@ -21,7 +21,7 @@ pub fn list<'d, F: Flow<'d>>(
     name: Name<'d>,
     count: u64,
 ) -> Result<u64> {
-    let identity = walk.flow.map().identity(name.canonical);
+    let identity = walk.flow.map_mut().identity(name.canonical);
     let mut received = Vec::new();
     let value = walk.flow.numbers(name, 8, count, &mut |number| {
         if received.len() < MOST {
@@ -29,7 +29,7 @@ pub fn list<'d, F: Flow<'d>>(
         }
     })?;
     if let Some(own) = walk.context.local.bytes(identity).filter(|_| walk.flow.loads()) {
-        walk.memory.registers.take(list, received, own);
+        walk.checks.registers.take(list, received, own);
     }
     Ok(value)
 }
@@ -44,7 +44,7 @@ pub fn special<'d, F: Flow<'d>>(
     width: u32,
     count: u64,
 ) -> Result<u64> {
-    let identity = walk.flow.map().identity(name.canonical);
+    let identity = walk.flow.map_mut().identity(name.canonical);
     let mut at = 0;
     let mut version = None;
     let value = walk.flow.numbers(name, width, count, &mut |number| {
@@ -54,7 +54,7 @@ pub fn special<'d, F: Flow<'d>>(
         at += 1;
     })?;
     let own = walk.context.local.scalar(identity).filter(|_| walk.flow.loads());
-    walk.memory.model.versions = version.zip(own);
+    walk.checks.model.versions = version.zip(own);
     Ok(value)
 }
 

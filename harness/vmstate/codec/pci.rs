@@ -7,14 +7,14 @@
 //! compared; sizes are not on the wire, so `BAR_SIZES` has those of the usual devices.
 
 mod capability;
+mod space;
 
 use super::super::flow::{Flow, Name};
 use super::super::progress::Walk;
 use crate::dialect::Version;
 use crate::wire::{Fault, Kind, Result, planted};
-
-/// Size of PCI Express configuration space; a conventional one has 256 bytes.
-const EXPRESS: usize = 4096;
+use space::{CAPABILITY_POINTER, EXPRESS, Mask, STATUS, STATUS_CAPABILITIES, byte, set};
+pub use space::{capabilities, msix_vectors};
 
 /// Size of conventional configuration space.
 const CONVENTIONAL: usize = 256;
@@ -25,13 +25,10 @@ const EXPRESS_CAPABILITY: u8 = 0x10;
 
 /// Bytes of a header that are compared in full.
 const HEADER: [usize; 9] = [0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0a, 0x0b, 0x0e];
-const STATUS: usize = 0x06;
-const STATUS_CAPABILITIES: u8 = 0x10;
 const HEADER_TYPE: usize = 0x0e;
 /// The header type of a bridge.
 const BRIDGE: u8 = 1;
 const BARS: usize = 0x10;
-const CAPABILITY_POINTER: usize = 0x34;
 
 /// Sizes of BARs by device: those that are the same in every release. For another device only the
 /// type bits of a BAR that is not all zero are compared.
@@ -72,7 +69,7 @@ pub fn config<'d, F: Flow<'d>>(
     let Some(received) = space.get_mut(..len) else { return Ok(0) };
     walk.flow.buffer(name, received)?;
     let mut item = |name: &str| {
-        let identity = walk.flow.map().identity(name);
+        let identity = walk.flow.map_mut().identity(name);
         walk.context.local.bytes(identity)
     };
     let (local, rest) = (item(name.canonical), item(EXTENDED));
@@ -85,7 +82,7 @@ pub fn config<'d, F: Flow<'d>>(
         walk.flow.buffer(Name::plain(EXTENDED, name.info), received)?;
     }
     let local = local.map(|local| [local, rest.filter(|_| extended).unwrap_or(&[])].concat());
-    walk.memory.msix_vectors = msix_vectors(local.as_deref().unwrap_or(&space));
+    walk.checks.msix_vectors = msix_vectors(local.as_deref().unwrap_or(&space));
     let Some(local) = local.filter(|_| walk.flow.loads()) else { return Ok(0) };
     let mask = compared(&local, walk.device, walk.context.release);
     for (i, ((own, got), mask)) in local.iter().zip(space.iter()).zip(&mask).enumerate() {
@@ -124,22 +121,9 @@ pub fn msix<'d, F: Flow<'d>>(
     walk: &mut Walk<'d, '_, F>,
     [table, pending]: [Name<'d>; 2],
 ) -> Result<()> {
-    let vectors = walk.memory.msix_vectors;
+    let vectors = walk.checks.msix_vectors;
     walk.flow.bytes(table, 16 * vectors)?;
     walk.flow.bytes(pending, vectors.div_ceil(8))
-}
-
-fn byte(space: &[u8], at: usize) -> u8 {
-    space.get(at).copied().unwrap_or(0)
-}
-
-/// Which bits of each byte are compared (`cmask & ~wmask & ~w1cmask`).
-type Mask = [u8; EXPRESS];
-
-fn set(mask: &mut Mask, at: usize, bits: u8) {
-    if let Some(place) = mask.get_mut(at) {
-        *place |= bits;
-    }
 }
 
 /// What a device compares that has this space.
@@ -176,29 +160,6 @@ fn compared(local: &[u8], device: &str, release: Version) -> Mask {
         capability::extended(&mut mask, local);
     }
     mask
-}
-
-/// Offsets of the capabilities in a configuration space, in list order.
-pub fn capabilities(space: &[u8]) -> impl Iterator<Item = usize> + '_ {
-    let mut next = usize::from(byte(space, CAPABILITY_POINTER) & 0xfc);
-    let mut left = 48;
-    std::iter::from_fn(move || {
-        if next < 0x40 || left == 0 || byte(space, STATUS) & STATUS_CAPABILITIES == 0 {
-            return None;
-        }
-        left -= 1;
-        let here = next;
-        next = usize::from(byte(space, here + 1) & 0xfc);
-        Some(here)
-    })
-}
-
-/// Number of MSI-X vectors of a device, 0 without the capability.
-#[must_use]
-pub fn msix_vectors(space: &[u8]) -> u64 {
-    capabilities(space).find(|at| byte(space, *at) == 0x11).map_or(0, |at| {
-        u64::from(byte(space, at + 2)) + 1 + (u64::from(byte(space, at + 3) & 0x07) << 8)
-    })
 }
 
 #[cfg(test)]

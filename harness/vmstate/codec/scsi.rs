@@ -5,7 +5,7 @@
 //! i8 1 or 2, command block (16), be32 tag, be32 lun, what the host adapter adds, what the device adds
 //! ```
 //!
-//! What the host adapter adds hangs on its type, which is not in the section.
+//! What the host adapter adds depends on its type, which is not in the section.
 
 use super::super::flow::{Flow, Name};
 use super::super::progress::Walk;
@@ -19,7 +19,7 @@ const COMMAND: u64 = 16;
 /// # Errors
 /// The reader's; [`Kind::Undetermined`] behind the common part of a request.
 pub fn requests<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<()> {
-    walk.flow.map().enter("requests", "requests", None);
+    walk.flow.map_mut().enter("requests", "requests", None);
     let more = walk.flow.scalars(Name::plain("more", "int8"), 1, 1)?;
     if more as u8 as i8 > 0 {
         walk.flow.bytes(Name::plain("cmd.buf", "buffer"), COMMAND)?;
@@ -28,6 +28,6 @@ pub fn requests<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<()> {
         let what = "what a host adapter adds to a SCSI request in flight".to_owned();
         return Err(walk.fail(Kind::Undetermined(what), ""));
     }
-    walk.flow.map().leave();
+    walk.flow.map_mut().leave();
     Ok(())
 }

@@ -30,10 +30,10 @@ pub fn section<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, version_id: u32) -> 
     }
     if version_id >= 3 {
         for i in 0..CLIENTS {
-            walk.flow.map().enter("bootp_clients", "bootp_clients", Some(i));
+            walk.flow.map_mut().enter("bootp_clients", "bootp_clients", Some(i));
             walk.flow.scalars(Name::plain("allocated", "uint16"), 2, 1)?;
             walk.flow.bytes(Name::plain("macaddr", "buffer"), 6)?;
-            walk.flow.map().leave();
+            walk.flow.map_mut().leave();
         }
     }
     Ok(())

@@ -17,15 +17,15 @@ use crate::wire::Result;
 /// # Errors
 /// The reader's.
 pub fn packets<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<()> {
-    walk.flow.map().enter("bufpq", "bufpq", None);
+    walk.flow.map_mut().enter("bufpq", "bufpq", None);
     for index in 0..number(walk)? {
-        walk.flow.map().enter("packet", "packet", Some(index));
+        walk.flow.map_mut().enter("packet", "packet", Some(index));
         let len = walk.flow.scalars(Name::plain("len", "uint32"), 4, 1)?;
         walk.flow.scalars(Name::plain("status", "uint32"), 4, 1)?;
         walk.flow.bytes(Name::plain("data", "buffer"), len)?;
-        walk.flow.map().leave();
+        walk.flow.map_mut().leave();
     }
-    walk.flow.map().leave();
+    walk.flow.map_mut().leave();
     Ok(())
 }
 
@@ -34,10 +34,10 @@ pub fn packets<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<()> {
 /// # Errors
 /// The reader's.
 pub fn ids<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>) -> Result<()> {
-    walk.flow.map().enter("queue", "queue", None);
+    walk.flow.map_mut().enter("queue", "queue", None);
     let number = number(walk)?;
     walk.flow.scalars(Name::plain("id", "uint64"), 8, number.into())?;
-    walk.flow.map().leave();
+    walk.flow.map_mut().leave();
     Ok(())
 }
 

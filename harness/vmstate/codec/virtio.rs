@@ -9,7 +9,7 @@
 //! | `transport` | what a device is on: PCI, a channel, memory |
 //! | `common` | transport, features, configuration, queues |
 //! | `net`, `blk`, `balloon`, `serial` | the device parts |
-//! | `fitting` | queues of `net` that are made as the stream has them |
+//! | `net_queues` | queues of `net` that are made as the stream has them |
 //! | `gpu` | the second field of virtio-gpu |
 //! | `items` | items and descriptions as every part sends them |
 //! | `iommu` | domains of virtio-iommu |
@@ -25,12 +25,12 @@ mod balloon;
 mod blk;
 mod common;
 mod descriptions;
-mod fitting;
 pub mod gpu;
 mod iommu;
 mod items;
 mod mem;
 mod net;
+mod net_queues;
 mod serial;
 mod tables;
 #[cfg(test)]
@@ -168,7 +168,7 @@ fn parts<'d, F: Flow<'d>>(
         described(walk, transport::of(walk).parts())?;
     }
     if device == Device::Net {
-        net::late(walk, &common)?;
+        net::late_offloads(walk, &common)?;
         net::check(walk, &common)?;
     }
     Ok(())

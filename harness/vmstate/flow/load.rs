@@ -1,4 +1,5 @@
-//! From a reader: values are read, subsections looked for as the release does.
+//! The direction of loading: values are read from a reader, subsections are looked for as the release
+//! does.
 
 use super::{Flow, Layout, NULL, Name, SUBSECTION};
 use crate::dialect::{Dialect, Subsections};
@@ -7,7 +8,7 @@ use crate::vmstate::guest::Guest;
 use crate::wire::map::Item;
 use crate::wire::{Error, Fault, Kind, Map, Reader, Result, planted};
 
-/// Absent fields, and ignored refusals, that are told apart in a report.
+/// Absent fields, and ignored refusals, that are distinguished in a report.
 const MAX_ABSENT: usize = 256;
 
 /// Loading.
@@ -29,7 +30,7 @@ pub struct Loader<'s, 'd> {
     pub ignored: Vec<Box<Error>>,
     /// Fields and elements that the walk has come by.
     pub steps: u64,
-    /// Whether nobody wants to read paths: absent fields are told without.
+    /// Whether nobody wants to read paths: absent fields are reported without.
     pub terse: bool,
     /// Whether nobody wants to see the fields of the elements of an array of structs, where all have
     /// the same layout: the array is one item, whose identity is that of its name and layout. Of two
@@ -56,7 +57,7 @@ impl<'s, 'd> Loader<'s, 'd> {
 
     fn unknown(&self, name: &[u8], owner: &Vmsd, at: u64) -> Box<Error> {
         let (name, vmsd) = (String::from_utf8_lossy(name).into_owned(), owner.name.clone());
-        let kind = match owner.untold.may_have(&name) {
+        let kind = match owner.unknown.may_have(&name) {
             true => Kind::Undetermined(format!("whether {vmsd} has a subsection '{name}'")),
             false => Kind::UnknownSubsection { name, vmsd },
         };
@@ -134,11 +135,11 @@ fn find<'d>(owner: &'d Vmsd, name: &[u8]) -> Option<(&'d str, usize)> {
 }
 
 impl<'d> Flow<'d> for Loader<'_, 'd> {
-    fn map(&mut self) -> &mut Map<'d> {
+    fn map_mut(&mut self) -> &mut Map<'d> {
         &mut self.map
     }
 
-    fn made(&self) -> &Map<'d> {
+    fn map(&self) -> &Map<'d> {
         &self.map
     }
 

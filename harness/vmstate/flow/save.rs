@@ -1,4 +1,4 @@
-//! Into a writer: values come from somewhere, and the map of what was written is the truth.
+//! The direction of saving: values are written into a writer, with the map of what was written where.
 
 use super::{Flow, Name, SUBSECTION};
 use crate::vmstate::compiled::{Set, Vmsd};
@@ -46,7 +46,7 @@ pub struct Saver<'v, 'd, V> {
 impl<'v, 'd, V: Values> Saver<'v, 'd, V> {
     /// A saver at the start of a stream.
     pub fn new(values: &'v mut V) -> Self {
-        Saver { writer: Writer::new(), map: Map::with_room(ROOM), values, steps: 0 }
+        Saver { writer: Writer::new(), map: Map::with_capacity(ROOM), values, steps: 0 }
     }
 
     /// Transfers one item of `total` bytes, in pieces of bounded size. Returns its last 8 bytes
@@ -72,11 +72,11 @@ impl<'v, 'd, V: Values> Saver<'v, 'd, V> {
 }
 
 impl<'d, V: Values> Flow<'d> for Saver<'_, 'd, V> {
-    fn map(&mut self) -> &mut Map<'d> {
+    fn map_mut(&mut self) -> &mut Map<'d> {
         &mut self.map
     }
 
-    fn made(&self) -> &Map<'d> {
+    fn map(&self) -> &Map<'d> {
         &self.map
     }
 

@@ -94,7 +94,7 @@ impl Answers {
 
     /// Whether anything is decided at a path or inside it.
     #[must_use]
-    pub fn reach(&self, path: &str) -> bool {
+    pub fn has_below(&self, path: &str) -> bool {
         fn any<V>(map: &BTreeMap<String, V>, path: &str) -> bool {
             let from = map.range::<str, _>((Bound::Included(path), Bound::Unbounded));
             let mut below = from.map_while(|(key, _)| key.strip_prefix(path));

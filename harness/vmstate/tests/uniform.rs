@@ -75,7 +75,7 @@ fn an_array_is_one_item_where_its_elements_are_alike() {
         [whole, outlined].map(|l| l.map.spans().iter().filter(|s| s.info != "framing").count())
     };
     assert_eq!(names(pairs()), [25, 2]);
-    // A field that only some have is told apart by what is in the stream.
+    // A field that only some have is distinguished by what is in the stream.
     let some = json!({"name": "c", "version_id": 1, "exists": {"observed": "element/c/0"},
         "kind": {"leaf": {"info": "uint8", "size": {"fixed": 1}}}});
     let [whole, outlined] = names(json!([leaf("a", 2), leaf("b", 1), some]));

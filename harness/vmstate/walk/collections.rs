@@ -1,4 +1,4 @@
-//! What grows as it is loaded: lists and trees.
+//! Fields that grow as they are loaded: lists and trees.
 
 use super::field_name;
 use crate::vmstate::compiled::Field;
@@ -33,9 +33,9 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
         while self.flow.scalars(name("gtree mark"), 1, 1)? != 0 {
             match key {
                 Some(key) => {
-                    self.flow.map().enter_key(&field.name, &field.canonical, found as u32);
+                    self.flow.map_mut().enter_key(&field.name, &field.canonical, found as u32);
                     self.vmsd(key, field.version_id)?;
-                    self.flow.map().leave();
+                    self.flow.map_mut().leave();
                 }
                 None => {
                     let width = if planted(Fault::TreeKeyShort) { 4 } else { 8 };

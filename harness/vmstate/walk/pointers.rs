@@ -18,9 +18,10 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
     pub(super) fn known_nulls(&mut self, field: &'d Field, count: u64) -> Option<Vec<bool>> {
         let first = u32::try_from(count).unwrap_or(u32::MAX).min(MAX_KNOWN);
         let mut is_null = |i| {
-            self.flow.map().enter(&field.name, &field.canonical, Some(i));
-            let null = self.context.local.items.contains_key(&self.flow.map().identity(POINTER));
-            self.flow.map().leave();
+            self.flow.map_mut().enter(&field.name, &field.canonical, Some(i));
+            let null =
+                self.context.local.items.contains_key(&self.flow.map_mut().identity(POINTER));
+            self.flow.map_mut().leave();
             null
         };
         let nulls: Vec<bool> = (0..first).map(&mut is_null).collect();
@@ -34,7 +35,7 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
         let name = Name::plain(POINTER, "nullptr");
         let (loads, markers) = (self.flow.loads(), self.context.dialect.pointers);
         let index = Some(u32::try_from(i).unwrap_or(u32::MAX));
-        self.flow.map().enter(&field.name, &field.canonical, index);
+        self.flow.map_mut().enter(&field.name, &field.canonical, index);
         let at = self.flow.offset();
         let null = match known {
             Some(null) if loads => null,
@@ -63,7 +64,7 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
                 }
             }
         }
-        self.flow.map().leave();
+        self.flow.map_mut().leave();
         Ok(null)
     }
 }

@@ -47,12 +47,12 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
             if done == count {
                 break;
             }
-            let (at, mark) = (self.flow.offset(), self.flow.map().mark());
+            let (at, mark) = (self.flow.offset(), self.flow.map_mut().mark());
             self.step(field)?;
             self.nested(field, Some(u32::try_from(done).unwrap_or(u32::MAX)), vmsd, None)?;
             self.flow.after_element()?;
             if self.flow.offset() == at + layout.size as u64 {
-                self.flow.map().fold(mark, name.item(0), layout.hash, at, layout.size as u64);
+                self.flow.map_mut().fold(mark, name.item(0), layout.hash, at, layout.size as u64);
             }
             done += 1;
         }
@@ -63,7 +63,7 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
 /// The layout of a description whose bytes are the same fields in any stream and release.
 fn layout(vmsd: &Vmsd) -> Option<Layout> {
     if !vmsd.subsections.is_empty()
-        || check::has(&vmsd.name)
+        || check::has_check(&vmsd.name)
         || planted(Fault::NestedVersionFromWire)
     {
         return None;
@@ -74,7 +74,7 @@ fn layout(vmsd: &Vmsd) -> Option<Layout> {
         let known = matches!(codec, Codec::Plain(_) | Codec::Buffer | Codec::Unused);
         let there = field.exists.is_none() && field.version_id <= vmsd.version_id;
         let plain = !field.auto_alloc && !field.array_of_pointer && !field.dropped;
-        if !known || !there || !plain || Local::wants(info, &field.name) {
+        if !known || !there || !plain || Local::is_needed(info, &field.name) {
             return None;
         }
         let count = match &field.count {

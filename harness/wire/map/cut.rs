@@ -1,4 +1,4 @@
-//! Maps of bytes that were cut and pasted.
+//! Maps of streams whose bytes were cut and put together again.
 
 use super::{Item, Map, NodeId, ROOT, Span};
 

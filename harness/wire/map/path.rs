@@ -1,4 +1,4 @@
-//! Where an item is, in words.
+//! The path of an item, as text.
 
 use std::fmt::Write;
 
@@ -101,7 +101,7 @@ impl<'d> Map<'d> {
             }
             path.push_str(name);
         }
-        // The section's own name is told once, with its bus path.
+        // The section's own name stands once, with its bus path.
         if self.section.is_some() {
             path = path.split_once('.').map_or(String::new(), |(_, rest)| rest.to_string());
         }

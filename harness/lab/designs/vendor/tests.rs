@@ -181,7 +181,7 @@ fn lacks(case: &Case) -> bool {
     })
 }
 
-/// Holds a design against what is lacking: refused before anything is sent, and by whoever gets it
+/// Checks a design where something is lacking: refused before anything is sent, and by whoever gets it
 /// unasked before anything is put; else passed. Returns whether something is lacking.
 fn check(design: &dyn Design, case: &Case) -> Result<bool, &'static str> {
     let lacks = lacks(case);

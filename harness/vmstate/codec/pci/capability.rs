@@ -1,10 +1,11 @@
-//! What is compared of capabilities: everything but what they make writable or clear on a write.
+//! Which bytes of PCI capabilities are compared: all but those that are writable or are cleared by a
+//! write.
 //!
 //! Known from loads by 7.2.22, 10.0.13 and 11.1.3 of spaces in which one byte was turned over: a
 //! binary that refuses says which bits it compares there (`get_pci_config_device`). Their answers
-//! are in `compared.txt`, and a test holds these rules against them.
+//! are in `compared.txt`, and a test compares these rules with them.
 
-use super::{Mask, byte, capabilities, set};
+use super::space::{Mask, byte, capabilities, set};
 use crate::dialect::Version;
 
 /// First byte of the extended capabilities.

@@ -4,8 +4,8 @@ use super::super::super::flow::{Flow, Name};
 use super::super::super::local::COMPARED;
 use super::super::super::progress::{Context, Walk};
 use super::super::pci;
-use super::fitting;
 use super::items::{compared, from, refuse_if, scalar, within};
+use super::net_queues;
 use super::transport::{self, Transport};
 use crate::dialect::Version;
 use crate::dialect::order::is_big_endian;
@@ -73,7 +73,7 @@ fn parts<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &mut Common) -> Re
         && walk.flow.loads()
     {
         let at = error.offset;
-        fitting::none(walk.context.release)
+        net_queues::without_queues(walk.context.release)
             .map_err(|kind| walk.flow.fail(kind, at, "num_queues"))?;
     }
     read
@@ -85,7 +85,7 @@ fn by_hand<'d, F: Flow<'d>>(
     transport: Transport,
 ) -> Result<()> {
     let vectors = match transport {
-        Transport::Pci => walk.memory.msix_vectors,
+        Transport::Pci => walk.checks.msix_vectors,
         Transport::Ccw | Transport::Mmio => 0,
     };
     if vectors > 0 {
@@ -139,7 +139,7 @@ fn config<'d, F: Flow<'d>>(
     common: &mut Common,
     status: u64,
 ) -> Result<()> {
-    let identity = walk.flow.map().identity("config");
+    let identity = walk.flow.map_mut().identity("config");
     let local = walk.context.local.bytes(identity);
     let len = scalar(walk, "config_len", 4)?;
     let name = Name::plain("config", COMPARED);
@@ -191,7 +191,7 @@ fn queues<'d, F: Flow<'d>>(
         return Err(walk.flow.fail(kind, at, "num_queues"));
     }
     if walk.device == "virtio-net" && count == 0 && walk.flow.loads() {
-        fitting::none(walk.context.release)
+        net_queues::without_queues(walk.context.release)
             .map_err(|kind| walk.flow.fail(kind, at, "num_queues"))?;
     }
     for i in 0..count {
@@ -216,8 +216,9 @@ fn queue<'d, F: Flow<'d>>(
     // The queue's allocated size; that it is the one in the destination's own fixture holds as
     // long as the guest there did not choose a smaller one.
     let net = walk.device == "virtio-net";
-    let moved =
-        local.and_then(|_| fitting::allocated(walk.context.release, index, count)).filter(|_| net);
+    let moved = local
+        .and_then(|_| net_queues::allocated(walk.context.release, index, count))
+        .filter(|_| net);
     let most = moved.or(local).filter(|_| from(walk, 11, 1)).unwrap_or(u64::MAX);
     refuse_if(walk, entries > most, at, "num", || {
         format!("queue {index} has {entries} entries, local at most {most}")

@@ -1,8 +1,8 @@
 //! The built-in descriptions of a release, made of their [tables](super::tables).
 
 use super::super::super::schema::{Count, Field, Kind, Size, Subsection, Tables, Vmsd};
-use super::tables::Many::{By, Fixed, One};
-use super::tables::What::{Later, Leaf, Struct, Unknown};
+use super::tables::ItemCount::{By, Fixed, One};
+use super::tables::ItemKind::{Later, Leaf, Struct, Unknown};
 use super::tables::{Item, LAYOUTS, Layout};
 use crate::dialect::Version;
 
@@ -86,7 +86,7 @@ mod tests {
     use super::super::tables::{VIRTIO, key};
     use super::*;
 
-    /// For a person to hold against codecs 3.2 and 3.3.
+    /// For a person to compare with codecs 3.2 and 3.3.
     #[test]
     fn descriptions_are_as_reviewed() {
         let mut text = String::new();

@@ -28,9 +28,9 @@ pub(super) fn within<'d, F: Flow<'d>, T>(
     part: impl FnOnce(&mut Walk<'d, '_, F>) -> Result<T>,
 ) -> Result<T> {
     let index = index.map(|i| u32::try_from(i).unwrap_or(u32::MAX));
-    walk.flow.map().enter(name, name, index);
+    walk.flow.map_mut().enter(name, name, index);
     let value = part(walk)?;
-    walk.flow.map().leave();
+    walk.flow.map_mut().leave();
     Ok(value)
 }
 

@@ -7,7 +7,7 @@ use super::super::super::flow::{Flow, Name};
 use super::super::super::progress::Walk;
 use super::common::{Common, Order};
 use super::items::{compared, described, from, refuse_if, scalar, within};
-use super::{fitting, tables};
+use super::{net_queues, tables};
 use crate::dialect::Version;
 use crate::wire::{Kind, Result};
 
@@ -49,7 +49,7 @@ pub fn transfer<'d, F: Flow<'d>>(
 ///
 /// # Errors
 /// The reader's.
-pub fn late<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Result<()> {
+pub fn late_offloads<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Result<()> {
     if reads_offloads_late(walk) {
         within(walk, "net", None, |walk| offloads(walk, common))
     } else {
@@ -69,7 +69,7 @@ pub fn check<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Re
         return Ok(());
     }
     let Common { used, received, queues, .. } = *common;
-    let first = fitting::fits_queues_first(walk.context.release);
+    let first = net_queues::fits_queues_first(walk.context.release);
     // Without them the section was not read as far as this.
     let most = 2 * pairs(common).unwrap_or(1) + 1;
     let count = match used < received {
@@ -96,15 +96,15 @@ pub fn check<'d, F: Flow<'d>>(walk: &mut Walk<'d, '_, F>, common: &Common) -> Re
 /// (`virtio_net_get_config`), as many as came are taken for all.
 fn pairs(common: &Common) -> Option<u64> {
     let Some(&[first, second]) = common.config.get(QUEUE_PAIRS) else { return Some(1) };
-    let reported = match common.order {
+    let pairs = match common.order {
         Some(Order::Little) => u16::from_le_bytes([first, second]),
         Some(Order::Big) => u16::from_be_bytes([first, second]),
         None if first == second => u16::from_le_bytes([first, second]),
         None => return None,
     };
-    Some(match reported {
+    Some(match pairs {
         0 => (common.received.saturating_sub(1) / 2).max(1),
-        reported => u64::from(reported),
+        pairs => u64::from(pairs),
     })
 }
 

@@ -63,10 +63,10 @@ pub(super) struct Layout {
 }
 
 /// One field: name, what it is, how many.
-pub(super) struct Item(pub(super) &'static str, pub(super) What, pub(super) Many);
+pub(super) struct Item(pub(super) &'static str, pub(super) ItemKind, pub(super) ItemCount);
 
 /// What a field is.
-pub(super) enum What {
+pub(super) enum ItemKind {
     Leaf(&'static str),
     Struct(&'static str),
     /// A leaf from this version of the description on.
@@ -75,14 +75,14 @@ pub(super) enum What {
 }
 
 /// How many elements a field has.
-pub(super) enum Many {
+pub(super) enum ItemCount {
     One,
     Fixed(u32),
     By(&'static str),
 }
 
-use Many::{By, Fixed, One};
-use What::{Later, Leaf, Struct, Unknown};
+use ItemCount::{By, Fixed, One};
+use ItemKind::{Later, Leaf, Struct, Unknown};
 
 const fn layout(key: &'static str, major: u32, minor: u32) -> Layout {
     let since = Version::new(major, minor, 0);

@@ -1,4 +1,4 @@
-//! What a virtio device is on. The path of its section tells: an address of PCI, a channel's
+//! The transport of a virtio device, by the path of its section: an address of PCI, a channel's
 //! (`/fe.0.0001/`), or `virtio-mmio@` and an address.
 
 use super::super::super::flow::Flow;
@@ -22,7 +22,7 @@ pub enum Transport {
 
 /// The transport of the section that is walked.
 pub fn of<'d, F: Flow<'d>>(walk: &Walk<'d, '_, F>) -> Transport {
-    by_path(walk.flow.made().section(), walk.context.release, walk.context.machine)
+    by_path(walk.flow.map().section(), walk.context.release, walk.context.machine)
 }
 
 /// The transport that the name of a section tells.

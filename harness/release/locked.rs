@@ -1,14 +1,14 @@
-//! A folder held by one writer at a time, and changed all at once or not at all.
+//! A folder that one writer at a time locks, and changes all at once or not at all.
 //!
 //! | in the folder | is |
 //! | --- | --- |
-//! | `.lock` | there while somebody holds it, with who that is; the system's lock on it counts, so that one left by a process that was killed holds nobody up |
+//! | `.lock` | there while somebody has the lock, with who that is; the system's lock on it counts, so that one left by a process that was killed locks nobody out |
 //! | `.pending/` | changes that are being made |
-//! | `.pending/commit.json` | there once all of them are on the disk: from then on they are made, by whoever holds the folder next if need be |
+//! | `.pending/commit.json` | there once all of them are on the disk: from then on they are made, by whoever locks the folder next if need be |
 //!
-//! Whoever is killed before that leaves the folder as it was, but for `.pending/`, which the next
-//! to hold the folder removes. So does a disk that is full. What a power cut leaves is the file
-//! system's business.
+//! A process that is killed before that leaves the folder as it was, but for `.pending/`, which the next
+//! to lock the folder removes. So does a disk that is full. What a power cut leaves depends on the file
+//! system.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -22,13 +22,13 @@ use super::files::{self, FileError, write_if_changed};
 const LOCK: &str = ".lock";
 const PENDING: &str = ".pending";
 const COMMIT: &str = "commit.json";
-/// Longest text in a lock that is told.
+/// Longest text in a lock that is shown.
 const NAME: u64 = 200;
 
-/// Why a folder cannot be held or changed.
+/// Why a folder cannot be locked or changed.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
-pub enum HeldError {
+pub enum LockError {
     #[error("{folder}: {by} is writing there; try again when it is done")]
     Taken { folder: String, by: String },
     #[error("{folder}: cannot be locked: {source}")]
@@ -39,14 +39,14 @@ pub enum HeldError {
     Commit { path: String, source: serde_json::Error },
 }
 
-/// A folder that is held. Dropped, it is free.
+/// A folder that is locked, until this is dropped.
 #[derive(Debug)]
-pub struct Held {
+pub struct LockedFolder {
     folder: PathBuf,
     lock: File,
-    /// Whether the folder was made to be held, and goes if nothing was put there.
+    /// Whether the folder was made to be locked, and is removed if nothing was put there.
     made: bool,
-    /// Who held it and is gone.
+    /// Who had locked it and is gone.
     stale: Option<String>,
 }
 
@@ -58,17 +58,17 @@ struct Change {
     to: PathBuf,
 }
 
-impl Held {
-    /// Takes hold of a folder, which is made if need be, as `who`: a verb. Changes that were
-    /// decided on and not finished are finished first.
+impl LockedFolder {
+    /// Locks a folder, which is made if need be, as `who`: a verb. Changes that were committed and not
+    /// finished are finished first.
     ///
     /// # Errors
-    /// When somebody else holds it, by name; when it cannot be written.
-    pub fn take(folder: &Path, who: &str) -> Result<Self, HeldError> {
+    /// When somebody else has locked it, by name; when it cannot be written.
+    pub fn lock(folder: &Path, who: &str) -> Result<Self, LockError> {
         let made = !folder.is_dir();
-        let fail = |source| HeldError::Lock { folder: folder.display().to_string(), source };
+        let fail = |source| LockError::Lock { folder: folder.display().to_string(), source };
         fs::create_dir_all(folder).map_err(fail)?;
-        let mut lock = take(folder)?;
+        let mut lock = lock(folder)?;
         let mut left = String::new();
         (&mut lock).take(NAME).read_to_string(&mut left).map_err(fail)?;
         let own = format!("crossload {who} (process {})", std::process::id());
@@ -78,9 +78,9 @@ impl Held {
             .and_then(|()| lock.write_all(own.as_bytes()));
         named.map_err(fail)?;
         let stale = Some(left.trim().to_owned()).filter(|left| !left.is_empty());
-        let held = Held { folder: folder.to_owned(), lock, made, stale };
+        let locked = LockedFolder { folder: folder.to_owned(), lock, made, stale };
         finish(folder)?;
-        Ok(held)
+        Ok(locked)
     }
 
     /// The folder.
@@ -89,7 +89,7 @@ impl Held {
         &self.folder
     }
 
-    /// Who held the folder and did not live to give it back; nobody may have.
+    /// Who had locked the folder and was killed before unlocking it, if anybody.
     #[must_use]
     pub fn stale(&self) -> Option<&str> {
         self.stale.as_deref()
@@ -100,8 +100,8 @@ impl Held {
     ///
     /// # Errors
     /// When one cannot be written; all is as it was then, unless the message is about a file that
-    /// could not take its place: the next to hold the folder goes on from there.
-    pub fn change(&self, files: &[(PathBuf, Vec<u8>)]) -> Result<Vec<PathBuf>, HeldError> {
+    /// could not take its place: the next to lock the folder goes on from there.
+    pub fn change(&self, files: &[(PathBuf, Vec<u8>)]) -> Result<Vec<PathBuf>, LockError> {
         let pending = self.folder.join(PENDING);
         let mut made = BTreeSet::new();
         let outcome = stage(&self.folder, files, &mut made);
@@ -118,7 +118,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for LockedFolder {
     fn drop(&mut self) {
         // While it is still locked: whoever waits for it looks whether it is still there.
         let _ = fs::remove_file(self.folder.join(LOCK));
@@ -133,13 +133,13 @@ impl Drop for Held {
 ///
 /// # Errors
 /// When there is something to finish that cannot be.
-pub fn recover(folder: &Path) -> Result<(), HeldError> {
+pub fn recover(folder: &Path) -> Result<(), LockError> {
     if !folder.join(PENDING).join(COMMIT).is_file() {
         return Ok(());
     }
-    match Held::take(folder, "reader") {
-        Err(HeldError::Taken { .. }) => Ok(()),
-        held => held.map(drop),
+    match LockedFolder::lock(folder, "reader") {
+        Err(LockError::Taken { .. }) => Ok(()),
+        locked => locked.map(drop),
     }
 }
 
@@ -148,7 +148,7 @@ fn stage(
     folder: &Path,
     files: &[(PathBuf, Vec<u8>)],
     made: &mut BTreeSet<PathBuf>,
-) -> Result<Vec<PathBuf>, HeldError> {
+) -> Result<Vec<PathBuf>, LockError> {
     let pending = folder.join(PENDING);
     let mut changes = Vec::new();
     let mut changed = Vec::new();
@@ -171,19 +171,19 @@ fn stage(
     if !changes.is_empty() {
         let path = pending.join(COMMIT);
         let text = serde_json::to_vec(&changes)
-            .map_err(|source| HeldError::Commit { path: path.display().to_string(), source })?;
+            .map_err(|source| LockError::Commit { path: path.display().to_string(), source })?;
         write_if_changed(&path, &text)?;
     }
     Ok(changed)
 }
 
 /// Lets every file that was decided on take its place, or forgets what was not decided on.
-fn finish(folder: &Path) -> Result<(), HeldError> {
+fn finish(folder: &Path) -> Result<(), LockError> {
     let pending = folder.join(PENDING);
     let path = pending.join(COMMIT);
     if let Some(text) = files::read(&path)? {
         let changes: Vec<Change> = serde_json::from_slice(&text)
-            .map_err(|source| HeldError::Commit { path: path.display().to_string(), source })?;
+            .map_err(|source| LockError::Commit { path: path.display().to_string(), source })?;
         for change in changes {
             place(&pending.join(&change.from), &folder.join(&change.to))?;
         }
@@ -214,12 +214,12 @@ fn place(from: &Path, to: &Path) -> Result<(), FileError> {
 
 /// The lock of a folder, taken.
 #[cfg(unix)]
-fn take(folder: &Path) -> Result<File, HeldError> {
+fn lock(folder: &Path) -> Result<File, LockError> {
     use rustix::fs::{FlockOperation, flock};
     use std::os::unix::fs::MetadataExt;
 
     let path = folder.join(LOCK);
-    let fail = |source| HeldError::Lock { folder: folder.display().to_string(), source };
+    let fail = |source| LockError::Lock { folder: folder.display().to_string(), source };
     loop {
         let file = File::options()
             .read(true)
@@ -235,7 +235,7 @@ fn take(folder: &Path) -> Result<File, HeldError> {
                 let _ = file.take(NAME).read_to_string(&mut by);
                 let by = if by.trim().is_empty() { "another process" } else { by.trim() };
                 let folder = folder.display().to_string();
-                return Err(HeldError::Taken { folder, by: by.to_owned() });
+                return Err(LockError::Taken { folder, by: by.to_owned() });
             }
             Err(e) => return Err(fail(e.into())),
         }
@@ -252,8 +252,8 @@ fn take(folder: &Path) -> Result<File, HeldError> {
 
 /// Where there is no such lock, a file is opened and nobody is kept out.
 #[cfg(not(unix))]
-fn take(folder: &Path) -> Result<File, HeldError> {
-    let fail = |source| HeldError::Lock { folder: folder.display().to_string(), source };
+fn lock(folder: &Path) -> Result<File, LockError> {
+    let fail = |source| LockError::Lock { folder: folder.display().to_string(), source };
     let options = File::options().read(true).write(true).create(true).truncate(false).to_owned();
     options.open(folder.join(LOCK)).map_err(fail)
 }
@@ -279,14 +279,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let beside = folder.path().join("matrix.toml");
         let corpus = folder.path().join("corpus");
-        let held = Held::take(&corpus, "test").unwrap();
+        let locked = LockedFolder::lock(&corpus, "test").unwrap();
         let changes = [file("1.0/a", "one"), file("b", "two"), (beside.clone(), b"three".to_vec())];
-        let changed = held.change(&changes).unwrap();
+        let changed = locked.change(&changes).unwrap();
         assert_eq!(changed.len(), 3);
-        assert_eq!(held.change(&changes).unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(locked.change(&changes).unwrap(), Vec::<PathBuf>::new());
         assert_eq!(fs::read(&beside).unwrap(), b"three");
         assert_eq!(fs::read(corpus.join("1.0/a")).unwrap(), b"one");
-        drop(held);
+        drop(locked);
         assert_eq!(everything(&corpus), ["1.0", "b"]);
     }
 
@@ -294,40 +294,40 @@ mod tests {
     fn one_that_fails_leaves_all_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("b"), "file").unwrap();
-        let held = Held::take(folder.path(), "test").unwrap();
+        let locked = LockedFolder::lock(folder.path(), "test").unwrap();
         let changes = [file("new/deep/a", "one"), file("b/c", "a folder that is a file")];
-        let error = held.change(&changes).unwrap_err().to_string();
+        let error = locked.change(&changes).unwrap_err().to_string();
         assert!(error.contains("b/c"), "{error}");
-        drop(held);
+        drop(locked);
         assert_eq!(everything(folder.path()), ["b"]);
     }
 
     #[test]
     fn a_folder_made_for_nothing_goes() {
         let folder = tempfile::tempdir().unwrap();
-        drop(Held::take(&folder.path().join("corpus"), "test").unwrap());
+        drop(LockedFolder::lock(&folder.path().join("corpus"), "test").unwrap());
         assert_eq!(everything(folder.path()), Vec::<String>::new());
     }
 
     #[test]
     fn a_second_writer_is_told_who_the_first_is() {
         let folder = tempfile::tempdir().unwrap();
-        let held = Held::take(folder.path(), "first").unwrap();
-        let error = Held::take(folder.path(), "second").unwrap_err().to_string();
+        let locked = LockedFolder::lock(folder.path(), "first").unwrap();
+        let error = LockedFolder::lock(folder.path(), "second").unwrap_err().to_string();
         assert!(error.contains("crossload first (process "), "{error}");
         recover(folder.path()).unwrap();
-        drop(held);
-        let held = Held::take(folder.path(), "second").unwrap();
-        assert_eq!(held.stale(), None);
+        drop(locked);
+        let locked = LockedFolder::lock(folder.path(), "second").unwrap();
+        assert_eq!(locked.stale(), None);
     }
 
     #[test]
     fn the_lock_of_one_that_was_killed_holds_nobody_up() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(LOCK), "crossload add (process 1)").unwrap();
-        let held = Held::take(folder.path(), "test").unwrap();
-        assert_eq!(held.stale(), Some("crossload add (process 1)"));
-        drop(held);
+        let locked = LockedFolder::lock(folder.path(), "test").unwrap();
+        assert_eq!(locked.stale(), Some("crossload add (process 1)"));
+        drop(locked);
         assert_eq!(everything(folder.path()), Vec::<String>::new());
     }
 
@@ -339,7 +339,7 @@ mod tests {
         fs::write(pending.join("0"), "half").unwrap();
         recover(folder.path()).unwrap();
         assert_eq!(everything(folder.path()), [PENDING], "a reader touches nothing");
-        drop(Held::take(folder.path(), "test").unwrap());
+        drop(LockedFolder::lock(folder.path(), "test").unwrap());
         assert_eq!(everything(folder.path()), Vec::<String>::new());
     }
 

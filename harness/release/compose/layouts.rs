@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::dialect::machine::{X86_64, architecture};
-use crate::release::catalogue::{Catalogue, Entry, Shelf, chipset};
+use crate::release::catalogue::{Catalogue, Entry, Layouts, chipset};
 use crate::release::corpus::CorpusError;
 use crate::release::library::{Library, LibraryError};
 use crate::stream::{load, record};
@@ -16,22 +16,22 @@ use crate::wire::Feed;
 /// What was read once, by release and what else it is of.
 type Cache<T> = RefCell<BTreeMap<(String, String), T>>;
 
-/// Shelves of the releases that were asked for, each read once.
+/// Layouts of the releases that were asked for, each read once.
 #[derive(Debug)]
-pub struct Shelves<'l> {
+pub struct LayoutCache<'l> {
     /// The corpus that they are from.
     pub library: &'l Library,
-    catalogues: Cache<Option<Rc<Shelf>>>,
-    scenarios: Cache<Rc<Shelf>>,
-    /// By release and chipset; see [`Shelves::loaders`].
+    catalogues: Cache<Option<Rc<Layouts>>>,
+    scenarios: Cache<Rc<Layouts>>,
+    /// By release and chipset; see [`LayoutCache::loaders`].
     loaders: Cache<Rc<Vec<Handler>>>,
 }
 
-impl<'l> Shelves<'l> {
+impl<'l> LayoutCache<'l> {
     /// Nothing read yet.
     #[must_use]
     pub fn new(library: &'l Library) -> Self {
-        Shelves {
+        LayoutCache {
             library,
             catalogues: RefCell::default(),
             scenarios: RefCell::default(),
@@ -47,14 +47,14 @@ impl<'l> Shelves<'l> {
         &self,
         release: &str,
         architecture: &str,
-    ) -> Result<Option<Rc<Shelf>>, CorpusError> {
+    ) -> Result<Option<Rc<Layouts>>, CorpusError> {
         let key = (release.to_owned(), architecture.to_owned());
         if let Some(known) = self.catalogues.borrow().get(&key) {
             return Ok(known.clone());
         }
-        let shelf = self.library.corpus().shelf(release, architecture)?.map(Rc::new);
-        self.catalogues.borrow_mut().insert(key, shelf.clone());
-        Ok(shelf)
+        let layouts = self.library.corpus().layouts(release, architecture)?.map(Rc::new);
+        self.catalogues.borrow_mut().insert(key, layouts.clone());
+        Ok(layouts)
     }
 
     /// The same for the architecture of a machine type.
@@ -65,7 +65,7 @@ impl<'l> Shelves<'l> {
         &self,
         release: &str,
         machine: &str,
-    ) -> Result<Option<Rc<Shelf>>, CorpusError> {
+    ) -> Result<Option<Rc<Layouts>>, CorpusError> {
         self.catalogue(release, architecture(machine))
     }
 
@@ -73,14 +73,14 @@ impl<'l> Shelves<'l> {
     ///
     /// # Errors
     /// Files that cannot be read.
-    pub fn scenarios(&self, release: &str, machine: &str) -> Result<Rc<Shelf>, LibraryError> {
+    pub fn scenarios(&self, release: &str, machine: &str) -> Result<Rc<Layouts>, LibraryError> {
         let key = (release.to_owned(), machine.to_owned());
         if let Some(known) = self.scenarios.borrow().get(&key) {
             return Ok(known.clone());
         }
-        let shelf = Rc::new(scenarios(self.library, release, machine)?);
-        self.scenarios.borrow_mut().insert(key, shelf.clone());
-        Ok(shelf)
+        let layouts = Rc::new(scenarios(self.library, release, machine)?);
+        self.scenarios.borrow_mut().insert(key, layouts.clone());
+        Ok(layouts)
     }
 
     /// What a release loads on a chipset with functions of its own, live or not, beside `ram`: as its
@@ -116,14 +116,14 @@ impl<'l> Shelves<'l> {
 /// The section of memory, which every machine has.
 pub(super) const RAM: &str = "ram";
 
-fn scenarios(library: &Library, release: &str, machine: &str) -> Result<Shelf, LibraryError> {
-    let mut shelf = Shelf {
+fn scenarios(library: &Library, release: &str, machine: &str) -> Result<Layouts, LibraryError> {
+    let mut layouts = Layouts {
         catalogue: Catalogue {
             release: release.to_owned(),
             machines: vec![machine.to_owned()],
             ..Catalogue::default()
         },
-        ..Shelf::default()
+        ..Layouts::default()
     };
     for (on, scenario) in library.corpus().destinations(release) {
         if on != machine {
@@ -140,11 +140,11 @@ fn scenarios(library: &Library, release: &str, machine: &str) -> Result<Shelf, L
         let loaded = own.as_ref().map(|own| load(own, &mut &stream[..], &Feed::Bulk));
         if let Some(loaded) = &loaded {
             let blocks: BTreeSet<_> = loaded.blocks.iter().map(|(name, _)| name.clone()).collect();
-            shelf.always = Some(match shelf.always.take() {
+            layouts.always = Some(match layouts.always.take() {
                 Some(always) => always.intersection(&blocks).cloned().collect(),
                 None => blocks.clone(),
             });
-            shelf.ever.extend(blocks);
+            layouts.ever.extend(blocks);
         }
         for (index, handler) in list.handlers.iter().enumerate() {
             let Body::Vmsd(_) = &handler.body else { continue };
@@ -154,7 +154,7 @@ fn scenarios(library: &Library, release: &str, machine: &str) -> Result<Shelf, L
                     && e.instance_id == handler.instance_id
                     && e.answers == handler.answers
             };
-            if shelf.catalogue.entries.iter().any(same) {
+            if layouts.catalogue.entries.iter().any(same) {
                 continue;
             }
             let sent = loaded.iter().flat_map(|loaded| &loaded.sections);
@@ -162,8 +162,8 @@ fn scenarios(library: &Library, release: &str, machine: &str) -> Result<Shelf, L
             let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
             let payload = sent.and_then(|s| stream.get(place(s.body)..place(s.end)));
             let payload = payload.unwrap_or(&[]);
-            let from = shelf.payloads.push(payload);
-            shelf.catalogue.entries.push(Entry {
+            let from = layouts.payloads.push(payload);
+            layouts.catalogue.entries.push(Entry {
                 device: String::new(),
                 place: String::new(),
                 varied: String::new(),
@@ -180,5 +180,5 @@ fn scenarios(library: &Library, release: &str, machine: &str) -> Result<Shelf, L
             });
         }
     }
-    Ok(shelf)
+    Ok(layouts)
 }

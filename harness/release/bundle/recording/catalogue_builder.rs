@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{ALONE, Found, Recording, Reported, behind};
+use super::recorded::{ALONE, BinaryReport, RecordedDevice, Recording, split_path};
 use crate::release::catalogue::{Catalogue, Entry, chipset};
 use crate::release::described::Described;
 use crate::release::notes::Note;
@@ -15,7 +15,7 @@ use crate::vmstate::Local;
 use crate::vmstate::schema::{Body, Handler, Handlers};
 use crate::wire::{Feed, Span};
 
-/// Everything by which two sections of one device are told apart: what [`Entry`] says but its
+/// Everything by which two sections of one device are distinguished: what [`Entry`] says but its
 /// machine types and its payload, and what a loader compares.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Looks {
@@ -36,7 +36,7 @@ fn layout(looks: &Looks, entry: &Entry) -> Layout {
 }
 
 /// Entries being collected.
-pub(super) struct Shelving {
+pub(super) struct CatalogueBuilder {
     catalogue: Catalogue,
     payloads: Vec<u8>,
     /// Descriptions of device classes, by class.
@@ -50,8 +50,8 @@ pub(super) struct Shelving {
     pub(super) notes: Vec<Note>,
 }
 
-impl Shelving {
-    pub(super) fn new(release: &str, reported: &Reported) -> Self {
+impl CatalogueBuilder {
+    pub(super) fn new(release: &str, reported: &BinaryReport) -> Self {
         let dump: Value = serde_json::from_str(&reported.dump).unwrap_or_default();
         let classes: BTreeMap<String, String> = dump
             .as_object()
@@ -76,7 +76,7 @@ impl Shelving {
             alike: reported.alike.clone(),
             entries: Vec::new(),
         };
-        Shelving {
+        CatalogueBuilder {
             catalogue,
             payloads: Vec::new(),
             classes,
@@ -87,7 +87,7 @@ impl Shelving {
         }
     }
 
-    pub(super) fn put(&mut self, recording: &Recording, list: &Handlers, to: &Destination) {
+    pub(super) fn add(&mut self, recording: &Recording, list: &Handlers, to: &Destination) {
         let Some(Outline { sections, blocks, alike }) = outline(&recording.stream) else {
             self.notes.push(Note::at(&recording.machine, "its stream does not describe itself"));
             return;
@@ -139,13 +139,13 @@ impl Shelving {
         recording: &Recording,
         handler: &Handler,
         used: &mut BTreeSet<(usize, String)>,
-    ) -> Option<(Found, String, Option<String>)> {
+    ) -> Option<(RecordedDevice, String, Option<String>)> {
         let (idstr, board) = (handler.idstr.as_str(), chipset(&recording.machine));
         let by_path = recording
             .devices
             .iter()
             .filter_map(|found| {
-                let (path, section) = behind(found.path.as_deref()?, idstr)?;
+                let (path, section) = split_path(found.path.as_deref()?, idstr)?;
                 Some((found, path, section))
             })
             .max_by_key(|(_, path, _)| path.len());
@@ -163,7 +163,7 @@ impl Shelving {
                 self.plain.insert((board.to_owned(), idstr.to_owned(), id));
             }
             let section = if path.is_some() { vmsd } else { idstr };
-            return Some((Found::default(), section.to_owned(), path.map(str::to_owned)));
+            return Some((RecordedDevice::default(), section.to_owned(), path.map(str::to_owned)));
         }
         let plain = |id: &u32| self.plain.contains(&(board.to_owned(), idstr.to_owned(), *id));
         if path.is_some() || plain(&handler.instance_id) {
@@ -175,9 +175,11 @@ impl Shelving {
         }
         let others = recording.devices.iter().enumerate();
         let mut own = others.filter(|(number, _)| !used.contains(&(*number, idstr.to_owned())));
-        let by_class = |found: &Found| self.classes.get(&found.device).is_some_and(|n| n == vmsd);
-        let claimed =
-            |found: &Found| self.claimed.contains(&(idstr.to_owned(), found.device.clone()));
+        let by_class =
+            |found: &RecordedDevice| self.classes.get(&found.device).is_some_and(|n| n == vmsd);
+        let claimed = |found: &RecordedDevice| {
+            self.claimed.contains(&(idstr.to_owned(), found.device.clone()))
+        };
         let found = own.clone().find(|(_, found)| by_class(found));
         let found = found.or_else(|| own.find(|(_, found)| claimed(found)));
         // Another of what the board has comes with bridges and controllers; else, where nothing
@@ -185,7 +187,7 @@ impl Shelving {
         if found.is_none() && self.plain.iter().any(|(of, name, _)| of == board && name == idstr) {
             return None;
         }
-        let device = found.map_or_else(Found::default, |(number, found)| {
+        let device = found.map_or_else(RecordedDevice::default, |(number, found)| {
             used.insert((number, idstr.to_owned()));
             found.clone()
         });
@@ -212,7 +214,7 @@ impl Shelving {
             let trail = loaded.map.trail(span).into_iter().skip(1).map(|(_, name)| name);
             trail.chain([span.name.to_owned()]).collect::<Vec<_>>().join(".")
         };
-        let compared = Local::wanted(&loaded.map, payload)
+        let compared = Local::needed_items(&loaded.map, payload)
             .map(|(span, bytes)| (path(span), bytes.to_vec()))
             .collect();
         let spans = loaded.map.spans().iter();
@@ -232,7 +234,7 @@ impl Shelving {
         machines.insert(recording.machine.clone());
     }
 
-    pub(super) fn done(mut self, reported: &Reported) -> (Catalogue, Vec<u8>) {
+    pub(super) fn finish(mut self, reported: &BinaryReport) -> (Catalogue, Vec<u8>) {
         // A changed property counts where it changes the layout; values go with any entry.
         let layouts: BTreeSet<Layout> = (self.found.iter())
             .filter(|(_, (entry, _))| entry.varied.is_empty())
@@ -303,7 +305,10 @@ mod tests {
 
     fn recording(machine: &str, devices: &[&str]) -> Recording {
         let place = if devices.len() == 1 { ALONE } else { "bridge" };
-        let found = |device: &&str| Found { device: (*device).to_owned(), ..Found::default() };
+        let found = |device: &&str| RecordedDevice {
+            device: (*device).to_owned(),
+            ..RecordedDevice::default()
+        };
         Recording {
             machine: machine.to_owned(),
             place: place.to_owned(),
@@ -315,12 +320,17 @@ mod tests {
     }
 
     /// Whose section a handler of a machine with these devices is.
-    fn owner(shelf: &mut Shelving, devices: &[&str], idstr: &str, id: u32) -> Option<String> {
-        on(shelf, "pc-i440fx-7.2", devices, idstr, id)
+    fn owner(
+        builder: &mut CatalogueBuilder,
+        devices: &[&str],
+        idstr: &str,
+        id: u32,
+    ) -> Option<String> {
+        on(builder, "pc-i440fx-7.2", devices, idstr, id)
     }
 
     fn on(
-        shelf: &mut Shelving,
+        builder: &mut CatalogueBuilder,
         machine: &str,
         devices: &[&str],
         idstr: &str,
@@ -336,27 +346,27 @@ mod tests {
             answers: Answers::default(),
             inherited_from: None,
         };
-        let owner = shelf.owner(&recording(machine, devices), &handler, &mut BTreeSet::new());
+        let owner = builder.owner(&recording(machine, devices), &handler, &mut BTreeSet::new());
         owner.map(|(found, ..)| found.device)
     }
 
     #[test]
     fn a_section_without_a_path_is_of_the_device_that_had_it_alone() {
-        let mut shelf = Shelving::new("7.2", &Reported::default());
+        let mut builder = CatalogueBuilder::new("7.2", &BinaryReport::default());
         // What the board itself has is no device's, but for another instance of it.
-        assert_eq!(owner(&mut shelf, &[], "kbd", 0).as_deref(), Some(""));
-        assert_eq!(owner(&mut shelf, &["i8042"], "kbd", 0), None);
+        assert_eq!(owner(&mut builder, &[], "kbd", 0).as_deref(), Some(""));
+        assert_eq!(owner(&mut builder, &["i8042"], "kbd", 0), None);
         // Of another board it is a device's.
-        let other = on(&mut shelf, "pc-q35-7.2", &["i8042"], "kbd", 0);
+        let other = on(&mut builder, "pc-q35-7.2", &["i8042"], "kbd", 0);
         assert_eq!(other.as_deref(), Some("i8042"));
-        let mut shelf = Shelving::new("7.2", &Reported::default());
-        owner(&mut shelf, &[], "kbd", 0);
+        let mut builder = CatalogueBuilder::new("7.2", &BinaryReport::default());
+        owner(&mut builder, &[], "kbd", 0);
         // Before it was seen alone, among others, it may be of anything; what no board has stands
         // without a device.
-        assert_eq!(owner(&mut shelf, &["bmc", "i8042"], "kbd", 1), None);
-        assert_eq!(owner(&mut shelf, &["bmc", "i8042"], "bmc-state", 0).as_deref(), Some(""));
-        assert_eq!(owner(&mut shelf, &["i8042"], "kbd", 1).as_deref(), Some("i8042"));
-        assert_eq!(owner(&mut shelf, &["bmc", "i8042"], "kbd", 1).as_deref(), Some("i8042"));
+        assert_eq!(owner(&mut builder, &["bmc", "i8042"], "kbd", 1), None);
+        assert_eq!(owner(&mut builder, &["bmc", "i8042"], "bmc-state", 0).as_deref(), Some(""));
+        assert_eq!(owner(&mut builder, &["i8042"], "kbd", 1).as_deref(), Some("i8042"));
+        assert_eq!(owner(&mut builder, &["bmc", "i8042"], "kbd", 1).as_deref(), Some("i8042"));
     }
 
     fn nic(varied: &str, version_id: u32) -> Entry {
@@ -379,8 +389,8 @@ mod tests {
 
     #[test]
     fn a_changed_property_that_changes_no_layout_is_left_out() {
-        let mut shelf = Shelving::new("7.2", &Reported::default());
-        shelf.payloads = vec![7, 8];
+        let mut builder = CatalogueBuilder::new("7.2", &BinaryReport::default());
+        builder.payloads = vec![7, 8];
         for (varied, version_id) in [("", 1), ("msi=off", 1), ("old=on", 2)] {
             let entry = nic(varied, version_id);
             let looks = Looks {
@@ -389,9 +399,9 @@ mod tests {
                 subsections: BTreeSet::new(),
                 len: 2,
             };
-            shelf.found.insert(looks, (entry, BTreeSet::new()));
+            builder.found.insert(looks, (entry, BTreeSet::new()));
         }
-        let (catalogue, payloads) = shelf.done(&Reported::default());
+        let (catalogue, payloads) = builder.finish(&BinaryReport::default());
         let left: Vec<_> = catalogue.entries.iter().map(|e| e.varied.as_str()).collect();
         assert_eq!(left, ["", "old=on"]);
         assert_eq!(payloads, [7, 8, 7, 8]);
@@ -413,16 +423,16 @@ mod tests {
         let list: Handlers = serde_json::from_value(list).unwrap();
         let tables = serde_json::from_value(tables).unwrap();
         let to = build(&list, &tables, &Renames::default()).unwrap();
-        let mut shelf = Shelving::new("7.2", &Reported::default());
+        let mut builder = CatalogueBuilder::new("7.2", &BinaryReport::default());
         for (machine, index, payload) in [
             ("pc-i440fx-5.2", 0, [7, 8]),
             ("pc-i440fx-7.2", 1, [7, 9]),
             ("pc-i440fx-6.2", 1, [6, 8]),
         ] {
-            shelf.catalogue.machines.push(machine.to_owned());
-            shelf.keep(nic("", 1), &recording(machine, &["nic"]), &to, index, &payload);
+            builder.catalogue.machines.push(machine.to_owned());
+            builder.keep(nic("", 1), &recording(machine, &["nic"]), &to, index, &payload);
         }
-        let (catalogue, payloads) = shelf.done(&Reported::default());
+        let (catalogue, payloads) = builder.finish(&BinaryReport::default());
         let mut left: Vec<String> =
             catalogue.entries.iter().map(|entry| entry.machines.join(", ")).collect();
         left.sort();

@@ -1,14 +1,14 @@
-//! Descriptions of processors and boards as QEMU's source has them: the minimum version and the
-//! subsections that no bundle tells, as they are in no dump.
+//! Descriptions that no dump has, those of processors and boards: their minimum version and their
+//! subsections, from QEMU's source.
 //!
-//! A name that is not among those of a description no release from 5.2 to 11.1 knows in it: the
-//! binaries have no such text (`strings`, held against Debian's of 5.2, 7.2, 10.0 and 11.1).
+//! A description has no other subsections than those listed here in any release from 5.2 to 11.1: the
+//! binaries have no such text (by `strings`, on Debian's 5.2, 7.2, 10.0 and 11.1).
 
 use super::partial::Partial;
-use crate::vmstate::schema::Untold;
+use crate::vmstate::schema::Unknown;
 
 /// A description.
-struct Whole {
+struct Undumped {
     /// Its name, and a field that tells it from others of that name; none where there are no others.
     owner: (&'static str, &'static str),
     /// The minimum version.
@@ -24,17 +24,17 @@ enum Minimum {
     /// This.
     At(u32),
     /// Not known here: what fields older versions have is not.
-    Untold,
+    Unknown,
 }
 
-const fn plain(name: &'static str) -> Whole {
-    Whole { owner: (name, ""), minimum: Minimum::Own, optional: &[] }
+const fn plain(name: &'static str) -> Undumped {
+    Undumped { owner: (name, ""), minimum: Minimum::Own, optional: &[] }
 }
 
 /// All of them, by source file.
-const ALL: [Whole; 34] = [
+const ALL: [Undumped; 34] = [
     // target/s390x/machine.c, hw/s390x/css.c
-    Whole {
+    Undumped {
         owner: ("cpu", "env.psa"),
         minimum: Minimum::At(3),
         optional: &["cpu/riccb", "cpu/exval", "cpu/gscb", "cpu/bpbc", "cpu/etoken", "cpu/diag318"],
@@ -46,7 +46,7 @@ const ALL: [Whole; 34] = [
     // target/s390x/machine.c and target/ppc/machine.c
     plain("cpu/fpu"),
     // target/ppc/machine.c
-    Whole {
+    Undumped {
         owner: ("cpu", "env.spr"),
         minimum: Minimum::Own,
         optional: &[
@@ -65,11 +65,11 @@ const ALL: [Whole; 34] = [
     plain("cpu/altivec"),
     plain("cpu/vsx"),
     // Version 1 is taken to this day.
-    Whole { owner: ("cpu/slb", ""), minimum: Minimum::At(1), optional: &[] },
+    Undumped { owner: ("cpu/slb", ""), minimum: Minimum::At(1), optional: &[] },
     // hw/ppc: spapr.c, spapr_caps.c, spapr_cpu_core.c, spapr_iommu.c, spapr_ovec.c, ppc.c; hw/intc/xics.c
-    Whole {
+    Undumped {
         owner: ("spapr", "tb"),
-        minimum: Minimum::Untold,
+        minimum: Minimum::Unknown,
         optional: &[
             "spapr_patb_entry",
             "spapr_pending_events",
@@ -93,16 +93,16 @@ const ALL: [Whole; 34] = [
         ],
     },
     plain("spapr/cap/hpt_maxpagesize"),
-    Whole { owner: ("spapr_cpu", ""), minimum: Minimum::Own, optional: &["spapr_cpu/vpa"] },
+    Undumped { owner: ("spapr_cpu", ""), minimum: Minimum::Own, optional: &["spapr_cpu/vpa"] },
     plain("spapr_dtb"),
-    Whole { owner: ("spapr_iommu", ""), minimum: Minimum::At(2), optional: &[] },
+    Undumped { owner: ("spapr_iommu", ""), minimum: Minimum::At(2), optional: &[] },
     plain("spapr_iommu_ex"),
     plain("spapr_option_vector"),
     plain("spapr_option_vector_ov5_cas"),
     plain("timebase"),
     plain("icp/server"),
     // target/arm/machine.c
-    Whole {
+    Undumped {
         owner: ("cpu", "cpreg_vmstate_array_len"),
         minimum: Minimum::Own,
         optional: &[
@@ -124,14 +124,14 @@ const ALL: [Whole; 34] = [
             "cpu/pstate64",
         ],
     },
-    Whole { owner: ("cpu/vfp", ""), minimum: Minimum::Own, optional: &["cpu/vfp/fpcr_fpsr"] },
+    Undumped { owner: ("cpu/vfp", ""), minimum: Minimum::Own, optional: &["cpu/vfp/fpcr_fpsr"] },
     plain("cpu/irq-line-state"),
     plain("cpu/wfxt-timer"),
     // hw/arm/virt-acpi-build.c, hw/riscv/virt-acpi-build.c
     plain("virt_acpi_build"),
     // target/riscv/machine.c: every new version has been the least, too.
-    Whole { owner: ("cpu", "env.misa"), minimum: Minimum::Own, optional: RISCV },
-    Whole { owner: ("cpu", "env.misa_mxl"), minimum: Minimum::Own, optional: RISCV },
+    Undumped { owner: ("cpu", "env.misa"), minimum: Minimum::Own, optional: RISCV },
+    Undumped { owner: ("cpu", "env.misa_mxl"), minimum: Minimum::Own, optional: RISCV },
     plain("cpu/pmp"),
     plain("cpu/pmp/entry"),
     plain("cpu/debug"),
@@ -159,32 +159,33 @@ const RISCV: &[&str] = &[
     "cpu/mseccfg",
 ];
 
-/// The minimum version of a draft's description.
+/// The minimum version of a partial description.
 #[must_use]
-pub fn minimum(draft: &Partial) -> Option<u32> {
-    match find(draft)?.minimum {
-        Minimum::Own => Some(draft.version),
+pub fn minimum(partial: &Partial) -> Option<u32> {
+    match find(partial)?.minimum {
+        Minimum::Own => Some(partial.version),
         Minimum::At(version) => Some(version),
-        Minimum::Untold => None,
+        Minimum::Unknown => None,
     }
 }
 
-/// What stays open of a draft's description that is in no dump nor in another table.
+/// What stays open of a partial description that is in no dump nor in another table.
 #[must_use]
-pub fn untold(draft: &Partial) -> Untold {
-    let Some(whole) = find(draft) else {
-        return Untold { minimum: true, subsections: true, among: Vec::new() };
+pub fn unknown(partial: &Partial) -> Unknown {
+    let Some(undumped) = find(partial) else {
+        return Unknown { minimum: true, subsections: true, among: Vec::new() };
     };
-    Untold {
-        minimum: minimum(draft).is_none(),
-        subsections: !whole.optional.is_empty(),
-        among: whole.optional.iter().map(|name| (*name).to_owned()).collect(),
+    Unknown {
+        minimum: minimum(partial).is_none(),
+        subsections: !undumped.optional.is_empty(),
+        among: undumped.optional.iter().map(|name| (*name).to_owned()).collect(),
     }
 }
 
-fn find(draft: &Partial) -> Option<&'static Whole> {
-    let has = |name: &str| draft.fields.iter().any(|field| field.name == name);
-    let is = |of: &&Whole| of.owner.0 == draft.name && (of.owner.1.is_empty() || has(of.owner.1));
+fn find(partial: &Partial) -> Option<&'static Undumped> {
+    let has = |name: &str| partial.fields.iter().any(|field| field.name == name);
+    let is =
+        |of: &&Undumped| of.owner.0 == partial.name && (of.owner.1.is_empty() || has(of.owner.1));
     ALL.iter().find(is)
 }
 
@@ -193,7 +194,7 @@ mod tests {
     use super::super::partial::PartialField;
     use super::*;
 
-    fn draft(name: &str, field: &str) -> Partial {
+    fn partial(name: &str, field: &str) -> Partial {
         let fields = vec![PartialField { name: field.to_owned(), ..PartialField::default() }];
         Partial { name: name.to_owned(), version: 5, fields, ..Partial::default() }
     }
@@ -210,16 +211,16 @@ mod tests {
         #[case] least: Option<u32>,
         #[case] may_have: Option<&str>,
     ) {
-        let draft = draft(name, field);
-        assert_eq!(minimum(&draft), least);
-        let open = untold(&draft);
+        let partial = partial(name, field);
+        assert_eq!(minimum(&partial), least);
+        let open = unknown(&partial);
         assert_eq!((open.minimum, open.subsections), (least.is_none(), may_have.is_some()));
         assert!(may_have.is_none_or(|name| open.among.iter().any(|known| known == name)));
     }
 
     #[test]
     fn of_an_unknown_processor_all_is_open() {
-        let open = untold(&draft("cpu", "env.regs"));
+        let open = unknown(&partial("cpu", "env.regs"));
         assert!(open.minimum && open.subsections && open.among.is_empty());
     }
 }

@@ -1,5 +1,5 @@
-//! Elements of lists that were empty wherever a binary was recorded: neither a trace nor a description in a
-//! stream tells what is in them, QEMU's source does.
+//! The fields of list elements, from QEMU's source: a list that was empty when a binary was recorded shows
+//! none, neither in a trace nor in a stream's description, and a trace shows no codecs.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ const LISTS: [List; 2] = [
 ];
 
 /// Completes the tables of releases by what is known of their lists.
-pub(super) fn complete(tables: &mut BTreeMap<String, Tables>) {
+pub fn complete(tables: &mut BTreeMap<String, Tables>) {
     for tables in tables.values_mut() {
         for list in &LISTS {
             let (owner, name) = list.owner;
@@ -64,6 +64,14 @@ pub(super) fn complete(tables: &mut BTreeMap<String, Tables>) {
             describe(tables, list);
         }
     }
+}
+
+/// Codec and bytes of a scalar in an element.
+#[must_use]
+pub fn scalar(vmsd: &str, field: &str) -> Option<(&'static str, u32)> {
+    let list =
+        LISTS.iter().find(|list| list.within.map_or(list.element, |(_, vmsd)| vmsd) == vmsd)?;
+    list.fields.iter().find(|(name, ..)| *name == field).map(|(_, info, size)| (*info, *size))
 }
 
 fn is_empty_list(field: &Field) -> bool {

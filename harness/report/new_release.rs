@@ -1,13 +1,13 @@
-//! What a new release changes: its cells beside those of the release before.
+//! What a new release changes: its cells compared with those of the release before.
 
 use super::findings::findings;
-use super::table::{summary, told};
+use super::table::{finding_text, summary};
 use crate::matrix::sentence::cause;
 use crate::matrix::{Cell, CellResult, Config, Run, Standing};
 
 /// A release that was added, and the one before it.
 #[derive(Debug, Clone, Copy)]
-pub struct News<'n> {
+pub struct NewRelease<'n> {
     /// The new release.
     pub release: &'n str,
     /// Its cells.
@@ -16,19 +16,19 @@ pub struct News<'n> {
     pub before: Option<(&'n str, &'n [CellResult])>,
 }
 
-impl News<'_> {
+impl NewRelease<'_> {
     /// Cells of the new release that came out otherwise than the same ones of the release before,
-    /// or have none to be held against and are worth telling.
+    /// or have none to be compared with and are not good.
     #[must_use]
     pub fn other(&self) -> Vec<CellResult> {
-        let is_news = |cell: &&CellResult| match self.twin(&cell.cell) {
+        let is_other = |cell: &&CellResult| match self.twin(&cell.cell) {
             Some(twin) => {
                 let key = |c: &CellResult| (c.outcome.name(), cause(&c.outcome));
                 cell.standing == Standing::Broken || key(twin) != key(cell)
             }
             None => cell.standing != Standing::Good,
         };
-        self.run.cells.iter().filter(is_news).cloned().collect()
+        self.run.cells.iter().filter(is_other).cloned().collect()
     }
 
     /// The cell with the release before in the place of the new one; of a load from one of the two
@@ -47,14 +47,14 @@ impl News<'_> {
         cells.iter().find(|other| other.cell == cell)
     }
 
-    /// In words: the cells that are news, the known ones that are not in a number, the summary.
+    /// As text: the cells that came out otherwise, the number of those that did not, the summary.
     #[must_use]
-    pub fn in_words(&self, config: &Config) -> String {
+    pub fn text(&self, config: &Config) -> String {
         let other = self.other();
         let mut text = String::new();
         for finding in findings(&other) {
             text += "\n";
-            text += &told(&finding, config);
+            text += &finding_text(&finding, config);
         }
         // What came out otherwise and is well.
         let well: Vec<&CellResult> =
@@ -88,7 +88,7 @@ mod tests {
     use crate::wire::Feed;
 
     /// 10.0 after 8.2.0, on a machine type that both have: only what is between the two, and what
-    /// 8.2.0 has no part in, is told, of a run in which several cells are known to break the policy.
+    /// 8.2.0 has no part in, is reported, of a run in which several cells are known to break the policy.
     #[test]
     fn what_is_as_with_the_release_before_is_a_number() {
         let corpus = Corpus::embedded().unwrap();
@@ -106,23 +106,23 @@ mod tests {
             run(&library, &config, &plan, &Feed::Bulk).unwrap()
         };
         let (new, old) = (of("10.0", "idle"), of("7.2", "idle"));
-        let news = News { release: "10.0", run: &new, before: Some(("7.2", &old.cells)) };
-        let other = news.other();
+        let added = NewRelease { release: "10.0", run: &new, before: Some(("7.2", &old.cells)) };
+        let other = added.other();
         assert!(other.len() < new.cells.len() / 2, "{} of {}", other.len(), new.cells.len());
         let refusals = |cells: &[CellResult]| {
             cells.iter().filter(|c| c.standing == Standing::Reported).count()
         };
         // 5.2 to 10.0 into 2.4.1 and newer are refused, and so were 7.2's.
         assert!(refusals(&new.cells) > refusals(&other), "{}", refusals(&other));
-        let said = news.in_words(&config);
-        assert!(said.contains("cells are as with 7.2."), "{said}");
-        // Nothing to be held against: all that is not well is told.
-        let alone = News { before: None, ..news };
+        let text = added.text(&config);
+        assert!(text.contains("cells are as with 7.2."), "{text}");
+        // Nothing to be compared with: all that is not good is reported.
+        let alone = NewRelease { before: None, ..added };
         assert_eq!(refusals(&alone.other()), refusals(&new.cells));
 
-        // A cell that breaks the policy is told, whatever the one before did.
+        // A cell that breaks the policy is reported, whatever the one before did.
         let mut broken = new.clone();
         broken.cells.iter_mut().for_each(|cell| cell.standing = Standing::Broken);
-        assert_eq!(News { run: &broken, ..news }.other().len(), broken.cells.len());
+        assert_eq!(NewRelease { run: &broken, ..added }.other().len(), broken.cells.len());
     }
 }

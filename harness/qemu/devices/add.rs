@@ -1,5 +1,5 @@
-//! The devices of a release on record, from its binary into the corpus: tables, destinations and
-//! catalogue are made anew from the fixtures that the corpus has and from recordings, all at once.
+//! Adds the devices of a release to the corpus: tables, destinations and catalogue are made anew from the
+//! fixtures that the corpus has and from recordings, all at once.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,16 +11,16 @@ use super::super::QemuError;
 use super::super::binary::Binary;
 use super::super::emulator::Setup;
 use super::super::groups::running;
-use super::super::incoming::{Wanted, load};
+use super::super::incoming::{IncomingOptions, load};
 use super::learn::{Learnt, dump, learn};
-use crate::release::bundle::recording::{Reported, import_recordings};
+use crate::release::bundle::recording::{BinaryReport, import_recordings};
 use crate::release::bundle::{BundleInput, BundleMachine, BundleScenario};
 use crate::release::catalogue::Catalogue;
 use crate::release::corpus::Corpus;
-use crate::release::held::Held;
 use crate::release::import::bundles::bundle_pool;
 use crate::release::json;
 use crate::release::library::Library;
+use crate::release::locked::LockedFolder;
 use crate::release::notes::Note;
 use crate::release::observed::ObservedVerdict;
 use crate::release::paths::tables_path;
@@ -29,7 +29,7 @@ use crate::wire::Feed;
 
 /// What is to be added to what.
 #[derive(Debug)]
-pub struct Order<'a> {
+pub struct Request<'a> {
     /// The binary.
     pub binary: &'a Binary,
     /// The release that the corpus knows it as.
@@ -46,7 +46,7 @@ pub struct Order<'a> {
 
 /// What came of it.
 #[derive(Debug, Default)]
-pub struct Shelved {
+pub struct AddedDevices {
     /// Files that were written, as paths in the corpus.
     pub written: Vec<String>,
     /// What the importer has to say.
@@ -65,30 +65,32 @@ const LEVEL: i32 = 19;
 /// # Errors
 /// When the binary does not load the fixtures of its own release, or files fail. Nothing has been
 /// written then.
-pub fn shelve(order: &Order<'_>) -> Result<Shelved, QemuError> {
-    let architecture = order.binary.architecture.as_str();
-    let held = Held::take(order.corpus, "add --devices")?;
-    let corpus = Corpus::open(order.corpus)?;
+pub fn add_devices(request: &Request<'_>) -> Result<AddedDevices, QemuError> {
+    let architecture = request.binary.architecture.as_str();
+    let locked = LockedFolder::lock(request.corpus, "add --devices")?;
+    let corpus = Corpus::open(request.corpus)?;
     let library = Library::open(corpus.clone())?;
     let Learnt { types, recordings, alike, silent } =
-        learn(order.binary, order.machines, order.jobs, order.limit)?;
-    let reported = Reported {
-        about: order.binary.about.clone(),
-        all_machines: order.binary.machines.iter().map(|m| m.name.clone()).collect(),
+        learn(request.binary, request.machines, request.jobs, request.limit)?;
+    let reported = BinaryReport {
+        about: request.binary.about.clone(),
+        all_machines: request.binary.machines.iter().map(|m| m.name.clone()).collect(),
         types,
         alike,
-        dump: dump(order.binary, order.limit)?,
+        dump: dump(request.binary, request.limit)?,
         recordings,
     };
-    let input =
-        BundleInput { release: order.release.to_owned(), machines: scenarios(order, &library)? };
-    let pool = bundle_pool(&corpus, order.release, architecture)?;
+    let input = BundleInput {
+        release: request.release.to_owned(),
+        machines: scenarios(request, &library)?,
+    };
+    let pool = bundle_pool(&corpus, request.release, architecture)?;
     let (imported, catalogue, payloads) =
         import_recordings(input, reported, &pool, library.renames())
             .map_err(|why| QemuError::Recordings { why: Box::new(why) })?;
 
     let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
-    let release = order.release;
+    let release = request.release;
     files.push((tables_path(release, architecture).into(), text(&imported.tables)?));
     for list in &imported.handlers {
         let name = format!("{}.{}", list.machine, list.scenario);
@@ -102,8 +104,8 @@ pub fn shelve(order: &Order<'_>) -> Result<Shelved, QemuError> {
     }
     // No interrupt comes in between.
     let _running = running();
-    let written = held.change(&files)?.iter().map(|path| path.display().to_string()).collect();
-    Ok(Shelved { written, notes: imported.notes, catalogue, silent })
+    let written = locked.change(&files)?.iter().map(|path| path.display().to_string()).collect();
+    Ok(AddedDevices { written, notes: imported.notes, catalogue, silent })
 }
 
 fn text<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, QemuError> {
@@ -112,13 +114,13 @@ fn text<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, QemuError> {
 }
 
 /// The fixtures of the release, each with the trace of its load by the binary.
-fn scenarios(order: &Order<'_>, library: &Library) -> Result<Vec<BundleMachine>, QemuError> {
-    let own = library.fixtures().iter().filter(|f| f.release == order.release);
-    let own: Vec<&Fixture> = own.filter(|f| order.binary.has(&f.machine)).collect();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(order.jobs).build();
+fn scenarios(request: &Request<'_>, library: &Library) -> Result<Vec<BundleMachine>, QemuError> {
+    let own = library.fixtures().iter().filter(|f| f.release == request.release);
+    let own: Vec<&Fixture> = own.filter(|f| request.binary.has(&f.machine)).collect();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(request.jobs).build();
     let pool = pool.map_err(|e| QemuError::files(std::io::Error::other(e)))?;
     let traced: Vec<_> = pool.install(|| {
-        own.par_iter().map(|fixture| traced(order, library, fixture)).collect::<Result<_, _>>()
+        own.par_iter().map(|fixture| traced(request, library, fixture)).collect::<Result<_, _>>()
     })?;
     let mut machines: BTreeMap<&str, BundleMachine> = BTreeMap::new();
     for (fixture, scenario) in own.into_iter().zip(traced) {
@@ -132,7 +134,7 @@ fn scenarios(order: &Order<'_>, library: &Library) -> Result<Vec<BundleMachine>,
 }
 
 fn traced(
-    order: &Order<'_>,
+    request: &Request<'_>,
     library: &Library,
     fixture: &Fixture,
 ) -> Result<BundleScenario, QemuError> {
@@ -142,8 +144,9 @@ fn traced(
         arguments: fixture.arguments.clone(),
         ..Setup::default()
     };
-    let wanted = Wanted { feed: Feed::Bulk, trace: true, save: false, limit: order.limit };
-    let own = load(order.binary, &setup, &stream, &wanted)?;
+    let wanted =
+        IncomingOptions { feed: Feed::Bulk, trace: true, save: false, limit: request.limit };
+    let own = load(request.binary, &setup, &stream, &wanted)?;
     if own.verdict != ObservedVerdict::Accepted {
         return Err(QemuError::OwnRefused { what: fixture.id(), why: own.stderr });
     }

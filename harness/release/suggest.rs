@@ -1,11 +1,11 @@
-//! The name that was meant, where one was given that there is not.
+//! "Did you mean ...?": the closest known name to one that is not known.
 
 /// How much of two names must be alike.
 const ALIKE: f64 = 0.8;
 
-/// The nearest of some names, if one is near.
+/// The closest of some names, if one is close enough.
 #[must_use]
-pub fn near<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+pub fn closest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     // Nobody mistypes a longer one.
     let weighed = known.into_iter().filter(|other| name.len().max(other.len()) <= 100);
     let scored = weighed.map(|other| (strsim::jaro_winkler(name, other), other));
@@ -16,7 +16,7 @@ pub fn near<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<
 /// The same as part of a message: ` (did you mean 'pc-q35-7.2'?)`, or nothing.
 #[must_use]
 pub fn hint<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> String {
-    near(name, known).map_or_else(String::new, |meant| format!(" (did you mean '{meant}'?)"))
+    closest(name, known).map_or_else(String::new, |meant| format!(" (did you mean '{meant}'?)"))
 }
 
 #[cfg(test)]
@@ -36,6 +36,6 @@ mod tests {
     fn names_that_were_meant(#[case] name: &str, #[case] meant: Option<&str>) {
         let known =
             ["pc-i440fx-7.2", "pc-q35-7.2", "virtio", "virtqueue", "5.2", "7.2", "8.2.0", "10.0"];
-        assert_eq!(near(name, known), meant);
+        assert_eq!(closest(name, known), meant);
     }
 }

@@ -1,4 +1,4 @@
-//! What the source wrote beside what the destination read, around one byte.
+//! What the source wrote and what the destination read, side by side, around one byte.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ const AROUND: usize = 4;
 
 /// How much is shown of what is long.
 #[derive(Debug, Clone, Copy)]
-pub struct Room {
+pub struct Limits {
     /// Bytes of an item.
     pub bytes: usize,
     /// Characters of an item's name, from its end.
@@ -20,7 +20,7 @@ pub struct Room {
 }
 
 /// What fits beside each other in a terminal.
-const TERMINAL: Room = Room { bytes: 8, name: 48 };
+const TERMINAL: Limits = Limits { bytes: 8, name: 48 };
 
 /// Bytes that neither side cuts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub fn rows(
     reading: &Loaded<'_>,
     stream: &[u8],
     at: u64,
-    room: Room,
+    limits: Limits,
 ) -> Vec<Row> {
     let refused = reading.refused.as_ref();
     let mut cuts = BTreeSet::from([at]);
@@ -76,11 +76,11 @@ pub fn rows(
     for pair in cuts.windows(2) {
         let &[from, to] = pair else { continue };
         let refusal = refused.filter(|error| from <= error.offset && error.offset < to);
-        let (wrote, read) = (name(written, from, room), name(&reading.map, from, room));
+        let (wrote, read) = (name(written, from, limits), name(&reading.map, from, limits));
         rows.push(Row {
             marked: from == at,
             offset: from,
-            bytes: hex(stream, from, to, room),
+            bytes: hex(stream, from, to, limits),
             agrees: refusal.is_none() && same(written, &reading.map, from),
             wrote,
             read: refusal.map_or(read, |error| format!("refused: {}", error.kind)),
@@ -93,7 +93,7 @@ pub fn rows(
             marked: error.offset == at,
             offset: error.offset,
             bytes: String::new(),
-            wrote: name(written, error.offset, room),
+            wrote: name(written, error.offset, limits),
             read: format!("refused: {}", error.kind),
             agrees: false,
         });
@@ -104,7 +104,7 @@ pub fn rows(
 /// The same as text: `offset | bytes | source wrote | destination read`, the row of `at` marked. `home`
 /// says which offset each has, where `stream` is one of which something was left out.
 #[must_use]
-pub fn beside(
+pub fn side_by_side(
     written: &Map<'_>,
     reading: &Loaded<'_>,
     stream: &[u8],
@@ -144,11 +144,11 @@ fn around<'m, 'd>(map: &'m Map<'d>, at: u64) -> &'m [Span<'d>] {
 }
 
 /// What a map has at a byte: full name where an item begins, a mark where it goes on.
-fn name(map: &Map<'_>, at: u64, room: Room) -> String {
+fn name(map: &Map<'_>, at: u64, limits: Limits) -> String {
     let Some(span) = crate::trace::compare::covering(map, at) else { return "-".to_owned() };
     let path = map.path(span);
     // The end of a path tells more than its beginning.
-    let skip = path.chars().count().saturating_sub(room.name);
+    let skip = path.chars().count().saturating_sub(limits.name);
     let dots = if skip > 0 { ".." } else { "" };
     let path: String = path.chars().skip(skip).collect();
     let info = if span.info == "framing" { String::new() } else { format!(" ({})", span.info) };
@@ -158,11 +158,12 @@ fn name(map: &Map<'_>, at: u64, room: Room) -> String {
     }
 }
 
-fn hex(stream: &[u8], from: u64, to: u64, room: Room) -> String {
+fn hex(stream: &[u8], from: u64, to: u64, limits: Limits) -> String {
     let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(stream.len());
     let bytes = stream.get(place(from)..place(to)).unwrap_or(&[]);
-    let mut text: Vec<String> = bytes.iter().take(room.bytes).map(|b| format!("{b:02x}")).collect();
-    if bytes.len() > room.bytes {
+    let mut text: Vec<String> =
+        bytes.iter().take(limits.bytes).map(|b| format!("{b:02x}")).collect();
+    if bytes.len() > limits.bytes {
         text.push(format!(".. {} bytes", bytes.len()));
     }
     text.join(" ")

@@ -1,5 +1,5 @@
-//! A release in `matrix.toml`: its entry put where its number belongs, and the ranges of machine
-//! types and scenarios made to say what it has. Everything else, comments too, stays as it is.
+//! Writes a release into `matrix.toml`: its entry goes where its number belongs, and the ranges of machine
+//! types and scenarios get it. Everything else, comments too, stays as it is.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The changes, and what they do to a load, in sentences.
+//! The kinds of changes, and what each does to a load, in sentences.
 
 use serde::Serialize;
 
@@ -30,7 +30,7 @@ impl Level {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the variants say it, and the sentences")]
-pub enum What {
+pub enum ChangeKind {
     /// A device type is gone; `now`: types that still register its section.
     TypeGone { now: Vec<String> },
     /// No record of the destination has the section.
@@ -89,39 +89,39 @@ pub enum What {
     TooLong { fields: usize },
 }
 
-impl What {
+impl ChangeKind {
     /// The name of the kind, as JSON has it.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
-            What::TypeGone { .. } => "type-gone",
-            What::SectionGone => "section-gone",
-            What::SectionRenamed { .. } => "section-renamed",
-            What::DescriptionGone => "description-gone",
-            What::WasEmpty => "was-empty",
-            What::Newer { .. } => "newer",
-            What::Older { .. } => "older",
-            What::NestedVersion { .. } => "nested-version",
-            What::NestedName { .. } => "nested-name",
-            What::FieldsGone { .. } => "fields-gone",
-            What::FieldGone { .. } => "field-gone",
-            What::FieldAdded { .. } => "field-added",
-            What::FieldGated { .. } => "field-gated",
-            What::FieldSkipped { .. } => "field-skipped",
-            What::Resized { .. } => "resized",
-            What::Recounted { .. } => "recounted",
-            What::Renamed { .. } => "renamed",
-            What::Moved { .. } => "moved",
-            What::Hooked { .. } => "hooked",
-            What::Alternatives { .. } => "alternatives",
-            What::Dropped { .. } => "dropped",
-            What::ReadsUnused { .. } => "reads-unused",
-            What::NestedGone { .. } => "nested-gone",
-            What::NestedAdded { .. } => "nested-added",
-            What::SubsectionGone { .. } => "subsection-gone",
-            What::SubsectionAdded { .. } => "subsection-added",
-            What::ByHand { .. } => "by-hand",
-            What::TooLong { .. } => "too-long",
+            ChangeKind::TypeGone { .. } => "type-gone",
+            ChangeKind::SectionGone => "section-gone",
+            ChangeKind::SectionRenamed { .. } => "section-renamed",
+            ChangeKind::DescriptionGone => "description-gone",
+            ChangeKind::WasEmpty => "was-empty",
+            ChangeKind::Newer { .. } => "newer",
+            ChangeKind::Older { .. } => "older",
+            ChangeKind::NestedVersion { .. } => "nested-version",
+            ChangeKind::NestedName { .. } => "nested-name",
+            ChangeKind::FieldsGone { .. } => "fields-gone",
+            ChangeKind::FieldGone { .. } => "field-gone",
+            ChangeKind::FieldAdded { .. } => "field-added",
+            ChangeKind::FieldGated { .. } => "field-gated",
+            ChangeKind::FieldSkipped { .. } => "field-skipped",
+            ChangeKind::Resized { .. } => "resized",
+            ChangeKind::Recounted { .. } => "recounted",
+            ChangeKind::Renamed { .. } => "renamed",
+            ChangeKind::Moved { .. } => "moved",
+            ChangeKind::Hooked { .. } => "hooked",
+            ChangeKind::Alternatives { .. } => "alternatives",
+            ChangeKind::Dropped { .. } => "dropped",
+            ChangeKind::ReadsUnused { .. } => "reads-unused",
+            ChangeKind::NestedGone { .. } => "nested-gone",
+            ChangeKind::NestedAdded { .. } => "nested-added",
+            ChangeKind::SubsectionGone { .. } => "subsection-gone",
+            ChangeKind::SubsectionAdded { .. } => "subsection-added",
+            ChangeKind::ByHand { .. } => "by-hand",
+            ChangeKind::TooLong { .. } => "too-long",
         }
     }
 
@@ -129,80 +129,88 @@ impl What {
     #[must_use]
     pub fn field(&self) -> Option<&str> {
         match self {
-            What::FieldGone { field, .. }
-            | What::FieldAdded { field, .. }
-            | What::FieldGated { field, .. }
-            | What::FieldSkipped { field, .. }
-            | What::Resized { field, .. }
-            | What::Recounted { field, .. }
-            | What::Renamed { field, .. }
-            | What::Moved { field, .. }
-            | What::Hooked { field, .. }
-            | What::Alternatives { field }
-            | What::Dropped { field, .. }
-            | What::ReadsUnused { field }
-            | What::NestedGone { field, .. }
-            | What::NestedAdded { field, .. } => Some(field),
+            ChangeKind::FieldGone { field, .. }
+            | ChangeKind::FieldAdded { field, .. }
+            | ChangeKind::FieldGated { field, .. }
+            | ChangeKind::FieldSkipped { field, .. }
+            | ChangeKind::Resized { field, .. }
+            | ChangeKind::Recounted { field, .. }
+            | ChangeKind::Renamed { field, .. }
+            | ChangeKind::Moved { field, .. }
+            | ChangeKind::Hooked { field, .. }
+            | ChangeKind::Alternatives { field }
+            | ChangeKind::Dropped { field, .. }
+            | ChangeKind::ReadsUnused { field }
+            | ChangeKind::NestedGone { field, .. }
+            | ChangeKind::NestedAdded { field, .. } => Some(field),
             _ => None,
         }
     }
 
     /// What was done, as the end of "... by": `removing field 'x' (4 bytes)`.
     #[must_use]
-    pub fn deed(&self) -> String {
+    pub fn action(&self) -> String {
         match self {
-            What::TypeGone { .. } => "removing the device type".into(),
-            What::SectionGone => "no longer registering the section".into(),
-            What::SectionRenamed { to } => format!("calling the section '{to}'"),
-            What::DescriptionGone => "removing its description".into(),
-            What::WasEmpty => "describing what was empty".into(),
-            What::Newer { accepted, .. } => format!("lowering its version to {accepted}"),
-            What::Older { minimum, .. } => format!("raising the lowest version to {minimum}"),
-            What::NestedVersion { from, to } => format!("changing its version from {from} to {to}"),
-            What::NestedName { to } => format!("calling it '{to}'"),
-            What::FieldsGone { count } => format!("removing all {count} fields"),
-            What::FieldGone { field, bytes, .. } => {
+            ChangeKind::TypeGone { .. } => "removing the device type".into(),
+            ChangeKind::SectionGone => "no longer registering the section".into(),
+            ChangeKind::SectionRenamed { to } => format!("calling the section '{to}'"),
+            ChangeKind::DescriptionGone => "removing its description".into(),
+            ChangeKind::WasEmpty => "describing what was empty".into(),
+            ChangeKind::Newer { accepted, .. } => format!("lowering its version to {accepted}"),
+            ChangeKind::Older { minimum, .. } => format!("raising the lowest version to {minimum}"),
+            ChangeKind::NestedVersion { from, to } => {
+                format!("changing its version from {from} to {to}")
+            }
+            ChangeKind::NestedName { to } => format!("calling it '{to}'"),
+            ChangeKind::FieldsGone { count } => format!("removing all {count} fields"),
+            ChangeKind::FieldGone { field, bytes, .. } => {
                 format!("removing field '{field}'{}", sized(*bytes))
             }
-            What::FieldAdded { field, bytes, .. } => {
+            ChangeKind::FieldAdded { field, bytes, .. } => {
                 format!("adding field '{field}'{}", sized(*bytes))
             }
-            What::FieldGated { field, version } => {
+            ChangeKind::FieldGated { field, version } => {
                 format!("adding field '{field}' from version {version} on")
             }
-            What::FieldSkipped { field, version, .. } => {
+            ChangeKind::FieldSkipped { field, version, .. } => {
                 format!("reading field '{field}' from version {version} on only")
             }
-            What::Resized { field, from, to } => {
+            ChangeKind::Resized { field, from, to } => {
                 format!("making field '{field}' {to} bytes instead of {from}")
             }
-            What::Recounted { field, from, to } => {
+            ChangeKind::Recounted { field, from, to } => {
                 format!("giving field '{field}' {to} elements instead of {from}")
             }
-            What::Renamed { field, to } => {
+            ChangeKind::Renamed { field, to } => {
                 format!("putting field '{to}' in the place of '{field}'")
             }
-            What::Moved { field, before } => match before {
+            ChangeKind::Moved { field, before } => match before {
                 Some(before) => format!("moving field '{field}' before '{before}'"),
                 None => format!("moving field '{field}' to the end"),
             },
-            What::Hooked { field, by_source: false } => {
+            ChangeKind::Hooked { field, by_source: false } => {
                 format!("letting a hook decide whether field '{field}' is read")
             }
-            What::Hooked { field, .. } => format!("always reading field '{field}'"),
-            What::Alternatives { field } => format!("changing the variants of field '{field}'"),
-            What::Dropped { field, .. } => format!("skipping the bytes of field '{field}'"),
-            What::ReadsUnused { field } => format!("reading unused bytes as field '{field}'"),
-            What::NestedGone { field, .. } => {
+            ChangeKind::Hooked { field, .. } => format!("always reading field '{field}'"),
+            ChangeKind::Alternatives { field } => {
+                format!("changing the variants of field '{field}'")
+            }
+            ChangeKind::Dropped { field, .. } => format!("skipping the bytes of field '{field}'"),
+            ChangeKind::ReadsUnused { field } => format!("reading unused bytes as field '{field}'"),
+            ChangeKind::NestedGone { field, .. } => {
                 format!("leaving field '{field}' without a description")
             }
-            What::NestedAdded { field, description } => {
+            ChangeKind::NestedAdded { field, description } => {
                 format!("describing field '{field}' by '{description}'")
             }
-            What::SubsectionGone { subsection } => format!("removing subsection '{subsection}'"),
-            What::SubsectionAdded { subsection } => format!("adding subsection '{subsection}'"),
-            What::ByHand { loader } => format!("having a loader written by hand ({loader})"),
-            What::TooLong { fields } => format!("having {fields} fields"),
+            ChangeKind::SubsectionGone { subsection } => {
+                format!("removing subsection '{subsection}'")
+            }
+            ChangeKind::SubsectionAdded { subsection } => {
+                format!("adding subsection '{subsection}'")
+            }
+            ChangeKind::ByHand { loader } => format!("having a loader written by hand ({loader})"),
+            ChangeKind::TooLong { fields } => format!("having {fields} fields"),
         }
     }
 
@@ -213,96 +221,98 @@ impl What {
             then.as_ref().map_or_else(|| "what follows".into(), |field| format!("'{field}'"))
         };
         match self {
-            What::TypeGone { now } if now.is_empty() => {
+            ChangeKind::TypeGone { now } if now.is_empty() => {
                 format!("{to} cannot be started with it, and refuses its section")
             }
-            What::TypeGone { now } => {
+            ChangeKind::TypeGone { now } => {
                 format!("{to} cannot be started with it; there the section is of {}", some(now))
             }
-            What::SectionGone => {
+            ChangeKind::SectionGone => {
                 format!("no configuration of {to} on record has it; one that has not refuses it")
             }
-            What::SectionRenamed { .. } => {
+            ChangeKind::SectionRenamed { .. } => {
                 format!("{to} does not know the section that {from} sends")
             }
-            What::DescriptionGone => format!("{to} does not know the section that {from} sends"),
-            What::WasEmpty => {
+            ChangeKind::DescriptionGone => {
+                format!("{to} does not know the section that {from} sends")
+            }
+            ChangeKind::WasEmpty => {
                 format!("{from} sends nothing of it, or blocks migration; see whether it does")
             }
-            What::Newer { version, accepted } => {
+            ChangeKind::Newer { version, accepted } => {
                 format!("{from} sends version {version}, and {to} refuses any above {accepted}")
             }
-            What::Older { version, minimum } => {
+            ChangeKind::Older { version, minimum } => {
                 format!("{from} sends version {version}, and {to} refuses any below {minimum}")
             }
-            What::NestedVersion { .. } => {
+            ChangeKind::NestedVersion { .. } => {
                 "no loader checks it: each side goes by its own, and what hangs on that is told of \
                  the fields"
                     .into()
             }
-            What::NestedName { .. } => "the name is not on the wire".into(),
-            What::FieldsGone { .. } => {
+            ChangeKind::NestedName { .. } => "the name is not on the wire".into(),
+            ChangeKind::FieldsGone { .. } => {
                 format!(
                     "{from} sends them, and {to} reads nothing: the rest is read as something else"
                 )
             }
-            What::FieldGone { then, hook: false, .. } => {
+            ChangeKind::FieldGone { then, hook: false, .. } => {
                 format!("{from} sends it, and {to} reads its bytes as {}", next(then))
             }
-            What::FieldGone { then, hook: true, .. } => format!(
+            ChangeKind::FieldGone { then, hook: true, .. } => format!(
                 "where its hook lets {from} send it, {to} reads its bytes as {}",
                 next(then)
             ),
-            What::FieldAdded { then, hook: false, .. } => {
+            ChangeKind::FieldAdded { then, hook: false, .. } => {
                 format!(
                     "{to} reads it, and {from} does not send it: it gets the bytes of {}",
                     next(then)
                 )
             }
-            What::FieldAdded { then, hook: true, .. } => {
+            ChangeKind::FieldAdded { then, hook: true, .. } => {
                 format!("where its hook lets {to} read it, it gets the bytes of {}", next(then))
             }
-            What::FieldGated { .. } => format!("{to} does not expect it of {from}"),
-            What::FieldSkipped { accepted, .. } => {
+            ChangeKind::FieldGated { .. } => format!("{to} does not expect it of {from}"),
+            ChangeKind::FieldSkipped { accepted, .. } => {
                 format!("{from} sends it with version {accepted}, where {to} does not read it")
             }
-            What::Resized { .. } | What::Recounted { .. } => {
+            ChangeKind::Resized { .. } | ChangeKind::Recounted { .. } => {
                 "all that follows is read from the wrong place".into()
             }
-            What::Renamed { .. } => format!(
+            ChangeKind::Renamed { .. } => format!(
                 "the bytes stay in place: if it is the same field, corpus/renames.toml has to say \
                  so; if not, {to} reads one as the other and says nothing"
             ),
-            What::Moved { .. } => format!("{to} reads the fields between as each other"),
-            What::Hooked { by_source: false, .. } => {
+            ChangeKind::Moved { .. } => format!("{to} reads the fields between as each other"),
+            ChangeKind::Hooked { by_source: false, .. } => {
                 format!("{from} always sends it; where the hook says no, {to} does not read it")
             }
-            What::Hooked { .. } => {
+            ChangeKind::Hooked { .. } => {
                 format!("where its hook says no, {from} does not send what {to} always reads")
             }
-            What::Alternatives { .. } => {
+            ChangeKind::Alternatives { .. } => {
                 "which of them there is, the device's configuration decides on both sides".into()
             }
-            What::Dropped { reason: Some(reason), .. } => reason.clone(),
-            What::Dropped { reason: None, .. } => format!(
+            ChangeKind::Dropped { reason: Some(reason), .. } => reason.clone(),
+            ChangeKind::Dropped { reason: None, .. } => format!(
                 "nothing is refused: if {to} can do without the value, corpus/renames.toml has to \
                  say why"
             ),
-            What::ReadsUnused { .. } => {
+            ChangeKind::ReadsUnused { .. } => {
                 format!("{from} sends zeros there: nothing is refused, and zero has to be right")
             }
-            What::NestedGone { description, .. } => {
+            ChangeKind::NestedGone { description, .. } => {
                 format!("{from} sends it as '{description}'; what {to} reads is not told")
             }
-            What::NestedAdded { description, .. } => {
+            ChangeKind::NestedAdded { description, .. } => {
                 format!("{to} reads it as '{description}'; what {from} sends is not told")
             }
-            What::SubsectionGone { .. } => format!("where {from} needs it, {to} refuses it"),
-            What::SubsectionAdded { .. } => {
+            ChangeKind::SubsectionGone { .. } => format!("where {from} needs it, {to} refuses it"),
+            ChangeKind::SubsectionAdded { .. } => {
                 format!("{from} does not send it, and {to} keeps its defaults")
             }
-            What::ByHand { .. } => "no description tells what it reads".into(),
-            What::TooLong { .. } => "such lists are not compared".into(),
+            ChangeKind::ByHand { .. } => "no description tells what it reads".into(),
+            ChangeKind::TooLong { .. } => "such lists are not compared".into(),
         }
     }
 }

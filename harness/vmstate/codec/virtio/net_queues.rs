@@ -1,4 +1,4 @@
-//! Queues of virtio-net that a loader makes as the stream has them, before it loads them.
+//! How many queues virtio-net makes when it loads a stream: some releases make those of the stream first.
 
 use crate::dialect::Version;
 use crate::wire::Kind;
@@ -11,7 +11,7 @@ const CONTROL: u64 = 64;
 /// # Errors
 /// [`Kind::Undefined`] where queues are fitted first: it deletes the first pair twice. Of that 7.2.22
 /// and 10.0.13 mostly die; some streams make 7.2.22 hang.
-pub fn none(release: Version) -> std::result::Result<(), Kind> {
+pub fn without_queues(release: Version) -> std::result::Result<(), Kind> {
     match fits_queues_first(release) {
         true => Err(Kind::Undefined("no queues: the first pair is deleted twice".into())),
         false => Ok(()),

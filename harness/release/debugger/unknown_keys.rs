@@ -1,5 +1,5 @@
-//! What a debugger's file says that this importer does not know: kept, told once, and what hangs
-//! on it said.
+//! Keys of a debugger's file that this importer does not know: they are kept and reported once, with what
+//! depends on them.
 
 use std::collections::BTreeMap;
 
@@ -8,30 +8,30 @@ use serde_json::Value;
 /// Keys with their values.
 pub(super) type More = BTreeMap<String, Value>;
 
-/// What was kept, by the place where it was said.
+/// The unknown keys, by the place where they stand.
 #[derive(Debug, Default)]
-pub(super) struct Kept(BTreeMap<String, More>);
+pub(super) struct UnknownKeys(BTreeMap<String, More>);
 
-impl Kept {
-    /// Keeps what was said in a place; returns, in words, what the meaning of the place hangs on.
-    pub(super) fn keep(&mut self, place: &str, more: &More) -> Option<String> {
+impl UnknownKeys {
+    /// Adds those of a place; returns, in words, what the meaning of the place depends on.
+    pub(super) fn add(&mut self, place: &str, more: &More) -> Option<String> {
         if more.is_empty() {
             return None;
         }
         self.0.entry(place.to_owned()).or_default().extend(more.clone());
-        let set = more.iter().filter(|(_, value)| !says_nothing(value));
+        let set = more.iter().filter(|(_, value)| !is_unset(value));
         let set: Vec<String> = set.map(|(key, value)| format!("{key} = {value}")).collect();
         let why = format!("{} in {place}, which is not known to the importer", set.join(", "));
         (!set.is_empty()).then_some(why)
     }
 
-    pub(super) fn places(self) -> BTreeMap<String, More> {
+    pub(super) fn into_places(self) -> BTreeMap<String, More> {
         self.0
     }
 }
 
-/// Whether a value is what stands where a key is not set.
-fn says_nothing(value: &Value) -> bool {
+/// Whether a value is the one of a key that is not set.
+fn is_unset(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
         Value::Number(number) => number.as_f64() == Some(0.0),
@@ -44,7 +44,7 @@ fn says_nothing(value: &Value) -> bool {
 
 /// One sentence for each key that was kept in `more` (see `Tables::more`).
 #[must_use]
-pub fn reported(more: &BTreeMap<String, BTreeMap<String, Value>>) -> Vec<String> {
+pub fn sentences(more: &BTreeMap<String, BTreeMap<String, Value>>) -> Vec<String> {
     let mut keys: BTreeMap<&str, Vec<(&str, &Value)>> = BTreeMap::new();
     for (place, said) in more {
         for (key, value) in said {
@@ -52,7 +52,7 @@ pub fn reported(more: &BTreeMap<String, BTreeMap<String, Value>>) -> Vec<String>
         }
     }
     let sentence = |(key, places): (&str, Vec<(&str, &Value)>)| {
-        let set = places.iter().filter(|(_, value)| !says_nothing(value)).count();
+        let set = places.iter().filter(|(_, value)| !is_unset(value)).count();
         let first = places.first().map_or("", |(place, _)| place);
         let hangs = match (set, first) {
             (0, _) | (_, "the file") => "nothing hangs on it",

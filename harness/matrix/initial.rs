@@ -1,4 +1,4 @@
-//! A first `matrix.toml` for a corpus that has none: what it holds, the usual policy, and nothing
+//! The initial `matrix.toml` of a corpus that has none: what it holds, the usual policy, and nothing
 //! known.
 
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! Known entries that may be meant for cells that break the policy: did you mean this one?
+//! Known entries of `matrix.toml` that may be meant for cells that break the policy.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::matrix::{CellResult, Config, Standing};
 
 /// Cells that break the policy for one cause, and the entries that may be about them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Meant {
+pub struct Suggestion {
     /// The cells, as findings name them.
     pub cells: String,
     /// Places in [`Config::known`]: first those that name a cell that came out so by the same
@@ -20,7 +20,7 @@ pub struct Meant {
 
 /// What may be meant for the broken cells of a run of everything.
 #[must_use]
-pub fn meant(config: &Config, cells: &[CellResult]) -> Vec<Meant> {
+pub fn suggestions(config: &Config, cells: &[CellResult]) -> Vec<Suggestion> {
     let key = |c: &CellResult| (c.outcome.name(), cause(&c.outcome));
     let mut by_cause: BTreeMap<(&str, String), Vec<usize>> = BTreeMap::new();
     for cell in cells {
@@ -33,7 +33,7 @@ pub fn meant(config: &Config, cells: &[CellResult]) -> Vec<Meant> {
     }
     let broken: Vec<CellResult> =
         cells.iter().filter(|c| c.standing == Standing::Broken).cloned().collect();
-    let told = findings(&broken).into_iter().filter_map(|finding| {
+    let text = findings(&broken).into_iter().filter_map(|finding| {
         let places: Vec<String> = finding.places.iter().map(ToString::to_string).collect();
         // All cells of a finding have one cause.
         let first = broken.iter().find(|c| {
@@ -46,16 +46,16 @@ pub fn meant(config: &Config, cells: &[CellResult]) -> Vec<Meant> {
         })?;
         let (entries, same_cause) = match by_cause.get(&key(first)) {
             Some(entries) => (entries.clone(), true),
-            None => (beside(config, first), false),
+            None => (similar(config, first), false),
         };
         let cells = places.join(" and ");
-        (!entries.is_empty()).then_some(Meant { cells, entries, same_cause })
+        (!entries.is_empty()).then_some(Suggestion { cells, entries, same_cause })
     });
-    told.collect()
+    text.collect()
 }
 
 /// Entries with the cell's verdict, machine type and scenario that have one side of it.
-fn beside(config: &Config, cell: &CellResult) -> Vec<usize> {
+fn similar(config: &Config, cell: &CellResult) -> Vec<usize> {
     let fits = |index: &usize| {
         config.known.get(*index).is_some_and(|known| {
             let of = &known.selection;
@@ -71,9 +71,9 @@ fn beside(config: &Config, cell: &CellResult) -> Vec<usize> {
 
 /// The same in words; empty if there is nothing to say.
 #[must_use]
-pub fn told(config: &Config, meant: &[Meant]) -> String {
+pub fn text(config: &Config, suggestions: &[Suggestion]) -> String {
     let mut text = String::new();
-    for one in meant {
+    for one in suggestions {
         let why = match one.same_cause {
             true => "the same happens in cells that these entries name",
             false => "these entries have one side of it",
@@ -112,11 +112,11 @@ mod tests {
         };
         let plan = Plan::new(&config, library.fixtures(), &filter).unwrap();
         let run = run(&library, &config, &plan, &Feed::Bulk).unwrap();
-        let meant = meant(&config, &run.cells);
-        let [one] = meant.as_slice() else { panic!("{meant:?}") };
+        let all = suggestions(&config, &run.cells);
+        let [one] = all.as_slice() else { panic!("{all:?}") };
         assert!(one.same_cause);
         assert_eq!(one.cells, "0.13.0, 0.14.1 into 0.15.1 (pc-0.12: idle)");
-        let said = told(&config, &meant);
-        assert!(said.contains("Version 2 of piix4_pm has two layouts"), "{said}");
+        let shown = super::text(&config, &all);
+        assert!(shown.contains("Version 2 of piix4_pm has two layouts"), "{shown}");
     }
 }

@@ -1,8 +1,8 @@
-//! What a real binary printed, as a class of refusal and a place (wire reference 9).
+//! What a real binary printed on standard error, as a class of refusal and a section (wire reference 9).
 
 /// What the standard error of a refused load says, as far as its release says anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct Message {
     /// Classes of refusal ([`crate::wire::Kind::class`]) that fit the text. Empty: it says none.
     pub classes: Vec<&'static str>,
     /// The section that failed, by its idstr.
@@ -47,23 +47,23 @@ const ERRNOS: [(&str, &[&str]); 3] = [
 
 /// Reads the standard error of a load.
 #[must_use]
-pub fn said(stderr: &str) -> Said {
-    let mut said = Said::default();
+pub fn parse(stderr: &str) -> Message {
+    let mut message = Message::default();
     for line in stderr.lines() {
-        if said.section.is_none()
+        if message.section.is_none()
             && let Some((_, rest)) = line.split_once("of device '")
         {
-            said.section = rest.split('\'').next().map(str::to_string);
+            message.section = rest.split('\'').next().map(str::to_string);
         }
-        if said.classes.is_empty() {
-            said.classes = classes(line);
+        if message.classes.is_empty() {
+            message.classes = classes(line);
         }
     }
-    if said.classes.is_empty() {
+    if message.classes.is_empty() {
         let errno = ERRNOS.iter().find(|(text, _)| stderr.contains(text));
-        said.classes = errno.map_or(Vec::new(), |(_, classes)| classes.to_vec());
+        message.classes = errno.map_or(Vec::new(), |(_, classes)| classes.to_vec());
     }
-    said
+    message
 }
 
 fn classes(line: &str) -> Vec<&'static str> {
@@ -71,8 +71,8 @@ fn classes(line: &str) -> Vec<&'static str> {
         return found.to_vec();
     }
     // `4 != 6c`: two numbers in hex, and nothing else but the program's name.
-    let bare = line.rsplit(": ").next().unwrap_or(line);
-    if let Some((local, received)) = bare.split_once(" != ")
+    let last = line.rsplit(": ").next().unwrap_or(line);
+    if let Some((local, received)) = last.split_once(" != ")
         && [local, received]
             .iter()
             .all(|n| !n.is_empty() && n.chars().all(|c| c.is_ascii_hexdigit()))
@@ -111,8 +111,8 @@ mod tests {
         #[case] classes: &[&str],
         #[case] section: Option<&str>,
     ) {
-        let said = said(stderr);
-        assert_eq!(said.classes, classes);
-        assert_eq!(said.section.as_deref(), section);
+        let message = parse(stderr);
+        assert_eq!(message.classes, classes);
+        assert_eq!(message.section.as_deref(), section);
     }
 }
