@@ -104,6 +104,17 @@ pub fn scalar(partial: &Partial, field: &PartialField) -> Option<(&'static str, 
     fits.then_some((info, size))
 }
 
+/// Buffers that are as long as a field before them says, where neither the dump nor the names tell which:
+/// description, buffer, and the field (hw/nvram/spapr_nvram.c).
+const SIZED: [(&str, &str, &str); 1] = [("spapr_nvram", "buf", "size")];
+
+/// The field that says how long a buffer is.
+#[must_use]
+pub fn size_field(partial: &Partial, buffer: &str) -> Option<&'static str> {
+    let known = |(of, name, _): &&(&str, &str, &str)| *of == partial.name && *name == buffer;
+    SIZED.iter().find(known).map(|(_, _, field)| *field)
+}
+
 /// The first version of a description that has a field, where it is not all of them.
 ///
 /// The local interrupts of s390x are in target/s390x/machine.c.
@@ -124,6 +135,18 @@ mod tests {
             |name: &&str| PartialField { name: (*name).to_owned(), ..PartialField::default() };
         let fields = fields.iter().map(field).collect();
         Partial { name: name.to_owned(), version: 5, fields, ..Partial::default() }
+    }
+
+    #[rstest::rstest]
+    #[case("spapr_nvram", "buf", Some("size"))]
+    #[case("spapr_nvram", "size", None)]
+    #[case("macio_nvram", "buf", None)]
+    fn a_buffer_is_as_long_as_a_field_says(
+        #[case] name: &str,
+        #[case] buffer: &str,
+        #[case] expected: Option<&str>,
+    ) {
+        assert_eq!(size_field(&partial(name, &["size", "buf"]), buffer), expected);
     }
 
     #[test]

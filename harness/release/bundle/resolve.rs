@@ -3,6 +3,7 @@
 //! an answer was taken from.
 
 use super::inherit::{Inherited, known_hook};
+use super::known;
 use super::partial::{Partial, PartialField};
 use crate::vmstate::schema::{Count, Field, Kind, Presence, Size};
 
@@ -132,6 +133,9 @@ pub fn leaf_size<'d>(
         // Sizes of bitmaps count bits (wire.md 4.2), of which whole words are written.
         "bitmap" => return Size::Local { value: Some(wire.saturating_mul(8)) },
         _ => return Size::Fixed(reported.memory.unwrap_or(wire)),
+    }
+    if let Some(name) = known::size_field(partial, &reported.name) {
+        return Size::Field { name: name.to_owned(), multiply: 1 };
     }
     for (found, field) in candidates.all() {
         let Kind::Leaf { size, .. } = &field.kind else { continue };
