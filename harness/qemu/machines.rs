@@ -151,10 +151,18 @@ fn started(real: &RealLoad) -> bool {
     fed || real.stderr.contains(": State blocked by non-migratable device '")
 }
 
+/// What is said of a device that the board has no interrupts for, as its options are taken here.
+const UNFIT: &str = "is not supported by interrupt controller";
+
 /// Whether a binary said that it has no such device, property or option as it was started with.
 fn argument_refused(said: &str) -> bool {
-    let words =
-        ["' not found", "is not a valid device model name", ": invalid option", "' expects "];
+    let words = [
+        "' not found",
+        "is not a valid device model name",
+        ": invalid option",
+        "' expects ",
+        UNFIT,
+    ];
     let of_a_device = |line: &str| line.contains(": -") && words.iter().any(|w| line.contains(w));
     let of_the_machine = |line: &str| {
         line.contains("unable to find CPU model")

@@ -161,7 +161,9 @@ fn table(load: &mut Load<'_, '_>, version_id: u32) -> Result<()> {
         }
         shift => {
             let text = format!("a hash table of 2^{shift} bytes");
-            return Err(io.map.fail(Kind::Check(text), at, name));
+            // A number of 64 bits is shifted by it.
+            let kind = if shift < u64::BITS { Kind::Check(text) } else { Kind::Undefined(text) };
+            return Err(io.map.fail(kind, at, name));
         }
     }
     // An emulator that has no table takes it for one of KVM, and aborts when that is not there.

@@ -4,10 +4,12 @@
 //! values just loaded, local ones, and the part of guest memory that [`Guest`] keeps.
 
 mod ahci;
+pub mod caps;
 pub mod cpreg;
 pub mod pvr;
 
 use self::ahci::Ahci;
+use self::caps::Capabilities;
 use self::cpreg::Registers;
 use self::pvr::Model;
 use super::compiled::Vmsd;
@@ -31,6 +33,8 @@ pub struct CheckState {
     pub registers: Registers,
     /// Which PowerPC processor it is.
     pub model: Model,
+    /// Capabilities of a pseries machine.
+    capabilities: Capabilities,
     /// Ports of an AHCI controller.
     ahci: Ahci,
     /// Streams of an audio codec: how many have come, and of those that play or record which have
@@ -102,7 +106,8 @@ pub fn has_check(vmsd: &str) -> bool {
             | "USBDevice"
             | "lsiscsi"
             | "pl011"
-    )
+            | "spapr"
+    ) || vmsd.starts_with(caps::SUBSECTION)
 }
 
 /// Sets what a pre-load hook presets, for fields that the section may not carry.
@@ -183,6 +188,14 @@ pub fn post_load(
         "cpu" if from(4, 1) && vmsd.value(values, "hflags") & GUEST_MODE != 0 => {
             refuse("a nested guest's flag is set, but there is no nested state".into())
         }
+        cap if cap.starts_with(caps::SUBSECTION) => {
+            if let [field] = &vmsd.fields[..] {
+                let level = vmsd.value(values, &field.name);
+                state.capabilities.came(vmsd, level, scalar(&field.name));
+            }
+            Ok(())
+        }
+        "spapr" => std::mem::take(&mut state.capabilities).check(),
         // The write cache of a drive that was identified is set from its identify data, whether
         // or not there is a drive (1.2 to 2.1). A drive without a medium behind it has the
         // signature of an absent device.

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::check::caps::FIELD;
 use super::check::cpreg::List;
 use super::check::pvr::PVR;
 use crate::dialect::Version;
@@ -69,7 +70,8 @@ impl Local {
     /// telling something of the local device that a check needs (`lcyl` and `hcyl`: whether an
     /// IDE drive is there; `num_timers_save`: how many HPET timers; `subsys` and
     /// `subsys_ven`: which board e1000e says it is; the system registers of an ARM
-    /// processor; `env.spr`: which PowerPC processor it is).
+    /// processor; `env.spr`: which PowerPC processor it is; the levels of a pseries machine's
+    /// capabilities).
     #[must_use]
     pub(super) fn is_needed(info: &str, name: &str) -> bool {
         info.ends_with(" equal")
@@ -77,6 +79,7 @@ impl Local {
             || matches!(name, "lcyl" | "hcyl" | "num_timers_save" | "subsys" | "subsys_ven")
             || List::of(name).is_some()
             || name == SPECIAL
+            || name.starts_with(FIELD)
     }
 }
 

@@ -15,7 +15,7 @@ use super::codec;
 use super::compiled::{Amount, Count, Field, Kind as FieldKind, Old, Vmsd};
 use super::flow::{Flow, Name};
 use super::progress::{Engine, Walk};
-use crate::dialect::{OldVersions, PointerMarkers};
+use crate::dialect::{OldVersions, PointerMarkers, Version};
 use crate::wire::{Fault, Kind, Result, planted};
 
 /// Deepest nesting of descriptions; real ones stay below 10.
@@ -221,11 +221,12 @@ impl<'d, F: Flow<'d>> Walk<'d, '_, F> {
 
     /// The size of a leaf. A buffer whose size came with the stream is allocated as it comes
     /// (`VMS_ALLOC`, 2.2 on); the loader keeps the size in an int, and memory for a negative one
-    /// is not to be had.
+    /// is not to be had. 10.0.13 aborts; 11.1.3 takes it for a large one, and reads to the end.
     fn size(&mut self, amount: &Amount, base: usize, name: &str) -> Result<u64> {
         let size = self.amount(amount, base)?;
         let int = size as u32 as i32;
-        if int < 0 && matches!(amount, Amount::Slot(..)) && self.flow.loads() {
+        let is_int = self.context.release < Version::new(11, 1, 0);
+        if int < 0 && is_int && matches!(amount, Amount::Slot(..)) && self.flow.loads() {
             let text = format!("no memory for a buffer of {int} bytes");
             return Err(self.fail(Kind::Abort(text), name));
         }

@@ -7,6 +7,8 @@ const NO_VALUE: &str = "qemu: -device nic,rombar=-2: Parameter 'rombar' expects 
 const NO_OPTION: &str = "qemu: -no-hpet: invalid option";
 const NO_BOARD_OPTION: &str = "qemu: Property 'virt-machine.aia' not found";
 const NO_MODEL: &str = "qemu: unable to find CPU model 'max'";
+const NO_INTERRUPTS: &str =
+    "qemu: -device pcie-root-port,id=p: MSI-X is not supported by interrupt controller";
 const NO_MACHINE: &str = "qemu: unsupported machine type: \"pc-i440fx-2.4\"";
 const CRASHED: &str = "qemu: -device nic: failed to find romfile \"nic.rom\"";
 
@@ -49,6 +51,7 @@ fn judged(verdict: Verdict, taken: u64) -> Answer {
 #[case(NO_OPTION, true)]
 #[case(NO_BOARD_OPTION, true)]
 #[case(NO_MODEL, true)]
+#[case(NO_INTERRUPTS, true)]
 #[case(NO_MACHINE, false)]
 #[case(CRASHED, false)]
 fn a_binary_that_lacks_an_option_did_not_start(#[case] said: &str, #[case] lacks: bool) {

@@ -108,6 +108,13 @@ pub fn scalar(partial: &Partial, field: &PartialField) -> Option<(&'static str, 
 /// description, buffer, and the field (hw/nvram/spapr_nvram.c).
 const SIZED: [(&str, &str, &str); 1] = [("spapr_nvram", "buf", "size")];
 
+/// The field that says how many elements an array has, where nothing else does (hw/ppc/spapr_iommu.c).
+#[must_use]
+pub fn count_field(partial: &Partial, array: &str) -> Option<&'static str> {
+    let place = (partial.name.as_str(), array);
+    (place == ("spapr_iommu", "mig_table")).then_some("mig_nb_table")
+}
+
 /// The field that says how long a buffer is.
 #[must_use]
 pub fn size_field(partial: &Partial, buffer: &str) -> Option<&'static str> {
@@ -117,11 +124,13 @@ pub fn size_field(partial: &Partial, buffer: &str) -> Option<&'static str> {
 
 /// The first version of a description that has a field, where it is not all of them.
 ///
-/// The local interrupts of s390x are in target/s390x/machine.c.
+/// The local interrupts of s390x are in target/s390x/machine.c, the flag of a pseries machine's default
+/// window (7.1 on) in hw/ppc/spapr_iommu.c.
 #[must_use]
 pub fn version(partial: &Partial, field: &str) -> Option<u32> {
     match (partial.name.as_str(), field) {
         ("cpu", "irqstate_saved_size" | "irqstate") => Some(4),
+        ("spapr_iommu", "def_win") => Some(3),
         _ => None,
     }
 }

@@ -70,6 +70,9 @@ pub fn count(
     if let Some(Some(length)) = reported.length {
         return (Count::Fixed(length), None);
     }
+    if let Some(name) = known::count_field(partial, &reported.name) {
+        return (Count::Field { name: name.to_owned(), signed: false, multiply: 1 }, None);
+    }
     let is_array = reported.length.is_none();
     let agrees = |field: &Field| match &field.count {
         Count::One => reported.counts.iter().all(|n| *n == 1),

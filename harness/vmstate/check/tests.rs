@@ -96,6 +96,10 @@ const PIO: &str = "end_transfer_fn_idx";
 #[case("10.0", "aarch64/virt-7.2.bare", &[("pl011", "read_count", 17)], "character 0 of 17: the FIFO has 16")]
 #[case("10.0", "aarch64/virt-7.2.bare", &[("pl011", "read_count", MINUS >> 32)], "character 0 of -1: the FIFO has 16")]
 #[case("7.2", "aarch64/virt-7.2.bare", &[("pl011", "read_pos", 16)], "")]
+#[case("10.0", "ppc64/pseries-5.2.bare", &[("spapr", "mig.caps[0x06]", 16)], "")]
+#[case("10.0", "ppc64/pseries-5.2.bare", &[("spapr", "mig.caps[0x06]", 17)], "capability hpt_maxpagesize of level 17, the loader's is 16")]
+#[case("10.0", "ppc64/pseries-5.2.bare", &[("spapr_nvram", "size", MINUS >> 32)], "the loader aborts: no memory for a buffer of -1 bytes")]
+#[case("11.1", "ppc64/pseries-5.2.bare", &[("spapr_nvram", "size", MINUS >> 32)], "end of stream, 4292782857 more bytes expected")]
 #[case("10.0", "pc-q35-7.2.q35", &[("e1000e", "subsys", 7)], "subsys is not that of the local device")]
 #[case("10.0", "pc-q35-7.2.q35", &[("e1000e", "subsys_ven", 7)], "subsys_ven is not that of the local device")]
 fn a_value_is_checked(
