@@ -38,7 +38,7 @@ pub mod ram;
 pub mod save;
 pub mod vmdescription;
 
-pub use destination::{Body, Destination, Handler, Platform};
+pub use destination::{Body, Destination, Handler, Platform, UNMIGRATABLE};
 pub use load::{LoadOptions, load, load_bytes, load_payload, load_tersely, load_with};
 pub use loaded::Loaded;
 pub use progress::Section;

@@ -212,7 +212,7 @@ fn destination(
     for device in plain {
         let same = |h: &&mut Handler| h.idstr == device.name && h.instance_id == device.instance_id;
         if let (Some(handler), Some(body)) =
-            (destination.handlers.iter_mut().find(same), Body::of_platform(&device.name))
+            (destination.handlers.iter_mut().find(same), Body::by_name(&device.name))
         {
             handler.body = body;
         }

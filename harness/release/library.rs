@@ -62,9 +62,6 @@ pub struct Library {
     locals: Mutex<HashMap<String, Arc<Local>>>,
 }
 
-/// Stands for the loader of a device that cannot be migrated.
-pub(super) const UNMIGRATABLE: &str = "qemu_savevm_state_blocked";
-
 /// Fields that releases call differently, where a corpus has no table of its own.
 const RENAMES: &str = include_str!("../../corpus/renames.toml");
 
@@ -420,10 +417,9 @@ fn loader(
             None => Body::Unknown(symbol.to_string()),
         },
         "audio" => Body::Nothing,
-        UNMIGRATABLE => Body::Unmigratable,
         "slirp" | "slirp_state_load" | "net_slirp_state_load" => Body::Slirp,
         _ if symbol.starts_with("virtio_") => Body::Virtio,
-        _ => Body::of_platform(symbol).unwrap_or_else(|| Body::Unknown(symbol.to_string())),
+        _ => Body::by_name(symbol).unwrap_or_else(|| Body::Unknown(symbol.to_string())),
     })
 }
 

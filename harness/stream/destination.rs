@@ -46,6 +46,9 @@ pub struct Handler {
     pub body: Body,
 }
 
+/// Stands for the loader of a device that cannot be migrated.
+pub const UNMIGRATABLE: &str = "qemu_savevm_state_blocked";
+
 /// What loads a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
@@ -120,11 +123,12 @@ impl Body {
         matches!(self, Body::Ram | Body::Block | Body::DirtyBitmap | Body::Platform(_))
     }
 
-    /// What a hand-written loader that is not a PC's alone reads, by the name of its section or its
+    /// What a loader of those that tables do not name otherwise does, by the name of its section or its
     /// own.
     #[must_use]
-    pub fn of_platform(name: &str) -> Option<Self> {
+    pub fn by_name(name: &str) -> Option<Self> {
         match name {
+            UNMIGRATABLE => Some(Body::Unmigratable),
             "todclock" | "s390_tod_load" | "gtod_load" => Some(Body::Clock),
             _ => Platform::of(name).map(Body::Platform),
         }

@@ -17,7 +17,7 @@ use super::memory;
 use super::recorded::{RecordedDefaults, place, recorded};
 use super::transfer;
 use super::transport::{Transports, moved};
-use crate::release::library::{LibraryError, UNMIGRATABLE};
+use crate::release::library::LibraryError;
 use crate::stream::{self, Destination};
 use crate::vmstate::schema::{Answers, Handler};
 
@@ -81,7 +81,7 @@ pub fn destination(
                     return Ok(Err(Lacking::Type(what)));
                 }
                 Some(why) if blocks(&why, &entry.section) => {
-                    parts.without_entry(unknown(sent, UNMIGRATABLE), None);
+                    parts.without_entry(unknown(sent, stream::UNMIGRATABLE), None);
                     continue;
                 }
                 Some(why) => {
