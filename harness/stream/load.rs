@@ -331,11 +331,15 @@ impl<'d> Load<'_, 'd> {
             Body::Ram => ram::load(self, version_id),
             Body::Block => block::load(&mut self.io, self.to.version),
             Body::DirtyBitmap => block::dirty_bitmap(&mut self.io, version_id),
-            // Before 0.14 a loader does not ask, and what it reads is in no table.
+            // Where a section is loaded alone: of a whole stream the load does not begin. Before 0.14 a
+            // loader does not ask, and what it reads is in no table.
             Body::Unmigratable => {
                 let at = self.io.reader.offset();
-                let what = format!("what {} sends", handler.idstr);
-                Err(self.io.map.fail(Kind::Undetermined(what), at, ""))
+                let kind = match self.dialect().blocks_unmigratable {
+                    true => Kind::Unmigratable(handler.idstr.clone()),
+                    false => Kind::Undetermined(format!("what {} sends", handler.idstr)),
+                };
+                Err(self.io.map.fail(kind, at, ""))
             }
             Body::Unknown(name) => {
                 let at = self.io.reader.offset();
