@@ -154,6 +154,26 @@ fn a_section_has_a_name_a_handler_and_a_version() {
     assert!(old.contains("''"), "{old}");
 }
 
+/// From 0.14 on a machine with a device that cannot be migrated loads nothing, not even what has no section
+/// of it.
+#[rstest::rstest]
+#[case("0.14.0", false, (0, "state blocked by non-migratable device 'disk'"))]
+#[case("11.1.3", true, (0, "state blocked by non-migratable device 'disk'"))]
+#[case("0.13.0", false, (9, ""))]
+#[case("0.13.0", true, (26, "not modelled: what disk sends"))]
+fn a_device_that_cannot_be_migrated(
+    #[case] release: &str,
+    #[case] is_sent: bool,
+    #[case] (stopped, said): (u64, &str),
+) {
+    let mut to = destination(release);
+    to.handlers.push(handler("disk", Body::Unmigratable));
+    let sent =
+        |bytes: Bytes| if is_sent { bytes.section(4, 1, "disk", 1).raw(&[1]) } else { bytes };
+    let stream = sent(Bytes::stream()).end();
+    assert_eq!(outcome(&to, &stream), (stopped, said.to_owned()));
+}
+
 #[test]
 fn other_names_and_instances_of_a_handler() {
     let mut to = destination("2.8.1");
