@@ -42,6 +42,7 @@ pub mod memory;
 mod recorded;
 pub mod source;
 pub mod transfer;
+mod translation;
 pub mod transport;
 
 pub use composed::{BuildTables, Composed};

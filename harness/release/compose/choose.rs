@@ -3,6 +3,7 @@
 use super::machine::SentSection;
 use crate::release::catalogue::{Entry, Layouts};
 use crate::stream::vmdescription::Body as Described;
+use crate::vmstate::codec::pci;
 use crate::vmstate::schema::{Answers, Tables};
 use crate::vmstate::schema::{Body, Kind};
 
@@ -12,11 +13,8 @@ const CONFIG: usize = 4;
 const SPACE: u64 = 256;
 /// Vendor and device, and revision with class.
 const IDS: [std::ops::Range<usize>; 2] = [0..4, 8..12];
-/// The pointer to the first capability, and the capability of PCI Express.
-const POINTER: usize = 0x34;
+/// The capability of PCI Express.
 const EXPRESS: u8 = 0x10;
-/// Capabilities that have room in a space, each of 4 bytes at least.
-const CAPABILITIES: usize = 48;
 
 /// The section for which a layout is looked for.
 #[derive(Debug, Clone, Copy)]
@@ -207,12 +205,5 @@ pub fn mismatches(tables: &Tables, key: &str, body: &Described) -> usize {
 /// The capabilities that the configuration space in a PCI payload lists, by their ids, in order.
 fn capabilities(payload: &[u8]) -> Vec<u8> {
     let space = payload.get(CONFIG..).unwrap_or_default();
-    let byte = |at: usize| space.get(at).copied().unwrap_or(0);
-    let mut at = usize::from(byte(POINTER) & 0xfc);
-    let mut found = Vec::new();
-    while at >= 0x40 && found.len() < CAPABILITIES {
-        found.push(byte(at));
-        at = usize::from(byte(at + 1) & 0xfc);
-    }
-    found
+    pci::capabilities(space).filter_map(|at| space.get(at).copied()).collect()
 }

@@ -16,6 +16,7 @@ use super::machine::{Machine, SentSection};
 use super::memory;
 use super::recorded::{RecordedDefaults, place, recorded};
 use super::transfer;
+use super::translation;
 use super::transport::{Transports, moved};
 use crate::release::library::LibraryError;
 use crate::stream::{self, Destination};
@@ -230,13 +231,18 @@ fn locals(
 ) -> Composed {
     let sent = &source.destination.local.items;
     let before = &source.defaults;
-    let RecordedDefaults { mut local, places, registers } = recorded(&composed.chosen, default);
+    let RecordedDefaults { mut local, places, extended, registers } =
+        recorded(&composed.chosen, default);
     local.from = Some(composed.destination.release.clone());
     for (identity, own) in &mut local.items {
         if let Some(sent) = sent.get(identity) {
             let before = before.get(identity).filter(|_| !places.contains(identity));
             *own = transfer::bytes(sent, before.map(Vec::as_slice), own);
         }
+    }
+    for (_, space) in local.items.iter_mut().filter(|(identity, _)| extended.contains(identity)) {
+        let Destination { version, machine, .. } = &composed.destination;
+        translation::set_alignment(space, *version, machine);
     }
     for (index, identity) in registers {
         let (sent, before) = (sent.get(&identity), before.get(&identity));

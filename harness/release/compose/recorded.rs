@@ -6,6 +6,7 @@ use super::composed::Choice;
 use crate::stream::{Destination, load_payload};
 use crate::vmstate::Local;
 use crate::vmstate::check::cpreg::List;
+use crate::vmstate::codec::pci;
 
 /// What a channel device compares of its address (`s390_subch_dev`).
 const PLACES: [&str; 3] = ["cssid", "ssid", "devno"];
@@ -17,6 +18,8 @@ pub(super) struct RecordedDefaults {
     pub local: Local,
     /// Values that say where a device is, by path identity: the machine's, whatever was recorded.
     pub places: BTreeSet<u64>,
+    /// Extended configuration spaces of virtio devices, by path identity.
+    pub extended: BTreeSet<u64>,
     /// Lists of system registers: number of the section in the stream, and path identity.
     pub registers: Vec<(usize, u64)>,
 }
@@ -31,7 +34,11 @@ pub(super) fn recorded(chosen: &[Choice], of: &Destination) -> RecordedDefaults 
         let payload = layouts.payload(entry);
         let loaded = load_payload(of, at, entry.version_id, &payload);
         out.local.remember(&loaded.map, &payload);
+        let device = of.handlers.get(at).map(|handler| handler.device.as_str()).unwrap_or_default();
         for span in loaded.map.spans() {
+            if span.name == pci::EXTENDED && device.starts_with("virtio") {
+                out.extended.insert(span.identity);
+            }
             if span.info == "subsection" {
                 out.local.subsections.push((loaded.map.path(span), span.name.to_string()));
             } else if PLACES.contains(&span.name) {

@@ -13,13 +13,14 @@ use super::super::flow::{Flow, Name};
 use super::super::progress::Walk;
 use crate::dialect::Version;
 use crate::wire::{Fault, Kind, Result, planted};
+pub use capability::TRANSLATION;
 use space::{CAPABILITY_POINTER, EXPRESS, Mask, STATUS, STATUS_CAPABILITIES, byte, set};
-pub use space::{capabilities, msix_vectors};
+pub use space::{capabilities, extended_capabilities, msix_vectors};
 
 /// Size of conventional configuration space.
-const CONVENTIONAL: usize = 256;
+pub const CONVENTIONAL: usize = 256;
 /// The part of an Express space behind the conventional one, where it is an item of its own.
-const EXTENDED: &str = "extended_config";
+pub const EXTENDED: &str = "extended_config";
 /// The capability of PCI Express.
 const EXPRESS_CAPABILITY: u8 = 0x10;
 

@@ -5,11 +5,8 @@
 //! binary that refuses says which bits it compares there (`get_pci_config_device`). Their answers
 //! are in `compared.txt`, and a test compares these rules with them.
 
-use super::space::{Mask, byte, capabilities, set};
+use super::space::{Mask, byte, capabilities, extended_capabilities, set};
 use crate::dialect::Version;
-
-/// First byte of the extended capabilities.
-const EXTENDED: usize = 0x100;
 
 /// Where a capability is not compared in full: offset in it, and the bits that are.
 type Parts = &'static [(usize, u8)];
@@ -62,6 +59,10 @@ const ERRORS: Parts = &[
 const ROOT_ERRORS: Parts = &[(0x19, 0xfa), (0x2c, 0xf8), (0x30, 0x80), (0x33, 0x07)];
 /// Access control services: the control word.
 const ACCESS: Parts = &[(6, 0xa0)];
+/// Address translation services (`pcie_ats_init`); of the control word enable and unit of translation are writable, as
+/// 7.2.22 showed.
+pub const TRANSLATION: u16 = 0x0f;
+const TRANSLATED: Parts = &[(6, 0xf0), (7, 0x7f)];
 
 /// Types of PCI Express ports: root, and those of a switch.
 const PORTS: [u8; 3] = [4, 5, 6];
@@ -92,12 +93,8 @@ pub fn compared(mask: &mut Mask, local: &[u8], at: usize, release: Version) {
 /// The same of all extended capabilities, which conventional spaces do not have.
 pub fn extended(mask: &mut Mask, local: &[u8]) {
     let port = capabilities(local).any(|at| byte(local, at) == 0x10 && is_port(local, at));
-    let mut at = EXTENDED;
-    // So many have room in a space; a list with a loop ends.
-    for _ in 0..64 {
-        let id = u16::from_le_bytes([byte(local, at), byte(local, at + 1)]);
+    for (id, at) in extended_capabilities(local) {
         match id {
-            0 => return,
             0x01 => {
                 whole(mask, at, 0x48, ERRORS);
                 ROOT_ERRORS
@@ -108,11 +105,8 @@ pub fn extended(mask: &mut Mask, local: &[u8]) {
             // A serial number.
             0x03 => whole(mask, at, 12, &[]),
             0x0d => whole(mask, at, 8, ACCESS),
+            TRANSLATION => whole(mask, at, 8, TRANSLATED),
             _ => whole(mask, at, 4, &[]),
-        }
-        at = usize::from(u16::from_le_bytes([byte(local, at + 2), byte(local, at + 3)]) >> 4);
-        if at < EXTENDED {
-            return;
         }
     }
 }

@@ -39,6 +39,25 @@ pub fn capabilities(space: &[u8]) -> impl Iterator<Item = usize> + '_ {
     })
 }
 
+/// First byte of the extended capabilities.
+const EXTENDED: usize = 0x100;
+
+/// The extended capabilities, which conventional spaces do not have: id and offset of each, in list order.
+pub fn extended_capabilities(space: &[u8]) -> impl Iterator<Item = (u16, usize)> + '_ {
+    let word = |at: usize| u16::from_le_bytes([byte(space, at), byte(space, at + 1)]);
+    // So many have room in a space; a list with a loop ends.
+    let (mut next, mut left) = (EXTENDED, 64);
+    std::iter::from_fn(move || {
+        let here = next;
+        if here < EXTENDED || left == 0 || word(here) == 0 {
+            return None;
+        }
+        left -= 1;
+        next = usize::from(word(here + 2) >> 4);
+        Some((word(here), here))
+    })
+}
+
 /// Number of MSI-X vectors of a device, 0 without the capability.
 #[must_use]
 pub fn msix_vectors(space: &[u8]) -> u64 {
