@@ -1,3 +1,5 @@
+//! How an answer of the model and a load by a binary compare.
+
 use super::*;
 use crate::trace::Judged;
 
